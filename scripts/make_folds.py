@@ -1,0 +1,19 @@
+"""Card → fold, once for every stage: work/<competition>/folds.parquet."""
+
+from goods import cli
+from goods.artifacts import Workspace
+from goods.config import load_competition
+from goods.folds import make_folds
+
+
+def main() -> None:
+    parser = cli.parser(__doc__)
+    parser.add_argument("competition")
+    args = parser.parse_args()
+    make_folds(
+        Workspace(args.work, args.competition), load_competition(args.competition, cli.CONFIGS), args.force
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,25 @@
+"""Raw files of a competition → work/<competition>/prepared/."""
+
+from pathlib import Path
+
+from goods import cli
+from goods.artifacts import Workspace
+from goods.config import load_competition
+from goods.preparation import prepare
+
+
+def main() -> None:
+    parser = cli.parser(__doc__)
+    parser.add_argument("competition")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the raw files")
+    args = parser.parse_args()
+    prepare(
+        Workspace(args.work, args.competition),
+        load_competition(args.competition, cli.CONFIGS),
+        args.data,
+        args.force,
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)

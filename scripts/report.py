@@ -1,0 +1,26 @@
+"""Write submissions/<competition>/report.html for a finished stack."""
+
+from pathlib import Path
+
+from goods import cli
+from goods.artifacts import Workspace
+from goods.config import load_competition
+from goods.prediction import saved_config
+from goods.report import write_report
+
+
+def main() -> None:
+    parser = cli.parser(__doc__)
+    parser.add_argument("competition")
+    parser.add_argument(
+        "experiment", nargs="?", default="stack", help="name of a finished stack (default: stack)"
+    )
+    parser.add_argument("--out", type=Path, default=cli.ROOT / "submissions", help="default: submissions")
+    args = parser.parse_args()
+    ws = Workspace(args.work, args.competition)
+    config = saved_config(ws, args.experiment)
+    print(write_report(ws, load_competition(args.competition, cli.CONFIGS), config, args.out))
+
+
+if __name__ == "__main__":
+    cli.run(main)

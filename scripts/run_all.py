@@ -1,0 +1,26 @@
+"""The main job: raw cards in, submissions/<competition>/result.parquet out. Resumes where it was stopped."""
+
+from pathlib import Path
+
+from goods import cli
+from goods.pipeline import PRESETS, Options, run_all
+
+
+def main() -> None:
+    parser = cli.parser(__doc__)
+    parser.prog = "run_all.sh"
+    parser.add_argument("competition", nargs="?", default="demo", help="a folder of configs/ (default: demo)")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the raw files")
+    parser.add_argument(
+        "--out", type=Path, default=cli.ROOT / "submissions", metavar="DIR", help="default: submissions"
+    )
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="quick")
+    cli.add_weights(parser)
+    args = parser.parse_args()
+    cli.check_weights(args)
+    values = {name: value for name, value in vars(args).items() if name != "competition"}
+    print(run_all(args.competition, Options(configs=cli.CONFIGS, **values)))
+
+
+if __name__ == "__main__":
+    cli.run(main)

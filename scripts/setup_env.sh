@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Makes .venv from requirements.txt; skipped when the file has not changed since the last success.
+# Sourced by run_all.sh and test.sh; leaves PYTHON set.
+set -euo pipefail
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+PYTHON="$ROOT/.venv/bin/python"
+stamp="$ROOT/.venv/.goods-requirements"
+wanted="$(cat "$ROOT/requirements.txt" "$ROOT/pyproject.toml" | cksum)"
+if [ ! -x "$PYTHON" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
+    echo "setting up .venv from requirements.txt (once; a few minutes)"
+    base="$(command -v python3.12 || command -v python3.11 || command -v python3)"
+    for candidate in python3 python3.11 python3.12 python3.13; do
+        if command -v "$candidate" >/dev/null && "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
+            base="$(command -v "$candidate")"
+            break
+        fi
+    done
+    if ! "$base" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+        echo "error: Python 3.11 or newer is needed; $base is older. Install it and run again." >&2
+        exit 2
+    fi
+    if command -v uv >/dev/null; then
+        [ -x "$PYTHON" ] || uv venv -q --python "$base" "$ROOT/.venv"
+        uv pip install -q --python "$PYTHON" -r "$ROOT/requirements.txt"
+        uv pip install -q --python "$PYTHON" --no-deps -e "$ROOT"
+    else
+        [ -x "$PYTHON" ] && "$PYTHON" -m pip --version >/dev/null 2>&1 || "$base" -m venv --clear "$ROOT/.venv"
+        "$PYTHON" -m pip install -q --disable-pip-version-check -r "$ROOT/requirements.txt"
+        "$PYTHON" -m pip install -q --disable-pip-version-check --no-deps -e "$ROOT"
+    fi
+    printf '%s' "$wanted" >"$stamp"
+fi
+export PYTHON

@@ -1,0 +1,1 @@
+"""goods: raw files of an e-commerce product contest in, a winning submission out."""

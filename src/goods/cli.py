@@ -1,0 +1,65 @@
+"""What all scripts share: common options, and errors as one line with exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from goods.config import CompetitionConfig, ExperimentConfig, load_competition, load_experiment
+from goods.errors import GoodsError
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / "configs"
+
+
+def parser(doc: str | None) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    made.add_argument(
+        "--work", type=Path, default=ROOT / "work", help="folder of derived files (default: work)"
+    )
+    made.add_argument("--force", action="store_true", help="redo what is already done")
+    return made
+
+
+def add_experiment(made: argparse.ArgumentParser) -> None:
+    made.add_argument("experiment", type=Path, help="configs/<competition>/<experiment>.yaml")
+    made.add_argument("--set", action="append", default=[], metavar="A.B=C", help="override a config key")
+    add_weights(made)
+
+
+def add_weights(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--offline", action="store_true", help="no hub: packaged or from-scratch weights")
+    made.add_argument("--text-weights", type=Path, metavar="DIR", help="local Hugging Face folder for text")
+    made.add_argument(
+        "--image-weights", type=Path, metavar="FILE", help="local timm checkpoint (file or folder)"
+    )
+
+
+def check_weights(args: argparse.Namespace) -> None:
+    for option, path in (("--text-weights", args.text_weights), ("--image-weights", args.image_weights)):
+        if path is not None and not path.exists():
+            raise GoodsError(f"{option} {path}: no such file or folder")
+
+
+def experiment_of(args: argparse.Namespace) -> tuple[CompetitionConfig, ExperimentConfig]:
+    check_weights(args)
+    config = load_experiment(args.experiment, args.set, args.offline, args.text_weights, args.image_weights)
+    return load_competition(config.competition, CONFIGS), config
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call a script's main; a GoodsError becomes one line and exit code 2."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        main()
+    except GoodsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)

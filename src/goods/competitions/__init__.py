@@ -1,0 +1,25 @@
+"""Readers: raw files of a contest → `Raw`; and the columns of its submission file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from goods.competitions.kazanexpress import (
+    SUBMISSION_COLUMNS_2022,
+    SUBMISSION_COLUMNS_2023,
+    read_2022,
+    read_2023,
+)
+from goods.competitions.raw import Raw
+
+READERS: dict[str, Callable[[Path], Raw]] = {
+    "kazanexpress2023": read_2023,
+    "kazanexpress2022": read_2022,
+    "demo": read_2023,
+}
+SUBMISSION_COLUMNS = {
+    "kazanexpress2023": SUBMISSION_COLUMNS_2023,
+    "kazanexpress2022": SUBMISSION_COLUMNS_2022,
+    "demo": SUBMISSION_COLUMNS_2023,
+}

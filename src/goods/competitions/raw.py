@@ -1,0 +1,163 @@
+"""What a reader returns, and the checks all readers share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from goods.cards import Issues
+from goods.errors import GoodsError
+from goods.text import MAX_CHARS, clip
+
+ROOT_PARENTS = {"", "0", "-1"}
+
+
+@dataclass
+class Raw:
+    """Cards with `category_id` (-1 in test) in place of `target` and no images yet.
+
+    `tree` maps each category id to (node ids, node names) from below the root down to it.
+    """
+
+    cards: pd.DataFrame
+    tree: dict[int, tuple[tuple[str, ...], tuple[str, ...]]]
+    issues: Issues
+
+
+def read_table(path: Path, required: dict[str, str], optional: dict[str, str] | None = None) -> pd.DataFrame:
+    """A parquet file with its columns checked: kind is 'int', 'str', 'bool' or 'float'.
+
+    Missing optional columns come back as null. Raises GoodsError naming file, column and mend.
+    """
+    if not path.is_file():
+        raise GoodsError(
+            f"{path}: missing; put the contest's {path.name} there or name its folder with --data DIR"
+        )
+    try:
+        schema = pq.read_schema(path)
+        missing = [c for c in required if c not in schema.names]
+        if missing:
+            raise GoodsError(
+                f"{path}: column {missing[0]!r} is missing (it has {', '.join(schema.names)}); "
+                "give the contest's own file or rename the column"
+            )
+        wanted = {**required, **{c: k for c, k in (optional or {}).items() if c in schema.names}}
+        table = pq.read_table(path, columns=list(wanted))
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise GoodsError(f"{path}: not a readable parquet file ({reason}); copy it again") from None
+    for column, kind in wanted.items():
+        _check_kind(path, column, kind, table.schema.field(column).type)
+    frame = table.to_pandas()
+    for column in optional or {}:
+        if column not in frame:
+            frame[column] = None
+    if frame.empty:
+        raise GoodsError(f"{path}: holds no rows; copy it again")
+    return frame
+
+
+def _check_kind(path: Path, column: str, kind: str, type_: pa.DataType) -> None:
+    is_text = pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_null(type_)
+    good = {
+        "int": pa.types.is_integer(type_) or pa.types.is_floating(type_),
+        "str": is_text,
+        "bool": pa.types.is_boolean(type_) or pa.types.is_integer(type_) or pa.types.is_null(type_),
+        "float": True,
+    }[kind]
+    if not good:
+        raise GoodsError(f"{path}: column {column!r} is {type_}, expected {kind}; convert it")
+
+
+def integer_ids(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
+    """int64 values of an id column; null or fractional ones are refused with their row."""
+    values = frame[column]
+    bad = values.isna() | (values.astype("float64") % 1 != 0)
+    if bad.any():
+        raise GoodsError(
+            f"{path}: row {int(bad.to_numpy().argmax())}: {column!r} is not a whole number; mend that row"
+        )
+    return values.astype("int64")
+
+
+def require_unique(ids: pd.Series, column: str, path: Path) -> None:
+    if not ids.is_unique:
+        rows = ids.index[ids.duplicated(keep=False)][:2].tolist()
+        twice = ids[ids.duplicated()].iloc[0]
+        raise GoodsError(
+            f"{path}: {column} {twice} occurs more than once (rows {rows}); drop the duplicate rows"
+        )
+
+
+def require_disjoint(train: pd.Series, test: pd.Series, column: str, folder: Path) -> None:
+    both = train[train.isin(test)]
+    if len(both):
+        raise GoodsError(
+            f"{folder}: {column} {both.iloc[0]} is in train.parquet and in test.parquet; a card may be in one only"
+        )
+
+
+def clip_text(cards: pd.DataFrame, fields: tuple[str, ...], issues: Issues) -> None:
+    """Cut huge texts and note empty titles, in place."""
+    for field in fields:
+        for row in cards.index[cards[field].str.len() > MAX_CHARS]:
+            cards.at[row, field] = clip(cards.at[row, field])[0]
+            issues.add(cards.at[row, "product_id"], field, f"longer than {MAX_CHARS} characters", "cut")
+    for product_id in cards.product_id[cards.title == ""]:
+        issues.add(product_id, "title", "empty title", "predicted from the other fields")
+
+
+def read_tree_csv(path: Path) -> dict[int, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """categories_tree.csv (id, title, parent_id) → paths below the root."""
+    try:
+        nodes = pd.read_csv(path, dtype={"title": "str"})
+    except (ValueError, OSError) as error:
+        raise GoodsError(f"{path}: not a readable csv file ({str(error).splitlines()[0]})") from None
+    for column in ("id", "title", "parent_id"):
+        if column not in nodes:
+            raise GoodsError(f"{path}: column {column!r} is missing; expected id, title, parent_id")
+    ids = integer_ids(nodes, "id", path)
+    require_unique(ids, "id", path)
+    parents = nodes.parent_id.fillna(0).astype("int64")
+    parent_of = dict(zip(ids.tolist(), parents.tolist(), strict=True))
+    title_of = dict(zip(ids.tolist(), nodes.title.fillna("").tolist(), strict=True))
+    tree = {}
+    for leaf in parent_of:
+        chain: list[int] = []
+        node = leaf
+        while node in parent_of and node not in chain:
+            chain.append(node)
+            node = parent_of[node]
+        if node in chain and node != chain[-1]:
+            raise GoodsError(
+                f"{path}: category {leaf} has a cycle among its parents; mend parent_id of {node}"
+            )
+        below = chain[:-1] or chain  # the root is no information: every path has it
+        tree[leaf] = (tuple(str(n) for n in below[::-1]), tuple(title_of[n] for n in below[::-1]))
+    return tree
+
+
+def tree_from_names(
+    category_id: pd.Series, category_name: pd.Series, path: Path
+) -> dict[int, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """A tree from "root->A->B" names; a node is known by its path, the class by its contest id."""
+    pairs = pd.DataFrame({"id": category_id, "name": category_name}).drop_duplicates()
+    if pairs.name.isna().any():
+        raise GoodsError(
+            f"{path}: column 'category_name' has nulls and there is no categories_tree.csv; give one"
+        )
+    if pairs.id.duplicated().any():
+        twice = pairs.id[pairs.id.duplicated()].iloc[0]
+        raise GoodsError(f"{path}: category_id {twice} has two different category_name values; mend them")
+    split = [[part.strip() for part in name.split("->")] for name in pairs.name]
+    rooted = len({parts[0] for parts in split}) == 1 and all(len(parts) > 1 for parts in split)
+    tree = {}
+    for id_, parts in zip(pairs.id.tolist(), split, strict=True):
+        names = tuple(parts[1:] if rooted else parts)
+        prefixes = ["->".join(names[: i + 1]) for i in range(len(names) - 1)]
+        tree[id_] = ((*prefixes, str(id_)), names)
+    return tree

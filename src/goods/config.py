@@ -1,0 +1,281 @@
+"""Frozen, validated configuration of competitions and experiments.
+
+reads:  configs/<competition>/competition.yaml, configs/<competition>/<experiment>.yaml
+Unknown keys are an error. `--set a.b=c` overrides a key before validation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from goods.errors import GoodsError
+
+METRICS = ("weighted_f1", "macro_f1", "accuracy", "hierarchical_f1")
+SCRATCH = "scratch"
+PACKAGED = "packaged"
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FieldFeatures(Strict):
+    """TF-IDF of one text field; n-gram ranges are inclusive, null leaves that analyser out."""
+
+    weight: float = Field(1.0, gt=0)
+    words: tuple[int, int] | None = (1, 1)
+    chars: tuple[int, int] | None = None
+    max_features: int = Field(300_000, ge=1)
+
+
+class LinearConfig(Strict):
+    family: Literal["linear"]
+    structure: Literal["tree", "flat"] = "tree"
+    fields: dict[str, FieldFeatures]
+    C: float = Field(1.0, gt=0)
+    char_min_df: int = Field(2, ge=1)
+
+
+class FastTextConfig(Strict):
+    family: Literal["fasttext"]
+    variant: Literal["raw", "cleaned"] = "raw"
+    balance: int | None = Field(None, ge=1, description="cards per class after under- and over-sampling")
+    title_repeat: int = Field(2, ge=1, description="how often the title stands in the text")
+    fields: tuple[str, ...] = ("title", "shop", "attributes", "description")
+    max_words: int = Field(200, ge=1)
+    lr: float = Field(0.5, gt=0)
+    epochs: int = Field(40, ge=1)
+    dim: int = Field(64, ge=1)
+    word_ngrams: int = Field(2, ge=1)
+    min_count: int = Field(1, ge=1)
+    buckets: int = Field(200_000, ge=1)
+    loss: Literal["softmax", "hs", "ova"] = "softmax"
+    min_epochs: int = Field(5, ge=1)
+    max_updates: int = Field(
+        1_000_000, ge=1, description="epochs are lowered so that cards × epochs stays below"
+    )
+    calibrate: bool = Field(True, description="fit the temperature on the inner split: one more training")
+
+
+class TrainerConfig(Strict):
+    """How a neural family is trained; shared by all of them."""
+
+    epochs: int = Field(20, ge=1)
+    batch_size: int = Field(128, ge=1)
+    lr: float = Field(1e-3, gt=0)
+    encoder_lr: float | None = Field(None, gt=0, description="learning rate of pre-trained weights")
+    weight_decay: float = Field(0.01, ge=0)
+    warmup_share: float = Field(0.1, ge=0, lt=1)
+    clip: float = Field(1.0, gt=0)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    ema: float | None = Field(None, gt=0, lt=1)
+    patience: int = Field(3, ge=1)
+    precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
+
+
+class NavecConfig(Strict):
+    family: Literal["navec"]
+    vectors: str = PACKAGED
+    tune_vectors: bool = False
+    head: Literal["pooled", "textcnn", "attention"] = "pooled"
+    lemmatizer: Literal["pymorphy3", "natasha", "none"] = "pymorphy3"
+    subword_buckets: int = Field(50_000, ge=1)
+    fields: dict[str, int] = Field(description="field → most tokens kept")
+    width: int = Field(128, ge=2, description="of a word's vector after the projection")
+    hidden: int = Field(256, ge=1)
+    dropout: float = Field(0.3, ge=0, lt=1)
+    word_dropout: float = Field(0.1, ge=0, lt=1)
+    trainer: TrainerConfig
+
+
+class TransformerConfig(Strict):
+    family: Literal["transformer"]
+    weights: str = Field(description="hub name, local folder or 'scratch'")
+    scratch_vocab: int = Field(20_000, ge=100)
+    scratch_layers: int = Field(3, ge=1)
+    scratch_width: int = Field(312, ge=12)
+    prefix: str = ""
+    fields: tuple[str, ...] = ("title", "shop", "attributes", "description")
+    max_tokens: int = Field(128, ge=8, le=512)
+    frozen: bool = False
+    dropout: float = Field(0.1, ge=0, lt=1)
+    trainer: TrainerConfig
+
+
+class ImageConfig(Strict):
+    family: Literal["image"]
+    backbone: str = Field(description="any timm name")
+    weights: str = Field(
+        description="'hub', 'packaged' (tf_efficientnet_lite0), 'scratch' or a checkpoint file"
+    )
+    size: int = Field(128, ge=16)
+    frozen: bool = True
+    flip_test: bool = True
+    hidden: int = Field(256, ge=1)
+    dropout: float = Field(0.3, ge=0, lt=1)
+    trainer: TrainerConfig
+
+
+class StackConfig(Strict):
+    family: Literal["stack"]
+    experiments: tuple[str, ...] = Field(min_length=1)
+    top_k: int = Field(10, ge=2, le=32, description="classes of each model that become candidates")
+    min_proba: float = Field(
+        0.001, ge=0, lt=1, description="candidates below this mean probability are left out"
+    )
+    iterations: int = Field(400, ge=1)
+    depth: int = Field(6, ge=1, le=12)
+    learning_rate: float = Field(0.06, gt=0)
+    l2_leaf_reg: float = Field(5.0, ge=0)
+    patience: int = Field(40, ge=1)
+
+
+ModelConfig = Annotated[
+    LinearConfig | FastTextConfig | NavecConfig | TransformerConfig | ImageConfig | StackConfig,
+    Field(discriminator="family"),
+]
+
+
+class SearchSpace(Strict):
+    """One dimension of a study: `choices`, or `low`/`high` (ints stay ints), `log` for a log scale."""
+
+    low: float | int | None = None
+    high: float | int | None = None
+    log: bool = False
+    choices: tuple[Any, ...] | None = None
+
+    @model_validator(mode="after")
+    def one_kind(self) -> SearchSpace:
+        ranged = self.low is not None and self.high is not None
+        if ranged == (self.choices is not None):
+            raise ValueError("give either choices or both low and high")
+        if ranged and self.low >= self.high:  # type: ignore[operator]
+            raise ValueError("low must be below high")
+        return self
+
+
+class TuneConfig(Strict):
+    trials: int = Field(20, ge=1)
+    folds: tuple[int, ...] = Field((0,), min_length=1, description="folds a trial is scored on, in order")
+    startup_trials: int = Field(5, ge=0, description="trials before pruning and TPE begin")
+    shares: tuple[float, ...] = Field((0.3, 1.0), min_length=1, description="growing shares of train cards")
+    space: dict[str, SearchSpace] = Field(min_length=1, description="dotted key below `model` → space")
+
+
+class ExperimentConfig(Strict):
+    competition: str
+    name: str
+    seed: int = 42
+    inner_share: float = Field(
+        0.1,
+        gt=0,
+        lt=0.5,
+        description="share of a fold's train cards in the inner split: stopping, calibration",
+    )
+    tuned_on: tuple[int, ...] = Field((), description="folds a study has scored: not in the reported score")
+    model: ModelConfig
+    tune: TuneConfig | None = None
+
+
+class CompetitionConfig(Strict):
+    name: str
+    reader: Literal["kazanexpress2023", "kazanexpress2022", "demo"]
+    data: str = Field(description="folder of the raw files; --data overrides it")
+    metric: Literal["weighted_f1", "macro_f1", "accuracy", "hierarchical_f1"] = "weighted_f1"
+    n_folds: int = Field(5, ge=2, le=50)
+    seed: int = 42
+    group_near_duplicates: bool = False
+    demo_rows: int = Field(6000, ge=500, description="demo only: train cards the generator makes")
+    demo_classes: int = Field(80, ge=60, description="demo only: leaves of the generated tree")
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise GoodsError(f"{path}: no such config file; `ls {path.parent}` shows what there is")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise GoodsError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise GoodsError(f"{path}: expected a mapping of keys at the top level")
+    return data
+
+
+def override(data: dict[str, Any], settings: list[str]) -> dict[str, Any]:
+    """Apply `a.b=c` settings, values read as YAML; a copy is returned."""
+    data = yaml.safe_load(yaml.safe_dump(data))
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise GoodsError(f"--set {setting}: expected KEY=VALUE, for example --set model.C=0.5")
+        set_key(data, key, yaml.safe_load(value))
+    return data
+
+
+def set_key(data: dict[str, Any], dotted: str, value: Any) -> None:
+    *parents, last = dotted.split(".")
+    for parent in parents:
+        data = data.setdefault(parent, {})
+        if not isinstance(data, dict):
+            raise GoodsError(f"key {dotted}: {parent} is not a mapping")
+    data[last] = value
+
+
+def _validated(model: type[BaseModel], data: dict[str, Any], path: Path) -> Any:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        # the discriminator of a union stands in the location as the family's name: not a key of the file
+        where = ".".join(str(part) for part in first["loc"])
+        family = data.get("model", {}).get("family") if isinstance(data.get("model"), dict) else None
+        where = where.replace(f"model.{family}.", "model.")
+        if first["type"] == "extra_forbidden":
+            raise GoodsError(f"{path}: unknown key {where!r}; check its spelling") from None
+        raise GoodsError(f"{path}: key {where!r}: {first['msg']}") from None
+
+
+def load_competition(name: str, configs: Path) -> CompetitionConfig:
+    path = configs / name / "competition.yaml"
+    if not path.is_file():
+        known = sorted(p.parent.name for p in configs.glob("*/competition.yaml"))
+        raise GoodsError(f"unknown competition {name!r}: known are {', '.join(known)} (folders of {configs})")
+    return _validated(CompetitionConfig, read_yaml(path), path)
+
+
+def load_experiment(
+    path: Path,
+    settings: list[str] | None = None,
+    offline: bool = False,
+    text_weights: Path | None = None,
+    image_weights: Path | None = None,
+) -> ExperimentConfig:
+    """Read one experiment file; the name is the file's stem unless the file gives one.
+
+    `offline` replaces hub weights by what needs no network: the transformer starts from scratch,
+    the image model takes the packaged weights. Local folders or checkpoints win over both.
+    """
+    data = override(read_yaml(path), settings or [])
+    data.setdefault("name", path.stem)
+    config = _validated(ExperimentConfig, data, path)
+    model = data["model"]
+    if isinstance(config.model, TransformerConfig):
+        if text_weights:
+            model["weights"] = str(text_weights)
+        elif offline and not Path(config.model.weights).exists():
+            model["weights"] = SCRATCH
+    if isinstance(config.model, ImageConfig):
+        if image_weights:
+            model["weights"] = str(image_weights)
+        elif offline and config.model.weights == "hub":
+            model |= {"weights": PACKAGED, "backbone": "tf_efficientnet_lite0"}
+    return _validated(ExperimentConfig, data, path)
+
+
+def dump(config: BaseModel) -> str:
+    """YAML that `load_experiment` reads back to the same config."""
+    return yaml.safe_dump(config.model_dump(mode="json"), allow_unicode=True, sort_keys=False)

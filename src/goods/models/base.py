@@ -1,0 +1,57 @@
+"""The protocol every model family keeps, and what a model is given besides cards.
+
+A model is built from its config and a Context, fitted on one fold's train cards, and asked for
+probabilities block by block. `valid` is an inner split of the fold's own train cards: it may choose
+epochs, temperature and the like. The cards the fold is scored on are never passed to `fit`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from goods.cards import Labels
+
+if TYPE_CHECKING:
+    from goods.images import ImageStore
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a model gets besides its config and cards.
+
+    `cache` is a folder for derived data keyed by content (None: compute and do not keep); `scratch` is the
+    fold's folder for checkpoints and TensorBoard logs of a fit under way (None: a temporary one).
+    """
+
+    labels: Labels
+    seed: int = 42
+    device: str = "cpu"
+    threads: int = 1
+    images: ImageStore | None = None
+    cache: Path | None = None
+    scratch: Path | None = None
+    progress: bool = False
+
+
+class Model(Protocol):
+    def __init__(self, config: Any, context: Context) -> None: ...
+
+    def warm(self, cards: pd.DataFrame) -> None:
+        """Fill caches for all cards of a competition (labels unused), once, before folds run side by side."""
+
+    def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
+        """Fit on card rows with `target` ≥ 0; `valid` is the inner split, disjoint from `train`."""
+
+    def predict(self, cards: pd.DataFrame) -> np.ndarray:
+        """float32 [n, C], rows sum to 1; called with blocks of bounded size."""
+
+    def save(self, folder: Path) -> None:
+        """Write model files (safetensors, native formats or JSON) below `folder`."""
+
+    def load(self, folder: Path) -> None:
+        """Restore what `save` wrote; GoodsError if something is missing or damaged."""

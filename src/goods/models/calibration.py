@@ -1,0 +1,31 @@
+"""Temperature scaling (Guo et al. 2017, arXiv 1706.04599) on an inner split."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+
+def fit_temperature(logits: np.ndarray, target: np.ndarray) -> float:
+    """The T > 0 that minimises the negative log-likelihood of softmax(logits / T).
+
+    logits float [n, C] (-inf allowed for classes the model never saw), target int [n]. Rows whose class is
+    at -inf are left out: no temperature can help them. Returns 1.0 when no row is left.
+    """
+    rows = np.flatnonzero(np.isfinite(logits[np.arange(len(target)), target]))
+    if rows.size == 0:
+        return 1.0
+    logits, target = logits[rows].astype(np.float64), target[rows]
+
+    def loss(log_t: float) -> float:
+        log_proba = log_softmax(logits / np.exp(log_t), axis=1)
+        return -log_proba[np.arange(len(target)), target].mean()
+
+    best = minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded", options={"xatol": 1e-3})
+    return float(np.exp(best.x))
+
+
+def to_proba(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """float32 [n, C] softmax(logits / T)."""
+    return softmax(logits.astype(np.float32) / np.float32(temperature), axis=1)

@@ -1,0 +1,287 @@
+"""TF-IDF per field and a linear SVM: one among all classes (`flat`) or one per tree node (`tree`).
+
+With one classifier per tree node a card's class probability is the product of the softmaxes on its path
+(Silla & Freitas 2011, "local classifier per parent node"); each node is fitted on its own cards only, so
+the cost grows with the tree's branching and not with the number of classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from safetensors.numpy import load_file, save_file
+from scipy.special import log_softmax
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.svm import LinearSVC
+
+from goods.artifacts import read_json, write_json
+from goods.config import FieldFeatures, LinearConfig
+from goods.errors import GoodsError
+from goods.models.base import Context
+
+UNSEEN = -30.0  # log-probability of a class without train cards
+PRUNED = -12.0  # below this path log-probability a card is not asked at a node's children
+TOKEN = r"(?u)\b\w+\b"
+
+
+class FieldVectorizer:
+    """Word and character TF-IDF of one field, each L2-normalised and scaled by the field's weight."""
+
+    def __init__(self, config: FieldFeatures, char_min_df: int) -> None:
+        common = {"sublinear_tf": True, "dtype": np.float32, "max_features": config.max_features}
+        self.weight = config.weight
+        self.parts: list[TfidfVectorizer] = []
+        if config.words:
+            self.parts.append(TfidfVectorizer(ngram_range=config.words, token_pattern=TOKEN, **common))
+        if config.chars:
+            self.parts.append(
+                TfidfVectorizer(analyzer="char_wb", ngram_range=config.chars, min_df=char_min_df, **common)
+            )
+
+    def fit_transform(self, texts: pd.Series) -> sp.csr_matrix:
+        blocks, kept = [], []
+        for part in self.parts:
+            try:
+                blocks.append(part.fit_transform(texts))
+                kept.append(part)
+            except ValueError:  # an empty vocabulary: no card has this field
+                continue
+        self.parts = kept
+        return self._joined(blocks, len(texts))
+
+    def transform(self, texts: pd.Series) -> sp.csr_matrix:
+        return self._joined([part.transform(texts) for part in self.parts], len(texts))
+
+    def _joined(self, blocks: list[sp.csr_matrix], n: int) -> sp.csr_matrix:
+        if not blocks:
+            return sp.csr_matrix((n, 0), dtype=np.float32)
+        joined = sp.hstack(blocks, format="csr", dtype=np.float32)
+        joined.data *= np.float32(self.weight)
+        return joined
+
+
+@dataclass
+class Node:
+    """A decision among `children` nodes; `columns` are the features its cards use."""
+
+    children: list[int]
+    columns: np.ndarray  # int32 [f]
+    coef: np.ndarray  # float32 [f, m], m = len(children)
+    intercept: np.ndarray  # float32 [m]; a child without train cards has UNSEEN and zero coef
+
+
+class LinearModel:
+    def __init__(self, config: LinearConfig, context: Context) -> None:
+        self.config = config
+        self.context = context
+        self.vectorizers = {f: FieldVectorizer(c, config.char_min_df) for f, c in config.fields.items()}
+        self.temperature = 1.0
+        self.nodes: dict[int, Node] = {}
+        self.children, self.leaf_of = tree_of(
+            context.labels.ancestors if config.structure == "tree" else None, context
+        )
+
+    def warm(self, cards: pd.DataFrame) -> None:
+        """Nothing to cache: vocabularies belong to one fold."""
+
+    def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
+        if valid is not None and len(valid):
+            self._fit_nodes(self._vectors(train, fit=True), train.target.to_numpy())
+            self.temperature = self._best_temperature(self._vectors(valid), valid.target.to_numpy())
+            train = pd.concat([train, valid])
+        self._fit_nodes(self._vectors(train, fit=True), train.target.to_numpy())
+
+    def _vectors(self, cards: pd.DataFrame, fit: bool = False) -> sp.csr_matrix:
+        if fit:
+            self.vectorizers = {
+                f: FieldVectorizer(c, self.config.char_min_df) for f, c in self.config.fields.items()
+            }
+        blocks = [
+            (v.fit_transform(cards[f]) if fit else v.transform(cards[f])) for f, v in self.vectorizers.items()
+        ]
+        return sp.hstack(blocks, format="csr", dtype=np.float32)
+
+    def _fit_nodes(self, x: sp.csr_matrix, target: np.ndarray) -> None:
+        self.nodes = {}
+        node_sets = {node: rows for node, rows in self._rows_below(target)}
+        for node, children in self.children.items():
+            rows = node_sets[node]
+            if len(rows) == 0 or len(children) == 1:
+                continue
+            self.nodes[node] = self._fit_node(x[rows], self._child_of(node, target[rows]), children)
+
+    def _rows_below(self, target: np.ndarray):
+        """(node, rows of the train cards below it) for every inner node."""
+        order = np.argsort(target, kind="stable")
+        bounds = np.searchsorted(target[order], np.arange(self.context.labels.n_classes + 1))
+        for node in self.children:
+            classes = self.classes_below[node]
+            parts = [order[bounds[c] : bounds[c + 1]] for c in classes]
+            yield node, np.sort(np.concatenate(parts)) if parts else np.empty(0, int)
+
+    @property
+    def classes_below(self) -> dict[int, list[int]]:
+        if not hasattr(self, "_classes_below"):
+            below: dict[int, list[int]] = {}
+
+            def collect(node: int) -> list[int]:
+                own = self.leaf_of.get(node)
+                if own is not None:
+                    return [own]
+                below[node] = [c for child in self.children[node] for c in collect(child)]
+                return below[node]
+
+            collect(ROOT)
+            self._classes_below = below
+            self._child_of_class = {
+                node: {
+                    c: j
+                    for j, child in enumerate(children)
+                    for c in ([self.leaf_of[child]] if child in self.leaf_of else below[child])
+                }
+                for node, children in self.children.items()
+            }
+        return self._classes_below
+
+    def _child_of(self, node: int, target: np.ndarray) -> np.ndarray:
+        _ = self.classes_below
+        lookup = self._child_of_class[node]
+        return np.array([lookup[c] for c in target.tolist()])
+
+    def _fit_node(self, x: sp.csr_matrix, child: np.ndarray, children: list[int]) -> Node:
+        present = np.unique(child)
+        if len(present) == 1:
+            intercept = np.full(len(children), UNSEEN, np.float32)
+            intercept[present[0]] = 0.0
+            return Node(children, np.empty(0, np.int32), np.empty((0, len(children)), np.float32), intercept)
+        columns = np.unique(x.indices).astype(np.int32)
+        svm = LinearSVC(C=self.config.C, tol=1e-2, random_state=self.context.seed, max_iter=200)
+        svm.fit(x[:, columns], child)
+        coef = np.zeros((len(columns), len(children)), np.float32)
+        intercept = np.full(len(children), UNSEEN, np.float32)
+        if len(present) == 2:  # scikit-learn keeps one column for two classes
+            coef[:, present] = np.stack([-svm.coef_[0], svm.coef_[0]], 1)
+            intercept[present] = [-svm.intercept_[0], svm.intercept_[0]]
+        else:
+            coef[:, present] = svm.coef_.T
+            intercept[present] = svm.intercept_
+        return Node(children, columns, coef, intercept)
+
+    def _log_proba(self, x: sp.csr_matrix, temperature: float) -> np.ndarray:
+        """float32 [n, C] summed log-softmaxes along each path."""
+        out = np.full((x.shape[0], self.context.labels.n_classes), UNSEEN * 2, np.float32)
+        queue = [(ROOT, np.arange(x.shape[0]), np.zeros(x.shape[0], np.float32))]
+        while queue:
+            node, rows, path = queue.pop()
+            if node in self.leaf_of:
+                out[rows, self.leaf_of[node]] = path
+                continue
+            children = self.children[node]
+            fitted = self.nodes.get(node)
+            if fitted is None:
+                # a single child, or an inner node whose subtree has no train card: no preference among children
+                step = np.full((len(rows), len(children)), -np.log(len(children)), np.float32)
+            else:
+                margins = np.asarray(x[rows][:, fitted.columns] @ fitted.coef) + fitted.intercept
+                seen = fitted.intercept > UNSEEN
+                step = np.full(margins.shape, UNSEEN, np.float32)
+                step[:, seen] = log_softmax(margins[:, seen] / temperature, axis=1)
+            for j, child in enumerate(children):
+                reached = path + step[:, j]
+                if child in self.leaf_of:
+                    out[rows, self.leaf_of[child]] = reached
+                    continue
+                kept = reached > PRUNED
+                if kept.any():
+                    queue.append((child, rows[kept], reached[kept]))
+        return out
+
+    def _best_temperature(self, x: sp.csr_matrix, target: np.ndarray) -> float:
+        """The grid temperature with the least negative log-likelihood on the inner split."""
+        grid = np.geomspace(0.08, 1.5, 12)
+
+        def loss(temperature: float) -> float:
+            return -self._log_proba(x, temperature)[np.arange(len(target)), target].clip(UNSEEN / 2).mean()
+
+        return float(min(grid, key=loss))
+
+    def predict(self, cards: pd.DataFrame) -> np.ndarray:
+        log_proba = self._log_proba(self._vectors(cards), self.temperature)
+        proba = np.exp(log_proba - log_proba.max(1, keepdims=True))
+        return proba / proba.sum(1, keepdims=True)
+
+    def save(self, folder: Path) -> None:
+        arrays: dict[str, np.ndarray] = {}
+        for node, fitted in self.nodes.items():
+            arrays |= {f"{node}.columns": fitted.columns, f"{node}.coef": fitted.coef}
+            arrays[f"{node}.intercept"] = fitted.intercept
+        vocabularies: dict[str, list] = {}
+        for field, vectorizer in self.vectorizers.items():
+            vocabularies[field] = []
+            for i, part in enumerate(vectorizer.parts):
+                arrays[f"idf.{field}.{i}"] = part.idf_.astype(np.float32)
+                vocabularies[field].append(
+                    {"analyzer": part.analyzer, "terms": part.get_feature_names_out().tolist()}
+                )
+        save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, folder / "model.safetensors")
+        write_json(folder / "model.json", {"temperature": self.temperature, "vocabularies": vocabularies})
+
+    def load(self, folder: Path) -> None:
+        meta = read_json(folder / "model.json")
+        try:
+            arrays = load_file(folder / "model.safetensors")
+        except (OSError, ValueError) as error:
+            raise GoodsError(
+                f"{folder / 'model.safetensors'}: not readable ({error}); train this fold again"
+            ) from None
+        self.temperature = meta["temperature"]
+        for field, parts in meta["vocabularies"].items():
+            by_analyzer = {part.analyzer: part for part in self.vectorizers[field].parts}
+            self.vectorizers[field].parts = [by_analyzer[saved["analyzer"]] for saved in parts]
+            for i, saved in enumerate(parts):
+                part = by_analyzer[saved["analyzer"]]
+                part.vocabulary_ = {term: j for j, term in enumerate(saved["terms"])}
+                part.idf_ = arrays[f"idf.{field}.{i}"]
+        self.nodes = {
+            node: Node(
+                children, arrays[f"{node}.columns"], arrays[f"{node}.coef"], arrays[f"{node}.intercept"]
+            )
+            for node, children in self.children.items()
+            if f"{node}.columns" in arrays
+        }
+
+
+ROOT = -1
+
+
+def tree_of(
+    ancestors: list[np.ndarray] | None, context: Context
+) -> tuple[dict[int, list[int]], dict[int, int]]:
+    """(inner node → children, leaf node → class); nodes above the labels' own are numbered from ROOT down.
+
+    A class that sits on an inner node of the tree gets a leaf of its own below it. Without `ancestors`
+    every class hangs directly below the root.
+    """
+    n = context.labels.n_classes
+    if ancestors is None:
+        return {ROOT: list(range(n))}, {c: c for c in range(n)}
+    inner = {int(node) for path in ancestors for node in path[:-1]}
+    offset = len(context.labels.node_index)
+    children: dict[int, list[int]] = {ROOT: []}
+    leaf_of: dict[int, int] = {}
+    for c, path in enumerate(ancestors):
+        nodes = [int(v) for v in path]
+        if nodes[-1] in inner:
+            nodes.append(offset + c)
+        parent = ROOT
+        for node in nodes:
+            siblings = children.setdefault(parent, [])
+            if node not in siblings:
+                siblings.append(node)
+            parent = node
+        leaf_of[nodes[-1]] = c
+    return children, leaf_of

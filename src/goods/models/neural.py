@@ -1,0 +1,242 @@
+"""What every neural family shares: batches cut from pre-encoded cards, the loop, saving and loading.
+
+writes: `context.scratch`/training-<key>.ckpt after every epoch (removed when a fit ends) and TensorBoard
+logs below it. A fit that finds its checkpoint goes on from it and ends with the same weights as one that was
+never stopped: batch order and random numbers of an epoch depend on seed and epoch alone.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from goods.artifacts import content_hash, read_json, write_json
+from goods.config import TrainerConfig
+from goods.errors import GoodsError
+from goods.models.base import Context
+from goods.models.calibration import fit_temperature, to_proba
+
+POOL_BATCHES = 50  # batches that are sorted by length together
+
+
+class Rows(Protocol):
+    """Cards encoded once; a batch is cut by row numbers, nothing is collated card by card."""
+
+    target: np.ndarray  # int64 [n], -1 where unknown
+    lengths: np.ndarray | None  # int [n]: cards of like length share a batch
+
+    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]: ...
+
+
+class Network(nn.Module, ABC):
+    """A classifier over batches; `pretrained` are the parameters that get `encoder_lr`."""
+
+    @abstractmethod
+    def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """float [b, d]: what the last layer sees."""
+
+    @abstractmethod
+    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """float [b, C] logits."""
+
+    def pretrained(self) -> list[nn.Parameter]:
+        return []
+
+    def sparse(self) -> list[nn.Parameter]:
+        """Embedding tables with sparse gradients."""
+        found = [
+            m.weight for m in self.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag) and m.sparse
+        ]
+        return found
+
+
+class BatchDataset(Dataset):
+    """Row numbers of a batch → the batch."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    def __getitem__(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
+        return self.rows.batch(rows) | {"target": torch.from_numpy(self.rows.target[rows])}
+
+
+class BatchOrder(Sampler):
+    """Row numbers per batch, shuffled by (seed, epoch); `seed=None` keeps order of length."""
+
+    def __init__(self, rows: Rows, batch_size: int, seed: int | None) -> None:
+        self.n, self.lengths = len(rows.target), rows.lengths
+        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:  # called by lightning
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self.n // self.batch_size)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        if self.seed is None:
+            order = np.arange(self.n) if self.lengths is None else np.argsort(self.lengths, kind="stable")
+            yield from (order[i : i + self.batch_size] for i in range(0, self.n, self.batch_size))
+            return
+        random = np.random.default_rng([self.seed, self.epoch])
+        order = random.permutation(self.n)
+        if self.lengths is not None:
+            pool = self.batch_size * POOL_BATCHES
+            pools = (order[i : i + pool] for i in range(0, self.n, pool))
+            order = np.concatenate([p[np.argsort(self.lengths[p], kind="stable")] for p in pools])
+        batches = [order[i : i + self.batch_size] for i in range(0, self.n, self.batch_size)]
+        if self.lengths is not None:
+            random.shuffle(batches)
+        yield from batches
+
+
+def batches(rows: Rows, batch_size: int, seed: int | None = None) -> DataLoader:
+    return DataLoader(BatchDataset(rows), batch_size=None, sampler=BatchOrder(rows, batch_size, seed))
+
+
+@contextmanager
+def threads(context: Context) -> Iterator[None]:
+    """Torch on `context.threads` threads, as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(context.threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def run_network(
+    net: Network, rows: Rows, context: Context, batch_size: int, what: str = "forward"
+) -> np.ndarray:
+    """float32 [n, C] logits (`what`="forward") or [n, d] embeddings ("embed"), in card order."""
+    device = torch.device(context.device)
+    net.to(device).eval()
+    result: np.ndarray | None = None
+    with threads(context), torch.inference_mode():
+        for numbers in BatchOrder(rows, batch_size, None):
+            batch = {name: value.to(device) for name, value in rows.batch(numbers).items()}
+            part = getattr(net, what)(batch).float().cpu().numpy()
+            if result is None:
+                result = np.empty((len(rows.target), part.shape[1]), np.float32)
+            result[numbers] = part
+    return np.empty((0, 0), np.float32) if result is None else result
+
+
+class NeuralModel(ABC):
+    """The model protocol over a Network; a family says how cards are encoded and what the net is."""
+
+    predict_batch = 512
+
+    def __init__(self, config: Any, context: Context) -> None:
+        self.config, self.context = config, context
+        self.net: Network | None = None
+        self.temperature = 1.0
+
+    def warm(self, cards: pd.DataFrame) -> None:
+        """Nothing to prepare unless a family says otherwise."""
+
+    def prepare(self, train: pd.DataFrame) -> None:
+        """Learn from train cards what encoding needs (a tokenizer, a vocabulary, means)."""
+
+    @abstractmethod
+    def encode(self, cards: pd.DataFrame) -> Rows: ...
+
+    @abstractmethod
+    def build(self, restore: bool = False) -> Network:
+        """A network to train, or (`restore`) one whose weights are about to be overwritten."""
+
+    def settings(self) -> dict[str, Any]:
+        """JSON-able things `restored` needs besides weights."""
+        return {}
+
+    def save_parts(self, folder: Path) -> None:
+        """Write files besides weights and settings."""
+
+    def load_parts(self, folder: Path, settings: dict[str, Any]) -> None:
+        """Read what `settings` and `save_parts` hold, before the network is built."""
+
+    def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
+        from goods.models.loop import train_network  # lightning takes seconds to import: only who trains pays
+
+        if train.empty or (train.target < 0).any():
+            raise GoodsError(f"{self.config.family}: fit needs at least one card, all of them with a target")
+        trainer: TrainerConfig = self.config.trainer
+        with threads(self.context), scratch_folder(self.context) as scratch:
+            torch.manual_seed(self.context.seed)
+            self.prepare(train)
+            torch.manual_seed(self.context.seed)
+            net = self.build()
+            train_rows = self.encode(train)
+            valid_rows = self.encode(valid) if valid is not None and len(valid) else None
+            key = content_hash(
+                self.config.model_dump(mode="json"),
+                self.context.seed,
+                *((c.product_id.to_numpy(), c.target.to_numpy()) for c in [train] if c is not None),
+            )
+            train_network(net, train_rows, valid_rows, trainer, self.context, scratch, key)
+            self.net, self.temperature = net.eval(), 1.0
+            if valid_rows is not None:
+                logits = run_network(net, valid_rows, self.context, self.predict_batch)
+                self.temperature = fit_temperature(logits, valid_rows.target)
+
+    def _fitted(self) -> Network:
+        if self.net is None:
+            raise GoodsError(f"{self.config.family}: fit or load the model first")
+        return self.net
+
+    def predict(self, cards: pd.DataFrame) -> np.ndarray:
+        net = self._fitted()
+        if cards.empty:
+            return np.empty((0, self.context.labels.n_classes), np.float32)
+        logits = run_network(net, self.encode(cards), self.context, self.predict_batch)
+        return to_proba(logits, self.temperature)
+
+    def embed(self, cards: pd.DataFrame) -> np.ndarray:
+        """float32 [n, d]: the last hidden layer of the fitted network."""
+        return run_network(self._fitted(), self.encode(cards), self.context, self.predict_batch, "embed")
+
+    def save(self, folder: Path) -> None:
+        net = self._fitted()
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+        save_file(weights, folder / "network.safetensors")
+        settings = {"family": self.config.family, "temperature": self.temperature, **self.settings()}
+        write_json(folder / "model.json", settings)
+        self.save_parts(folder)
+
+    def load(self, folder: Path) -> None:
+        try:
+            settings = read_json(folder / "model.json")
+            if settings["family"] != self.config.family:
+                raise GoodsError(f"{folder}: holds a {settings['family']} model, not {self.config.family}")
+            self.temperature = float(settings["temperature"])
+            self.load_parts(folder, settings)
+            net = self.build(restore=True)
+            net.load_state_dict(load_file(folder / "network.safetensors"))
+        except (OSError, KeyError, ValueError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise GoodsError(f"{folder}: missing or damaged model files ({reason}); train it again") from None
+        self.net = net.eval()
+
+
+@contextmanager
+def scratch_folder(context: Context) -> Iterator[Path]:
+    if context.scratch is not None:
+        context.scratch.mkdir(parents=True, exist_ok=True)
+        yield context.scratch
+        return
+    with tempfile.TemporaryDirectory(prefix="goods-") as folder:
+        yield Path(folder)

@@ -1,0 +1,31 @@
+"""Family name → model class, imported only when used: torch and transformers take seconds to load."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from goods.models.base import Context, Model
+
+FAMILIES = {
+    "linear": ("goods.models.linear", "LinearModel", ("models/linear.py",)),
+    "fasttext": ("goods.models.fasttext", "FastTextModel", ("models/fasttext.py", "models/calibration.py")),
+    "navec": ("goods.models.navec", "NavecModel", ("models/navec.py", "models/neural.py", "lemmas.py")),
+    "transformer": (
+        "goods.models.transformer",
+        "TransformerModel",
+        ("models/transformer.py", "models/neural.py"),
+    ),
+    "image": ("goods.models.image", "ImageModel", ("models/image.py", "models/neural.py", "images.py")),
+}
+NEURAL = ("navec", "transformer", "image")
+
+
+def build(config: Any, context: Context) -> Model:
+    module, name, _ = FAMILIES[config.family]
+    return getattr(import_module(module), name)(config, context)
+
+
+def sources(family: str) -> tuple[str, ...]:
+    """Source files a family's predictions depend on."""
+    return FAMILIES[family][2]

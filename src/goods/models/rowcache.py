@@ -1,0 +1,44 @@
+"""Vectors computed once and kept on disk, row by row under a key of what they were computed from.
+
+writes: `context.cache`/<name>.npz: keys uint64 [n] sorted, rows float16 [n, d]
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from goods.artifacts import write_npz
+
+
+class RowCache:
+    """Rows by key; `path` None keeps them in memory only. Rows pass through float16 whether cached or not."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.keys, self.rows = np.empty(0, np.uint64), np.empty((0, 0), np.float16)
+        if path is not None and path.is_file():
+            try:
+                with np.load(path, allow_pickle=False) as arrays:
+                    self.keys, self.rows = arrays["keys"], arrays["rows"]
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                path.unlink(missing_ok=True)  # damaged: computed again
+
+    def get(
+        self, keys: np.ndarray, compute: Callable[[np.ndarray], np.ndarray], store: bool = False
+    ) -> np.ndarray:
+        """float32 [n, d] rows of `keys` uint64 [n]; `compute` gets positions in `keys` whose row is unknown."""
+        unknown = np.flatnonzero(~np.isin(keys, self.keys))
+        if unknown.size:
+            new_keys, first = np.unique(keys[unknown], return_index=True)
+            new_rows = compute(unknown[first]).astype(np.float16)
+            rows = np.concatenate([self.rows, new_rows]) if len(self.rows) else new_rows
+            all_keys = np.concatenate([self.keys, new_keys])
+            order = np.argsort(all_keys)
+            self.keys, self.rows = all_keys[order], rows[order]
+            if store and self.path is not None:
+                write_npz(self.path, keys=self.keys, rows=self.rows)
+        return self.rows[np.searchsorted(self.keys, keys)].astype(np.float32)

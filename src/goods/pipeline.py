@@ -1,0 +1,108 @@
+"""Every stage in order, for one competition: what scripts/run_all.sh runs.
+
+A preset is a stack config: `stack.yaml` (quick) or `stack-full.yaml` (full). Its `experiments` say what is
+trained; a name ending in "-tuned" means: run the study of the experiment before the suffix, train its best.yaml.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from goods.artifacts import Workspace, read_json
+from goods.cards import load_cards
+from goods.config import CompetitionConfig, ExperimentConfig, StackConfig, load_competition, load_experiment
+from goods.errors import GoodsError
+from goods.folds import make_folds
+from goods.log import say
+from goods.preparation import prepare
+from goods.report import write_report
+from goods.submission import submit
+from goods.training import train
+
+PRESETS = {"quick": "stack.yaml", "full": "stack-full.yaml"}
+TUNED = "-tuned"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line of run_all.sh says."""
+
+    configs: Path
+    work: Path
+    out: Path
+    data: Path | None = None
+    preset: str = "quick"
+    offline: bool = False
+    text_weights: Path | None = None
+    image_weights: Path | None = None
+    force: bool = False
+
+
+def run_all(name: str, options: Options) -> str:
+    """Run or resume everything; returns the closing line."""
+    started = time.perf_counter()
+    competition = load_competition(name, options.configs)
+    ws = Workspace(options.work, name)
+    stack_experiment = load(options, name, PRESETS[options.preset])
+    check_configs(options, name, stack_experiment)
+    prepare(ws, competition, options.data, options.force)
+    make_folds(ws, competition, options.force)
+    stack_experiment = with_possible(ws, options, stack_experiment)
+    for experiment in stack_model(stack_experiment).experiments:
+        train_experiment(ws, competition, options, experiment)
+    from goods.stacking import stack  # CatBoost takes a second to load: only when it is reached
+
+    stack(ws, competition, stack_experiment, options.force)
+    path = submit(ws, competition, stack_experiment.name, options.out, time.perf_counter() - started)
+    write_report(ws, competition, stack_experiment, options.out)
+    report = read_json(ws.run(stack_experiment.name).report)
+    rows = int((load_cards(ws).split == "test").sum())
+    seconds = time.perf_counter() - started
+    return f"result: {path} rows={rows} {report['metric']}={report['score']:.4f} seconds={seconds:.0f}"
+
+
+def load(options: Options, name: str, file: str) -> ExperimentConfig:
+    path = options.configs / name / file
+    return load_experiment(path, None, options.offline, options.text_weights, options.image_weights)
+
+
+def check_configs(options: Options, name: str, stack_experiment: ExperimentConfig) -> None:
+    """Read every config before hours are spent: a mistyped key is told at once."""
+    for experiment in stack_model(stack_experiment).experiments:
+        load(options, name, f"{experiment.removesuffix(TUNED)}.yaml")
+
+
+def stack_model(config: ExperimentConfig) -> StackConfig:
+    if not isinstance(config.model, StackConfig):
+        raise GoodsError(f"experiment {config.name}: expected family stack, found {config.model.family}")
+    return config.model
+
+
+def with_possible(ws: Workspace, options: Options, config: ExperimentConfig) -> ExperimentConfig:
+    """Without photos image experiments are left out; a local text encoder brings its frozen experiment along."""
+    model = stack_model(config)
+    names = list(model.experiments)
+    if options.text_weights and not any(n.startswith("transformer") for n in names):
+        names.append("transformer-frozen")
+    if load_cards(ws).image.isna().all():
+        dropped = [
+            n
+            for n in names
+            if load(options, ws.competition, f"{n.removesuffix(TUNED)}.yaml").model.family == "image"
+        ]
+        if dropped:
+            say(f"no card has a photo: {', '.join(dropped)} left out")
+        names = [n for n in names if n not in dropped]
+    return config.model_copy(update={"model": model.model_copy(update={"experiments": tuple(names)})})
+
+
+def train_experiment(ws: Workspace, competition: CompetitionConfig, options: Options, name: str) -> None:
+    config = load(options, ws.competition, f"{name.removesuffix(TUNED)}.yaml")
+    if name.endswith(TUNED):
+        from goods.tuning import tune
+
+        tune(ws, competition, config, options.force)
+        config = load_experiment(ws.tuning(config.name) / "best.yaml")
+    train(ws, competition, config, force=options.force)

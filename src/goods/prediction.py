@@ -1,0 +1,75 @@
+"""Label new cards with a trained run.
+
+reads:  a raw file in the competition's test format, runs/<experiment>/
+writes: a parquet file: id, predicted_category_id, confidence
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from goods.artifacts import Predictions, Workspace, write_parquet
+from goods.cards import Issues, Labels
+from goods.competitions import SUBMISSION_COLUMNS
+from goods.competitions.kazanexpress import COLUMNS_2022, COLUMNS_2023, cards_2022, cards_2023
+from goods.competitions.raw import read_table
+from goods.config import CompetitionConfig, ExperimentConfig, StackConfig, load_experiment
+from goods.errors import GoodsError
+from goods.images import ImageStore, audit
+from goods.log import say
+from goods.submission import submission_table
+from goods.training import load_run_models, mean_of, top_k
+
+
+def read_new_cards(path: Path, competition: CompetitionConfig, images: Path | None) -> pd.DataFrame:
+    """Card rows of a raw file without answers; photos are looked up in `images` as those of the test split."""
+    issues = Issues()
+    if competition.reader == "kazanexpress2022":
+        cards = cards_2022(read_table(path, COLUMNS_2022), path, "test", issues)
+    else:
+        cards = cards_2023(read_table(path, COLUMNS_2023), path, "test", issues)
+    cards["image"] = pd.Series(None, index=cards.index, dtype="str")
+    if images is not None:
+        store = ImageStore(images)
+        refs = store.find("test")
+        good, _ = audit(store, {int(p): refs[int(p)] for p in cards.product_id if int(p) in refs})
+        cards["image"] = (
+            cards.product_id.map(good).astype("str").where(cards.product_id.isin(list(good)), None)
+        )
+    cards["target"] = -1
+    return cards
+
+
+def saved_config(ws: Workspace, experiment: str) -> ExperimentConfig:
+    run = ws.run(experiment)
+    if not (run.path / "DONE").is_file():
+        raise GoodsError(f"{run.path}: no finished run; train experiment {experiment!r} first")
+    return load_experiment(run.config)
+
+
+def predict_experiment(
+    ws: Workspace, competition: CompetitionConfig, experiment: str, cards: pd.DataFrame, images: Path | None
+) -> Predictions:
+    """Mean of the run's fold models; a stack asks its base experiments first."""
+    config = saved_config(ws, experiment)
+    if isinstance(config.model, StackConfig):
+        from goods.stacking import predict_stack
+
+        base = [predict_experiment(ws, competition, e, cards, images) for e in config.model.experiments]
+        return predict_stack(ws, competition, config, cards, base)
+    models = load_run_models(ws, competition, config, images)
+    return mean_of([top_k(model, cards) for model in models])
+
+
+def predict_file(
+    ws: Workspace, competition: CompetitionConfig, experiment: str, path: Path, images: Path | None, out: Path
+) -> None:
+    cards = read_new_cards(path, competition, images)
+    predictions = predict_experiment(ws, competition, experiment, cards, images)
+    columns = SUBMISSION_COLUMNS[competition.reader]
+    table = submission_table(predictions, Labels.load(ws), columns)
+    table["confidence"] = predictions.proba[:, 0]
+    write_parquet(out, table)
+    say(f"predict {experiment}: {len(table)} cards labelled in {out}")

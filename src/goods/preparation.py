@@ -1,0 +1,142 @@
+"""Raw files → card table, labels, list of input problems.
+
+reads:  data/<competition>/ (or --data DIR); the demo competition generates its own
+writes: work/<competition>/prepared/{cards.parquet,labels.json,issues.parquet,source.json}
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from goods.artifacts import (
+    Workspace,
+    begin,
+    code_hash,
+    content_hash,
+    file_hash,
+    is_done,
+    mark_done,
+    read_json,
+    write_json,
+    write_parquet,
+)
+from goods.cards import COLUMNS, Labels, validate
+from goods.competitions import READERS
+from goods.competitions.raw import Raw
+from goods.config import CompetitionConfig
+from goods.errors import GoodsError
+from goods.log import say
+
+CODE = (
+    "text.py",
+    "cards.py",
+    "preparation.py",
+    "images.py",
+    "competitions/raw.py",
+    "competitions/kazanexpress.py",
+)
+DEMO_CODE = ("competitions/demo.py", "competitions/demo_words.py", "competitions/demo_photos.py")
+
+
+def listing(folder: Path) -> list[tuple[str, int, int]]:
+    """Name, size and time of every file below `folder`: what tells whether the raw data has changed."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return [(str(p.relative_to(folder)), (s := p.stat()).st_size, s.st_mtime_ns) for p in files]
+
+
+def photo_listing(folder: Path) -> list[tuple[str, int, int]]:
+    return [row for row in listing(folder) if Path(row[0]).suffix != ".parquet"]
+
+
+def generate_demo(ws: Workspace, config: CompetitionConfig) -> Path:
+    """Make the demo's raw files below the work folder unless they are there already."""
+    folder = ws.raw
+    key = content_hash(config.demo_rows, config.demo_classes, config.seed, code_hash(*DEMO_CODE))
+    if is_done(folder, key):
+        return folder
+    from goods.competitions.demo import generate
+
+    say(
+        f"prepare: generating the demo competition, {config.demo_rows} cards in {config.demo_classes} categories"
+    )
+    generate(folder, rows=config.demo_rows, classes=config.demo_classes, seed=config.seed)
+    mark_done(folder, key)
+    return folder
+
+
+def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: bool = False) -> None:
+    if data is None:
+        data = generate_demo(ws, config) if config.reader == "demo" else Path(config.data)
+    data = data.resolve()
+    if not data.is_dir():
+        READERS[config.reader](data)  # raises with the reader's own advice
+    key = content_hash(config.reader, str(data), listing(data), code_hash(*CODE))
+    if not force and is_done(ws.prepared, key):
+        say(f"prepare: unchanged, {ws.cards} kept")
+        return
+    raw = READERS[config.reader](data)
+    labels = make_labels(raw)
+    images = find_images(raw, data)
+    index_of = {id_: i for i, id_ in enumerate(labels.ids)}
+    cards = raw.cards
+    cards["image"] = (
+        cards.product_id.map(images).astype("str").where(cards.product_id.isin(list(images)), None)
+    )
+    cards["target"] = cards.category_id.map(index_of).fillna(-1).astype("int32")
+    cards = cards[list(COLUMNS)]
+    validate(cards, labels.n_classes)
+    begin(ws.prepared, key)
+    write_parquet(ws.cards, cards)
+    labels.save(ws)
+    write_parquet(ws.issues, raw.issues.table())
+    write_json(ws.source, {"data": str(data), "photos": content_hash(*(photo_listing(data)))})
+    mark_done(ws.prepared, key)
+    n_train = int((cards.split == "train").sum())
+    say(
+        f"prepare: {n_train} train and {len(cards) - n_train} test cards, {labels.n_classes} categories, "
+        f"{len(images)} photos, {len(raw.issues.rows)} input problems noted in {ws.issues}"
+    )
+
+
+def make_labels(raw: Raw) -> Labels:
+    """Classes are the categories of the train cards, in the order of their ids."""
+    ids = sorted(int(i) for i in raw.cards.category_id[raw.cards.split == "train"].unique())
+    if len(ids) < 2:
+        raise GoodsError("train.parquet holds a single category: there is nothing to learn")
+    return Labels(ids, [raw.tree[i][1] for i in ids], [raw.tree[i][0] for i in ids])
+
+
+def find_images(raw: Raw, data: Path) -> dict[int, str]:
+    """product_id → image reference of every photo that decodes; the others go to the issues."""
+    from goods.images import ImageStore, audit
+
+    store = ImageStore(data)
+    found: dict[int, str] = {}
+    for split, group in raw.cards.groupby("split"):
+        refs = store.find(str(split))
+        wanted = {int(p): refs[int(p)] for p in group.product_id if int(p) in refs}
+        if not refs:
+            continue
+        good, problems = audit(store, wanted)
+        found |= good
+        missing = [(int(p), "missing") for p in group.product_id if int(p) not in refs]
+        for product_id, problem in problems + missing:
+            raw.issues.add(product_id, "image", problem, "predicted without a photo")
+    return found
+
+
+def data_folder(ws: Workspace) -> Path:
+    return Path(read_json(ws.source)["data"])
+
+
+def prepared_key(ws: Workspace) -> str:
+    """Hash of what later stages read: it changes whenever cards, labels or photos do."""
+    if not (ws.prepared / "DONE").is_file():
+        raise GoodsError(f"{ws.cards}: missing; run scripts/prepare.py {ws.competition} first")
+    return content_hash(file_hash(ws.cards), file_hash(ws.labels), read_json(ws.source)["photos"])
+
+
+def select(cards: pd.DataFrame, split: str) -> pd.DataFrame:
+    return cards[cards.split == split].reset_index(drop=True)

@@ -1,0 +1,279 @@
+"""Fit an experiment fold by fold, predict, gather the out-of-fold predictions.
+
+reads:  prepared/, folds.parquet, one experiment config
+writes: runs/<experiment>/ config.yaml report.json oof.npz test.npz DONE, fold_<k>/ model files valid.npz
+        test.npz report.json DONE
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from goods.artifacts import (
+    TOP_K,
+    Predictions,
+    Workspace,
+    begin,
+    code_hash,
+    content_hash,
+    file_hash,
+    is_done,
+    mark_done,
+    read_json,
+    write_json,
+    write_text,
+)
+from goods.cards import Labels, load_cards
+from goods.config import CompetitionConfig, ExperimentConfig, dump
+from goods.errors import GoodsError
+from goods.execution import Place, places, run_jobs
+from goods.folds import inner_split, load_folds
+from goods.images import ImageStore
+from goods.log import say
+from goods.metrics import all_scores, score
+from goods.models.base import Context, Model
+from goods.models.registry import NEURAL, build, sources
+from goods.preparation import data_folder, prepared_key, select
+
+CODE = ("training.py", "folds.py", "models/base.py")
+BLOCK = 4096  # cards predicted at once: bounds the dense block of probabilities
+
+
+def inputs_key(ws: Workspace, config: ExperimentConfig) -> str:
+    """What the folds of an experiment depend on besides their number."""
+    described = config.model_dump(mode="json", exclude={"tune", "name"})
+    code = code_hash(*CODE, *sources(config.model.family))
+    return content_hash(described, code, prepared_key(ws), file_hash(ws.folds))
+
+
+def fold_key(ws: Workspace, config: ExperimentConfig, k: int) -> str:
+    return content_hash(inputs_key(ws, config), k)
+
+
+def make_context(
+    ws: Workspace, config: ExperimentConfig, place: Place, scratch: Path | None, progress: bool
+) -> Context:
+    return Context(
+        labels=Labels.load(ws),
+        seed=config.seed,
+        device=place.device,
+        threads=place.threads,
+        images=ImageStore(data_folder(ws)) if config.model.family == "image" else None,
+        cache=ws.cache,
+        scratch=scratch,
+        progress=progress,
+    )
+
+
+def top_k(model: Model, cards: pd.DataFrame, k: int = TOP_K) -> Predictions:
+    """Predict block by block and keep each card's k best classes, best first."""
+    classes, proba = [], []
+    for start in range(0, len(cards), BLOCK):
+        dense = np.asarray(model.predict(cards.iloc[start : start + BLOCK]), np.float32)
+        kept, values = best_classes(dense, k)
+        classes.append(kept)
+        proba.append(values)
+    return Predictions(cards.product_id.to_numpy(np.int64), np.concatenate(classes), np.concatenate(proba))
+
+
+def best_classes(dense: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """(classes int32 [n, k], values float32 [n, k]) of the k largest per row, ties to the lower class."""
+    k = min(k, dense.shape[1])
+    order = np.argpartition(-dense, k - 1, axis=1)[:, :k] if k < dense.shape[1] else None
+    if order is None:
+        order = np.tile(np.arange(k), (len(dense), 1))
+    order.sort(axis=1)
+    values = np.take_along_axis(dense, order, 1)
+    ranked = np.argsort(-values, axis=1, kind="stable")
+    return np.take_along_axis(order, ranked, 1).astype(np.int32), np.take_along_axis(values, ranked, 1)
+
+
+def fit_fold(ws: Workspace, config: ExperimentConfig, k: int, place: Place, progress: bool = False) -> None:
+    """Train on the cards outside fold k, predict fold k and the test cards, write fold_<k>/."""
+    folder = ws.run(config.name).fold(k)
+    key = fold_key(ws, config, k)
+    begin(folder, key)
+    cards = load_cards(ws)
+    train, test = select(cards, "train"), select(cards, "test")
+    fold = load_folds(ws, train)
+    model = build(config.model, make_context(ws, config, place, folder, progress))
+    started = time.perf_counter()
+    fit_on(model, train[fold != k].reset_index(drop=True), config)
+    fitted = time.perf_counter()
+    valid = top_k(model, train[fold == k])
+    on_test = top_k(model, test)
+    predicted = time.perf_counter()
+    model.save(folder)
+    valid.save(folder / "valid.npz")
+    on_test.save(folder / "test.npz")
+    write_json(
+        folder / "report.json",
+        {
+            "fit_seconds": round(fitted - started, 2),
+            "predict_seconds": round(predicted - fitted, 2),
+            "cards_per_second": round((len(valid.product_id) + len(test)) / (predicted - fitted), 1),
+        },
+    )
+    mark_done(folder, key)
+
+
+def fit_on(model: Model, train: pd.DataFrame, config: ExperimentConfig) -> None:
+    """Fit with an inner split taken from `train`: the fold that is scored is never seen."""
+    inner = inner_split(train.target.to_numpy(), config.inner_share, config.seed)
+    model.fit(train[~inner].reset_index(drop=True), train[inner].reset_index(drop=True))
+
+
+def train(
+    ws: Workspace,
+    competition: CompetitionConfig,
+    config: ExperimentConfig,
+    folds: list[int] | None = None,
+    force: bool = False,
+) -> None:
+    """Train the folds that are not done (or all given, with `force`), then gather."""
+    run = ws.run(config.name)
+    wanted = list(range(competition.n_folds)) if folds is None else folds
+    for k in wanted:
+        if not 0 <= k < competition.n_folds:
+            raise GoodsError(f"--fold {k}: {ws.competition} has folds 0 to {competition.n_folds - 1}")
+    if not ws.folds.is_file():
+        raise GoodsError(f"{ws.folds}: missing; run scripts/make_folds.py {ws.competition} first")
+    todo = [k for k in wanted if force or not is_done(run.fold(k), fold_key(ws, config, k))]
+    if force:
+        for k in todo:  # a forced fold starts from nothing, checkpoints included
+            begin(run.fold(k), "forced")
+    if todo:
+        fit_folds(ws, config, todo)
+    missing = [k for k in range(competition.n_folds) if not is_done(run.fold(k), fold_key(ws, config, k))]
+    if missing:
+        say(
+            f"train {config.name}: folds {missing} are still to be trained; out-of-fold predictions wait for them"
+        )
+        return
+    gather(ws, competition, config)
+
+
+def fit_folds(ws: Workspace, config: ExperimentConfig, todo: list[int]) -> None:
+    neural = config.model.family in NEURAL
+    where, at_once = places(len(todo), neural)
+    warm_place = Place(where[0].device, where[0].threads * at_once)
+    run = ws.run(config.name)
+    write_text(run.config, dump(config))
+    model = build(config.model, make_context(ws, config, warm_place, None, True))
+    model.warm(load_cards(ws))
+    jobs = [(ws, config, k, place, at_once == 1) for k, place in zip(todo, where, strict=True)]
+    run_jobs(fit_fold, jobs, at_once, where[0].threads, f"train {config.name}")
+
+
+def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
+    """Join the folds into oof.npz (every train id exactly once) and test.npz (mean of the fold models)."""
+    run = ws.run(config.name)
+    folds = [run.fold(k) for k in range(competition.n_folds)]
+    key = content_hash(
+        inputs_key(ws, config), [[file_hash(f / n) for n in ("valid.npz", "test.npz")] for f in folds]
+    )
+    if is_done(run.path, key) and run.oof.is_file() and run.test.is_file():
+        say(f"train {config.name}: unchanged, {headline(read_json(run.report))}")
+        return
+    (run.path / "DONE").unlink(missing_ok=True)
+    train_cards = select(load_cards(ws), "train")
+    valid = [Predictions.load(f / "valid.npz") for f in folds]
+    joined = Predictions(
+        np.concatenate([p.product_id for p in valid]),
+        np.concatenate([p.classes for p in valid]),
+        np.concatenate([p.proba for p in valid]),
+    )
+    if len(joined.product_id) != len(train_cards):
+        raise GoodsError(
+            f"{run.path}: folds hold {len(joined.product_id)} of {len(train_cards)} train cards; --force"
+        )
+    oof = joined.aligned(train_cards.product_id.to_numpy())
+    oof.save(run.oof)
+    mean_of([Predictions.load(f / "test.npz") for f in folds]).save(run.test)
+    write_text(run.config, dump(config))
+    report = oof_report(ws, competition, oof, train_cards, config.tuned_on)
+    report["fit_seconds"] = [read_json(f / "report.json")["fit_seconds"] for f in folds]
+    report["cards_per_second"] = [read_json(f / "report.json")["cards_per_second"] for f in folds]
+    write_json(run.report, report)
+    mark_done(run.path, key)
+    say(f"train {config.name}: {headline(report)}")
+
+
+def oof_report(
+    ws: Workspace,
+    competition: CompetitionConfig,
+    oof: Predictions,
+    train_cards: pd.DataFrame,
+    tuned_on: tuple[int, ...],
+) -> dict[str, Any]:
+    """Scores of the best class per card. `score` is over the folds no study has used."""
+    labels, metric = Labels.load(ws), competition.metric
+    fold, target, predicted = load_folds(ws, train_cards), train_cards.target.to_numpy(), oof.classes[:, 0]
+    honest = ~np.isin(fold, tuned_on)
+    per_fold = [
+        score(metric, target[fold == k], predicted[fold == k], labels) for k in range(competition.n_folds)
+    ]
+    kept = [per_fold[k] for k in range(competition.n_folds) if k not in tuned_on]
+    return {
+        "metric": metric,
+        "score": round(score(metric, target[honest], predicted[honest], labels), 6),
+        "sd": round(float(np.std(kept, ddof=1)) if len(kept) > 1 else 0.0, 6),
+        "folds": [round(s, 6) for s in per_fold],
+        "tuned_on": list(tuned_on),
+        "score_all_folds": round(score(metric, target, predicted, labels), 6),
+        "scores": all_scores(target[honest], predicted[honest], labels),
+    }
+
+
+def headline(report: dict[str, Any]) -> str:
+    optimistic = f", optimistic on tuned folds {report['tuned_on']}: left out" if report["tuned_on"] else ""
+    return f"out-of-fold {report['metric']} {report['score']:.4f} ± {report['sd']:.4f}{optimistic}"
+
+
+def mean_of(predictions: list[Predictions]) -> Predictions:
+    """Mean distribution of several models over the same cards in the same order, cut to the top k again."""
+    first = predictions[0]
+    n, k = first.classes.shape
+    classes = np.concatenate([p.aligned(first.product_id).classes for p in predictions], axis=1)
+    proba = np.concatenate([p.aligned(first.product_id).proba for p in predictions], axis=1)
+    kept_classes, kept_proba = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
+    for start in range(0, n, BLOCK):
+        block = slice(start, start + BLOCK)
+        kept_classes[block], kept_proba[block] = _merge(classes[block], proba[block], k)
+    return Predictions(first.product_id, kept_classes, kept_proba / np.float32(len(predictions)))
+
+
+def _merge(classes: np.ndarray, proba: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sum `proba` of equal classes within each row, keep the k largest sums."""
+    order = np.argsort(classes, axis=1, kind="stable")
+    classes, proba = np.take_along_axis(classes, order, 1), np.take_along_axis(proba, order, 1)
+    first = np.ones(classes.shape, bool)
+    first[:, 1:] = classes[:, 1:] != classes[:, :-1]
+    flat = np.cumsum(first.ravel()) - 1
+    sums = np.bincount(flat, weights=proba.ravel().astype(np.float64))
+    merged = np.where(first, sums[flat].reshape(classes.shape), -1.0)
+    ranked = np.argsort(-merged, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(classes, ranked, 1), np.take_along_axis(merged, ranked, 1).astype(np.float32)
+
+
+def load_run_models(
+    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, images: Path | None
+) -> Iterator[Model]:
+    """The fold models of a finished run, one at a time, for new cards whose photos are below `images`."""
+    run = ws.run(config.name)
+    place = places(1, config.model.family in NEURAL)[0][0]
+    context = make_context(ws, config, place, None, False)
+    context = replace(context, cache=None, images=ImageStore(images) if images else None)
+    for k in range(competition.n_folds):
+        if not (run.fold(k) / "DONE").is_file():
+            raise GoodsError(f"{run.fold(k)}: not trained; run scripts/train.py first")
+        model = build(config.model, context)
+        model.load(run.fold(k))
+        yield model
