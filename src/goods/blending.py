@@ -16,8 +16,7 @@ PENALTY = 1e-3  # pull towards equal weights 1/M, per card
 
 def softmax_by_card(table: Candidates, score: np.ndarray) -> np.ndarray:
     """float64 [m]: probabilities that sum to 1 within each card that has entries."""
-    group = np.concatenate([[0], np.cumsum(np.diff(table.card) != 0)])
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(table.card) != 0]))
+    starts, group = table.segments
     exp = np.exp(score - np.maximum.reduceat(score, starts)[group])
     return exp / np.add.reduceat(exp, starts)[group]
 

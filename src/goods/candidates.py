@@ -6,6 +6,7 @@ A candidate table is a set of flat arrays sorted by card: one entry per (card, c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -27,10 +28,11 @@ class Candidates:
     log_proba: np.ndarray
     n_cards: int
 
-    @property
-    def starts(self) -> np.ndarray:
-        """int64 [n] first entry of each card; every card has at least one."""
-        return np.searchsorted(self.card, np.arange(self.n_cards))
+    @cached_property
+    def segments(self) -> tuple[np.ndarray, np.ndarray]:
+        """(first entry of each card that has entries, int [m] number of each entry's card among those)."""
+        fresh = np.concatenate([[True], np.diff(self.card) != 0])
+        return np.flatnonzero(fresh), np.cumsum(fresh) - 1
 
     def take(self, entries: np.ndarray) -> Candidates:
         """A sub-table of entries (bool [m] or indices), card numbers kept."""
@@ -177,13 +179,14 @@ class FeatureMaker:
         return pd.DataFrame(columns).astype(np.float32)
 
     def _model_features(self, columns: dict, name: str, table: Candidates, proba: np.ndarray) -> None:
-        best, second = best_two(table, proba)
+        rank = ranks(table, proba)
+        best, second = best_two(table, proba, rank)
         columns[f"{name}_log_odds"] = np.log(proba.clip(FLOOR, 1 - FLOOR)) - np.log1p(
             -proba.clip(FLOOR, 1 - FLOOR)
         )
-        columns[f"{name}_rank"] = ranks(table, proba)
-        columns[f"{name}_gap"] = np.log(best[table.card] / proba.clip(FLOOR))
-        columns[f"{name}_margin"] = (best - second)[table.card]
+        columns[f"{name}_rank"] = rank
+        columns[f"{name}_gap"] = np.log(best / proba.clip(FLOOR))
+        columns[f"{name}_margin"] = best - second
 
     def _name_similarity(self, cards: pd.DataFrame, table: Candidates) -> np.ndarray:
         """float32 [m] cosine of character n-grams of the title and the category's last two names."""
@@ -219,17 +222,17 @@ def per_group(card: np.ndarray, node: np.ndarray, weight: np.ndarray, n_nodes: i
     return np.bincount(group, weights=weight)[group]
 
 
-def best_two(table: Candidates, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(largest, second largest) value per card, float [n]; FLOOR for the second of a single candidate."""
-    starts = table.starts
-    best = np.maximum.reduceat(value, starts)
-    rest = np.where(ranks(table, value) == 0, FLOOR, value)
-    return best, np.maximum.reduceat(rest, starts)
+def best_two(table: Candidates, value: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """float [m], [m]: largest and second largest value of each entry's card; FLOOR if it has one entry."""
+    starts, group = table.segments
+    rest = np.where(rank == 0, FLOOR, value)
+    return np.maximum.reduceat(value, starts)[group], np.maximum.reduceat(rest, starts)[group]
 
 
 def ranks(table: Candidates, value: np.ndarray) -> np.ndarray:
     """int64 [m]: place of each entry within its card by falling value, ties to the lower class."""
+    starts, group = table.segments
     order = np.lexsort((table.cls, -value, table.card))
     place = np.empty(len(value), np.int64)
-    place[order] = np.arange(len(value)) - np.repeat(table.starts, np.diff([*table.starts, len(value)]))
+    place[order] = np.arange(len(value)) - starts[group]
     return place

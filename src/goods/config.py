@@ -49,10 +49,10 @@ class FastTextConfig(Strict):
     max_words: int = Field(200, ge=1)
     lr: float = Field(0.5, gt=0)
     epochs: int = Field(40, ge=1)
-    dim: int = Field(64, ge=1)
+    dim: int = Field(64, ge=8)
     word_ngrams: int = Field(2, ge=1)
     min_count: int = Field(1, ge=1)
-    buckets: int = Field(200_000, ge=1)
+    buckets: int = Field(200_000, ge=20_000)
     loss: Literal["softmax", "hs", "ova"] = "softmax"
     min_epochs: int = Field(5, ge=1)
     max_updates: int = Field(
@@ -102,6 +102,7 @@ class TransformerConfig(Strict):
     fields: tuple[str, ...] = ("title", "shop", "attributes", "description")
     max_tokens: int = Field(128, ge=8, le=512)
     frozen: bool = False
+    hidden: int = Field(512, ge=1, description="of the head on frozen vectors")
     dropout: float = Field(0.1, ge=0, lt=1)
     trainer: TrainerConfig
 

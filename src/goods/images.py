@@ -216,7 +216,9 @@ def audit(
     """Decode every image once: references of the good ones, and (product_id, problem) of the others."""
     shown = tqdm(refs.values(), desc="images", disable=not progress, unit="img")
     # Pillow decodes without the interpreter lock: threads are enough and share the open zip's index
-    problems = Parallel(n_jobs=workers, prefer="threads", batch_size=64)(delayed(store.check)(r) for r in shown)
+    problems = Parallel(n_jobs=workers, prefer="threads", batch_size=64)(
+        delayed(store.check)(r) for r in shown
+    )
     good = {i: ref for (i, ref), problem in zip(refs.items(), problems, strict=True) if problem is None}
     bad = [(i, problem) for i, problem in zip(refs, problems, strict=True) if problem is not None]
     return good, bad

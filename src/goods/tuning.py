@@ -11,6 +11,7 @@ pruned early. Its score has chosen the parameters: it is optimistic, and `best.y
 from __future__ import annotations
 
 import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,7 @@ def tune(
         begin(folder, "forced")
     begin(folder, key)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
     study = open_study(config, storage or f"sqlite:///{(folder / 'study.db').resolve()}", key)
     work(study, Objective(ws, competition, config), config)
     best = study.best_trial

@@ -109,7 +109,7 @@ def deal(rows: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def class_sizes(rows: int, classes: int) -> np.ndarray:
-    """Zipf's long tail, int64 [classes], descending, summing to rows: none is empty, the last have one card."""
+    """Zipf's long tail, int64 [classes], summing to rows: none is empty, the last have one card."""
     rank = np.arange(classes)
     share = (1 - rank / classes) / (rank + 4)
     sizes = np.maximum(1, share / share.sum() * (rows - 0.5 * classes)).astype(np.int64)
@@ -286,7 +286,7 @@ def write_cards(
     seed: int,
     images: bool,
 ) -> None:
-    """Write both tables and, with `images`, the photos; each has its own draws, so neither moves the other."""
+    """Write both tables and, with `images`, the photos; each has draws of its own."""
     shown = contents(leaves, labels, rows, seed)
     total = len(labels)
     rng = np.random.default_rng([seed, 4])

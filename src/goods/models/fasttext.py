@@ -5,6 +5,8 @@ One thread, so that the same cards give the same model; folds run side by side i
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import re
 import tempfile
 from pathlib import Path
@@ -19,6 +21,7 @@ from goods.errors import GoodsError
 from goods.models.base import Context
 from goods.models.calibration import fit_temperature, to_proba
 
+M_MMAP_THRESHOLD = -3  # malloc.h
 _WORD = re.compile(r"\w+(?:[.,]\d+)?")
 _MEASURE = re.compile(r"^\d+(?:[.,]\d+)?\w{0,3}$")
 STOP_WORDS = frozenset(
@@ -59,9 +62,6 @@ class FastTextModel:
         self._train(train)
 
     def _train(self, cards: pd.DataFrame) -> None:
-        import fasttext
-
-        fasttext.FastText.eprint = lambda *args, **kwargs: None
         config, rng = self.config, np.random.default_rng(self.context.seed)
         target = cards.target.to_numpy()
         rows = np.arange(len(cards)) if config.balance is None else balanced_rows(target, config.balance, rng)
@@ -72,8 +72,18 @@ class FastTextModel:
             for row in rows:
                 file.write(f"__label__{target[row]} {lines[row]}\n")
             file.flush()
-            self.model = fasttext.train_supervised(
-                input=file.name,
+            self.model = self._train_file(file.name, epochs)
+        self.classes = np.array([int(label.removeprefix("__label__")) for label in self.model.labels])
+
+    def _train_file(self, name: str, epochs: int) -> Any:
+        """Train on a file of labelled lines."""
+        import fasttext
+
+        fresh_pages()
+        config = self.config
+        try:
+            return fasttext.train_supervised(
+                input=name,
                 lr=config.lr,
                 epoch=epochs,
                 dim=config.dim,
@@ -85,7 +95,10 @@ class FastTextModel:
                 seed=self.context.seed,
                 verbose=0,
             )
-        self.classes = np.array([int(label.removeprefix("__label__")) for label in self.model.labels])
+        except RuntimeError as error:
+            if "NaN" not in str(error):
+                raise
+            raise GoodsError(f"fastText diverges at learning rate {config.lr:g}; lower model.lr") from None
 
     def embed(self, cards: pd.DataFrame) -> np.ndarray:
         """float32 [n, dim]: the averaged vector of each card's words and n-grams."""
@@ -126,6 +139,16 @@ class FastTextModel:
                 f"{folder / 'model.bin'}: not readable ({error}); train this fold again"
             ) from None
         self.classes = np.array([int(label.removeprefix("__label__")) for label in self.model.labels])
+
+
+def fresh_pages() -> None:
+    """Have malloc map fresh zero pages for large blocks.
+
+    With one thread fastText initialises only the first tenth of its input matrix and leaves the rest as malloc
+    returned it: recycled memory there makes results random, NaN at worst; fresh pages make it zeros.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # no glibc: its malloc is not the one to set
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 32_768)
 
 
 def balanced_rows(target: np.ndarray, per_class: int, rng: np.random.Generator) -> np.ndarray:

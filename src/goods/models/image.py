@@ -1,0 +1,253 @@
+"""Photos: any timm backbone, its pooled features under a small head, or fine-tuned end to end.
+
+writes: `context.cache`/features-<hash>.npz (frozen) and pixels-<hash>.npy (fine-tuning): derived from photos and
+weights alone. A card without a photo has its own learned vector in place of features.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+from torchvision.transforms import v2
+from tqdm import tqdm
+
+from goods.artifacts import atomic, content_hash
+from goods.config import ImageConfig
+from goods.errors import GoodsError
+from goods.images import ImageStore, load_arrays
+from goods.models.backbone import Backbone, load_backbone, weights_key
+from goods.models.base import Context
+from goods.models.neural import Network, NeuralModel, threads
+from goods.models.rowcache import RowCache
+
+FEATURE_BATCH = 64
+
+
+class FeatureRows:
+    """Frozen features float32 [n, d], zeros where `has` is false."""
+
+    lengths: np.ndarray | None = None
+
+    def __init__(self, features: np.ndarray, has: np.ndarray, target: np.ndarray) -> None:
+        self.features, self.has, self.target = features, has, target
+
+    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
+        return {
+            "features": torch.from_numpy(self.features[rows]),
+            "has": torch.from_numpy(self.has[rows]),
+        }
+
+
+class PixelRows:
+    """Decoded photos uint8 [m, size, size, 3], one for each card that has one; `row` is -1 for the others."""
+
+    lengths: np.ndarray | None = None
+
+    def __init__(self, pixels: np.ndarray, row: np.ndarray, target: np.ndarray) -> None:
+        self.pixels, self.row, self.target = pixels, row, target
+
+    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
+        row = self.row[rows]
+        has = row >= 0
+        pixels = torch.from_numpy(np.ascontiguousarray(self.pixels[row[has]])).permute(0, 3, 1, 2)
+        return {"pixels": pixels, "has": torch.from_numpy(has)}
+
+
+class Head(nn.Module):
+    """Features [b, d] → hidden vector; the learned `nothing` stands for a photo that is not there."""
+
+    def __init__(self, width: int, config: ImageConfig) -> None:
+        super().__init__()
+        self.nothing = nn.Parameter(torch.randn(width) * 0.02)
+        self.layers = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Dropout(config.dropout),
+            nn.Linear(width, config.hidden),
+            nn.GELU(),
+            nn.LayerNorm(config.hidden),
+            nn.Dropout(config.dropout),
+        )
+
+    def forward(self, features: torch.Tensor, has: torch.Tensor) -> torch.Tensor:
+        return self.layers(torch.where(has[:, None], features, self.nothing))
+
+
+class FrozenNetwork(Network):
+    def __init__(self, width: int, n_classes: int, config: ImageConfig) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
+        self.head = Head(width, config)
+        self.last = nn.Linear(config.hidden, n_classes)
+
+    def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        return self.head((batch["features"] - self.mean) * self.scale, batch["has"])
+
+    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        return self.last(self.embed(batch))
+
+
+class TunedNetwork(Network):
+    """The backbone under the head; in training each photo is cropped, mirrored and re-coloured on its own."""
+
+    def __init__(self, backbone: Backbone, n_classes: int, config: ImageConfig) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = Head(backbone.pooled_width, config)
+        self.last = nn.Linear(config.hidden, n_classes)
+        self.flip_test = config.flip_test
+        self.augment = v2.Compose(
+            [
+                v2.RandomResizedCrop(config.size, scale=(0.6, 1.0), ratio=(0.8, 1.25), antialias=True),
+                v2.RandomHorizontalFlip(),
+                v2.ColorJitter(0.2, 0.2, 0.2, 0.02),
+            ]
+        )
+
+    def pretrained(self) -> list[nn.Parameter]:
+        return list(self.backbone.parameters())
+
+    def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        pixels, has = batch["pixels"], batch["has"]
+        features = torch.zeros(len(has), self.backbone.pooled_width, device=has.device)
+        if len(pixels):
+            if self.training:
+                pixels = torch.stack([self.augment(image) for image in pixels])
+            found = self.backbone.pooled(pixels)
+            if self.flip_test and not self.training:
+                found = (found + self.backbone.pooled(pixels.flip(3))) / 2
+            features[has] = found.float()
+        return self.head(features, has)
+
+    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        return self.last(self.embed(batch))
+
+
+class ImageModel(NeuralModel):
+    config: ImageConfig
+
+    def __init__(self, config: ImageConfig, context: Context) -> None:
+        super().__init__(config, context)
+        self._features: RowCache | None = None
+        self._mean: np.ndarray | None = None
+        self._scale: np.ndarray | None = None
+        self._width = 0
+        if not config.frozen:
+            self.predict_batch = 64
+
+    def warm(self, cards: pd.DataFrame) -> None:
+        refs = [ref for ref in cards.image if isinstance(ref, str)]
+        if not refs:
+            return
+        if self.config.frozen:
+            self.features(refs, store=True)
+        elif self.context.cache is not None:
+            self.pixels(refs, store=True)
+
+    def _store(self) -> ImageStore:
+        if self.context.images is None:
+            raise GoodsError("an image model needs the data folder: cards have photos but no store was given")
+        return self.context.images
+
+    def _keys(self, refs: list[str]) -> np.ndarray:
+        store = self._store()
+        return np.fromiter((store.fingerprint(ref) for ref in refs), np.uint64, len(refs))
+
+    def features(self, refs: list[str], store: bool = False) -> np.ndarray:
+        """float32 [n, d] frozen features of photos, from the cache where it has them."""
+        if self._features is None:
+            flip = self.config.flip_test
+            name = content_hash(
+                self.config.backbone, weights_key(self.config, self.context.seed), self.config.size, flip
+            )
+            cache = self.context.cache
+            self._features = RowCache(None if cache is None else cache / f"features-{name}.npz")
+        return self._features.get(
+            self._keys(refs), lambda rows: self._compute([refs[i] for i in rows]), store=store
+        )
+
+    def _compute(self, refs: list[str]) -> np.ndarray:
+        backbone = load_backbone(self.config, self.context.seed).to(self.context.device).eval()
+        backbone = backbone.to(memory_format=torch.channels_last)
+        parts, starts = [], range(0, len(refs), FEATURE_BATCH)
+        quiet = not self.context.progress or len(starts) < 5
+        with threads(self.context), torch.inference_mode():
+            for start in tqdm(starts, desc=f"features ({self.config.backbone})", disable=quiet):
+                arrays = load_arrays(self._store(), refs[start : start + FEATURE_BATCH], self.config.size)
+                pixels = torch.from_numpy(arrays).to(self.context.device).permute(0, 3, 1, 2)
+                found = backbone.features(pixels)
+                if self.config.flip_test:
+                    found = (found + backbone.features(pixels.flip(3))) / 2
+                parts.append(found.float().cpu().numpy())
+        return np.concatenate(parts).clip(-60_000, 60_000)  # what float16 holds
+
+    def pixels(self, refs: list[str], store: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Decoded photos uint8 [m, size, size, 3] (memory-mapped where cached), and the row of each `ref`."""
+        size, keys = self.config.size, self._keys(refs)
+        cache = self.context.cache
+        path = None if cache is None else cache / f"pixels-{size}.npy"
+        index = None if cache is None else cache / f"pixels-{size}-keys.npy"
+        if path is not None and index is not None and path.is_file() and index.is_file():
+            known = np.load(index, allow_pickle=False)
+            if np.isin(keys, known).all():
+                order = np.argsort(known)
+                return np.load(path, mmap_mode="r"), order[np.searchsorted(known[order], keys)]
+        if not store or path is None or index is None:
+            return load_arrays(self._store(), refs, size), np.arange(len(refs))
+        index.unlink(missing_ok=True)
+        with atomic(path) as temporary:
+            shape = (len(refs), size, size, 3)
+            out = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+            for start in tqdm(range(0, len(refs), 1000), desc="decode", disable=not self.context.progress):
+                part = refs[start : start + 1000]
+                out[start : start + len(part)] = load_arrays(self._store(), part, size, self.context.threads)
+            out.flush()
+        with atomic(index) as temporary, temporary.open("wb") as file:
+            np.save(file, keys)
+        return np.load(path, mmap_mode="r"), np.arange(len(refs))
+
+    def encode(self, cards: pd.DataFrame) -> FeatureRows | PixelRows:
+        target = cards.target.to_numpy(np.int64)
+        has = np.array([isinstance(ref, str) for ref in cards.image], bool)
+        refs = [ref for ref in cards.image if isinstance(ref, str)]
+        if not self.config.frozen:
+            row = np.full(len(cards), -1, np.int64)
+            size = self.config.size
+            pixels, row[has] = (
+                self.pixels(refs) if refs else (np.empty((0, size, size, 3), np.uint8), row[:0])
+            )
+            return PixelRows(pixels, row, target)
+        features = np.zeros((len(cards), self._width), np.float32)
+        if refs:
+            features[has] = self.features(refs)
+        return FeatureRows(features, has, target)
+
+    def prepare(self, train: pd.DataFrame) -> None:
+        if not self.config.frozen:
+            return
+        refs = [ref for ref in train.image if isinstance(ref, str)]
+        features = self.features(refs) if refs else np.zeros((1, 1), np.float32)
+        self._width = features.shape[1]
+        self._mean, self._scale = features.mean(0), 1 / (features.std(0) + 1e-3)
+
+    def build(self, restore: bool = False) -> Network:
+        n_classes = self.context.labels.n_classes
+        if not self.config.frozen:
+            backbone = load_backbone(self.config, self.context.seed, empty=restore)
+            return TunedNetwork(backbone, n_classes, self.config)
+        net = FrozenNetwork(self._width, n_classes, self.config)
+        if self._mean is not None and not restore:
+            net.mean.copy_(torch.from_numpy(self._mean))  # type: ignore[operator]
+            net.scale.copy_(torch.from_numpy(self._scale))  # type: ignore[operator,arg-type]
+        return net
+
+    def settings(self) -> dict[str, Any]:
+        return {"width": self._width}
+
+    def load_parts(self, folder: Path, settings: dict[str, Any]) -> None:
+        self._width = int(settings["width"])

@@ -1,0 +1,166 @@
+"""A tiny real-shaped shop: KazanExpress 2023 raw files of 6 categories, and a workspace made from them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from goods.artifacts import Workspace
+from goods.config import CompetitionConfig
+from goods.folds import make_folds
+from goods.preparation import prepare
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
+
+LEAVES = {
+    11: ("Одежда->Платья", "платье летнее макси"),
+    12: ("Одежда->Футболки", "футболка хлопок базовая"),
+    13: ("Одежда->Рубашки", "рубашка классическая хлопок"),
+    21: ("Дом->Кружки", "кружка керамическая подарочная"),
+    22: ("Дом->Тарелки", "тарелка керамическая суповая"),
+    23: ("Дом->Ножи", "нож кухонный сталь"),
+}
+COMMON = ["новый", "подарок", "белый", "синий", "скидка", "хит", "доставка", "качество"]
+TREE = "id,title,parent_id\n1,Все категории,0\n10,Одежда,1\n20,Дом,1\n" + "".join(
+    f"{id_},{name.split('->')[1]},{id_ // 10 * 10}\n" for id_, (name, _) in LEAVES.items()
+)
+
+
+def raw_rows(ids: range, rng: np.random.Generator) -> list[dict]:
+    rows = []
+    for product_id in ids:
+        leaf = list(LEAVES)[int(rng.choice(6, p=[0.3, 0.25, 0.2, 0.15, 0.06, 0.04]))]
+        name, words = LEAVES[leaf]
+        title = [*rng.choice(words.split(), 2, replace=False), *rng.choice(COMMON, 2)]
+        text = {
+            "title": " ".join(rng.permutation(title)),
+            "description": f"<p>{' '.join(rng.choice(COMMON, 4))} &amp; {rng.choice(words.split())}</p>",
+            "attributes": [f"Цвет: {rng.choice(COMMON)}"],
+            "custom_characteristics": {},
+            "defined_characteristics": {"Бренд": [f"Бренд{leaf % 3}"]},
+            "filters": {},
+        }
+        rows.append(
+            {
+                "product_id": product_id,
+                "category_id": leaf,
+                "sale": bool(rng.random() < 0.5),
+                "shop_id": leaf % 4,
+                "shop_title": f"Магазин {leaf % 4}",
+                "rating": 4.5,
+                "text_fields": json.dumps(text, ensure_ascii=False),
+                "category_name": f"Все категории->{name}",
+            }
+        )
+    return rows
+
+
+def write_shop(
+    folder: Path, n_train: int = 240, n_test: int = 40, photos: bool = False, seed: int = 0
+) -> Path:
+    """Write train.parquet, test.parquet, categories_tree.csv and, if wanted, coloured photos."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    train = pd.DataFrame(raw_rows(range(1000, 1000 + n_train), rng))
+    test = pd.DataFrame(raw_rows(range(5000, 5000 + n_test), rng))
+    if photos:
+        for split, table in (("train", train), ("test", test)):
+            (folder / "images" / split).mkdir(parents=True)
+            for product_id, leaf in zip(table.product_id, table.category_id, strict=True):
+                noise = rng.integers(0, 40, (32, 32, 3))
+                colour = np.array([leaf * 9 % 200, leaf * 5 % 200, leaf * 3 % 200])
+                Image.fromarray((noise + colour).astype(np.uint8)).save(
+                    folder / "images" / split / f"{product_id}.jpg"
+                )
+    train.to_parquet(folder / "train.parquet", index=False)
+    test.drop(columns=["category_id", "category_name"]).to_parquet(folder / "test.parquet", index=False)
+    (folder / "categories_tree.csv").write_text(TREE, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    return write_shop(tmp_path / "shop")
+
+
+def competition_config(**changes) -> CompetitionConfig:
+    values = {"name": "kazanexpress2023", "reader": "kazanexpress2023", "data": "nowhere", "n_folds": 3}
+    return CompetitionConfig(**{**values, **changes})
+
+
+@pytest.fixture
+def competition() -> CompetitionConfig:
+    return competition_config()
+
+
+@pytest.fixture
+def ws(tmp_path: Path, shop: Path, competition: CompetitionConfig) -> Workspace:
+    """A workspace whose cards are prepared and dealt to 3 folds."""
+    workspace = Workspace(tmp_path / "work", competition.name)
+    prepare(workspace, competition, shop)
+    make_folds(workspace, competition)
+    return workspace
+
+
+SMALL = {
+    "linear": {
+        "tune": {"trials": 3, "startup_trials": 1, "folds": [0], "space": {"C": {"low": 0.5, "high": 2.0}}}
+    },
+    "fasttext": {"model.epochs": 15, "model.dim": 16, "model.buckets": 20000},
+    "navec": {"model.trainer.epochs": 3, "model.hidden": 32},
+    "image-frozen": {"model.trainer.epochs": 3, "model.size": 32},
+    "stack": {"model.iterations": 30},
+}
+
+
+def small_configs(folder: Path, competition: str, experiments: list[str], n_folds: int = 3) -> Path:
+    """A copy of the repository's configs, cut down to what a test has time for."""
+    (folder / competition).mkdir(parents=True)
+    source = ROOT / "configs" / competition
+    data = yaml.safe_load((source / "competition.yaml").read_text(encoding="utf-8"))
+    (folder / competition / "competition.yaml").write_text(yaml.safe_dump({**data, "n_folds": n_folds}))
+    for path in source.glob("*.yaml"):
+        if path.stem == "competition":
+            continue
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for key, value in SMALL.get(path.stem, {}).items():
+            *parents, last = key.split(".")
+            part = data
+            for parent in parents:
+                part = part[parent]
+            part[last] = value
+        if path.stem == "stack":
+            data["model"]["experiments"] = experiments
+        (folder / competition / path.name).write_text(
+            yaml.safe_dump(data, allow_unicode=True), encoding="utf-8"
+        )
+    return folder
+
+
+@pytest.fixture
+def run_script(capsys, monkeypatch):
+    """Call scripts/<name>.py in this process; returns (exit code, stdout, stderr)."""
+    import runpy
+    import sys
+
+    def call(name: str, *args: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", [name, *map(str, args)])
+        capsys.readouterr()
+        try:
+            runpy.run_path(str(ROOT / "scripts" / f"{name}.py"), run_name="__main__")
+            code = 0
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call

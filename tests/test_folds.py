@@ -1,0 +1,82 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from goods.cards import load_cards
+from goods.errors import GoodsError
+from goods.folds import assign_folds, inner_split, load_folds, make_folds, near_duplicate_groups
+from goods.preparation import select
+
+
+def test_every_train_card_has_one_fold_and_test_cards_have_none(ws, competition):
+    cards = load_cards(ws)
+    folds = pd.read_parquet(ws.folds)
+    assert sorted(folds.product_id) == sorted(cards.product_id[cards.split == "train"])
+    assert set(folds.fold) == set(range(competition.n_folds))
+
+
+def test_folds_are_stratified_and_the_same_again(ws):
+    train = select(load_cards(ws), "train")
+    fold = load_folds(ws, train)
+    for target in train.target.unique():
+        counts = np.bincount(fold[train.target == target], minlength=3)
+        assert counts.max() - counts.min() <= 1
+    target = train.target.to_numpy()
+    assert (assign_folds(target, np.arange(len(target)), 3, 42) == fold).all()
+
+
+def test_groups_are_never_split():
+    rng = np.random.default_rng(0)
+    groups, target = rng.integers(0, 60, 300), rng.integers(0, 7, 300)
+    fold = assign_folds(target, groups, 5, 1)
+    assert pd.Series(fold).groupby(groups).nunique().max() == 1
+
+
+def test_single_card_classes_are_dealt_too():
+    target = np.concatenate([np.arange(20), np.full(50, 20)])
+    fold = assign_folds(target, np.arange(70), 5, 0)
+    assert np.bincount(fold).min() >= 13
+    assert len(set(assign_folds(np.arange(20), np.arange(20), 5, 0))) == 5
+
+
+def test_near_duplicates_share_a_group_only_within_a_shop():
+    cards = pd.DataFrame(
+        {
+            "product_id": [1, 2, 3, 4, 5],
+            "title": ["Кружка белая 300 мл", "белая кружка 500 мл", "Кружка белая 300 мл", "", ""],
+            "shop": ["a", "a", "b", "a", "a"],
+        }
+    )
+    groups = near_duplicate_groups(cards)
+    assert groups[0] == groups[1] != groups[2]
+    assert groups[3] != groups[4]
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 5), min_size=2, max_size=80), st.integers(0, 3))
+def test_the_inner_split_never_takes_the_last_card_of_a_class(target, seed):
+    target = np.array(target)
+    inner = inner_split(target, 0.2, seed)
+    assert set(target[~inner]) == set(target)
+    assert (inner == inner_split(target, 0.2, seed)).all()
+
+
+def test_the_inner_split_has_about_the_asked_share():
+    target = np.random.default_rng(0).integers(0, 200, 5000)
+    assert inner_split(target, 0.1, 0).mean() == pytest.approx(0.1, abs=0.02)
+
+
+def test_folds_that_lack_a_card_are_refused(ws):
+    train = select(load_cards(ws), "train")
+    pd.read_parquet(ws.folds).iloc[1:].to_parquet(ws.folds)
+    with pytest.raises(GoodsError, match="has no fold"):
+        load_folds(ws, train)
+
+
+def test_damaged_folds_are_made_again(ws, competition):
+    before = ws.folds.read_bytes()
+    pd.read_parquet(ws.folds).iloc[1:].to_parquet(ws.folds)
+    make_folds(ws, competition)
+    assert ws.folds.read_bytes() == before

@@ -1,0 +1,52 @@
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from goods.cards import Labels, load_cards
+from goods.config import load_experiment
+from goods.errors import GoodsError
+from goods.submission import check_submission, submit
+from goods.training import train
+
+COLUMNS = ("product_id", "predicted_category_id")
+
+
+def table(ids=(1, 2), categories=(10, 20)):
+    return pd.DataFrame({COLUMNS[0]: np.array(ids, np.int64), COLUMNS[1]: np.array(categories, np.int64)})
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (table().rename(columns={"product_id": "id"}), "columns"),
+        (table().astype({"product_id": "int32"}), "int32"),
+        (table(ids=(1, 1)), "occurs twice"),
+        (table(ids=(1, 3)), "not exactly those of the test cards"),
+        (table(ids=(1,), categories=(10,)), "not exactly those of the test cards"),
+        (table(categories=(10, 30)), "category 30"),
+    ],
+)
+def test_a_wrong_submission_is_refused(bad, message):
+    with pytest.raises(GoodsError, match=message):
+        check_submission(bad, COLUMNS, np.array([1, 2]), [10, 20])
+
+
+def test_a_submission_has_the_contest_s_schema_and_a_leaderboard_row(ws, competition, tmp_path):
+    train(ws, competition, load_experiment(ROOT / "configs/kazanexpress2023/linear.yaml"))
+    path = submit(ws, competition, "linear", tmp_path / "out")
+    result = pd.read_parquet(path)
+    assert tuple(result.columns) == COLUMNS
+    assert (result.dtypes == "int64").all()
+    assert sorted(result.product_id) == sorted(load_cards(ws).query("split == 'test'").product_id)
+    assert set(result.predicted_category_id) <= set(Labels.load(ws).ids)
+    submit(ws, competition, "linear", tmp_path / "out")
+    board = pd.read_csv(tmp_path / "out" / "leaderboard.csv")
+    assert len(board) == 1  # the same file is not a new submission
+    assert board.experiment.tolist() == ["linear"]
+    assert 0.8 < board.score[0] <= 1
+
+
+def test_an_unfinished_run_is_not_submitted(ws, competition, tmp_path):
+    with pytest.raises(GoodsError, match="not finished"):
+        submit(ws, competition, "linear", tmp_path)

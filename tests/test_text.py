@@ -1,0 +1,90 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goods.text import MAX_CHARS, clip, parse_name_value_characteristics, parse_text_fields, strip_html
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>Вода &amp; соль</p><ul><li>раз</li><li>два</li></ul>", "Вода & соль раз два"),
+        ("без разметки", "без разметки"),
+        ("a < b и 3 > 2", "a < b и 3 > 2"),
+        ("<script>alert(1)</script>текст<style>p{}</style>", "текст"),
+        ("<!-- скрыто -->видно", "видно"),
+        ("слово\x00ещё\u200b раз", "слово ещё раз"),
+        ("<p>не закрыт <b>жирный", "не закрыт жирный"),
+        ("", ""),
+    ],
+)
+def test_html_becomes_visible_text(html, text):
+    assert strip_html(html) == text
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_stripped_without_error_and_squeezed(text):
+    stripped = strip_html(text)
+    assert stripped == " ".join(stripped.split())
+
+
+@given(st.text(alphabet="<>/&;abp!-'\" =#x1", max_size=80))
+def test_any_tag_soup_is_stripped_without_error(text):
+    assert "\x00" not in strip_html(text)
+
+
+def test_text_fields_join_all_four_attribute_fields_once():
+    raw = json.dumps(
+        {
+            "title": "Кружка",
+            "description": "<b>Белая</b>",
+            "attributes": ["Объём: 300 мл"],
+            "custom_characteristics": {"Узор": ["нет"]},
+            "defined_characteristics": {"Цвет": ["белый", "синий"]},
+            "filters": {"Цвет": ["белый", "синий"]},
+        }
+    )
+    fields, problem = parse_text_fields(raw)
+    assert problem is None
+    assert fields == {
+        "title": "Кружка",
+        "description": "Белая",
+        "attributes": "Объём: 300 мл; Узор: нет; Цвет: белый, синий",
+    }
+
+
+@pytest.mark.parametrize("raw", [None, "", "{", "[1]", "null", '"x"', float("nan"), "[" * 100_000])
+def test_broken_text_fields_are_reported_and_empty(raw):
+    fields, problem = parse_text_fields(raw)
+    assert fields == {"title": "", "description": "", "attributes": ""}
+    assert problem
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["title", "description", "attributes", "filters"]), json_values))
+def test_any_json_object_parses_to_strings(data):
+    fields, problem = parse_text_fields(json.dumps(data))
+    assert problem is None
+    assert all(isinstance(value, str) for value in fields.values())
+
+
+def test_2022_characteristics():
+    assert (
+        parse_name_value_characteristics("Цвет: красный | синий / Размер: XL")
+        == "Цвет: красный, синий; Размер: XL"
+    )
+    assert parse_name_value_characteristics(None) == ""
+    assert parse_name_value_characteristics("без значения") == "без значения"
+
+
+def test_huge_texts_are_cut():
+    assert clip("x" * (MAX_CHARS + 1)) == ("x" * MAX_CHARS, True)
+    assert clip("x") == ("x", False)

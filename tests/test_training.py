@@ -1,0 +1,216 @@
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from goods.artifacts import Predictions, read_json
+from goods.cards import Labels, load_cards
+from goods.config import load_experiment
+from goods.errors import GoodsError
+from goods.execution import Place
+from goods.folds import load_folds
+from goods.metrics import score
+from goods.models import registry
+from goods.preparation import select
+from goods.training import best_classes, fit_fold, mean_of, top_k, train
+
+CONFIGS = ROOT / "configs" / "kazanexpress2023"
+LINEAR = CONFIGS / "linear.yaml"
+
+
+def test_oof_holds_every_train_card_once_and_its_score_recomputes(ws, competition):
+    train(ws, competition, load_experiment(LINEAR))
+    cards = select(load_cards(ws), "train")
+    oof = Predictions.load(ws.run("linear").oof)
+    assert oof.product_id.tolist() == cards.product_id.tolist()
+    report = read_json(ws.run("linear").report)
+    labels, target = Labels.load(ws), cards.target.to_numpy()
+    assert report["score"] == pytest.approx(score("weighted_f1", target, oof.classes[:, 0], labels), abs=1e-6)
+    fold = load_folds(ws, cards)
+    by_fold = [score("weighted_f1", target[fold == k], oof.classes[fold == k, 0], labels) for k in range(3)]
+    assert report["folds"] == pytest.approx(by_fold, abs=1e-6)
+    assert report["score"] > 0.8
+    assert (oof.proba.sum(1) <= 1 + 1e-5).all()
+    test = Predictions.load(ws.run("linear").test)
+    assert sorted(test.product_id) == sorted(load_cards(ws).query("split == 'test'").product_id)
+
+
+class Spy:
+    """Records what fit is given; predicts the first class."""
+
+    seen: list = []  # noqa: RUF012
+
+    def __init__(self, config, context):
+        self.n = context.labels.n_classes
+
+    def warm(self, cards):
+        pass
+
+    def fit(self, train, valid):
+        Spy.seen.append((set(train.product_id), set(valid.product_id)))
+
+    def predict(self, cards):
+        assert (cards.target.to_numpy() == cards.target.to_numpy()).all()
+        return np.eye(self.n, dtype=np.float32)[np.zeros(len(cards), int)]
+
+    def save(self, folder):
+        pass
+
+
+def test_the_scored_fold_is_never_passed_to_fit(ws, monkeypatch):
+    monkeypatch.setitem(registry.FAMILIES, "linear", ("test_training", "Spy", ()))
+    cards = select(load_cards(ws), "train")
+    fold = load_folds(ws, cards)
+    Spy.seen = []
+    for k in range(3):
+        fit_fold(ws, load_experiment(LINEAR), k, Place("cpu", 1))
+    for k, (fitted, inner) in enumerate(Spy.seen):
+        assert fitted | inner == set(cards.product_id[fold != k])
+        assert not fitted & inner
+        assert inner
+
+
+def test_a_vocabulary_comes_from_the_train_folds_only(ws):
+    from goods.models.base import Context
+    from goods.models.linear import LinearModel
+
+    cards = select(load_cards(ws), "train")
+    fold = load_folds(ws, cards)
+    cards.loc[fold == 0, "title"] += " секретноеслово"
+    model = LinearModel(load_experiment(LINEAR).model, Context(Labels.load(ws)))
+    model.fit(cards[fold == 1], cards[fold == 2])
+    assert not any("секретноеслово" in p.vocabulary_ for v in model.vectorizers.values() for p in v.parts)
+
+
+def test_forcing_one_fold_redoes_only_that_fold(ws, competition):
+    config = load_experiment(LINEAR)
+    train(ws, competition, config)
+    run = ws.run("linear")
+    before = {k: (run.fold(k) / "DONE").stat().st_mtime_ns for k in range(3)}
+    oof = run.oof.read_bytes()
+    train(ws, competition, config, folds=[2], force=True)
+    after = {k: (run.fold(k) / "DONE").stat().st_mtime_ns for k in range(3)}
+    assert [k for k in range(3) if after[k] != before[k]] == [2]
+    assert run.oof.read_bytes() == oof
+
+
+def test_nothing_is_done_twice_and_a_changed_config_is(ws, competition, capsys):
+    train(ws, competition, load_experiment(LINEAR))
+    before = (ws.run("linear").fold(0) / "DONE").stat().st_mtime_ns
+    train(ws, competition, load_experiment(LINEAR))
+    assert "unchanged" in capsys.readouterr().err
+    assert (ws.run("linear").fold(0) / "DONE").stat().st_mtime_ns == before
+    train(ws, competition, load_experiment(LINEAR, ["model.C=0.1"]))
+    assert (ws.run("linear").fold(0) / "DONE").stat().st_mtime_ns != before
+
+
+def test_a_fold_killed_half_way_is_trained_again(ws, competition):
+    config = load_experiment(LINEAR)
+    train(ws, competition, config)
+    run = ws.run("linear")
+    oof = run.oof.read_bytes()
+    (run.fold(1) / "DONE").unlink()
+    (run.fold(1) / "valid.npz").write_bytes(b"half")
+    shutil.rmtree(run.fold(2))
+    train(ws, competition, config)
+    assert run.oof.read_bytes() == oof
+
+
+def test_folds_trained_one_by_one_give_the_same_oof(ws, competition):
+    config = load_experiment(LINEAR)
+    train(ws, competition, config, folds=[1])
+    assert not ws.run("linear").oof.exists()
+    train(ws, competition, config, folds=[0, 2])
+    one_by_one = ws.run("linear").oof.read_bytes()
+    shutil.rmtree(ws.run("linear").path)
+    train(ws, competition, config)
+    assert ws.run("linear").oof.read_bytes() == one_by_one
+
+
+@pytest.mark.parametrize("name", ["linear", "fasttext"])
+def test_a_saved_model_predicts_the_same(ws, name, tmp_path):
+    from goods.models.base import Context
+    from goods.models.registry import build
+
+    cards = select(load_cards(ws), "train")
+    config = load_experiment(CONFIGS / f"{name}.yaml").model
+    context = Context(Labels.load(ws))
+    model = build(config, context)
+    model.fit(cards[:150], cards[150:200].reset_index(drop=True))
+    model.save(tmp_path)
+    again = build(config, context)
+    again.load(tmp_path)
+    proba = model.predict(cards[200:])
+    assert np.allclose(proba.sum(1), 1, atol=1e-5)
+    assert np.array_equal(again.predict(cards[200:]), proba)
+    (tmp_path / "model.json").unlink()
+    with pytest.raises(GoodsError):
+        build(config, context).load(tmp_path)
+
+
+def test_flat_and_tree_linear_models_agree_on_easy_cards(ws):
+    from goods.models.base import Context
+    from goods.models.linear import LinearModel
+
+    cards = select(load_cards(ws), "train")
+    for structure in ("tree", "flat"):
+        config = load_experiment(LINEAR, [f"model.structure={structure}"]).model
+        model = LinearModel(config, Context(Labels.load(ws)))
+        model.fit(cards[:180], cards[180:200].reset_index(drop=True))
+        predicted = top_k(model, cards[200:]).classes[:, 0]
+        assert (predicted == cards.target[200:].to_numpy()).mean() > 0.9
+
+
+def test_best_classes_are_ordered_and_ties_go_to_the_lower_class():
+    classes, values = best_classes(np.array([[0.1, 0.4, 0.4, 0.1]], np.float32), 3)
+    assert classes.tolist() == [[1, 2, 0]]
+    assert values.tolist() == [[np.float32(0.4), np.float32(0.4), np.float32(0.1)]]
+
+
+def test_the_mean_of_predictions_joins_by_id_and_sums_classes():
+    ids = np.array([7, 8])
+    one = Predictions(
+        ids, np.array([[0, 1], [2, 3]], np.int32), np.array([[0.8, 0.2], [0.6, 0.4]], np.float32)
+    )
+    two = Predictions(
+        ids[::-1], np.array([[3, 2], [1, 0]], np.int32), np.array([[0.9, 0.1], [0.7, 0.3]], np.float32)
+    )
+    mean = mean_of([one, two])
+    assert mean.product_id.tolist() == [7, 8]
+    assert mean.classes.tolist() == [[0, 1], [3, 2]]
+    assert np.allclose(mean.proba, [[0.55, 0.45], [0.65, 0.35]])
+
+
+def test_predictions_refuse_missing_and_double_ids():
+    p = Predictions(np.array([1, 1]), np.zeros((2, 1), np.int32), np.ones((2, 1), np.float32))
+    with pytest.raises(GoodsError, match="twice"):
+        p.aligned(np.array([1]))
+    p = Predictions(np.array([1, 2]), np.zeros((2, 1), np.int32), np.ones((2, 1), np.float32))
+    with pytest.raises(GoodsError, match="lack product_id"):
+        p.aligned(np.array([3]))
+
+
+def test_the_saved_config_is_the_resolved_one(ws, competition):
+    train(ws, competition, load_experiment(LINEAR, ["model.C=0.5"]))
+    assert load_experiment(ws.run("linear").config).model.C == 0.5
+    assert json.loads((ws.run("linear").fold(0) / "report.json").read_text())["fit_seconds"] >= 0
+    assert isinstance(load_cards(ws), pd.DataFrame)
+
+
+def test_fasttext_is_the_same_after_memory_was_used(ws):
+    from goods.models.base import Context
+    from goods.models.fasttext import FastTextModel
+
+    cards = select(load_cards(ws), "train")
+    config = load_experiment(CONFIGS / "fasttext.yaml", ["model.dim=16", "model.buckets=20000"]).model
+    probas = []
+    for size in (1, 40_000, 33_000):
+        _ = [np.full(size, np.nan, np.float32) for _ in range(50)]  # freed: what malloc hands out next is not zero
+        model = FastTextModel(config, Context(Labels.load(ws)))
+        model.fit(cards, None)
+        probas.append(model.predict(cards))
+    assert np.array_equal(probas[0], probas[1])
+    assert np.array_equal(probas[0], probas[2])

@@ -1,0 +1,127 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import optuna
+import pytest
+from conftest import ROOT, small_configs, write_shop
+
+from goods.artifacts import Workspace, read_json
+from goods.config import load_experiment
+from goods.errors import GoodsError
+from goods.folds import make_folds
+from goods.preparation import prepare
+from goods.training import train
+from goods.tuning import tune
+
+LINEAR = ROOT / "configs" / "kazanexpress2023" / "linear.yaml"
+SMALL = ["tune.trials=4", "tune.startup_trials=2", "tune.space={C: {low: 0.1, high: 3.0, log: true}}"]
+
+
+def test_a_study_writes_a_best_yaml_that_train_takes_unchanged(ws, competition, capsys):
+    tune(ws, competition, load_experiment(LINEAR, SMALL))
+    folder = ws.tuning("linear")
+    report = read_json(folder / "report.json")
+    assert "optimistic" in report["note"]
+    best = load_experiment(folder / "best.yaml")
+    assert (best.name, best.tuned_on, best.tune) == ("linear-tuned", (0,), None)
+    assert best.model.C == pytest.approx(report["params"]["C"])
+    train(ws, competition, best)
+    trained = read_json(ws.run("linear-tuned").report)
+    assert trained["tuned_on"] == [0]
+    capsys.readouterr()
+    tune(ws, competition, load_experiment(LINEAR, SMALL))
+    assert "unchanged" in capsys.readouterr().err
+
+
+def test_the_same_study_again_finds_the_same(ws, competition):
+    config = load_experiment(LINEAR, SMALL)
+    tune(ws, competition, config)
+    first = (ws.tuning("linear") / "best.yaml").read_text()
+    tune(ws, competition, config, force=True)
+    assert (ws.tuning("linear") / "best.yaml").read_text() == first
+
+
+def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch):
+    from goods import tuning
+
+    config = load_experiment(LINEAR, SMALL)
+    tune(ws, competition, config)
+    expected = (ws.tuning("linear") / "best.yaml").read_text()
+    plain, calls = tuning.Objective.__call__, []
+
+    def stopped(self, trial):
+        calls.append(trial.number)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return plain(self, trial)
+
+    monkeypatch.setattr(tuning.Objective, "__call__", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        tune(ws, competition, config, force=True)
+    tune(ws, competition, config)
+    assert (ws.tuning("linear") / "best.yaml").read_text() == expected
+    assert len(calls) == 5  # 2 finished, 1 stopped, 2 more
+
+
+def test_a_study_on_every_fold_is_refused(ws, competition):
+    with pytest.raises(GoodsError, match="leave one to score"):
+        tune(ws, competition, load_experiment(LINEAR, [*SMALL, "tune.folds=[0,1,2]"]))
+
+
+WORKER = """
+import os, sys, time
+from pathlib import Path
+from goods.artifacts import Workspace
+from goods.config import load_competition, load_experiment
+from goods import tuning
+work, configs, slow = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "slow"
+if slow:
+    def hang(self, trial):
+        tuning.suggest(trial, self.tune.space)
+        print("started", flush=True)
+        time.sleep(600)
+    tuning.Objective.__call__ = hang
+competition = load_competition("kazanexpress2023", configs)
+config = load_experiment(configs / "kazanexpress2023" / "linear.yaml")
+tuning.tune(Workspace(work, "kazanexpress2023"), competition, config)
+"""
+
+
+def test_a_killed_worker_s_trial_is_retried_and_workers_share_a_study(tmp_path):
+    from goods.config import load_competition
+
+    configs = small_configs(tmp_path / "configs", "kazanexpress2023", ["linear"])
+    competition = load_competition("kazanexpress2023", configs)
+    ws = Workspace(tmp_path / "work", "kazanexpress2023")
+    prepare(ws, competition, write_shop(tmp_path / "shop"))
+    make_folds(ws, competition)
+
+    def worker(kind):
+        command = [sys.executable, "-c", WORKER, str(tmp_path / "work"), str(configs), kind]
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        )
+
+    hanging = worker("slow")
+    assert hanging.stdout is not None
+    assert hanging.stdout.readline() == "started\n"
+    hanging.send_signal(signal.SIGKILL)
+    hanging.wait()
+    killed_at = time.monotonic()
+    pair = [worker("normal"), worker("normal")]
+    assert [p.wait(timeout=120) for p in pair] == [0, 0]
+    assert time.monotonic() - killed_at < 100
+    study_file = ws.tuning("linear") / "study.db"
+    (summary,) = optuna.get_all_study_summaries(f"sqlite:///{study_file}")
+    study = optuna.load_study(study_name=summary.study_name, storage=f"sqlite:///{study_file}")
+    states = [t.state.name for t in study.trials]
+    assert "RUNNING" not in states
+    assert states[0] == "FAIL"
+    retried = [t for t in study.trials if t.system_attrs.get("failed_trial") == 0]
+    assert len(retried) == 1
+    assert retried[0].params == study.trials[0].params
+    assert retried[0].state.name in ("COMPLETE", "PRUNED")
+    assert (ws.tuning("linear") / "best.yaml").is_file()
