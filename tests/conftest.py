@@ -115,7 +115,7 @@ SMALL = {
     "linear": {
         "tune": {"trials": 3, "startup_trials": 1, "folds": [0], "space": {"C": {"low": 0.5, "high": 2.0}}}
     },
-    "fasttext": {"model.epochs": 15, "model.dim": 16, "model.buckets": 20000},
+    "fasttext": {"model.epochs": 15, "model.dim": 16, "model.buckets": 2000},
     "navec": {"model.trainer.epochs": 3, "model.hidden": 32},
     "image-frozen": {"model.trainer.epochs": 3, "model.size": 32},
     "stack": {"model.iterations": 30},

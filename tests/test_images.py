@@ -36,7 +36,7 @@ def write_zip(path: Path, members: dict[str | zipfile.ZipInfo, bytes]) -> ImageS
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in members.items():
             archive.writestr(name, data)
-    return ImageStore(path.parent)
+    return ImageStore(path.parent.parent if path.parent.name == "images" else path.parent)
 
 
 def test_a_folder_is_found_by_split_and_suffix(tmp_path):

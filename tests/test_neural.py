@@ -64,7 +64,7 @@ def navec_config(**changes) -> NavecConfig:
 
 def scratch_config(**changes) -> TransformerConfig:
     small = {"scratch_vocab": 200, "scratch_layers": 1, "scratch_width": 24, "max_tokens": 32}
-    settings = {"family": "transformer", "weights": "scratch", "trainer": trainer(epochs=6)}
+    settings = {"family": "transformer", "weights": "scratch", "trainer": trainer(epochs=10)}
     return TransformerConfig(**(settings | small | changes))
 
 

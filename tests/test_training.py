@@ -205,10 +205,12 @@ def test_fasttext_is_the_same_after_memory_was_used(ws):
     from goods.models.fasttext import FastTextModel
 
     cards = select(load_cards(ws), "train")
-    config = load_experiment(CONFIGS / "fasttext.yaml", ["model.dim=16", "model.buckets=20000"]).model
+    config = load_experiment(CONFIGS / "fasttext.yaml", ["model.dim=16", "model.buckets=2000"]).model
     probas = []
     for size in (1, 40_000, 33_000):
-        _ = [np.full(size, np.nan, np.float32) for _ in range(50)]  # freed: what malloc hands out next is not zero
+        _ = [
+            np.full(size, np.nan, np.float32) for _ in range(50)
+        ]  # freed: what malloc hands out next is not zero
         model = FastTextModel(config, Context(Labels.load(ws)))
         model.fit(cards, None)
         probas.append(model.predict(cards))

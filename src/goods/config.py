@@ -49,10 +49,10 @@ class FastTextConfig(Strict):
     max_words: int = Field(200, ge=1)
     lr: float = Field(0.5, gt=0)
     epochs: int = Field(40, ge=1)
-    dim: int = Field(64, ge=8)
+    dim: int = Field(64, ge=1)
     word_ngrams: int = Field(2, ge=1)
     min_count: int = Field(1, ge=1)
-    buckets: int = Field(200_000, ge=20_000)
+    buckets: int = Field(200_000, ge=1)
     loss: Literal["softmax", "hs", "ova"] = "softmax"
     min_epochs: int = Field(5, ge=1)
     max_updates: int = Field(
@@ -81,11 +81,11 @@ class NavecConfig(Strict):
     family: Literal["navec"]
     vectors: str = PACKAGED
     tune_vectors: bool = False
-    head: Literal["pooled", "textcnn", "attention"] = "pooled"
+    head: Literal["pooled", "textcnn", "attention"] = "attention"
     lemmatizer: Literal["pymorphy3", "natasha", "none"] = "pymorphy3"
-    subword_buckets: int = Field(50_000, ge=1)
+    subword_buckets: int = Field(20_000, ge=1)
     fields: dict[str, int] = Field(description="field → most tokens kept")
-    width: int = Field(128, ge=2, description="of a word's vector after the projection")
+    width: int = Field(64, ge=4, description="of a word's vector after the projection")
     hidden: int = Field(256, ge=1)
     dropout: float = Field(0.3, ge=0, lt=1)
     word_dropout: float = Field(0.1, ge=0, lt=1)

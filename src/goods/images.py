@@ -73,7 +73,7 @@ class ImageStore:
                 number = _id_of(PurePosixPath(entry.name))
                 if number is not None and entry.is_file() and self._inside(Path(entry.path)):
                     found.setdefault(number, f"images/{split}/{entry.name}")
-        for name in ("images.zip", f"images/{split}.zip", f"{split}.zip"):
+        for name in ("images.zip", f"images/{split}.zip"):
             if (self.data_dir / name).is_file():
                 for number, ref in self._find_in_zip(name, split):
                     found.setdefault(number, ref)
@@ -169,7 +169,7 @@ class ImageStore:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "MPO"))
+                image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "GIF", "BMP"))
                 if image.width * image.height > MAX_PIXELS:
                     raise ImageProblem("too many pixels")
                 if size is not None:

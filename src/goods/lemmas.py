@@ -1,7 +1,7 @@
 """Texts → words: razdel tokens, lower case, lemmas; every distinct word is lemmatised once.
 
-natasha imports pymorphy2, which does not run on Python 3.11; pymorphy3 has the same interface and is registered
-under that name here, the one place natasha is imported from.
+natasha imports pymorphy2, which does not run on Python 3.11; pymorphy3 has the same interface and is
+registered under that name here, the one place natasha is imported from.
 """
 
 from __future__ import annotations

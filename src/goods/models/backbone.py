@@ -1,13 +1,14 @@
 """timm backbones: from the hub, from a pip package, from a checkpoint file, or untrained.
 
-`features` are what frozen models use: average- and max-pooled last map, and the averages of earlier stages where the
-backbone has them. `pooled` is timm's own pooled output.
+`features` are what frozen models use: timm's pooled output and, where the backbone has stages, the average
+and maximum of its last ones. `pooled` is timm's own output alone.
 """
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -18,6 +19,7 @@ from torch import nn
 from goods.artifacts import content_hash, file_hash
 from goods.config import PACKAGED, SCRATCH, ImageConfig
 from goods.errors import GoodsError
+from goods.models import hub
 
 PACKAGED_BACKBONE = "tf_efficientnet_lite0"
 PACKAGED_FILE = "models/efficientnet-lite0-57934424.pth"
@@ -33,7 +35,7 @@ class Backbone(nn.Module):
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
-        config = net.pretrained_cfg  # type: ignore[union-attr]
+        config: Any = net.pretrained_cfg
         self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(config["std"]).view(1, 3, 1, 1) * 255, persistent=False)
         self.pooled_width = int(net.num_features)  # type: ignore[arg-type]
@@ -93,7 +95,7 @@ def _checkpoint(weights: str) -> Path:
 def _load(net: nn.Module, path: Path, in_order: bool) -> None:
     try:
         if path.suffix == ".safetensors":
-            state = load_file(path)
+            state: Any = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
         state = state.get("state_dict", state)
@@ -123,7 +125,8 @@ def load_backbone(config: ImageConfig, seed: int, empty: bool = False) -> Backbo
     torch.manual_seed(seed)
     if weights == "hub" and not empty:
         try:
-            return Backbone(timm.create_model(name, pretrained=True, num_classes=0))
+            with hub.cached_only(not hub.in_reach()):
+                return Backbone(timm.create_model(name, pretrained=True, num_classes=0))
         except Exception as error:  # network, hub and file errors of many kinds
             reason = " ".join(str(error).split())[:200]
             raise GoodsError(

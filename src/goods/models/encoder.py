@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,11 +18,11 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, PreTr
 from goods.artifacts import content_hash, file_hash
 from goods.config import TransformerConfig
 from goods.errors import GoodsError
+from goods.models import hub
 
 HELP = "give --text-weights DIR (a Hugging Face folder) or --offline (trained from scratch)"
 SPECIAL = ["[PAD]", "[CLS]", "[SEP]", "[UNK]"]
 WEIGHTS = "encoder.safetensors"
-HUB, HUB_SECONDS = ("huggingface.co", 443), 3.0
 
 
 @dataclass
@@ -88,27 +86,14 @@ def _quiet() -> Iterator[None]:
             transformers.utils.logging.enable_progress_bar()
 
 
-def _hub_in_reach() -> bool:
-    """One short attempt: the hub client itself would retry for minutes."""
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
-        return False
-    if os.environ.get("HF_ENDPOINT") or os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
-        return True  # reached through something else
-    try:
-        with socket.create_connection(HUB, HUB_SECONDS):
-            return True
-    except OSError:
-        return False
-
-
 def load_encoder(weights: str) -> Encoder:
     """Pre-trained encoder and tokenizer; a GoodsError says what was tried, weights are never made up."""
     local = Path(weights).is_dir()
     if not local and (weights.startswith((".", "/", "~")) or weights.count("/") > 1):
         raise GoodsError(f"{weights}: no such folder of text weights; {HELP}")
-    only_files = local or not _hub_in_reach()
+    only_files = local or not hub.in_reach()
     try:
-        with _quiet():
+        with _quiet(), hub.cached_only(only_files):
             tokenizer = AutoTokenizer.from_pretrained(weights, local_files_only=only_files)
             net, report = AutoModel.from_pretrained(
                 weights, local_files_only=only_files, output_loading_info=True, use_safetensors=True
@@ -133,8 +118,8 @@ def weights_key(weights: str) -> str:
 
 
 def scratch_encoder(texts: list[str], config: TransformerConfig) -> Encoder:
-    """A lower-case Unigram tokenizer trained on `texts` and a new BERT."""
-    tokenizer = Tokenizer(models.Unigram())
+    """A lower-case BPE tokenizer (Unigram's training is not repeatable) trained on `texts` and a new BERT."""
+    tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])  # type: ignore[assignment]
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(  # type: ignore[assignment]
         [
@@ -143,18 +128,10 @@ def scratch_encoder(texts: list[str], config: TransformerConfig) -> Encoder:
             pre_tokenizers.Metaspace(),
         ]
     )
-    trainer = trainers.UnigramTrainer(
-        vocab_size=config.scratch_vocab, special_tokens=SPECIAL, unk_token="[UNK]", show_progress=False
+    trainer = trainers.BpeTrainer(
+        vocab_size=config.scratch_vocab, min_frequency=2, special_tokens=SPECIAL, show_progress=False
     )
-    # the order of equal pieces must not hang on threads
-    before = os.environ.get("TOKENIZERS_PARALLELISM")
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    try:
-        tokenizer.train_from_iterator(texts or ["-"], trainer)
-    finally:
-        os.environ.pop("TOKENIZERS_PARALLELISM")
-        if before is not None:
-            os.environ["TOKENIZERS_PARALLELISM"] = before
+    tokenizer.train_from_iterator(texts or ["-"], trainer)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]", unk_token="[UNK]"
     )

@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from goods.errors import GoodsError
 from goods.models.base import Context
 from goods.models.calibration import fit_temperature, to_proba
 
-M_MMAP_THRESHOLD = -3  # malloc.h
+M_PERTURB = -6  # malloc.h
 _WORD = re.compile(r"\w+(?:[.,]\d+)?")
 _MEASURE = re.compile(r"^\d+(?:[.,]\d+)?\w{0,3}$")
 STOP_WORDS = frozenset(
@@ -79,22 +80,22 @@ class FastTextModel:
         """Train on a file of labelled lines."""
         import fasttext
 
-        fresh_pages()
         config = self.config
         try:
-            return fasttext.train_supervised(
-                input=name,
-                lr=config.lr,
-                epoch=epochs,
-                dim=config.dim,
-                wordNgrams=config.word_ngrams,
-                minCount=config.min_count,
-                bucket=config.buckets,
-                loss=config.loss,
-                thread=1,
-                seed=self.context.seed,
-                verbose=0,
-            )
+            with zeroed_malloc():
+                return fasttext.train_supervised(
+                    input=name,
+                    lr=config.lr,
+                    epoch=epochs,
+                    dim=config.dim,
+                    wordNgrams=config.word_ngrams,
+                    minCount=config.min_count,
+                    bucket=config.buckets,
+                    loss=config.loss,
+                    thread=1,
+                    seed=self.context.seed,
+                    verbose=0,
+                )
         except RuntimeError as error:
             if "NaN" not in str(error):
                 raise
@@ -141,14 +142,23 @@ class FastTextModel:
         self.classes = np.array([int(label.removeprefix("__label__")) for label in self.model.labels])
 
 
-def fresh_pages() -> None:
-    """Have malloc map fresh zero pages for large blocks.
+@contextlib.contextmanager
+def zeroed_malloc() -> Iterator[None]:
+    """Have malloc hand out zeros.
 
     With one thread fastText initialises only the first tenth of its input matrix and leaves the rest as malloc
-    returned it: recycled memory there makes results random, NaN at worst; fresh pages make it zeros.
+    returned it: with recycled memory there the model is random, NaN at worst.
     """
-    with contextlib.suppress(OSError, AttributeError):  # no glibc: its malloc is not the one to set
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 32_768)
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # no glibc: nothing to set
+        yield
+        return
+    mallopt(M_PERTURB, 0xFF)  # new memory is filled with the complement of this byte
+    try:
+        yield
+    finally:
+        mallopt(M_PERTURB, 0)
 
 
 def balanced_rows(target: np.ndarray, per_class: int, rng: np.random.Generator) -> np.ndarray:

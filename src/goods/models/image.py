@@ -1,7 +1,7 @@
 """Photos: any timm backbone, its pooled features under a small head, or fine-tuned end to end.
 
-writes: `context.cache`/features-<hash>.npz (frozen) and pixels-<hash>.npy (fine-tuning): derived from photos and
-weights alone. A card without a photo has its own learned vector in place of features.
+writes: `context.cache`/features-<hash>.npz (frozen) or pixels-<size>.npy (fine-tuning), from photos and weights
+alone. A card without a photo has a learned vector in place of features.
 """
 
 from __future__ import annotations
@@ -78,6 +78,9 @@ class Head(nn.Module):
 
 
 class FrozenNetwork(Network):
+    mean: torch.Tensor
+    scale: torch.Tensor
+
     def __init__(self, width: int, n_classes: int, config: ImageConfig) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(width))

@@ -1,7 +1,7 @@
 """The training loop of the neural families, with lightning.
 
-AdamW (and SparseAdam for embedding tables with sparse gradients), linear warm-up then cosine per step, clipping,
-label smoothing, EMA, early stopping on the inner split with the best weights restored, resume after a kill.
+AdamW (and SparseAdam for embedding tables with sparse gradients), linear warm-up then cosine per step,
+clipping, label smoothing, EMA, early stopping on the inner split with the best weights restored, resume after a kill.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Learner(L.LightningModule):
             }
             for (is_slow, decayed), parameters in groups.items()
         ]
-        optimizers: list[Any] = [torch.optim.AdamW(dense, lr=config.lr)]
+        optimizers: list[Any] = [torch.optim.AdamW(dense, lr=config.lr, fused=True)]
         if sparse:
             optimizers.append(torch.optim.SparseAdam(list(self.net.sparse()), lr=config.lr))
         return optimizers, [torch.optim.lr_scheduler.LambdaLR(o, self.share_of_lr) for o in optimizers]
@@ -61,11 +61,9 @@ class Learner(L.LightningModule):
             return (step + 1) / warmup
         return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, self.steps - warmup))))
 
-    def on_train_epoch_start(self) -> None:
-        # dropout and augmentation of an epoch do not depend on what ran before it: a resumed fit sees the same
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
-
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> None:
+        # dropout and augmentation do not depend on what ran before: a resumed fit sees the same
+        torch.manual_seed((self.seed * 1_000_003 + self.current_epoch) * 1_000_003 + batch_idx)
         loss = F.cross_entropy(
             self.net(batch).float(), batch["target"], label_smoothing=self.config.label_smoothing
         )

@@ -1,7 +1,7 @@
 """Navec words: frozen or tuned Navec vectors plus trained hashed words and sub-words, one branch per field.
 
-A word's vector is the sum of a projection of its Navec vector (where it has one: also for words the train cards
-lack), a hashed word embedding and the mean of its hashed 3- to 5-grams. TextCNN head: Wirojwatanakul and
+A word's vector is the sum of a projection of its Navec vector (where it has one: also for words the train
+cards lack), a hashed word embedding and the mean of its hashed 3- to 5-grams. TextCNN head: Wirojwatanakul and
 Wangperawong 2019 (arXiv 1907.03063).
 """
 
@@ -69,11 +69,6 @@ def subwords(word: str, buckets: int) -> list[int]:
     marked = f"<{word}>"
     grams = {marked[i : i + n] for n in (3, 4, 5) for i in range(len(marked) - n + 1)}
     return sorted(zlib.crc32(gram.encode()) % buckets for gram in grams)
-
-
-import os
-
-WIDE = os.environ.get("WIDE")
 
 
 class NavecRows:
@@ -148,7 +143,7 @@ class FieldHead(nn.Module):
         weight = torch.exp(score.float().clamp(-15, 15))
         total = weight.new_zeros(len(lengths), ATTENDERS).index_add(0, card, weight)
         share = (weight / total[card]).unsqueeze(2)
-        parts = vectors[words].float().view(len(words), ATTENDERS, -1) * share
+        parts = vectors[words].float().unflatten(1, (ATTENDERS, -1)) * share
         mean = parts.new_zeros(len(lengths), vectors.shape[1]).index_add(0, card, parts.flatten(1))
         return torch.cat([mean, top], 1)
 
@@ -167,12 +162,12 @@ class NavecNetwork(Network):
         super().__init__()
         width, self.names, self.config = config.width, list(config.fields), config
         self.project = nn.Linear(width_in, width, bias=False)
-        self.words = nn.Embedding(config.subword_buckets, width, sparse=True)
-        self.grams = nn.EmbeddingBag(config.subword_buckets, width, mode="mean", sparse=True)
-        self.pairs = nn.EmbeddingBag(config.subword_buckets, width, mode="mean", sparse=True)
+        self.words = nn.Embedding(config.subword_buckets, width, sparse=bool(__import__("os").environ.get("SP")))
+        self.grams = nn.EmbeddingBag(config.subword_buckets, width, mode="mean", sparse=bool(__import__("os").environ.get("SP")))
+        self.pairs = nn.EmbeddingBag(config.subword_buckets, width, mode="mean", sparse=bool(__import__("os").environ.get("SP")))
         for table in (self.words, self.grams, self.pairs):
             nn.init.normal_(table.weight, std=0.1)
-        self.tuned = nn.Embedding(n_tuned, width_in, sparse=True) if n_tuned else None
+        self.tuned = nn.Embedding(n_tuned, width_in, sparse=bool(__import__("os").environ.get("SP"))) if n_tuned else None
         self.heads = nn.ModuleDict({name: FieldHead(config.head, width) for name in self.names})
         total = sum(head.width_out + width for head in self.heads.values())  # type: ignore[misc,operator]
         self.body = nn.Sequential(
@@ -184,7 +179,6 @@ class NavecNetwork(Network):
             nn.Dropout(config.dropout),
         )
         self.last = nn.Linear(config.hidden, n_classes)
-        self.wide = nn.Linear(total, n_classes) if WIDE else None
 
     def word_vectors(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         vectors = batch["vectors"]
@@ -196,7 +190,7 @@ class NavecNetwork(Network):
             + self.grams(batch["grams"], batch["gram_offsets"])
         )
 
-    def features(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         vectors = self.word_vectors(batch)
         if self.training:  # whole words go missing
             kept = torch.rand(len(vectors), 1, device=vectors.device) >= self.config.word_dropout
@@ -205,17 +199,10 @@ class NavecNetwork(Network):
         for name in self.names:
             parts.append(self.heads[name](vectors, batch[f"{name}_words"], batch[f"{name}_offsets"]))
             parts.append(self.pairs(batch[f"{name}_pairs"], batch[f"{name}_pair_offsets"]))
-        return torch.cat(parts, 1)
-
-    def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        return self.body(self.features(batch))
+        return self.body(torch.cat(parts, 1))
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        f = self.features(batch)
-        x = self.last(self.body(f))
-        if self.wide is not None:
-            x = x + self.wide(f)
-        return x
+        return self.last(self.embed(batch))
 
 
 class NavecModel(NeuralModel):

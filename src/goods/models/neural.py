@@ -147,9 +147,11 @@ class NeuralModel(ABC):
 
     def warm(self, cards: pd.DataFrame) -> None:
         """Nothing to prepare unless a family says otherwise."""
+        return
 
     def prepare(self, train: pd.DataFrame) -> None:
         """Learn from train cards what encoding needs (a tokenizer, a vocabulary, means)."""
+        return
 
     @abstractmethod
     def encode(self, cards: pd.DataFrame) -> Rows: ...
@@ -164,9 +166,11 @@ class NeuralModel(ABC):
 
     def save_parts(self, folder: Path) -> None:
         """Write files besides weights and settings."""
+        return
 
     def load_parts(self, folder: Path, settings: dict[str, Any]) -> None:
         """Read what `settings` and `save_parts` hold, before the network is built."""
+        return
 
     def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
         from goods.models.loop import train_network  # lightning takes seconds to import: only who trains pays
@@ -184,7 +188,8 @@ class NeuralModel(ABC):
             key = content_hash(
                 self.config.model_dump(mode="json"),
                 self.context.seed,
-                *((c.product_id.to_numpy(), c.target.to_numpy()) for c in [train] if c is not None),
+                train.product_id.to_numpy(),
+                train.target.to_numpy(),
             )
             train_network(net, train_rows, valid_rows, trainer, self.context, scratch, key)
             self.net, self.temperature = net.eval(), 1.0

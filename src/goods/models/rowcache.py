@@ -30,7 +30,7 @@ class RowCache:
     def get(
         self, keys: np.ndarray, compute: Callable[[np.ndarray], np.ndarray], store: bool = False
     ) -> np.ndarray:
-        """float32 [n, d] rows of `keys` uint64 [n]; `compute` gets positions in `keys` whose row is unknown."""
+        """float32 [n, d] rows of `keys` uint64 [n]; `compute` gets the unknown positions in `keys`."""
         unknown = np.flatnonzero(~np.isin(keys, self.keys))
         if unknown.size:
             new_keys, first = np.unique(keys[unknown], return_index=True)

@@ -1,7 +1,7 @@
 """Card texts as integer arrays: one list of distinct words, per field a ragged array of word numbers.
 
-writes: `context.cache`/tokens-<lemmatizer>-<field>.npz. Its rows are keyed by the hash of the text, so any later
-set of cards finds what it shares with earlier ones.
+writes: `context.cache`/tokens-<lemmatizer>-<field>.npz. Its rows are keyed by the hash of the text, so any
+later set of cards finds what it shares with earlier ones.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Ragged:
     @staticmethod
     def of(rows: Sequence[Sequence[int]], dtype: type = np.int32) -> Ragged:
         lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
-        values = np.fromiter((v for row in rows for v in row), dtype, int(lengths.sum()))
+        values: np.ndarray = np.fromiter((v for row in rows for v in row), dtype, int(lengths.sum()))
         return Ragged(values, np.concatenate([[0], np.cumsum(lengths)]))
 
     def take(self, rows: np.ndarray) -> Ragged:

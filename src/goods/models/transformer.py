@@ -1,7 +1,7 @@
 """Hugging Face encoders: mean pooling, dropout, one linear layer; fine-tuned, frozen or trained from scratch.
 
-writes: `context.cache`/sentences-<hash>.npz (frozen only): embeddings keyed by the texts' hashes, from weights and
-texts alone.
+writes: `context.cache`/sentences-<hash>.npz (frozen only): embeddings keyed by the texts' hashes, from weights
+and texts alone.
 """
 
 from __future__ import annotations
@@ -76,6 +76,9 @@ class TransformerNetwork(Network):
 
 class VectorNetwork(Network):
     """A small head over standardised frozen vectors."""
+
+    mean: torch.Tensor
+    scale: torch.Tensor
 
     def __init__(self, width: int, n_classes: int, config: TransformerConfig) -> None:
         super().__init__()

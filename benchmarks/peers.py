@@ -1,0 +1,212 @@
+"""Two common tools on the folds our runs use: TF-IDF with a linear SVM, and fastText.
+
+reads:  work/<competition>/ prepared/, folds.parquet, runs/<experiment>/ DONE report.json oof.npz
+writes: a markdown table to stdout; the same as JSON to --out
+
+Seconds are for fitting, summed over the folds; those of a stack include its base models. A run that a
+study was tuned on some folds for is compared with the peers on the other folds only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fasttext
+import numpy as np
+import pandas as pd
+import psutil
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_union
+from sklearn.svm import LinearSVC
+
+from goods import cli
+from goods.artifacts import Predictions, Workspace, read_json, write_json
+from goods.cards import TEXT_FIELDS, Labels, load_cards
+from goods.config import CompetitionConfig, load_competition
+from goods.errors import GoodsError
+from goods.execution import places, run_jobs
+from goods.folds import load_folds
+from goods.log import say
+from goods.models.fasttext import fresh_pages
+from goods.preparation import prepared_key, select
+from goods.training import oof_report
+
+MAX_FEATURES = 250_000  # of words and of characters each: the SVM holds features × classes floats
+Predicted = tuple[np.ndarray, float, float]  # classes int64 [n], seconds to fit, seconds to predict
+
+
+def plain_texts(cards: pd.DataFrame) -> list[str]:
+    """One lower-cased line per card: title, description, attributes and shop."""
+    return [" ".join(" ".join(row).lower().split()) for row in cards[list(TEXT_FIELDS)].to_numpy()]
+
+
+def fit_svm(train: list[str], target: np.ndarray, valid: list[str]) -> Predicted:
+    """TF-IDF of words 1-2 and characters 2-5, LinearSVC at scikit-learn's defaults."""
+    started = time.perf_counter()
+    common = {"sublinear_tf": True, "min_df": 2, "max_features": MAX_FEATURES, "dtype": np.float32}
+    vectors = make_union(
+        TfidfVectorizer(ngram_range=(1, 2), **common),
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), **common),
+    )
+    svm = LinearSVC(random_state=0).fit(vectors.fit_transform(train), target)
+    fitted = time.perf_counter()
+    predicted = svm.predict(vectors.transform(valid))
+    return predicted, fitted - started, time.perf_counter() - fitted
+
+
+def fit_fasttext(train: list[str], target: np.ndarray, valid: list[str]) -> Predicted:
+    """fastText over 50 epochs with bigrams, learning rate 0.5, 100 dimensions; one thread, so repeatable."""
+    started = time.perf_counter()
+    fresh_pages()
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+        # cards may come sorted by class, which stochastic gradient descent does not survive
+        for i in np.random.default_rng(0).permutation(len(train)):
+            file.write(f"__label__{target[i]} {train[i]}\n")
+        file.flush()
+        model = fasttext.train_supervised(
+            file.name, epoch=50, wordNgrams=2, lr=0.5, dim=100, thread=1, seed=0, verbose=0
+        )
+    fitted = time.perf_counter()
+    names, _ = model.predict(valid)  # a list: predicting a single string fails under numpy 2
+    commonest = Counter(target.tolist()).most_common(1)[0][0]  # for a text in which nothing is known
+    predicted = np.array([int(n[0].removeprefix("__label__")) if len(n) else commonest for n in names])
+    return predicted, fitted - started, time.perf_counter() - fitted
+
+
+PEERS: dict[str, Callable[[list[str], np.ndarray, list[str]], Predicted]] = {
+    "TF-IDF + LinearSVC": fit_svm,
+    "fastText, 50 epochs": fit_fasttext,
+}
+
+
+def at_once(n_classes: int, n_folds: int) -> int:
+    """Folds fitted side by side: one where two SVMs' weights (liblinear's copy and numpy's) would not fit."""
+    fits = 2 * (2 * 2 * MAX_FEATURES * n_classes * 8) < psutil.virtual_memory().available
+    return min(2 if fits else 1, places(n_folds, neural=False)[1])
+
+
+def run_peer(ws: Workspace, competition: CompetitionConfig, name: str) -> dict[str, Any]:
+    """Out-of-fold classes int64 [n] of one peer, and its seconds per fold."""
+    train = select(load_cards(ws), "train")
+    fold, target, texts = load_folds(ws, train), train.target.to_numpy(), np.array(plain_texts(train), object)
+    if set(fold.tolist()) != set(range(competition.n_folds)):
+        raise GoodsError(f"{ws.folds}: not {competition.n_folds} folds; run scripts/make_folds.py again")
+    jobs = [
+        (texts[fold != k].tolist(), target[fold != k], texts[fold == k].tolist())
+        for k in range(competition.n_folds)
+    ]
+    results = run_jobs(PEERS[name], jobs, at_once(Labels.load(ws).n_classes, len(jobs)), 1, name)
+    predicted = np.empty(len(train), np.int64)
+    for k, (classes, _, _) in enumerate(results):
+        predicted[fold == k] = classes
+    return {
+        "classes": predicted,
+        "fit_seconds": [round(r[1], 2) for r in results],
+        "predict_seconds": [round(r[2], 2) for r in results],
+    }
+
+
+def finished_runs(ws: Workspace, competition: CompetitionConfig, train: pd.DataFrame) -> dict[str, dict]:
+    """Reports of the finished runs whose out-of-fold predictions give the score they state on these folds."""
+    found: dict[str, dict] = {}
+    for folder in sorted((ws.path / "runs").glob("*/")):
+        run = ws.run(folder.name)
+        if not (folder / "DONE").is_file() or not run.oof.is_file():
+            continue
+        report = read_json(run.report)
+        oof = Predictions.load(run.oof).aligned(train.product_id.to_numpy())
+        again = oof_report(ws, competition, oof, train, tuple(report["tuned_on"]))
+        if any(again[key] != report[key] for key in ("metric", "score", "folds")):
+            say(f"{folder.name}: left out, its report belongs to other cards or folds; train it again")
+            continue
+        found[folder.name] = report
+    for report in found.values():
+        report["seconds"] = sum(sum(found[n]["fit_seconds"]) for n in report.get("base", {}) if n in found)
+        report["seconds"] += sum(report["fit_seconds"])
+    return found
+
+
+def row_of(name: str, kind: str, report: dict[str, Any], n_folds: int) -> dict[str, Any]:
+    row = {"name": name, "kind": kind, "folds": [k for k in range(n_folds) if k not in report["tuned_on"]]}
+    row |= {key: report[key] for key in ("metric", "score", "sd", "scores")}
+    return row | {"seconds": round(report["seconds"], 1)}
+
+
+def compare(ws: Workspace, competition: CompetitionConfig, only: str | None = None) -> list[dict[str, Any]]:
+    """One row per peer and set of folds, then one per finished run (or `only` one) with its ratios."""
+    prepared_key(ws)  # raises unless the cards are ready
+    train = select(load_cards(ws), "train")
+    load_folds(ws, train)
+    runs, n_folds = finished_runs(ws, competition, train), competition.n_folds
+    if only is not None and only not in runs:
+        raise GoodsError(
+            f"--stack {only}: no finished run of that name; there are: {', '.join(runs) or 'none'}"
+        )
+    runs = {name: report for name, report in runs.items() if only in (None, name)}
+    peers = {name: run_peer(ws, competition, name) for name in PEERS}
+    rows, best = [], {}
+    for tuned_on in sorted({(), *(tuple(r["tuned_on"]) for r in runs.values())}):
+        scored = []
+        for name, peer in peers.items():
+            oof = Predictions(train.product_id.to_numpy(), peer["classes"][:, None], np.ones((len(train), 1)))
+            report = oof_report(ws, competition, oof, train, tuned_on)
+            row = row_of(name, "peer", {**report, "seconds": sum(peer["fit_seconds"])}, n_folds)
+            scored.append(row | {key: peer[key] for key in ("fit_seconds", "predict_seconds")})
+        rows += scored
+        best[tuned_on] = max(scored, key=lambda row: row["score"])
+    for name, report in runs.items():
+        row, peer_row = row_of(name, "run", report, n_folds), best[tuple(report["tuned_on"])]
+        error = (1 - row["score"]) / (1 - peer_row["score"]) if peer_row["score"] < 1 else None
+        ratio = row["seconds"] / max(peer_row["seconds"], 0.1)
+        row |= {"best_peer": peer_row["name"], "error_ratio": error, "seconds_ratio": ratio}
+        rows.append(row)
+    return rows
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    metric = rows[0]["metric"]
+    head = [
+        "name",
+        f"out-of-fold {metric} ± sd",
+        "macro F1",
+        "hierarchical F1",
+        "seconds",
+        "folds",
+        "error ×",
+    ]
+    head.append("seconds ×")
+    lines = [head, ["---"] * len(head)]
+    for r in rows:
+        error, seconds = r.get("error_ratio"), r.get("seconds_ratio")
+        cells = [r["name"], f"{r['score']:.4f} ± {r['sd']:.4f}"]
+        cells += [f"{r['scores'][m]:.4f}" for m in ("macro_f1", "hierarchical_f1")]
+        cells += [f"{r['seconds']:.1f}", ",".join(map(str, r["folds"]))]
+        lines.append([*cells, *("" if x is None else f"{x:.2f}" for x in (error, seconds))])
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("competition", help="a folder of configs/")
+    parser.add_argument("--work", type=Path, default=cli.ROOT / "work", help="default: work")
+    parser.add_argument("--stack", metavar="NAME", help="show this run only beside the peers")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the rows as JSON")
+    args = parser.parse_args()
+    competition = load_competition(args.competition, cli.CONFIGS)
+    rows = compare(Workspace(args.work, competition.name), competition, args.stack)
+    print(table(rows))
+    print("\n× is against the best peer on the same folds: below 1 is fewer errors (1 - score), less time.")
+    if args.out:
+        write_json(args.out, {"competition": competition.name, "rows": rows})
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,205 @@
+"""The main job end to end on tiny shops: bytes, resuming, what is redone, both contests, new cards."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import small_configs, write_shop
+
+from goods.artifacts import Workspace, read_json
+from goods.cards import Labels
+from goods.competitions.demo import generate
+from goods.config import load_competition, load_experiment
+from goods.pipeline import Options, run_all
+from goods.prediction import predict_file
+from goods.training import train
+
+LINE = re.compile(r"^result: (\S+) rows=(\d+) (\w+)=(\d\.\d{4}) seconds=\d+$")
+
+
+def options(tmp_path: Path, data: Path, name: str, experiments: list[str], **changes) -> Options:
+    configs = tmp_path / "configs"
+    if not configs.exists():
+        small_configs(configs, name, experiments)
+    return Options(configs=configs, work=tmp_path / "work", out=tmp_path / "out", data=data, **changes)
+
+
+def done_times(work: Path) -> dict[str, int]:
+    return {str(p.relative_to(work)): p.stat().st_mtime_ns for p in sorted(work.rglob("DONE"))}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    tmp_path = tmp_path_factory.mktemp("finished")
+    chosen = options(
+        tmp_path, write_shop(tmp_path / "shop"), "kazanexpress2023", ["linear-tuned", "fasttext"]
+    )
+    return chosen, run_all("kazanexpress2023", chosen)
+
+
+def test_the_closing_line_and_the_files_are_there(finished):
+    chosen, line = finished
+    match = LINE.match(line)
+    assert match
+    path = Path(match[1])
+    assert path == chosen.out / "kazanexpress2023" / "result.parquet"
+    result = pd.read_parquet(path)
+    assert len(result) == int(match[2]) == 40
+    report = read_json(Workspace(chosen.work, "kazanexpress2023").run("stack").report)
+    assert match[3] == "weighted_f1"
+    assert float(match[4]) == pytest.approx(report["score"], abs=5e-5)
+    assert report["tuned_on"] == [0]
+    html = (path.parent / "report.html").read_text(encoding="utf-8")
+    assert f"method <b>{report['winner']}</b>" in html
+    assert "linear-tuned" in html
+
+
+def test_a_second_run_does_nothing_and_leaves_the_same_bytes(finished):
+    chosen, _ = finished
+    result = chosen.out / "kazanexpress2023" / "result.parquet"
+    before, bytes_before = done_times(chosen.work), result.read_bytes()
+    run_all("kazanexpress2023", chosen)
+    assert done_times(chosen.work) == before
+    assert result.read_bytes() == bytes_before
+    assert len(pd.read_csv(chosen.out / "leaderboard.csv")) == 1
+
+
+def test_a_run_from_nothing_gives_the_same_bytes(finished, tmp_path):
+    chosen, _ = finished
+    again = Options(configs=chosen.configs, work=tmp_path / "w", out=tmp_path / "o", data=chosen.data)
+    run_all("kazanexpress2023", again)
+    names = ("kazanexpress2023", "result.parquet")
+    assert again.out.joinpath(*names).read_bytes() == chosen.out.joinpath(*names).read_bytes()
+
+
+def test_only_what_depends_on_a_changed_fold_is_redone(finished, tmp_path):
+    chosen, _ = finished
+    work = shutil.copytree(chosen.work, tmp_path / "work")
+    out = shutil.copytree(chosen.out, tmp_path / "out")
+    copied = Options(configs=chosen.configs, work=work, out=out, data=chosen.data)
+    competition = load_competition("kazanexpress2023", chosen.configs)
+    ws = Workspace(work, "kazanexpress2023")
+    before = done_times(work)
+    config = load_experiment(chosen.configs / "kazanexpress2023" / "fasttext.yaml")
+    train(ws, competition, config, folds=[2], force=True)
+    run_all("kazanexpress2023", copied)
+    changed = {name for name, time in done_times(work).items() if before.get(name) != time}
+    assert changed == {
+        "kazanexpress2023/runs/fasttext/fold_2/DONE"
+    }  # same bytes: nothing further depends on it
+    changed_config = load_experiment(
+        chosen.configs / "kazanexpress2023" / "fasttext.yaml", ["model.epochs=7"]
+    )
+    train(ws, competition, changed_config, folds=[1])
+    run_all("kazanexpress2023", copied)
+    changed = {name for name, time in done_times(work).items() if before.get(name) != time}
+    assert "kazanexpress2023/runs/fasttext/fold_1/DONE" in changed
+    assert not any("linear" in name or "prepared" in name for name in changed)
+
+
+def test_a_run_killed_in_the_stack_ends_with_the_same_bytes(finished, tmp_path):
+    chosen, _ = finished
+    work = shutil.copytree(chosen.work, tmp_path / "work")
+    stack = work / "kazanexpress2023" / "runs" / "stack"
+    (stack / "DONE").unlink()
+    (stack / "oof.npz").write_bytes(b"half")
+    shutil.rmtree(stack / "fold_1")
+    again = Options(configs=chosen.configs, work=work, out=tmp_path / "out", data=chosen.data)
+    run_all("kazanexpress2023", again)
+    names = ("kazanexpress2023", "result.parquet")
+    assert again.out.joinpath(*names).read_bytes() == chosen.out.joinpath(*names).read_bytes()
+
+
+@pytest.mark.parametrize("experiment", ["linear-tuned", "stack"])
+def test_new_cards_get_the_labels_the_submission_has(finished, experiment, tmp_path):
+    chosen, _ = finished
+    competition = load_competition("kazanexpress2023", chosen.configs)
+    ws = Workspace(chosen.work, "kazanexpress2023")
+    predict_file(ws, competition, experiment, chosen.data / "test.parquet", None, tmp_path / "new.parquet")
+    new = pd.read_parquet(tmp_path / "new.parquet")
+    assert set(new.predicted_category_id) <= set(Labels.load(ws).ids)
+    assert new.confidence.between(0, 1 + 1e-6).all()
+    if experiment == "stack":
+        submitted = pd.read_parquet(chosen.out / "kazanexpress2023" / "result.parquet")
+        assert new[["product_id", "predicted_category_id"]].equals(submitted)
+
+
+def test_a_single_new_card_is_labelled(finished, tmp_path):
+    chosen, _ = finished
+    competition = load_competition("kazanexpress2023", chosen.configs)
+    one = tmp_path / "one.parquet"
+    pd.read_parquet(chosen.data / "test.parquet").iloc[:1].to_parquet(one)
+    ws = Workspace(chosen.work, "kazanexpress2023")
+    predict_file(ws, competition, "stack", one, None, tmp_path / "new.parquet")
+    assert len(pd.read_parquet(tmp_path / "new.parquet")) == 1
+
+
+def to_2022(source: Path, folder: Path) -> Path:
+    """The same cards in the 2022 format."""
+    folder.mkdir()
+    shutil.copy(source / "categories_tree.csv", folder)
+    for split in ("train", "test"):
+        raw = pd.read_parquet(source / f"{split}.parquet")
+        fields = raw.text_fields.map(json.loads)
+        table = pd.DataFrame(
+            {
+                "id": raw.product_id,
+                "title": fields.map(lambda f: f["title"]),
+                "short_description": fields.map(lambda f: f["description"]),
+                "name_value_characteristics": fields.map(
+                    lambda f: " / ".join(
+                        f"{k}: {' | '.join(v)}" for k, v in f.get("defined_characteristics", {}).items()
+                    )
+                ),
+                "rating": np.float32(4.5),
+                "feedback_quantity": 3,
+            }
+        )
+        if split == "train":
+            table["category_id"] = raw.category_id
+        table.to_parquet(folder / f"{split}.parquet", index=False)
+    return folder
+
+
+def test_a_2022_folder_made_from_demo_data_runs_through_and_scores_hierarchical_f1(tmp_path):
+    generate(tmp_path / "demo", rows=600, classes=60, seed=1, images=False)
+    data = to_2022(tmp_path / "demo", tmp_path / "ke2022")
+    chosen = options(tmp_path, data, "kazanexpress2022", ["linear", "fasttext"])
+    match = LINE.match(run_all("kazanexpress2022", chosen))
+    assert match
+    assert match[3] == "hierarchical_f1"
+    report = read_json(Workspace(chosen.work, "kazanexpress2022").run("stack").report)
+    assert report["score"] == pytest.approx(report["scores"]["hierarchical_f1"], abs=1e-6)
+    assert report["scores"]["weighted_f1"] < report["score"] < 1
+    result = pd.read_parquet(match[1])
+    assert list(result.columns) == ["id", "predicted_category_id"]
+    assert len(result) == 120
+
+
+def test_image_experiments_are_left_out_without_photos_and_used_with_them(tmp_path, capsys):
+    name = "kazanexpress2023"
+    chosen = options(tmp_path, write_shop(tmp_path / "shop"), name, ["linear", "navec", "image-frozen"])
+    run_all(name, chosen)
+    assert "image-frozen left out" in capsys.readouterr().err
+    with_photos = Options(
+        configs=chosen.configs,
+        work=tmp_path / "work2",
+        out=tmp_path / "out2",
+        data=write_shop(tmp_path / "shop2", photos=True),
+    )
+    run_all(name, with_photos)
+    ws = Workspace(with_photos.work, name)
+    report = read_json(ws.run("stack").report)
+    assert set(report["base"]) == {"linear", "navec", "image-frozen"}
+    assert report["base"]["image-frozen"] > 0.5
+    predict_file(
+        ws, load_competition(name, chosen.configs), "stack", with_photos.data / "test.parquet", with_photos.data,
+        tmp_path / "new.parquet",
+    )  # fmt: skip
+    submitted = pd.read_parquet(with_photos.out / name / "result.parquet")
+    new = pd.read_parquet(tmp_path / "new.parquet")
+    assert (new.predicted_category_id == submitted.predicted_category_id).mean() > 0.95
