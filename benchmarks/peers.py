@@ -3,8 +3,8 @@
 reads:  work/<competition>/ prepared/, folds.parquet, runs/<experiment>/ DONE report.json oof.npz
 writes: a markdown table to stdout; the same as JSON to --out
 
-Seconds are for fitting, summed over the folds; those of a stack include its base models. A run that a
-study was tuned on some folds for is compared with the peers on the other folds only.
+Seconds are for fitting, summed over the folds; those of a stack include its base models. Where a run
+was tuned on some folds, it is compared with the peers on the other folds.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from goods.errors import GoodsError
 from goods.execution import places, run_jobs
 from goods.folds import load_folds
 from goods.log import say
-from goods.models.fasttext import fresh_pages
+from goods.models.fasttext import zeroed_malloc
 from goods.preparation import prepared_key, select
 from goods.training import oof_report
 
@@ -63,19 +62,18 @@ def fit_svm(train: list[str], target: np.ndarray, valid: list[str]) -> Predicted
 def fit_fasttext(train: list[str], target: np.ndarray, valid: list[str]) -> Predicted:
     """fastText over 50 epochs with bigrams, learning rate 0.5, 100 dimensions; one thread, so repeatable."""
     started = time.perf_counter()
-    fresh_pages()
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
         # cards may come sorted by class, which stochastic gradient descent does not survive
         for i in np.random.default_rng(0).permutation(len(train)):
             file.write(f"__label__{target[i]} {train[i]}\n")
         file.flush()
-        model = fasttext.train_supervised(
-            file.name, epoch=50, wordNgrams=2, lr=0.5, dim=100, thread=1, seed=0, verbose=0
-        )
+        with zeroed_malloc():  # with one thread fastText leaves most of its input matrix as it finds it
+            model = fasttext.train_supervised(
+                file.name, epoch=50, wordNgrams=2, lr=0.5, dim=100, thread=1, seed=0, verbose=0
+            )
     fitted = time.perf_counter()
     names, _ = model.predict(valid)  # a list: predicting a single string fails under numpy 2
-    commonest = Counter(target.tolist()).most_common(1)[0][0]  # for a text in which nothing is known
-    predicted = np.array([int(n[0].removeprefix("__label__")) if len(n) else commonest for n in names])
+    predicted = np.array([int(best.removeprefix("__label__")) for (best,) in names])
     return predicted, fitted - started, time.perf_counter() - fitted
 
 
@@ -97,14 +95,12 @@ def run_peer(ws: Workspace, competition: CompetitionConfig, name: str) -> dict[s
     fold, target, texts = load_folds(ws, train), train.target.to_numpy(), np.array(plain_texts(train), object)
     if set(fold.tolist()) != set(range(competition.n_folds)):
         raise GoodsError(f"{ws.folds}: not {competition.n_folds} folds; run scripts/make_folds.py again")
-    jobs = [
-        (texts[fold != k].tolist(), target[fold != k], texts[fold == k].tolist())
-        for k in range(competition.n_folds)
-    ]
+    inside = [fold == k for k in range(competition.n_folds)]
+    jobs = [(texts[~valid].tolist(), target[~valid], texts[valid].tolist()) for valid in inside]
     results = run_jobs(PEERS[name], jobs, at_once(Labels.load(ws).n_classes, len(jobs)), 1, name)
     predicted = np.empty(len(train), np.int64)
-    for k, (classes, _, _) in enumerate(results):
-        predicted[fold == k] = classes
+    for valid, (classes, _, _) in zip(inside, results, strict=True):
+        predicted[valid] = classes
     return {
         "classes": predicted,
         "fit_seconds": [round(r[1], 2) for r in results],
@@ -113,22 +109,26 @@ def run_peer(ws: Workspace, competition: CompetitionConfig, name: str) -> dict[s
 
 
 def finished_runs(ws: Workspace, competition: CompetitionConfig, train: pd.DataFrame) -> dict[str, dict]:
-    """Reports of the finished runs whose out-of-fold predictions give the score they state on these folds."""
+    """Reports of the finished runs that were made on these cards and folds, with `seconds` added."""
     found: dict[str, dict] = {}
-    for folder in sorted((ws.path / "runs").glob("*/")):
+    product_id, fold = train.product_id.to_numpy(), load_folds(ws, train)
+    for folder in sorted(path.parent for path in (ws.path / "runs").glob("*/DONE")):
         run = ws.run(folder.name)
-        if not (folder / "DONE").is_file() or not run.oof.is_file():
+        if not run.oof.is_file():  # a study
             continue
-        report = read_json(run.report)
-        oof = Predictions.load(run.oof).aligned(train.product_id.to_numpy())
+        report, oof = read_json(run.report), Predictions.load(run.oof).aligned(product_id)
         again = oof_report(ws, competition, oof, train, tuple(report["tuned_on"]))
-        if any(again[key] != report[key] for key in ("metric", "score", "folds")):
-            say(f"{folder.name}: left out, its report belongs to other cards or folds; train it again")
-            continue
-        found[folder.name] = report
+        stale = any(again[key] != report[key] for key in ("metric", "score", "folds"))
+        for k in range(competition.n_folds):
+            if (path := run.fold(k) / "valid.npz").is_file():  # a stack keeps none
+                stale |= set(Predictions.load(path).product_id) != set(product_id[fold == k])
+        if stale:
+            say(f"{folder.name}: left out, it was made on other cards or folds; train it again")
+        else:
+            found[folder.name] = report
     for report in found.values():
-        report["seconds"] = sum(sum(found[n]["fit_seconds"]) for n in report.get("base", {}) if n in found)
-        report["seconds"] += sum(report["fit_seconds"])
+        bases = [found[name] for name in report.get("base", {}) if name in found]
+        report["seconds"] = sum(sum(r["fit_seconds"]) for r in [report, *bases])
     return found
 
 
@@ -142,12 +142,9 @@ def compare(ws: Workspace, competition: CompetitionConfig, only: str | None = No
     """One row per peer and set of folds, then one per finished run (or `only` one) with its ratios."""
     prepared_key(ws)  # raises unless the cards are ready
     train = select(load_cards(ws), "train")
-    load_folds(ws, train)
     runs, n_folds = finished_runs(ws, competition, train), competition.n_folds
     if only is not None and only not in runs:
-        raise GoodsError(
-            f"--stack {only}: no finished run of that name; there are: {', '.join(runs) or 'none'}"
-        )
+        raise GoodsError(f"--stack {only}: not a finished run; there are {', '.join(runs) or 'none'}")
     runs = {name: report for name, report in runs.items() if only in (None, name)}
     peers = {name: run_peer(ws, competition, name) for name in PEERS}
     rows, best = [], {}
@@ -164,23 +161,13 @@ def compare(ws: Workspace, competition: CompetitionConfig, only: str | None = No
         row, peer_row = row_of(name, "run", report, n_folds), best[tuple(report["tuned_on"])]
         error = (1 - row["score"]) / (1 - peer_row["score"]) if peer_row["score"] < 1 else None
         ratio = row["seconds"] / max(peer_row["seconds"], 0.1)
-        row |= {"best_peer": peer_row["name"], "error_ratio": error, "seconds_ratio": ratio}
-        rows.append(row)
+        rows.append(row | {"best_peer": peer_row["name"], "error_ratio": error, "seconds_ratio": ratio})
     return rows
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    metric = rows[0]["metric"]
-    head = [
-        "name",
-        f"out-of-fold {metric} ± sd",
-        "macro F1",
-        "hierarchical F1",
-        "seconds",
-        "folds",
-        "error ×",
-    ]
-    head.append("seconds ×")
+    head = ["name", f"out-of-fold {rows[0]['metric']} ± sd", "macro F1", "hierarchical F1", "seconds"]
+    head += ["folds", "error ×", "seconds ×"]
     lines = [head, ["---"] * len(head)]
     for r in rows:
         error, seconds = r.get("error_ratio"), r.get("seconds_ratio")
@@ -192,9 +179,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("competition", help="a folder of configs/")
     parser.add_argument("--work", type=Path, default=cli.ROOT / "work", help="default: work")
     parser.add_argument("--stack", metavar="NAME", help="show this run only beside the peers")

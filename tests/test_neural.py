@@ -92,9 +92,10 @@ def test_navec_learns_the_toy_and_comes_back_from_disk(tmp_path, head, tune_vect
     assert not list((tmp_path / "scratch").glob("*.ckpt"))
 
 
-def test_cards_without_any_text_still_get_a_prediction(tmp_path):
-    model = NavecModel(navec_config(trainer=trainer(epochs=1)), toy_context(tmp_path))
-    model.fit(toy_cards(), None)
+@pytest.mark.parametrize("head", ["pooled", "textcnn", "attention"])
+def test_cards_without_any_text_still_get_a_prediction(tmp_path, head):
+    model = NavecModel(navec_config(head=head, trainer=trainer(epochs=1)), toy_context(tmp_path))
+    model.fit(toy_cards().assign(description=""), None)
     empty = toy_cards(3, 5).assign(title="", shop="", attributes="", description="", target=-1)
     proba = model.predict(empty)
     assert np.isfinite(proba).all() and proba.shape == (3, 4)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goods.text import MAX_CHARS, clip, parse_name_value_characteristics, parse_text_fields, strip_html
+from goods.text import parse_name_value_characteristics, parse_text_fields, strip_html
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,3 @@ def test_2022_characteristics():
     )
     assert parse_name_value_characteristics(None) == ""
     assert parse_name_value_characteristics("без значения") == "без значения"
-
-
-def test_huge_texts_are_cut():
-    assert clip("x" * (MAX_CHARS + 1)) == ("x" * MAX_CHARS, True)
-    assert clip("x") == ("x", False)

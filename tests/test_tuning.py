@@ -27,7 +27,7 @@ def test_a_study_writes_a_best_yaml_that_train_takes_unchanged(ws, competition, 
     assert "optimistic" in report["note"]
     best = load_experiment(folder / "best.yaml")
     assert (best.name, best.tuned_on, best.tune) == ("linear-tuned", (0,), None)
-    assert best.model.C == pytest.approx(report["params"]["C"])
+    assert pytest.approx(report["params"]["C"]) == best.model.C
     train(ws, competition, best)
     trained = read_json(ws.run("linear-tuned").report)
     assert trained["tuned_on"] == [0]

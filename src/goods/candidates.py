@@ -199,7 +199,7 @@ class FeatureMaker:
         return out
 
     def _card_features(self, columns: dict, cards: pd.DataFrame, table: Candidates) -> None:
-        per_card = {
+        per_card: dict[str, pd.Series] = {
             "title_chars": cards.title.str.len(),
             "description_chars": cards.description.str.len(),
             "attribute_chars": cards.attributes.str.len(),

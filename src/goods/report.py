@@ -117,8 +117,13 @@ def confusions(
 ) -> list[tuple[str, str, int]]:
     wrong = pd.DataFrame({"true": train.target, "predicted": oof.classes[:, 0]})
     wrong = wrong[wrong.true != wrong.predicted]
-    counts = wrong.value_counts().head(most)
-    return [(path_name(labels, t), path_name(labels, p), int(n)) for (t, p), n in counts.items()]  # type: ignore[misc]
+    counts = wrong.value_counts().head(most).reset_index()
+    return [
+        (path_name(labels, t), path_name(labels, p), n)
+        for t, p, n in zip(
+            counts.true.tolist(), counts.predicted.tolist(), counts["count"].tolist(), strict=True
+        )
+    ]
 
 
 def surest_errors(

@@ -103,10 +103,14 @@ def append_leaderboard(path: Path, row: dict) -> None:
 
 def git_sha() -> str:
     """Commit of the checkout, with + when files differ from it; "unknown" outside a checkout."""
+
+    def git(*command: str) -> str:
+        return subprocess.run(
+            ["git", *command], cwd=PACKAGE, capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
+
     try:
-        where = {"cwd": PACKAGE, "capture_output": True, "text": True, "timeout": 10}
-        sha = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], check=True, **where).stdout.strip()
-        changed = subprocess.run(["git", "status", "--porcelain", "-uno"], check=True, **where).stdout.strip()
+        sha, changed = git("rev-parse", "--short=12", "HEAD"), git("status", "--porcelain", "-uno")
         return sha + ("+" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return "unknown"

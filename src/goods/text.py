@@ -41,11 +41,6 @@ def strip_html(text: str) -> str:
     return squeeze(" ".join(tree.itertext()))
 
 
-def clip(text: str) -> tuple[str, bool]:
-    """The text cut to MAX_CHARS, and whether it was longer."""
-    return text[:MAX_CHARS], len(text) > MAX_CHARS
-
-
 def as_text(value: Any) -> str:
     """A JSON value as plain text; null and containers nobody expects here become ''."""
     if isinstance(value, str):

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from goods.cards import Issues
 from goods.errors import GoodsError
-from goods.text import MAX_CHARS, clip
+from goods.text import MAX_CHARS
 
 ROOT_PARENTS = {"", "0", "-1"}
 
@@ -104,9 +104,10 @@ def require_disjoint(train: pd.Series, test: pd.Series, column: str, folder: Pat
 def clip_text(cards: pd.DataFrame, fields: tuple[str, ...], issues: Issues) -> None:
     """Cut huge texts and note empty titles, in place."""
     for field in fields:
-        for row in cards.index[cards[field].str.len() > MAX_CHARS]:
-            cards.at[row, field] = clip(cards.at[row, field])[0]
-            issues.add(cards.at[row, "product_id"], field, f"longer than {MAX_CHARS} characters", "cut")
+        long = cards[field].str.len() > MAX_CHARS
+        cards[field] = cards[field].str.slice(stop=MAX_CHARS)
+        for product_id in cards.product_id[long]:
+            issues.add(product_id, field, f"longer than {MAX_CHARS} characters", "cut")
     for product_id in cards.product_id[cards.title == ""]:
         issues.add(product_id, "title", "empty title", "predicted from the other fields")
 

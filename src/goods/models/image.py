@@ -1,7 +1,7 @@
 """Photos: any timm backbone, its pooled features under a small head, or fine-tuned end to end.
 
-writes: `context.cache`/features-<hash>.npz (frozen) or pixels-<size>.npy (fine-tuning), from photos and weights
-alone. A card without a photo has a learned vector in place of features.
+writes: `context.cache`/features-<hash>.npz (frozen) or pixels-<size>.npy (fine-tuning), from photos and
+weights alone. A card without a photo has a learned vector in place of features.
 """
 
 from __future__ import annotations

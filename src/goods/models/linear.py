@@ -22,6 +22,7 @@ from goods.artifacts import read_json, write_json
 from goods.config import FieldFeatures, LinearConfig
 from goods.errors import GoodsError
 from goods.models.base import Context
+from goods.models.classtree import ROOT, class_tree
 
 UNSEEN = -30.0  # log-probability of a class without train cards
 PRUNED = -12.0  # below this path log-probability a card is not asked at a node's children
@@ -81,9 +82,7 @@ class LinearModel:
         self.vectorizers = {f: FieldVectorizer(c, config.char_min_df) for f, c in config.fields.items()}
         self.temperature = 1.0
         self.nodes: dict[int, Node] = {}
-        self.children, self.leaf_of = tree_of(
-            context.labels.ancestors if config.structure == "tree" else None, context
-        )
+        self.tree = class_tree(context.labels, flat=config.structure == "flat")
 
     def warm(self, cards: pd.DataFrame) -> None:
         """Nothing to cache: vocabularies belong to one fold."""
@@ -107,50 +106,16 @@ class LinearModel:
 
     def _fit_nodes(self, x: sp.csr_matrix, target: np.ndarray) -> None:
         self.nodes = {}
-        node_sets = {node: rows for node, rows in self._rows_below(target)}
-        for node, children in self.children.items():
-            rows = node_sets[node]
-            if len(rows) == 0 or len(children) == 1:
-                continue
-            self.nodes[node] = self._fit_node(x[rows], self._child_of(node, target[rows]), children)
-
-    def _rows_below(self, target: np.ndarray):
-        """(node, rows of the train cards below it) for every inner node."""
+        n_classes = self.context.labels.n_classes
         order = np.argsort(target, kind="stable")
-        bounds = np.searchsorted(target[order], np.arange(self.context.labels.n_classes + 1))
-        for node in self.children:
-            classes = self.classes_below[node]
-            parts = [order[bounds[c] : bounds[c + 1]] for c in classes]
-            yield node, np.sort(np.concatenate(parts)) if parts else np.empty(0, int)
-
-    @property
-    def classes_below(self) -> dict[int, list[int]]:
-        if not hasattr(self, "_classes_below"):
-            below: dict[int, list[int]] = {}
-
-            def collect(node: int) -> list[int]:
-                own = self.leaf_of.get(node)
-                if own is not None:
-                    return [own]
-                below[node] = [c for child in self.children[node] for c in collect(child)]
-                return below[node]
-
-            collect(ROOT)
-            self._classes_below = below
-            self._child_of_class = {
-                node: {
-                    c: j
-                    for j, child in enumerate(children)
-                    for c in ([self.leaf_of[child]] if child in self.leaf_of else below[child])
-                }
-                for node, children in self.children.items()
-            }
-        return self._classes_below
-
-    def _child_of(self, node: int, target: np.ndarray) -> np.ndarray:
-        _ = self.classes_below
-        lookup = self._child_of_class[node]
-        return np.array([lookup[c] for c in target.tolist()])
+        bounds = np.searchsorted(target[order], np.arange(n_classes + 1))
+        for node, children in self.tree.children.items():
+            if len(children) == 1:
+                continue
+            rows = np.sort(np.concatenate([order[bounds[c] : bounds[c + 1]] for c in self.tree.below[node]]))
+            if len(rows):
+                child = self.tree.child_of_class(node, n_classes)[target[rows]]
+                self.nodes[node] = self._fit_node(x[rows], child, children)
 
     def _fit_node(self, x: sp.csr_matrix, child: np.ndarray, children: list[int]) -> Node:
         present = np.unique(child)
@@ -177,10 +142,10 @@ class LinearModel:
         queue = [(ROOT, np.arange(x.shape[0]), np.zeros(x.shape[0], np.float32))]
         while queue:
             node, rows, path = queue.pop()
-            if node in self.leaf_of:
-                out[rows, self.leaf_of[node]] = path
+            if node in self.tree.leaf_of:
+                out[rows, self.tree.leaf_of[node]] = path
                 continue
-            children = self.children[node]
+            children = self.tree.children[node]
             fitted = self.nodes.get(node)
             if fitted is None:
                 # a single child, or an inner node whose subtree has no train card: no preference among children
@@ -192,8 +157,8 @@ class LinearModel:
                 step[:, seen] = log_softmax(margins[:, seen] / temperature, axis=1)
             for j, child in enumerate(children):
                 reached = path + step[:, j]
-                if child in self.leaf_of:
-                    out[rows, self.leaf_of[child]] = reached
+                if child in self.tree.leaf_of:
+                    out[rows, self.tree.leaf_of[child]] = reached
                     continue
                 kept = reached > PRUNED
                 if kept.any():
@@ -250,38 +215,6 @@ class LinearModel:
             node: Node(
                 children, arrays[f"{node}.columns"], arrays[f"{node}.coef"], arrays[f"{node}.intercept"]
             )
-            for node, children in self.children.items()
+            for node, children in self.tree.children.items()
             if f"{node}.columns" in arrays
         }
-
-
-ROOT = -1
-
-
-def tree_of(
-    ancestors: list[np.ndarray] | None, context: Context
-) -> tuple[dict[int, list[int]], dict[int, int]]:
-    """(inner node → children, leaf node → class); nodes above the labels' own are numbered from ROOT down.
-
-    A class that sits on an inner node of the tree gets a leaf of its own below it. Without `ancestors`
-    every class hangs directly below the root.
-    """
-    n = context.labels.n_classes
-    if ancestors is None:
-        return {ROOT: list(range(n))}, {c: c for c in range(n)}
-    inner = {int(node) for path in ancestors for node in path[:-1]}
-    offset = len(context.labels.node_index)
-    children: dict[int, list[int]] = {ROOT: []}
-    leaf_of: dict[int, int] = {}
-    for c, path in enumerate(ancestors):
-        nodes = [int(v) for v in path]
-        if nodes[-1] in inner:
-            nodes.append(offset + c)
-        parent = ROOT
-        for node in nodes:
-            siblings = children.setdefault(parent, [])
-            if node not in siblings:
-                siblings.append(node)
-            parent = node
-        leaf_of[nodes[-1]] = c
-    return children, leaf_of

@@ -1,8 +1,8 @@
 """Navec words: frozen or tuned Navec vectors plus trained hashed words and sub-words, one branch per field.
 
 A word's vector is the sum of a projection of its Navec vector (where it has one: also for words the train
-cards lack), a hashed word embedding and the mean of its hashed 3- to 5-grams. TextCNN head: Wirojwatanakul and
-Wangperawong 2019 (arXiv 1907.03063).
+cards lack), a hashed word embedding and the mean of its hashed 3- to 5-grams. TextCNN head: Wirojwatanakul
+and Wangperawong 2019 (arXiv 1907.03063).
 """
 
 from __future__ import annotations
@@ -162,12 +162,12 @@ class NavecNetwork(Network):
         super().__init__()
         width, self.names, self.config = config.width, list(config.fields), config
         self.project = nn.Linear(width_in, width, bias=False)
-        self.words = nn.Embedding(config.subword_buckets, width, sparse=bool(__import__("os").environ.get("SP")))
-        self.grams = nn.EmbeddingBag(config.subword_buckets, width, mode="mean", sparse=bool(__import__("os").environ.get("SP")))
-        self.pairs = nn.EmbeddingBag(config.subword_buckets, width, mode="mean", sparse=bool(__import__("os").environ.get("SP")))
+        self.words = nn.Embedding(config.subword_buckets, width)
+        self.grams = nn.EmbeddingBag(config.subword_buckets, width, mode="mean")
+        self.pairs = nn.EmbeddingBag(config.subword_buckets, width, mode="mean")
         for table in (self.words, self.grams, self.pairs):
             nn.init.normal_(table.weight, std=0.1)
-        self.tuned = nn.Embedding(n_tuned, width_in, sparse=bool(__import__("os").environ.get("SP"))) if n_tuned else None
+        self.tuned = nn.Embedding(n_tuned, width_in) if n_tuned else None
         self.heads = nn.ModuleDict({name: FieldHead(config.head, width) for name in self.names})
         total = sum(head.width_out + width for head in self.heads.values())  # type: ignore[misc,operator]
         self.body = nn.Sequential(

@@ -55,13 +55,6 @@ class Network(nn.Module, ABC):
     def pretrained(self) -> list[nn.Parameter]:
         return []
 
-    def sparse(self) -> list[nn.Parameter]:
-        """Embedding tables with sparse gradients."""
-        found = [
-            m.weight for m in self.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag) and m.sparse
-        ]
-        return found
-
 
 class BatchDataset(Dataset):
     """Row numbers of a batch → the batch."""

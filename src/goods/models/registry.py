@@ -8,7 +8,7 @@ from typing import Any
 from goods.models.base import Context, Model
 
 FAMILIES = {
-    "linear": ("goods.models.linear", "LinearModel", ("models/linear.py",)),
+    "linear": ("goods.models.linear", "LinearModel", ("models/linear.py", "models/classtree.py")),
     "fasttext": ("goods.models.fasttext", "FastTextModel", ("models/fasttext.py", "models/calibration.py")),
     "navec": ("goods.models.navec", "NavecModel", ("models/navec.py", "models/neural.py", "lemmas.py")),
     "transformer": (

@@ -1,7 +1,7 @@
 """Hugging Face encoders: mean pooling, dropout, one linear layer; fine-tuned, frozen or trained from scratch.
 
-writes: `context.cache`/sentences-<hash>.npz (frozen only): embeddings keyed by the texts' hashes, from weights
-and texts alone.
+writes: `context.cache`/sentences-<hash>.npz (frozen only): embeddings keyed by the texts' hashes, derived
+from weights and texts alone.
 """
 
 from __future__ import annotations
