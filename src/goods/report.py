@@ -47,7 +47,8 @@ here.{% endif %}</p>
 </table>
 <h2>Most frequent confusions</h2>
 <table><tr><th>true<th>predicted<th>cards</tr>
-{% for actual, predicted, n in confusions %}<tr><td>{{ actual }}<td>{{ predicted }}<td class="n">{{ n }}</tr>{% endfor %}
+{% for actual, predicted, n in confusions %}<tr><td>{{ actual }}<td>{{ predicted }}<td class="n">{{ n }}</tr>
+{% endfor %}
 </table>
 <h2>Surest errors</h2>
 <table><tr><th>product_id<th>title<th>true<th>predicted<th>confidence</tr>

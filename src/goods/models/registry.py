@@ -7,16 +7,26 @@ from typing import Any
 
 from goods.models.base import Context, Model
 
+LOOP = ("models/neural.py", "models/loop.py", "models/calibration.py")
+ENCODER = ("models/encoder.py", "models/hub.py", "models/tokens.py", "models/rowcache.py")
 FAMILIES = {
     "linear": ("goods.models.linear", "LinearModel", ("models/linear.py", "models/classtree.py")),
     "fasttext": ("goods.models.fasttext", "FastTextModel", ("models/fasttext.py", "models/calibration.py")),
-    "navec": ("goods.models.navec", "NavecModel", ("models/navec.py", "models/neural.py", "lemmas.py")),
+    "navec": (
+        "goods.models.navec",
+        "NavecModel",
+        ("models/navec.py", "models/tokens.py", "lemmas.py", *LOOP),
+    ),
     "transformer": (
         "goods.models.transformer",
         "TransformerModel",
-        ("models/transformer.py", "models/neural.py"),
+        ("models/transformer.py", *ENCODER, *LOOP),
     ),
-    "image": ("goods.models.image", "ImageModel", ("models/image.py", "models/neural.py", "images.py")),
+    "image": (
+        "goods.models.image",
+        "ImageModel",
+        ("models/image.py", "models/backbone.py", "models/hub.py", "models/rowcache.py", "images.py", *LOOP),
+    ),
 }
 NEURAL = ("navec", "transformer", "image")
 
