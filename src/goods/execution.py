@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,8 @@ def run_jobs(
             bar.update()
         bar.close()
         return results
+    # loky renews a worker whose memory has grown, and says so each time: models do grow
+    warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
     with parallel_config(backend="loky", inner_max_num_threads=threads):
         results = []
         for result in Parallel(n_jobs=at_once, return_as="generator")(
