@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import optuna
+from filelock import FileLock
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from goods.artifacts import (
     Workspace,
@@ -71,7 +73,8 @@ def tune(
     begin(folder, key)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
-    study = open_study(config, storage or f"sqlite:///{(folder / 'study.db').resolve()}", key)
+    url = storage or f"sqlite:///{(folder / 'study.db').resolve()}"
+    study = open_study(config, url, key, FileLock(folder / "retry.lock"))
     work(study, Objective(ws, competition, config), config)
     best = study.best_trial
     write_text(folder / "best.yaml", dump(with_params(config, best.params)))
@@ -92,7 +95,20 @@ def summary(report: dict[str, Any]) -> str:
     return f"best {report['optimistic_score']:.4f} (optimistic; {done}) with {report['params']}"
 
 
-def open_study(config: ExperimentConfig, url: str, key: str) -> optuna.Study:
+def retry_once(lock: FileLock) -> Callable[[optuna.Study, FrozenTrial], None]:
+    """Queue a killed worker's trial again, once however many workers notice its death at the same time."""
+    retry = RetryHeartbeatStaleTrialCallback(max_retry=3)
+
+    def callback(study: optuna.Study, stale: FrozenTrial) -> None:
+        with lock:
+            known = study.get_trials(deepcopy=False)
+            if not any(stale.number in retry.retry_history(trial) for trial in known):
+                retry(study, stale)
+
+    return callback
+
+
+def open_study(config: ExperimentConfig, url: str, key: str, lock: FileLock) -> optuna.Study:
     """The study of these inputs, made if it is not there; stale trials of killed workers are queued again."""
     assert config.tune is not None
     storage = RDBStorage(
@@ -100,7 +116,7 @@ def open_study(config: ExperimentConfig, url: str, key: str) -> optuna.Study:
         engine_kwargs={"connect_args": {"timeout": 60}} if url.startswith("sqlite") else None,
         heartbeat_interval=HEARTBEAT_SECONDS,
         grace_period=4 * HEARTBEAT_SECONDS,
-        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=3),
+        heartbeat_stale_trial_callback=retry_once(lock),
     )
     return optuna.create_study(
         study_name=f"{config.name}-{key[:12]}",
