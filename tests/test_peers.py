@@ -30,7 +30,7 @@ def peers(monkeypatch):
 
 @pytest.fixture
 def svm_only(peers, monkeypatch):
-    monkeypatch.setattr(peers, "PEERS", {"TF-IDF + LinearSVC": peers.fit_svm})
+    monkeypatch.setattr(peers, "PEERS", {"TF-IDF + LinearSVC": (peers.fit_svm, peers.TEXT_FIELDS)})
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_peers_and_runs_are_scored_on_the_same_folds(ws, competition, peers):
 def test_a_peer_is_scored_by_its_out_of_fold_classes(ws, competition, peers, svm_only):
     cards = select(load_cards(ws), "train")
     fold, target, texts = load_folds(ws, cards), cards.target.to_numpy(), peers.plain_texts(cards)
-    found = peers.run_peer(ws, competition, "TF-IDF + LinearSVC")
+    found = peers.run_peer(ws, competition, "TF-IDF + LinearSVC, all fields")
     inside = fold == 1
     alone, _, _ = peers.fit_svm(
         [t for t, i in zip(texts, inside, strict=True) if not i],
