@@ -118,7 +118,17 @@ SMALL = {
     "fasttext": {"model.epochs": 15, "model.dim": 16, "model.buckets": 2000},
     "navec": {"model.trainer.epochs": 3, "model.hidden": 32},
     "image-frozen": {"model.trainer.epochs": 3, "model.size": 32},
+    "transformer": {
+        "model.scratch_layers": 1,
+        "model.scratch_width": 48,
+        "model.scratch_vocab": 500,
+        "model.max_tokens": 16,
+        "model.trainer.epochs": 2,
+    },
+    "transformer-frozen": {"model.max_tokens": 16, "model.trainer.epochs": 5},
+    "image": {"model.size": 32, "model.trainer.epochs": 1},
     "stack": {"model.iterations": 30},
+    "stack-full": {"model.iterations": 30},
 }
 
 
@@ -138,7 +148,7 @@ def small_configs(folder: Path, competition: str, experiments: list[str], n_fold
             for parent in parents:
                 part = part[parent]
             part[last] = value
-        if path.stem == "stack":
+        if path.stem in ("stack", "stack-full"):
             data["model"]["experiments"] = experiments
         (folder / competition / path.name).write_text(
             yaml.safe_dump(data, allow_unicode=True), encoding="utf-8"

@@ -30,7 +30,9 @@ def peers(monkeypatch):
 
 @pytest.fixture
 def svm_only(peers, monkeypatch):
-    monkeypatch.setattr(peers, "PEERS", {"TF-IDF + LinearSVC, all fields": (peers.fit_svm, peers.TEXT_FIELDS)})
+    monkeypatch.setattr(
+        peers, "PEERS", {"TF-IDF + LinearSVC, all fields": (peers.fit_svm, peers.TEXT_FIELDS)}
+    )
 
 
 @pytest.fixture

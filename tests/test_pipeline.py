@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import small_configs, write_shop
+from conftest import SHARED, small_configs, write_shop
 
 from goods.artifacts import Workspace, read_json
 from goods.cards import Labels
@@ -203,3 +203,41 @@ def test_image_experiments_are_left_out_without_photos_and_used_with_them(tmp_pa
     submitted = pd.read_parquet(with_photos.out / name / "result.parquet")
     new = pd.read_parquet(tmp_path / "new.parquet")
     assert (new.predicted_category_id == submitted.predicted_category_id).mean() > 0.95
+
+
+@pytest.mark.slow
+def test_the_full_preset_trains_every_family_offline(tmp_path):
+    name = "kazanexpress2023"
+    data = write_shop(tmp_path / "shop", n_train=120, photos=True)
+    families = ["linear", "transformer", "image"]
+    chosen = options(tmp_path, data, name, families, preset="full", offline=True)
+    assert LINE.match(run_all(name, chosen))
+    ws = Workspace(chosen.work, name)
+    report = read_json(ws.run("stack-full").report)
+    assert list(report["base"]) == families
+    assert load_experiment(ws.run("transformer").config).model.weights == "scratch"
+    assert load_experiment(ws.run("image").config).model.weights == "packaged"
+
+
+@pytest.mark.slow
+def test_a_local_text_encoder_joins_the_quick_preset(tmp_path):
+    encoder = SHARED / "models" / "e5-small-trimmed"
+    if not encoder.is_dir():
+        pytest.skip(f"{encoder} is absent: it holds the real encoder")
+    name = "kazanexpress2023"
+    chosen = options(
+        tmp_path, write_shop(tmp_path / "shop"), name, ["linear"], offline=True, text_weights=encoder
+    )
+    run_all(name, chosen)
+    ws = Workspace(chosen.work, name)
+    report = read_json(ws.run("stack").report)
+    assert report["base"]["transformer-frozen"] > 0.8
+    predict_file(
+        ws,
+        load_competition(name, chosen.configs),
+        "stack",
+        chosen.data / "test.parquet",
+        None,
+        tmp_path / "new.parquet",
+    )
+    assert len(pd.read_parquet(tmp_path / "new.parquet")) == 40

@@ -216,3 +216,16 @@ def test_fasttext_is_the_same_after_memory_was_used(ws):
         probas.append(model.predict(cards))
     assert np.array_equal(probas[0], probas[1])
     assert np.array_equal(probas[0], probas[2])
+
+
+@pytest.mark.gpu
+def test_neural_folds_run_on_the_gpu(ws, competition):
+    import torch
+
+    from goods.execution import places
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    assert places(3, neural=True)[0][0].device == "cuda:0"
+    train(ws, competition, load_experiment(CONFIGS / "navec.yaml", ["model.trainer.epochs=3"]))
+    assert read_json(ws.run("navec").report)["score"] > 0.5
