@@ -67,4 +67,19 @@ def test_offline_replaces_hub_weights_and_local_weights_win(tmp_path):
     assert load_experiment(transformer, offline=True, text_weights=tmp_path).model.weights == str(tmp_path)
     packaged = load_experiment(image, offline=True).model
     assert (packaged.weights, packaged.backbone) == ("packaged", "tf_efficientnet_lite0")
-    assert load_experiment(image, image_weights=tmp_path).model.weights == str(tmp_path)
+
+
+def test_local_image_weights_are_a_file_or_a_folder_that_may_name_its_backbone(tmp_path):
+    image = CONFIGS / "kazanexpress2023" / "image-frozen.yaml"
+    file = tmp_path / "model.safetensors"
+    with pytest.raises(GoodsError, match="holds neither"):
+        load_experiment(image, image_weights=tmp_path)
+    file.touch()
+    plain = load_experiment(image, image_weights=file).model
+    assert (plain.weights, plain.backbone) == (str(file), "tf_efficientnet_lite0")
+    (tmp_path / "config.json").write_text('{"architecture": "resnet10t"}')
+    named = load_experiment(image, offline=True, image_weights=tmp_path).model
+    assert (named.weights, named.backbone) == (str(file), "resnet10t")
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(GoodsError, match="not JSON"):
+        load_experiment(image, image_weights=tmp_path)

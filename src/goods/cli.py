@@ -36,7 +36,7 @@ def add_weights(made: argparse.ArgumentParser) -> None:
     made.add_argument("--offline", action="store_true", help="no hub: packaged or from-scratch weights")
     made.add_argument("--text-weights", type=Path, metavar="DIR", help="local Hugging Face folder for text")
     made.add_argument(
-        "--image-weights", type=Path, metavar="FILE", help="local timm checkpoint (file or folder)"
+        "--image-weights", type=Path, metavar="DIR", help="local timm checkpoint (file or folder)"
     )
 
 

@@ -6,6 +6,7 @@ Unknown keys are an error. `--set a.b=c` overrides a key before validation.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -266,15 +267,41 @@ def load_experiment(
     model = data["model"]
     if isinstance(config.model, TransformerConfig):
         if text_weights:
-            model["weights"] = str(text_weights)
+            model["weights"] = str(text_weights.resolve())
         elif offline and not Path(config.model.weights).exists():
             model["weights"] = SCRATCH
     if isinstance(config.model, ImageConfig):
         if image_weights:
-            model["weights"] = str(image_weights)
+            model |= local_image_weights(image_weights)
         elif offline and config.model.weights == "hub":
             model |= {"weights": PACKAGED, "backbone": "tf_efficientnet_lite0"}
     return _validated(ExperimentConfig, data, path)
+
+
+def local_image_weights(path: Path) -> dict[str, str]:
+    """Config keys for a local timm checkpoint: a file, or a folder as `timm` and the hub lay it out.
+
+    A config.json beside the checkpoint names the backbone; without one the experiment's backbone stays.
+    """
+    folder = path if path.is_dir() else path.parent
+    file: Path | None = path
+    if path.is_dir():
+        names = ("model.safetensors", "pytorch_model.bin")
+        file = next((path / n for n in names if (path / n).is_file()), None)
+        if file is None:
+            raise GoodsError(f"{path}: holds neither {' nor '.join(names)}; name the checkpoint file itself")
+    keys = {"weights": str(file.resolve())}
+    try:
+        described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if isinstance(described, dict) and isinstance(described.get("architecture"), str):
+            keys["backbone"] = described["architecture"]
+    except FileNotFoundError:
+        pass
+    except ValueError:
+        raise GoodsError(
+            f"{folder / 'config.json'}: not JSON; mend it or name the checkpoint elsewhere"
+        ) from None
+    return keys
 
 
 def dump(config: BaseModel) -> str:
