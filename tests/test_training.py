@@ -66,7 +66,7 @@ def test_the_scored_fold_is_never_passed_to_fit(ws, monkeypatch):
     fold = load_folds(ws, cards)
     Spy.seen = []
     for k in range(3):
-        fit_fold(ws, load_experiment(LINEAR), k, Place("cpu", 1))
+        fit_fold(ws, load_experiment(LINEAR), k, "key", Place("cpu", 1))
     for k, (fitted, inner) in enumerate(Spy.seen):
         assert fitted | inner == set(cards.product_id[fold != k])
         assert not fitted & inner
@@ -162,6 +162,19 @@ def test_flat_and_tree_linear_models_agree_on_easy_cards(ws):
         model.fit(cards[:180], cards[180:200].reset_index(drop=True))
         predicted = top_k(model, cards[200:]).classes[:, 0]
         assert (predicted == cards.target[200:].to_numpy()).mean() > 0.9
+
+
+def test_cards_without_any_text_get_the_class_shares(ws):
+    from goods.models.base import Context
+    from goods.models.linear import LinearModel
+
+    cards = select(load_cards(ws), "train")
+    cards[["title", "description", "attributes", "shop"]] = ""
+    model = LinearModel(load_experiment(LINEAR).model, Context(Labels.load(ws)))
+    model.fit(cards, None)
+    proba = model.predict(cards[:3])
+    assert np.allclose(proba.sum(1), 1, atol=1e-5)
+    assert proba[0].argmax() == cards.target.mode()[0]
 
 
 def test_best_classes_are_ordered_and_ties_go_to_the_lower_class():

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,12 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
+@cache
 def code_hash(*modules: str) -> str:
-    """Hash of source files of this package, given relative to it: what a stage's result depends on."""
+    """Hash of source files of this package, given relative to it: what a stage's result depends on.
+
+    Read once per process: a file edited while a run is under way does not change what has been loaded.
+    """
     return content_hash(*(((PACKAGE / module).read_bytes()) for module in modules))
 
 

@@ -95,10 +95,11 @@ def best_classes(dense: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     return np.take_along_axis(order, ranked, 1).astype(np.int32), np.take_along_axis(values, ranked, 1)
 
 
-def fit_fold(ws: Workspace, config: ExperimentConfig, k: int, place: Place, progress: bool = False) -> None:
-    """Train on the cards outside fold k, predict fold k and the test cards, write fold_<k>/."""
+def fit_fold(
+    ws: Workspace, config: ExperimentConfig, k: int, key: str, place: Place, progress: bool = False
+) -> None:
+    """Train on the cards outside fold k, predict fold k and the test cards, write fold_<k>/ under its `key`."""
     folder = ws.run(config.name).fold(k)
-    key = fold_key(ws, config, k)
     begin(folder, key)
     cards = load_cards(ws)
     train, test = select(cards, "train"), select(cards, "test")
@@ -168,7 +169,10 @@ def fit_folds(ws: Workspace, config: ExperimentConfig, todo: list[int]) -> None:
     write_text(run.config, dump(config))
     model = build(config.model, make_context(ws, config, warm_place, None, True))
     model.warm(load_cards(ws))
-    jobs = [(ws, config, k, place, at_once == 1) for k, place in zip(todo, where, strict=True)]
+    jobs = [
+        (ws, config, k, fold_key(ws, config, k), place, at_once == 1)
+        for k, place in zip(todo, where, strict=True)
+    ]
     run_jobs(fit_fold, jobs, at_once, where[0].threads, f"train {config.name}")
 
 

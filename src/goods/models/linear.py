@@ -118,10 +118,12 @@ class LinearModel:
                 self.nodes[node] = self._fit_node(x[rows], child, children)
 
     def _fit_node(self, x: sp.csr_matrix, child: np.ndarray, children: list[int]) -> Node:
-        present = np.unique(child)
-        if len(present) == 1:
+        present, counts = np.unique(child, return_counts=True)
+        if (
+            len(present) == 1 or x.nnz == 0
+        ):  # no choice, or cards without any text: the classes' shares decide
             intercept = np.full(len(children), UNSEEN, np.float32)
-            intercept[present[0]] = 0.0
+            intercept[present] = np.log(counts / counts.sum())
             return Node(children, np.empty(0, np.int32), np.empty((0, len(children)), np.float32), intercept)
         columns = np.unique(x.indices).astype(np.int32)
         svm = LinearSVC(C=self.config.C, tol=1e-2, random_state=self.context.seed, max_iter=200)
