@@ -283,13 +283,13 @@ def local_image_weights(path: Path) -> dict[str, str]:
 
     A config.json beside the checkpoint names the backbone; without one the experiment's backbone stays.
     """
-    folder = path if path.is_dir() else path.parent
-    file: Path | None = path
+    folder, file = path.parent, path
     if path.is_dir():
         names = ("model.safetensors", "pytorch_model.bin")
-        file = next((path / n for n in names if (path / n).is_file()), None)
-        if file is None:
+        found = [path / n for n in names if (path / n).is_file()]
+        if not found:
             raise GoodsError(f"{path}: holds neither {' nor '.join(names)}; name the checkpoint file itself")
+        folder, file = path, found[0]
     keys = {"weights": str(file.resolve())}
     try:
         described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
