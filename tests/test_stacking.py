@@ -162,9 +162,9 @@ def test_folds_used_by_a_study_are_left_out_of_every_score(ws, competition):
     assert report["score"] == pytest.approx(expected, abs=1e-6)
 
 
-def test_shuffled_labels_score_at_chance_through_the_stack(tmp_path):
-    competition = competition_config()
-    shop = write_shop(tmp_path / "shop", n_train=600)
+def shuffled_and_trained(tmp_path, competition, n_train):
+    """A workspace whose train labels are shuffled, its base models trained on them."""
+    shop = write_shop(tmp_path / "shop", n_train=n_train)
     frame = pd.read_parquet(shop / "train.parquet")
     shuffled = frame[["category_id", "category_name"]].sample(frac=1, random_state=3).reset_index(drop=True)
     frame.assign(**shuffled).to_parquet(shop / "train.parquet", index=False)
@@ -172,6 +172,12 @@ def test_shuffled_labels_score_at_chance_through_the_stack(tmp_path):
     prepare(ws, competition, shop)
     make_folds(ws, competition)
     trained(ws, competition)
+    return ws
+
+
+def test_shuffled_labels_score_at_chance_through_the_stack(tmp_path):
+    competition = competition_config()
+    ws = shuffled_and_trained(tmp_path, competition, n_train=600)
     stack(ws, competition, load_experiment(CONFIGS / "stack.yaml", STACK))
     share = pd.Series(select(load_cards(ws), "train").target).value_counts(normalize=True)
     chance = share.iloc[0]  # accuracy of always saying the most frequent class
@@ -182,14 +188,7 @@ def test_shuffled_labels_score_at_chance_through_the_stack(tmp_path):
 def test_a_leaking_feature_would_be_seen_by_the_shuffle_test(tmp_path):
     """The chance test can fail: a base model that saw the labels lifts shuffled labels far above chance."""
     competition = competition_config()
-    shop = write_shop(tmp_path / "shop", n_train=300)
-    frame = pd.read_parquet(shop / "train.parquet")
-    shuffled = frame[["category_id", "category_name"]].sample(frac=1, random_state=3).reset_index(drop=True)
-    frame.assign(**shuffled).to_parquet(shop / "train.parquet", index=False)
-    ws = Workspace(tmp_path / "work", "kazanexpress2023")
-    prepare(ws, competition, shop)
-    make_folds(ws, competition)
-    trained(ws, competition)
+    ws = shuffled_and_trained(tmp_path, competition, n_train=300)
     cards = select(load_cards(ws), "train")
     run = ws.run("linear")
     oof = Predictions.load(run.oof)

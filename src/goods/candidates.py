@@ -14,6 +14,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from goods.artifacts import Predictions
 from goods.cards import Labels
+from goods.text import near_duplicate_key
 
 FLOOR = 1e-7  # probability of a class a model has not kept
 SMOOTHING = 5.0  # pseudo-cards of the class prior in "class given shop" and the like
@@ -134,7 +135,7 @@ def card_keys(cards: pd.DataFrame) -> dict[str, pd.Series]:
         "shop": cards.shop.str.lower(),
         "first_word": words.map(lambda w: w[0] if w else ""),
         "first_two": words.map(lambda w: " ".join(w[:2])),
-        "title": pd.Series(near_duplicate_keys(cards), index=cards.index),
+        "title": cards.title.map(near_duplicate_key),
     }
 
 
@@ -209,11 +210,6 @@ class FeatureMaker:
         }
         for name, values in per_card.items():
             columns[name] = values.to_numpy(np.float32)[table.card]
-
-
-def near_duplicate_keys(cards: pd.DataFrame) -> list[str]:
-    words = cards.title.str.lower().str.findall(r"[^\W\d_]+")
-    return [" ".join(sorted(w)) for w in words]
 
 
 def per_group(card: np.ndarray, node: np.ndarray, weight: np.ndarray, n_nodes: int) -> np.ndarray:

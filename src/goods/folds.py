@@ -6,7 +6,6 @@ writes: work/<competition>/folds.parquet (product_id int64, fold int8), train ca
 
 from __future__ import annotations
 
-import re
 import warnings
 
 import numpy as np
@@ -19,13 +18,12 @@ from goods.config import CompetitionConfig
 from goods.errors import GoodsError
 from goods.log import say
 from goods.preparation import prepared_key, select
-
-_NOISE = re.compile(r"[\W\d_]+")
+from goods.text import near_duplicate_key
 
 
 def near_duplicate_groups(cards: pd.DataFrame) -> np.ndarray:
     """int64 [n] group of each card: same shop, same title but for digits, case and word order."""
-    words = cards.title.str.lower().map(lambda t: " ".join(sorted(_NOISE.sub(" ", t).split())))
+    words = cards.title.map(near_duplicate_key)
     keys = np.where(words == "", cards.product_id.astype(str), cards.shop + "\x00" + words)
     return pd.factorize(keys)[0]
 

@@ -44,7 +44,7 @@ from goods.log import say
 from goods.preparation import prepared_key, select
 from goods.training import mean_of, oof_report
 
-CODE = ("stacking.py", "candidates.py", "blending.py", "training.py")
+CODE = ("stacking.py", "candidates.py", "blending.py", "training.py", "text.py")
 
 
 def stack_config(config: ExperimentConfig) -> StackConfig:

@@ -14,6 +14,7 @@ MAX_CHARS = 20_000  # longer texts are cut: spam, and no model reads that far
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff\ud800-\udfff]"
 )
+_LETTERS = re.compile(r"[^\W\d_]+")
 _SPACE = re.compile(r"\s+")
 _MARKUP = re.compile(r"<[a-zA-Z/!]|&#?\w+;")
 _SKIPPED_TAGS = ("script", "style", "head", "template")
@@ -22,6 +23,11 @@ _SKIPPED_TAGS = ("script", "style", "head", "template")
 def squeeze(text: str) -> str:
     """Control characters out, runs of white space to one blank."""
     return _SPACE.sub(" ", _CONTROL.sub(" ", text)).strip()
+
+
+def near_duplicate_key(title: str) -> str:
+    """The title's words in alphabetical order, without case, digits and signs: equal for near-identical cards."""
+    return " ".join(sorted(_LETTERS.findall(title.lower())))
 
 
 def strip_html(text: str) -> str:
