@@ -46,6 +46,7 @@ class FastTextConfig(Strict):
     variant: Literal["raw", "cleaned"] = "raw"
     balance: int | None = Field(None, ge=1, description="cards per class after under- and over-sampling")
     title_repeat: int = Field(2, ge=1, description="how often the title stands in the text")
+    title_window: int | None = Field(None, ge=1, description="only its first words are repeated; null: all")
     fields: tuple[str, ...] = ("title", "shop", "attributes", "description")
     max_words: int = Field(200, ge=1)
     lr: float = Field(0.5, gt=0)

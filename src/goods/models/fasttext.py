@@ -25,53 +25,12 @@ from goods.models.calibration import fit_temperature, to_proba
 M_PERTURB = -6  # malloc.h
 _WORD = re.compile(r"\w+(?:[.,]\d+)?")
 _MEASURE = re.compile(r"^\d+(?:[.,]\d+)?\w{0,3}$")
-STOP_WORDS = frozenset(
-    [
-        "и",
-        "в",
-        "во",
-        "на",
-        "с",
-        "со",
-        "из",
-        "к",
-        "ко",
-        "по",
-        "от",
-        "до",
-        "за",
-        "о",
-        "об",
-        "у",
-        "а",
-        "но",
-        "или",
-        "что",
-        "как",
-        "это",
-        "все",
-        "для",
-        "же",
-        "бы",
-        "ли",
-        "при",
-        "над",
-        "под",
-        "the",
-        "a",
-        "an",
-        "of",
-        "and",
-        "in",
-        "on",
-        "with",
-        "for",
-        "to",
-        "by",
-        "is",
-        "are",
-    ]
-) - {"для", "не"}
+# without "для" and "не", which tell products apart
+_COMMON = (
+    "и в во на с со из к ко по от до за о об у а но или что как это все же бы ли при над под "
+    "the a an of and in on with for to by is are"
+)
+STOP_WORDS = frozenset(_COMMON.split())
 
 
 class FastTextModel:
@@ -86,7 +45,8 @@ class FastTextModel:
         """Nothing to cache: tokens are cheap."""
 
     def texts(self, cards: pd.DataFrame) -> list[str]:
-        """One line per card: the title `title_repeat` times, then the other fields, cut to max_words."""
+        """One line per card: the title, its first `title_window` words `title_repeat` times in all, then the
+        other fields, cut to max_words."""
         lines = []
         for values in zip(*(cards[f] for f in self.config.fields), strict=True):
             words: list[str] = []
@@ -94,7 +54,9 @@ class FastTextModel:
                 tokens = _WORD.findall(value.lower())
                 if self.config.variant == "cleaned":
                     tokens = [t for t in tokens if t not in STOP_WORDS and not _MEASURE.match(t)]
-                words += tokens * (self.config.title_repeat if field == "title" else 1)
+                words += tokens
+                if field == "title":
+                    words += tokens[: self.config.title_window] * (self.config.title_repeat - 1)
             lines.append(" ".join(words[: self.config.max_words]))
         return lines
 
