@@ -102,9 +102,14 @@ def write_npz(path: Path, **arrays: np.ndarray) -> None:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def is_done(folder: Path, key: str) -> bool:
+def done_key(folder: Path) -> str | None:
+    """The key a finished stage left in its folder; None where it is unfinished."""
     marker = folder / "DONE"
-    return marker.is_file() and marker.read_text() == key
+    return marker.read_text() if marker.is_file() else None
+
+
+def is_done(folder: Path, key: str) -> bool:
+    return done_key(folder) == key
 
 
 def mark_done(folder: Path, key: str) -> None:

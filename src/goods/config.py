@@ -24,6 +24,15 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class FamilyConfig(Strict):
+    """What every model family's config has."""
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """Experiments this one builds on, fold by fold; they are trained first."""
+        return ()
+
+
 class FieldFeatures(Strict):
     """TF-IDF of one text field; n-gram ranges are inclusive, null leaves that analyser out."""
 
@@ -33,7 +42,7 @@ class FieldFeatures(Strict):
     max_features: int = Field(300_000, ge=1)
 
 
-class LinearConfig(Strict):
+class LinearConfig(FamilyConfig):
     family: Literal["linear"]
     structure: Literal["tree", "flat"] = "tree"
     fields: dict[str, FieldFeatures]
@@ -41,7 +50,7 @@ class LinearConfig(Strict):
     char_min_df: int = Field(2, ge=1)
 
 
-class FastTextConfig(Strict):
+class FastTextConfig(FamilyConfig):
     family: Literal["fasttext"]
     variant: Literal["raw", "cleaned"] = "raw"
     balance: int | None = Field(None, ge=1, description="cards per class after under- and over-sampling")
@@ -70,16 +79,24 @@ class TrainerConfig(Strict):
     batch_size: int = Field(128, ge=1)
     lr: float = Field(1e-3, gt=0)
     encoder_lr: float | None = Field(None, gt=0, description="learning rate of pre-trained weights")
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="encoder_lr's factor per layer, from the top down"
+    )
     weight_decay: float = Field(0.01, ge=0)
     warmup_share: float = Field(0.1, ge=0, lt=1)
     clip: float = Field(1.0, gt=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    rdrop: float = Field(0.0, ge=0, description="weight of R-Drop: two dropout masks must agree")
     ema: float | None = Field(None, gt=0, lt=1)
+    soup: int = Field(1, ge=1, description="best epochs averaged while the inner split gains (greedy soup)")
+    class_balance: float = Field(
+        0.0, ge=0, le=1, description="cards are drawn with count(class) ** -this; 0: each once an epoch"
+    )
     patience: int = Field(3, ge=1)
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
 
 
-class NavecConfig(Strict):
+class NavecConfig(FamilyConfig):
     family: Literal["navec"]
     vectors: str = PACKAGED
     tune_vectors: bool = False
@@ -94,7 +111,17 @@ class NavecConfig(Strict):
     trainer: TrainerConfig
 
 
-class TransformerConfig(Strict):
+class MlmConfig(Strict):
+    """Masked-LM warm-up on the texts of all cards, labels unused."""
+
+    epochs: int = Field(3, ge=1)
+    batch_size: int = Field(64, ge=1)
+    lr: float = Field(2e-4, gt=0)
+    mask_share: float = Field(0.15, gt=0, lt=1)
+    precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
+
+
+class TransformerConfig(FamilyConfig):
     family: Literal["transformer"]
     weights: str = Field(description="hub name, local folder or 'scratch'")
     scratch_vocab: int = Field(20_000, ge=100)
@@ -104,26 +131,83 @@ class TransformerConfig(Strict):
     fields: tuple[str, ...] = ("title", "shop", "attributes", "description")
     max_tokens: int = Field(128, ge=8, le=512)
     frozen: bool = False
+    train_layers: int | None = Field(None, ge=0, description="layers tuned, from the top; null: all")
+    mlm: MlmConfig | None = None
     hidden: int = Field(512, ge=1, description="of the head on frozen vectors")
     dropout: float = Field(0.1, ge=0, lt=1)
     trainer: TrainerConfig
 
 
-class ImageConfig(Strict):
+class ImageConfig(FamilyConfig):
     family: Literal["image"]
-    backbone: str = Field(description="any timm name")
+    backbone: str = Field(description="any timm name, or small_cnn")
     weights: str = Field(
         description="'hub', 'packaged' (tf_efficientnet_lite0), 'scratch' or a checkpoint file"
     )
     size: int = Field(128, ge=16)
     frozen: bool = True
+    train_layers: int | None = Field(None, ge=0, description="stages tuned, from the top; null: all")
     flip_test: bool = True
     hidden: int = Field(256, ge=1)
     dropout: float = Field(0.3, ge=0, lt=1)
     trainer: TrainerConfig
 
 
-class StackConfig(Strict):
+class SideConfig(Strict):
+    """One side of a fusion: a text or image experiment, as its fold was trained or begun anew."""
+
+    experiment: str
+    start: Literal["fold", "fresh"] = "fold"
+    tune: bool = Field(True, description="false: its vectors are computed once and kept as they are")
+    drop: float = Field(0.1, ge=0, lt=1, description="share of train cards whose side is hidden")
+
+    @model_validator(mode="after")
+    def something_trained(self) -> SideConfig:
+        if self.start == "fresh" and not self.tune:
+            raise ValueError("a side that starts fresh has to be tuned: set tune to true or start to fold")
+        return self
+
+
+class FusionConfig(FamilyConfig):
+    family: Literal["fusion"]
+    text: SideConfig
+    image: SideConfig
+    join: Literal["concatenate", "gated", "cross"] = "concatenate"
+    width: int = Field(256, ge=8, multiple_of=4, description="of each side's vector where they meet")
+    hidden: int = Field(256, ge=1)
+    dropout: float = Field(0.3, ge=0, lt=1)
+    trainer: TrainerConfig
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        return (self.text.experiment, self.image.experiment)
+
+
+class SourceConfig(Strict):
+    """Vectors that neighbours are looked for in."""
+
+    experiment: str
+    layer: Literal["trained", "pretrained"] = Field(
+        "trained", description="last hidden layer of the fold's model, or the frozen encoder's own vectors"
+    )
+    weight: float = Field(1.0, gt=0, description="of its cosine where several are joined")
+
+
+class KnnConfig(FamilyConfig):
+    family: Literal["knn"]
+    sources: tuple[SourceConfig, ...] = Field(min_length=1)
+    neighbours: int = Field(32, ge=1)
+    index: Literal["auto", "exact", "hnsw"] = "auto"
+    exact_up_to: int = Field(150_000, ge=0, description="cards that 'auto' still compares one by one")
+    links: int = Field(32, ge=4, description="hnsw: neighbours of a node")
+    effort: int = Field(200, ge=1, description="hnsw: candidates kept while building and searching")
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        return tuple(source.experiment for source in self.sources)
+
+
+class StackConfig(FamilyConfig):
     family: Literal["stack"]
     experiments: tuple[str, ...] = Field(min_length=1)
     top_k: int = Field(10, ge=2, le=32, description="classes of each model that become candidates")
@@ -138,7 +222,14 @@ class StackConfig(Strict):
 
 
 ModelConfig = Annotated[
-    LinearConfig | FastTextConfig | NavecConfig | TransformerConfig | ImageConfig | StackConfig,
+    LinearConfig
+    | FastTextConfig
+    | NavecConfig
+    | TransformerConfig
+    | ImageConfig
+    | FusionConfig
+    | KnnConfig
+    | StackConfig,
     Field(discriminator="family"),
 ]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from goods.artifacts import Predictions, Workspace, write_parquet
+from goods.artifacts import Predictions, Workspace, done_key, write_parquet
 from goods.cards import Issues, Labels
 from goods.competitions import SUBMISSION_COLUMNS
 from goods.competitions.kazanexpress import COLUMNS_2022, COLUMNS_2023, cards_2022, cards_2023
@@ -44,7 +44,7 @@ def read_new_cards(path: Path, competition: CompetitionConfig, images: Path | No
 
 def saved_config(ws: Workspace, experiment: str) -> ExperimentConfig:
     run = ws.run(experiment)
-    if not (run.path / "DONE").is_file():
+    if done_key(run.path) is None:
         raise GoodsError(f"{run.path}: no finished run; train experiment {experiment!r} first")
     return load_experiment(run.config)
 

@@ -23,6 +23,7 @@ from goods.artifacts import (
     begin,
     code_hash,
     content_hash,
+    done_key,
     file_hash,
     is_done,
     mark_done,
@@ -31,15 +32,15 @@ from goods.artifacts import (
     write_text,
 )
 from goods.cards import Labels, load_cards
-from goods.config import CompetitionConfig, ExperimentConfig, dump
+from goods.config import CompetitionConfig, ExperimentConfig, dump, load_experiment
 from goods.errors import GoodsError
 from goods.execution import Place, places, run_jobs
 from goods.folds import inner_split, load_folds
 from goods.images import ImageStore
 from goods.log import say
 from goods.metrics import all_scores, score
-from goods.models.base import Context, Model
-from goods.models.registry import NEURAL, build, sources
+from goods.models.base import Context, Model, Upstream
+from goods.models.registry import ON_GPU, build, sources
 from goods.preparation import data_folder, prepared_key, select
 
 CODE = ("training.py", "folds.py", "models/base.py")
@@ -54,21 +55,58 @@ def inputs_key(ws: Workspace, config: ExperimentConfig) -> str:
 
 
 def fold_key(ws: Workspace, config: ExperimentConfig, k: int) -> str:
-    return content_hash(inputs_key(ws, config), k)
+    upstream = {name: found.key for name, found in upstream_of(ws, config, k).items()}
+    return content_hash(inputs_key(ws, config), k, upstream)
+
+
+def is_trained(ws: Workspace, config: ExperimentConfig, k: int) -> bool:
+    """Whether fold k is done with its present inputs."""
+    if any(done_key(ws.run(name).fold(k)) is None for name in config.model.upstream):
+        return False
+    return is_done(ws.run(config.name).fold(k), fold_key(ws, config, k))
+
+
+def upstream_of(ws: Workspace, config: ExperimentConfig, k: int) -> dict[str, Upstream]:
+    """Fold k of the experiments that `config` builds on."""
+    found = {}
+    for name in config.model.upstream:
+        run = ws.run(name)
+        key = done_key(run.fold(k))
+        if key is None:
+            raise GoodsError(
+                f"experiment {config.name} builds on {name}, whose fold {k} is not trained; "
+                f"run scripts/train.py configs/{config.competition}/{name}.yaml first"
+            )
+        other = load_experiment(run.config)
+        if (other.seed, other.inner_share) != (config.seed, config.inner_share):
+            raise GoodsError(
+                f"experiment {config.name}: seed and inner_share must be those of {name}: its training cards "
+                "would be in the inner split that stops and calibrates this one"
+            )
+        found[name] = Upstream(other.model, run.fold(k), key)
+    return found
 
 
 def make_context(
-    ws: Workspace, config: ExperimentConfig, place: Place, scratch: Path | None, progress: bool
+    ws: Workspace,
+    config: ExperimentConfig,
+    place: Place,
+    scratch: Path | None,
+    progress: bool,
+    fold: int | None = None,
 ) -> Context:
     return Context(
         labels=Labels.load(ws),
         seed=config.seed,
         device=place.device,
         threads=place.threads,
-        images=ImageStore(data_folder(ws)) if config.model.family == "image" else None,
+        images=ImageStore(data_folder(ws))
+        if config.model.family == "image" or config.model.upstream
+        else None,
         cache=ws.cache,
         scratch=scratch,
         progress=progress,
+        upstream={} if fold is None else upstream_of(ws, config, fold),
     )
 
 
@@ -104,7 +142,7 @@ def fit_fold(
     cards = load_cards(ws)
     train, test = select(cards, "train"), select(cards, "test")
     fold = load_folds(ws, train)
-    model = build(config.model, make_context(ws, config, place, folder, progress))
+    model = build(config.model, make_context(ws, config, place, folder, progress, k))
     started = time.perf_counter()
     fit_on(model, train[fold != k].reset_index(drop=True), config)
     fitted = time.perf_counter()
@@ -146,13 +184,13 @@ def train(
             raise GoodsError(f"--fold {k}: {ws.competition} has folds 0 to {competition.n_folds - 1}")
     if not ws.folds.is_file():
         raise GoodsError(f"{ws.folds}: missing; run scripts/make_folds.py {ws.competition} first")
-    todo = [k for k in wanted if force or not is_done(run.fold(k), fold_key(ws, config, k))]
+    todo = [k for k in wanted if force or not is_trained(ws, config, k)]
     if force:
         for k in todo:  # a forced fold starts from nothing, checkpoints included
             begin(run.fold(k), "forced")
     if todo:
         fit_folds(ws, config, todo)
-    missing = [k for k in range(competition.n_folds) if not is_done(run.fold(k), fold_key(ws, config, k))]
+    missing = [k for k in range(competition.n_folds) if not is_trained(ws, config, k)]
     if missing:
         say(
             f"train {config.name}: folds {missing} are still to be trained; out-of-fold predictions wait for them"
@@ -162,7 +200,7 @@ def train(
 
 
 def fit_folds(ws: Workspace, config: ExperimentConfig, todo: list[int]) -> None:
-    neural = config.model.family in NEURAL
+    neural = config.model.family in ON_GPU
     where, at_once = places(len(todo), neural)
     warm_place = Place(where[0].device, where[0].threads * at_once)
     run = ws.run(config.name)
@@ -272,12 +310,12 @@ def load_run_models(
 ) -> Iterator[Model]:
     """The fold models of a finished run, one at a time, for new cards whose photos are below `images`."""
     run = ws.run(config.name)
-    place = places(1, config.model.family in NEURAL)[0][0]
-    context = make_context(ws, config, place, None, False)
-    context = replace(context, cache=None, images=ImageStore(images) if images else None)
+    place = places(1, config.model.family in ON_GPU)[0][0]
     for k in range(competition.n_folds):
-        if not (run.fold(k) / "DONE").is_file():
+        if done_key(run.fold(k)) is None:
             raise GoodsError(f"{run.fold(k)}: not trained; run scripts/train.py first")
+        context = make_context(ws, config, place, None, False, k)
+        context = replace(context, cache=None, images=ImageStore(images) if images else None)
         model = build(config.model, context)
         model.load(run.fold(k))
         yield model

@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,9 @@ from goods.execution import places
 from goods.folds import load_folds
 from goods.log import say
 from goods.metrics import score
-from goods.models.registry import NEURAL, build
+from goods.models.registry import ON_GPU, build
 from goods.preparation import select
-from goods.training import fit_on, inputs_key, make_context, top_k
+from goods.training import fit_on, inputs_key, make_context, top_k, upstream_of
 
 HEARTBEAT_SECONDS = 3
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -185,7 +186,7 @@ class Objective:
         self.labels = Labels.load(ws)
         self.cards = select(load_cards(ws), "train")
         self.fold = load_folds(ws, self.cards)
-        place = places(1, config.model.family in NEURAL)[0][0]
+        place = places(1, config.model.family in ON_GPU)[0][0]
         self.context = make_context(ws, config, place, None, False)
         build(config.model, self.context).warm(load_cards(ws))
 
@@ -206,7 +207,7 @@ class Objective:
         if share < 1:
             rng = np.random.default_rng(self.config.seed)
             rows = np.sort(rng.choice(rows, max(2, round(share * len(rows))), replace=False))
-        model = build(candidate.model, self.context)
+        model = build(candidate.model, replace(self.context, upstream=upstream_of(self.ws, candidate, k)))
         fit_on(model, self.cards.iloc[rows].reset_index(drop=True), candidate)
         valid = self.cards[self.fold == k]
         return score(self.metric, valid.target.to_numpy(), top_k(model, valid, 1).classes[:, 0], self.labels)

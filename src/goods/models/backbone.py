@@ -6,6 +6,7 @@ and maximum of its last ones. `pooled` is timm's own output alone.
 
 from __future__ import annotations
 
+import itertools
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from timm.models import group_parameters
 from torch import nn
 
 from goods.artifacts import content_hash, file_hash
@@ -21,9 +23,34 @@ from goods.config import PACKAGED, SCRATCH, ImageConfig
 from goods.errors import GoodsError
 from goods.models import hub
 
+SMALL_CNN = "small_cnn"
 PACKAGED_BACKBONE = "tf_efficientnet_lite0"
 PACKAGED_FILE = "models/efficientnet-lite0-57934424.pth"
 HELP = "give --image-weights FILE (a timm checkpoint) or --offline (packaged weights)"
+
+
+class SmallCnn(nn.Module):
+    """Four blocks of convolution, batch norm, ReLU and pooling, with timm's methods; trained from scratch."""
+
+    def __init__(self, channels: tuple[int, ...] = (32, 64, 128, 256)) -> None:
+        super().__init__()
+        self.num_features = channels[-1]
+        self.pretrained_cfg = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
+        widths = (3, *channels)
+        self.blocks = nn.Sequential(
+            *(
+                nn.Sequential(
+                    nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2)
+                )
+                for a, b in itertools.pairwise(widths)
+            )
+        )
+
+    def forward_features(self, x: torch.Tensor) -> torch.Tensor:
+        return self.blocks(x)
+
+    def forward_head(self, x: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
+        return x.mean((2, 3))
 
 
 class Backbone(nn.Module):
@@ -43,6 +70,15 @@ class Backbone(nn.Module):
         if isinstance(head, int):
             self.pooled_width = head
 
+    def layers(self) -> list[list[nn.Parameter]]:
+        """Parameters by stage, from the top down."""
+        named = dict(self.net.named_parameters())
+        try:
+            stages = group_parameters(self.net, self.net.group_matcher(coarse=True), reverse=False)  # type: ignore[operator]
+        except (AttributeError, NotImplementedError):
+            return [list(named.values())]
+        return [[named[name] for name in stages[stage]] for stage in sorted(stages, reverse=True)]
+
     def _normal(self, pixels: torch.Tensor) -> torch.Tensor:
         return ((pixels.float() - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
@@ -50,6 +86,18 @@ class Backbone(nn.Module):
         """float [b, pooled_width]"""
         last = self.net.forward_features(self._normal(pixels))  # type: ignore[operator]
         return self.net.forward_head(last, pre_logits=True)  # type: ignore[operator]
+
+    @property
+    def map_width(self) -> int:
+        """d of `places`"""
+        return int(self.net.num_features)  # type: ignore[arg-type]
+
+    def places(self, pixels: torch.Tensor) -> torch.Tensor:
+        """float [b, t, map_width]: the last map's places, or a vision transformer's tokens."""
+        last = self.net.forward_features(self._normal(pixels))  # type: ignore[operator]
+        if last.ndim == 3:
+            return last
+        return last.flatten(2).transpose(1, 2) if last.shape[1] == self.map_width else last.flatten(1, 2)
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
         """float [b, d], d fixed per backbone"""
@@ -120,6 +168,11 @@ def load_backbone(config: ImageConfig, seed: int, empty: bool = False) -> Backbo
     name, weights = config.backbone, config.weights
     if weights == PACKAGED and name != PACKAGED_BACKBONE:
         raise GoodsError(f"model.weights packaged are those of {PACKAGED_BACKBONE}, not of {name}; {HELP}")
+    if name == SMALL_CNN:
+        if weights != SCRATCH:
+            raise GoodsError(f"model.backbone {SMALL_CNN} has no weights; set model.weights to {SCRATCH}")
+        torch.manual_seed(seed)
+        return Backbone(SmallCnn())
     if not timm.is_model(name):
         raise GoodsError(f"model.backbone {name!r}: timm has no such model; see timm.list_models()")
     torch.manual_seed(seed)

@@ -7,7 +7,7 @@ epochs, temperature and the like. The cards the fold is scored on are never pass
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,11 +21,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Upstream:
+    """A trained fold of another experiment: its model config, its folder and the key it was trained under."""
+
+    config: Any
+    folder: Path
+    key: str
+
+
+@dataclass(frozen=True)
 class Context:
     """What a model gets besides its config and cards.
 
     `cache` is a folder for derived data keyed by content (None: compute and do not keep); `scratch` is the
-    fold's folder for checkpoints and TensorBoard logs of a fit under way (None: a temporary one).
+    fold's folder for checkpoints and TensorBoard logs of a fit under way (None: a temporary one). `upstream`
+    holds this fold of the experiments the config names: trained on the same cards, so no more seen than those.
     """
 
     labels: Labels
@@ -36,6 +46,7 @@ class Context:
     cache: Path | None = None
     scratch: Path | None = None
     progress: bool = False
+    upstream: dict[str, Upstream] = field(default_factory=dict)
 
 
 class Model(Protocol):

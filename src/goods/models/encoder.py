@@ -21,7 +21,7 @@ from goods.errors import GoodsError
 from goods.models import hub
 
 HELP = "give --text-weights DIR (a Hugging Face folder) or --offline (trained from scratch)"
-SPECIAL = ["[PAD]", "[CLS]", "[SEP]", "[UNK]"]
+SPECIAL = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
 WEIGHTS = "encoder.safetensors"
 
 
@@ -42,6 +42,11 @@ class Encoder:
     def pad(self) -> int:
         return self._token("pad_token_id", "eos_token_id")
 
+    @property
+    def mask(self) -> int:
+        """What stands for a hidden token."""
+        return self._token("mask_token_id", "unk_token_id")
+
     def _token(self, *names: str) -> int:
         for holder in (self.tokenizer, self.net.config):
             for name in names:
@@ -58,6 +63,20 @@ class Encoder:
         if with_weights:
             state = {k: v.detach().cpu().contiguous() for k, v in self.net.state_dict().items()}
             save_file(state, folder / WEIGHTS)
+
+
+def encoder_layers(net: nn.Module) -> list[list[nn.Parameter]]:
+    """Parameters by layer from the top down: what follows the blocks, each block, the embeddings."""
+    depth = getattr(net.config, "num_hidden_layers", 0)
+    stacks = (m for m in net.modules() if isinstance(m, nn.ModuleList) and len(m) == depth)
+    blocks = list(next(stacks, []))
+    layers = [list(block.parameters()) for block in reversed(blocks)]
+    inside = {id(parameter) for layer in layers for parameter in layer}
+    rest = [(name, p) for name, p in net.named_parameters() if id(p) not in inside]
+    if not layers:  # an encoder of another build, or one whose blocks share their weights
+        return [[parameter for _, parameter in rest]]
+    layers[0] += [parameter for name, parameter in rest if "embed" not in name]
+    return [*layers, [parameter for name, parameter in rest if "embed" in name]]
 
 
 def encoder_from_files(folder: Path, with_weights: bool) -> Encoder:
@@ -133,7 +152,12 @@ def scratch_encoder(texts: list[str], config: TransformerConfig) -> Encoder:
     )
     tokenizer.train_from_iterator(texts or ["-"], trainer)
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]", unk_token="[UNK]"
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        unk_token="[UNK]",
+        mask_token="[MASK]",
     )
     width = config.scratch_width
     bert = BertConfig(

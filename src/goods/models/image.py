@@ -22,7 +22,7 @@ from goods.errors import GoodsError
 from goods.images import ImageStore, load_arrays
 from goods.models.backbone import Backbone, load_backbone, weights_key
 from goods.models.base import Context
-from goods.models.neural import Network, NeuralModel, threads
+from goods.models.neural import Network, NeuralModel, freeze_below, threads
 from goods.models.rowcache import RowCache
 
 FEATURE_BATCH = 64
@@ -101,6 +101,7 @@ class TunedNetwork(Network):
     def __init__(self, backbone: Backbone, n_classes: int, config: ImageConfig) -> None:
         super().__init__()
         self.backbone = backbone
+        freeze_below(backbone.layers(), config.train_layers)
         self.head = Head(backbone.pooled_width, config)
         self.last = nn.Linear(config.hidden, n_classes)
         self.flip_test = config.flip_test
@@ -112,20 +113,42 @@ class TunedNetwork(Network):
             ]
         )
 
-    def pretrained(self) -> list[nn.Parameter]:
-        return list(self.backbone.parameters())
+    def pretrained(self) -> list[list[nn.Parameter]]:
+        return self.backbone.layers()
+
+    @property
+    def states_width(self) -> int:
+        return self.backbone.map_width
+
+    def _shown(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """The batch's photos, in training each with an augmentation of its own."""
+        pixels = batch["pixels"]
+        return torch.stack([self.augment(photo) for photo in pixels]) if self.training else pixels
 
     def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        pixels, has = batch["pixels"], batch["has"]
+        has = batch["has"]
         features = torch.zeros(len(has), self.backbone.pooled_width, device=has.device)
-        if len(pixels):
-            if self.training:
-                pixels = torch.stack([self.augment(image) for image in pixels])
+        if has.any():
+            pixels = self._shown(batch)
             found = self.backbone.pooled(pixels)
             if self.flip_test and not self.training:
                 found = (found + self.backbone.pooled(pixels.flip(3))) / 2
             features[has] = found.float()
         return self.head(features, has)
+
+    def states(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The backbone's last map, a part per place; a card without a photo has one part of zeros."""
+        has = batch["has"]
+        if not has.any():
+            return torch.zeros(len(has), 1, self.states_width, device=has.device), torch.ones_like(has)[
+                :, None
+            ]
+        places = self.backbone.places(self._shown(batch)).float()
+        states = torch.zeros(len(has), *places.shape[1:], device=has.device)
+        states[has] = places
+        there = has[:, None].repeat(1, places.shape[1])
+        there[:, 0] = True
+        return states, there
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         return self.last(self.embed(batch))
@@ -229,6 +252,15 @@ class ImageModel(NeuralModel):
         if refs:
             features[has] = self.features(refs)
         return FeatureRows(features, has, target)
+
+    def pretrained_vectors(self, cards: pd.DataFrame) -> np.ndarray:
+        if not self.config.frozen:
+            return super().pretrained_vectors(cards)
+        has = np.array([isinstance(ref, str) for ref in cards.image], bool)
+        found = self.features(list(cards.image[has])) if has.any() else np.zeros((0, 1), np.float32)
+        vectors = np.zeros((len(cards), found.shape[1]), np.float32)
+        vectors[has] = found
+        return vectors
 
     def prepare(self, train: pd.DataFrame) -> None:
         if not self.config.frozen:

@@ -6,10 +6,11 @@ with the best weights restored, resume after a kill.
 
 from __future__ import annotations
 
+import bisect
 import logging
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from torch.nn import functional as F
 from goods.artifacts import atomic
 from goods.config import TrainerConfig
 from goods.models.base import Context
-from goods.models.neural import Network, Rows, batches
+from goods.models.neural import Network, Rows, batches, run_network
 
 
 class Learner(L.LightningModule):
@@ -35,19 +36,22 @@ class Learner(L.LightningModule):
         self.valid_sum = self.valid_rows = 0.0
 
     def configure_optimizers(self) -> Any:
-        config, slow = self.config, set(self.net.pretrained())
-        groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
+        config = self.config
+        encoder_lr = config.encoder_lr or config.lr
+        rate = {
+            id(parameter): encoder_lr * config.layer_decay**depth
+            for depth, layer in enumerate(self.net.pretrained())
+            for parameter in layer
+        }
+        groups: dict[tuple[float, bool], list[torch.nn.Parameter]] = {}
         for parameter in self.net.parameters():
             if parameter.requires_grad:
                 # norms and biases are not decayed
-                groups.setdefault((parameter in slow, parameter.ndim > 1), []).append(parameter)
+                key = (rate.get(id(parameter), config.lr), parameter.ndim > 1)
+                groups.setdefault(key, []).append(parameter)
         grouped = [
-            {
-                "params": parameters,
-                "lr": (config.encoder_lr or config.lr) if is_slow else config.lr,
-                "weight_decay": config.weight_decay if decayed else 0.0,
-            }
-            for (is_slow, decayed), parameters in groups.items()
+            {"params": parameters, "lr": lr, "weight_decay": config.weight_decay if decayed else 0.0}
+            for (lr, decayed), parameters in groups.items()
         ]
         # fused is twice as fast on a CPU; on GPUs lightning cannot clip with it in 16-bit
         optimizer = torch.optim.AdamW(grouped, lr=config.lr, fused=self.device.type == "cpu")
@@ -63,8 +67,7 @@ class Learner(L.LightningModule):
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
         # dropout and augmentation do not depend on what ran before: a resumed fit sees the same
         torch.manual_seed((self.seed * 1_000_003 + self.current_epoch) * 1_000_003 + batch_idx)
-        logits = self.net(batch).float()
-        loss = F.cross_entropy(logits, batch["target"], label_smoothing=self.config.label_smoothing)
+        loss = self.net.loss(batch, self.config)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch["target"]))
         return loss
 
@@ -78,20 +81,23 @@ class Learner(L.LightningModule):
         self.log("valid/loss", loss / len(batch["target"]), prog_bar=True, batch_size=len(batch["target"]))
 
 
-class BestWeights(Callback):
-    """Keeps the weights with the lowest loss on the inner split and stops after `patience` worse epochs."""
+Weights = dict[str, torch.Tensor]
 
-    def __init__(self, patience: int) -> None:
-        self.patience = patience
-        self.loss, self.epoch, self.worse = math.inf, -1, 0
-        self.weights: dict[str, torch.Tensor] = {}
+
+class BestWeights(Callback):
+    """Keeps the `keep` epochs with the lowest loss on the inner split; stops after `patience` worse epochs."""
+
+    def __init__(self, patience: int, keep: int = 1) -> None:
+        self.patience, self.keep, self.worse = patience, keep, 0
+        self.losses: list[float] = []  # ascending
+        self.weights: list[Weights] = []
 
     def state_dict(self) -> dict[str, Any]:
-        return {"loss": self.loss, "epoch": self.epoch, "worse": self.worse, "weights": self.weights}
+        return {"losses": self.losses, "worse": self.worse, "weights": self.weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.loss, self.epoch = state_dict["loss"], state_dict["epoch"]
-        self.worse, self.weights = state_dict["worse"], state_dict["weights"]
+        self.losses, self.worse = state_dict["losses"], state_dict["worse"]
+        self.weights = state_dict["weights"]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         trainer.should_stop = self.worse >= self.patience  # killed between the last epoch and the end
@@ -99,12 +105,29 @@ class BestWeights(Callback):
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, Learner)
         loss = pl_module.valid_sum / max(1.0, pl_module.valid_rows)
-        if loss < self.loss or not self.weights:
-            self.loss, self.epoch, self.worse = loss, trainer.current_epoch, 0
-            self.weights = {k: v.detach().cpu().clone() for k, v in pl_module.net.state_dict().items()}
-        else:
-            self.worse += 1
-            trainer.should_stop = trainer.should_stop or self.worse >= self.patience
+        place = bisect.bisect_right(self.losses, loss)
+        self.worse = 0 if place == 0 else self.worse + 1
+        if place < self.keep:
+            state = pl_module.net.state_dict()
+            self.losses.insert(place, loss)
+            self.weights.insert(place, {k: v.detach().cpu().clone() for k, v in state.items()})
+            del self.losses[self.keep :], self.weights[self.keep :]
+        trainer.should_stop = trainer.should_stop or self.worse >= self.patience
+
+
+def greedy_soup(candidates: list[Weights], loss: Callable[[Weights], float]) -> Weights:
+    """Mean of the weights that lower `loss` when added in order (Wortsman et al. 2022, arXiv 2203.05482)."""
+    best, lowest, taken = candidates[0], loss(candidates[0]), 1
+    for candidate in candidates[1:]:
+        mean = {
+            # counters (of batch norms) are not averaged
+            name: value + (candidate[name] - value) / (taken + 1) if value.is_floating_point() else value
+            for name, value in best.items()
+        }
+        reached = loss(mean)
+        if reached <= lowest:
+            best, lowest, taken = mean, reached, taken + 1
+    return best
 
 
 class EpochCheckpoint(Callback):
@@ -152,11 +175,11 @@ def train_network(
     key: str,
 ) -> None:
     """Train `net` in place; `key` names what is trained, so that only its own checkpoint is gone on from."""
-    loader = batches(train, config.batch_size, context.seed)
+    loader = batches(train, config.batch_size, context.seed, config.class_balance)
     learner = Learner(net, config, config.epochs * len(loader), context.seed)
     checkpoint = scratch / f"training-{key}.ckpt"
     callbacks: list[Callback] = []
-    best = BestWeights(config.patience) if valid is not None else None
+    best = BestWeights(config.patience, config.soup) if valid is not None else None
     if best is not None:
         callbacks.append(best)  # before the averaging, which takes the averaged weights out again
     if config.ema is not None:
@@ -189,6 +212,15 @@ def train_network(
             weights_only=True,
         )
     if best is not None and best.weights:
-        net.load_state_dict(best.weights)
+        assert valid is not None
+
+        def inner_loss(weights: Weights) -> float:
+            net.load_state_dict(weights)
+            logits = torch.from_numpy(run_network(net, valid, context, 4 * config.batch_size))
+            return float(F.cross_entropy(logits, torch.from_numpy(valid.target)))
+
+        net.load_state_dict(
+            best.weights[0] if len(best.weights) == 1 else greedy_soup(best.weights, inner_loss)
+        )
     net.cpu() if not on_gpu else net.to(context.device)
     checkpoint.unlink(missing_ok=True)

@@ -21,6 +21,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from goods.artifacts import content_hash, read_json, write_json
@@ -42,7 +43,24 @@ class Rows(Protocol):
 
 
 class Network(nn.Module, ABC):
-    """A classifier over batches; `pretrained` are the parameters that get `encoder_lr`."""
+    """A classifier over batches; `last` is its final linear layer."""
+
+    last: nn.Linear
+
+    @property
+    def width(self) -> int:
+        """d of `embed`"""
+        return self.last.in_features
+
+    @property
+    def states_width(self) -> int:
+        """d of `states`"""
+        return self.width
+
+    def states(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """float [b, t, d] parts of a card (tokens, patches) and bool [b, t] which of them are there."""
+        whole = self.embed(batch).unsqueeze(1)
+        return whole, torch.ones(whole.shape[:2], dtype=torch.bool, device=whole.device)
 
     @abstractmethod
     def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -52,8 +70,41 @@ class Network(nn.Module, ABC):
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """float [b, C] logits."""
 
-    def pretrained(self) -> list[nn.Parameter]:
+    def pretrained(self) -> list[list[nn.Parameter]]:
+        """Parameters that get `encoder_lr`, layer by layer from the top (next to the head) down."""
         return []
+
+    def loss(self, batch: dict[str, torch.Tensor], config: TrainerConfig) -> torch.Tensor:
+        """Mean cross-entropy; with R-Drop (Liang et al. 2021, arXiv 2106.14448) of two passes that must agree."""
+        logits = self(batch).float()
+        loss = F.cross_entropy(logits, batch["target"], label_smoothing=config.label_smoothing)
+        if not config.rdrop:
+            return loss
+        again = self(batch).float()
+        loss = (loss + F.cross_entropy(again, batch["target"], label_smoothing=config.label_smoothing)) / 2
+        first, second = logits.log_softmax(1), again.log_softmax(1)
+        apart = F.kl_div(first, second, reduction="batchmean", log_target=True)
+        apart = apart + F.kl_div(second, first, reduction="batchmean", log_target=True)
+        return loss + config.rdrop * apart / 2
+
+
+def freeze_below(layers: list[list[nn.Parameter]], trained: int | None) -> None:
+    """Leave only the `trained` top layers to the optimiser; None: all of them."""
+    for layer in [] if trained is None else layers[trained:]:
+        for parameter in layer:
+            parameter.requires_grad_(False)
+
+
+class VectorRows:
+    """Vectors computed beforehand, float32 [n, d]."""
+
+    lengths: np.ndarray | None = None
+
+    def __init__(self, vectors: np.ndarray, target: np.ndarray) -> None:
+        self.vectors, self.target = vectors, target
+
+    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
+        return {"vectors": torch.from_numpy(self.vectors[rows])}
 
 
 class BatchDataset(Dataset):
@@ -67,11 +118,19 @@ class BatchDataset(Dataset):
 
 
 class BatchOrder(Sampler):
-    """Row numbers per batch, shuffled by (seed, epoch); `seed=None` keeps order of length."""
+    """Row numbers per batch, shuffled by (seed, epoch); `seed=None` keeps order of length.
 
-    def __init__(self, rows: Rows, batch_size: int, seed: int | None) -> None:
+    With `balance` > 0 an epoch is as many cards drawn with replacement, a card's chance being
+    count(its class) ** -balance: at 1 every class is as frequent as any other.
+    """
+
+    def __init__(self, rows: Rows, batch_size: int, seed: int | None, balance: float = 0.0) -> None:
         self.n, self.lengths = len(rows.target), rows.lengths
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
+        self.chance: np.ndarray | None = None
+        if balance:
+            weight = np.bincount(rows.target)[rows.target].astype(np.float64) ** -balance
+            self.chance = weight / weight.sum()
 
     def set_epoch(self, epoch: int) -> None:  # called by lightning
         self.epoch = epoch
@@ -85,7 +144,10 @@ class BatchOrder(Sampler):
             yield from (order[i : i + self.batch_size] for i in range(0, self.n, self.batch_size))
             return
         random = np.random.default_rng([self.seed, self.epoch])
-        order = random.permutation(self.n)
+        if self.chance is None:
+            order = random.permutation(self.n)
+        else:
+            order = random.choice(self.n, self.n, p=self.chance)
         if self.lengths is not None:
             pool = self.batch_size * POOL_BATCHES
             pools = (order[i : i + pool] for i in range(0, self.n, pool))
@@ -96,8 +158,9 @@ class BatchOrder(Sampler):
         yield from batches
 
 
-def batches(rows: Rows, batch_size: int, seed: int | None = None) -> DataLoader:
-    return DataLoader(BatchDataset(rows), batch_size=None, sampler=BatchOrder(rows, batch_size, seed))
+def batches(rows: Rows, batch_size: int, seed: int | None = None, balance: float = 0.0) -> DataLoader:
+    order = BatchOrder(rows, batch_size, seed, balance)
+    return DataLoader(BatchDataset(rows), batch_size=None, sampler=order)
 
 
 @contextmanager
@@ -205,6 +268,12 @@ class NeuralModel(ABC):
     def embed(self, cards: pd.DataFrame) -> np.ndarray:
         """float32 [n, d]: the last hidden layer of the fitted network."""
         return run_network(self._fitted(), self.encode(cards), self.context, self.predict_batch, "embed")
+
+    def pretrained_vectors(self, cards: pd.DataFrame) -> np.ndarray:
+        """float32 [n, d] of a frozen encoder, nothing trained on labels; zeros where it has nothing to encode."""
+        raise GoodsError(
+            f"{self.config.family}: no frozen encoder here; set frozen to true or layer to trained"
+        )
 
     def save(self, folder: Path) -> None:
         net = self._fitted()

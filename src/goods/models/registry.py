@@ -9,26 +9,27 @@ from goods.models.base import Context, Model
 
 LOOP = ("models/neural.py", "models/loop.py", "models/calibration.py")
 ENCODER = ("models/encoder.py", "models/hub.py", "models/tokens.py", "models/rowcache.py")
+NAVEC = ("models/navec.py", "models/tokens.py", "lemmas.py", *LOOP)
+TRANSFORMER = ("models/transformer.py", "models/mlm.py", *ENCODER, *LOOP)
+IMAGE = (
+    "models/image.py",
+    "models/backbone.py",
+    "models/hub.py",
+    "models/rowcache.py",
+    "images.py",
+    *LOOP,
+)
 FAMILIES = {
     "linear": ("goods.models.linear", "LinearModel", ("models/linear.py", "models/classtree.py")),
     "fasttext": ("goods.models.fasttext", "FastTextModel", ("models/fasttext.py", "models/calibration.py")),
-    "navec": (
-        "goods.models.navec",
-        "NavecModel",
-        ("models/navec.py", "models/tokens.py", "lemmas.py", *LOOP),
-    ),
-    "transformer": (
-        "goods.models.transformer",
-        "TransformerModel",
-        ("models/transformer.py", *ENCODER, *LOOP),
-    ),
-    "image": (
-        "goods.models.image",
-        "ImageModel",
-        ("models/image.py", "models/backbone.py", "models/hub.py", "models/rowcache.py", "images.py", *LOOP),
-    ),
+    "navec": ("goods.models.navec", "NavecModel", NAVEC),
+    "transformer": ("goods.models.transformer", "TransformerModel", TRANSFORMER),
+    "image": ("goods.models.image", "ImageModel", IMAGE),
+    # what their sides and sources depend on comes with the key of the folds they build on
+    "fusion": ("goods.models.fusion", "FusionModel", ("models/fusion.py", "models/upstream.py", *LOOP)),
+    "knn": ("goods.models.knn", "KnnModel", ("models/knn.py", "models/upstream.py")),
 }
-NEURAL = ("navec", "transformer", "image")
+ON_GPU = ("navec", "transformer", "image", "fusion", "knn")  # where there is one
 
 
 def build(config: Any, context: Context) -> Model:

@@ -1,11 +1,13 @@
 """Hugging Face encoders: mean pooling, dropout, one linear layer; fine-tuned, frozen or trained from scratch.
 
 writes: `context.cache`/sentences-<hash>.npz (frozen only): embeddings keyed by the texts' hashes, derived
-from weights and texts alone.
+from weights and texts alone; mlm-<hash>/ (with `mlm`): the encoder after its warm-up on the texts of all cards.
 """
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,27 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from goods.artifacts import content_hash
+from goods.artifacts import begin, content_hash, done_key, is_done, mark_done
 from goods.config import SCRATCH, TransformerConfig
+from goods.errors import GoodsError
 from goods.models.base import Context
-from goods.models.encoder import Encoder, encoder_from_files, load_encoder, scratch_encoder, weights_key
-from goods.models.neural import Network, NeuralModel, run_network
+from goods.models.encoder import (
+    Encoder,
+    encoder_from_files,
+    encoder_layers,
+    load_encoder,
+    scratch_encoder,
+    weights_key,
+)
+from goods.models.neural import (
+    Network,
+    NeuralModel,
+    VectorRows,
+    freeze_below,
+    run_network,
+    scratch_folder,
+    threads,
+)
 from goods.models.rowcache import RowCache
 from goods.models.tokens import Ragged, text_keys
 
@@ -42,31 +60,33 @@ class TokenRows:
         return {"tokens": torch.from_numpy(numbers), "mask": torch.from_numpy(mask)}
 
 
-class VectorRows:
-    lengths: np.ndarray | None = None
-
-    def __init__(self, vectors: np.ndarray, target: np.ndarray) -> None:
-        self.vectors, self.target = vectors, target
-
-    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
-        return {"vectors": torch.from_numpy(self.vectors[rows])}
-
-
 class TransformerNetwork(Network):
     """tokens int64 [b, t], mask bool [b, t] → mean-pooled [b, d] → logits [b, C]"""
 
-    def __init__(self, encoder: nn.Module, n_classes: int, dropout: float, pretrained: bool) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        n_classes: int,
+        dropout: float,
+        pretrained: bool,
+        train_layers: int | None = None,
+    ) -> None:
         super().__init__()
+        if pretrained:
+            freeze_below(encoder_layers(encoder), train_layers)
         self.encoder, self.is_pretrained = encoder, pretrained
         self.dropout = nn.Dropout(dropout)
         self.last = nn.Linear(encoder.config.hidden_size, n_classes)  # type: ignore[union-attr,arg-type]
 
-    def pretrained(self) -> list[nn.Parameter]:
-        return list(self.encoder.parameters()) if self.is_pretrained else []
+    def pretrained(self) -> list[list[nn.Parameter]]:
+        return encoder_layers(self.encoder) if self.is_pretrained else []
+
+    def states(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        mask = batch["mask"]
+        return self.encoder(input_ids=batch["tokens"], attention_mask=mask.long()).last_hidden_state, mask
 
     def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        mask = batch["mask"]
-        states = self.encoder(input_ids=batch["tokens"], attention_mask=mask.long()).last_hidden_state
+        states, mask = self.states(batch)
         share = mask.unsqueeze(2).to(states.dtype)
         return (states * share).sum(1) / share.sum(1).clamp_min(1)
 
@@ -114,16 +134,69 @@ class TransformerModel(NeuralModel):
 
     @property
     def _frozen(self) -> bool:
-        return self.config.frozen and self.config.weights != SCRATCH
+        return self.config.frozen and not self._scratch
+
+    @property
+    def _scratch(self) -> bool:
+        """Nothing is known before the fold's train cards are seen."""
+        return self.config.weights == SCRATCH and self.config.mlm is None
 
     def warm(self, cards: pd.DataFrame) -> None:
+        if self.config.mlm is not None:
+            self._adapt(cards)
         if self._frozen:
             self.vectors(cards, store=True)
 
+    def _adapted(self) -> Path | None:
+        """The folder of the encoder after its masked-LM warm-up."""
+        config, cache = self.config, self.context.cache
+        if config.mlm is None or cache is None:
+            return None
+        settings = config.model_dump(
+            mode="json", exclude={"frozen", "train_layers", "hidden", "dropout", "trainer"}
+        )
+        weights = SCRATCH if config.weights == SCRATCH else weights_key(config.weights)
+        return cache / f"mlm-{content_hash(settings, weights, self.context.seed)}"
+
+    def _adapt(self, cards: pd.DataFrame) -> None:
+        """Masked-LM warm-up on the texts of `cards`, kept in the cache until they change."""
+        from goods.models.mlm import warm_up  # lightning takes seconds to import
+
+        config, folder = self.config, self._adapted()
+        assert config.mlm is not None
+        texts = content_hash(text_keys(self._texts(cards)))
+        if folder is not None and is_done(folder, texts):
+            return
+        if folder is not None:
+            begin(folder, texts)
+        with threads(self.context), scratch_folder(replace(self.context, scratch=folder)) as scratch:
+            torch.manual_seed(self.context.seed)
+            new = config.weights == SCRATCH
+            self.encoder = self._from_scratch(cards) if new else load_encoder(config.weights)
+            rows = TokenRows(self._tokenize(cards), self.encoder.pad, np.zeros(len(cards), np.int64))
+            warm_up(self.encoder, rows, config.mlm, self.context, scratch)
+        if folder is not None:
+            self.encoder.save(folder, with_weights=True)
+            mark_done(folder, texts)
+
+    def _from_scratch(self, cards: pd.DataFrame) -> Encoder:
+        texts = [text for name in self.config.fields for text in cards[name].tolist() if text]
+        return scratch_encoder(texts, self.config)
+
     def _pretrained(self) -> Encoder:
         if self.encoder is None:
-            self.encoder = load_encoder(self.config.weights)
+            if self.config.mlm is None:
+                self.encoder = load_encoder(self.config.weights)
+            else:
+                folder = self._adapted()
+                if folder is None or done_key(folder) is None:
+                    raise GoodsError("transformer: model.mlm needs `warm` with the texts of all cards first")
+                self.encoder = encoder_from_files(folder, with_weights=True)
         return self.encoder
+
+    def _texts(self, cards: pd.DataFrame) -> list[str]:
+        """A card's fields joined, to be hashed."""
+        return [UNIT.join(row) for row in zip(*(cards[f].tolist() for f in self.config.fields), strict=True)]
 
     def _tokenize(self, cards: pd.DataFrame) -> Ragged:
         """Fields in order, joined by the separator; what is beyond max_tokens is cut from the end."""
@@ -150,10 +223,13 @@ class TransformerModel(NeuralModel):
         """float32 [n, d] mean-pooled states of the frozen encoder, from the cache where it has them."""
         config, cache = self.config, self.context.cache
         if self._vectors is None:
-            name = content_hash(weights_key(config.weights), config.prefix, config.fields, config.max_tokens)
+            folder = self._adapted()
+            weights = weights_key(config.weights) if folder is None else (folder.name, done_key(folder))
+            name = content_hash(weights, config.prefix, config.fields, config.max_tokens)
             self._vectors = RowCache(None if cache is None else cache / f"sentences-{name}.npz")
-        texts = [UNIT.join(row) for row in zip(*(cards[f].tolist() for f in config.fields), strict=True)]
-        return self._vectors.get(text_keys(texts), lambda rows: self._compute(cards.iloc[rows]), store)
+        return self._vectors.get(
+            text_keys(self._texts(cards)), lambda rows: self._compute(cards.iloc[rows]), store
+        )
 
     def _compute(self, cards: pd.DataFrame) -> np.ndarray:
         net = TransformerNetwork(self._pretrained().net, 1, 0.0, True)
@@ -175,16 +251,16 @@ class TransformerModel(NeuralModel):
         result[order] = np.concatenate(parts)
         return result
 
+    def pretrained_vectors(self, cards: pd.DataFrame) -> np.ndarray:
+        return self.vectors(cards) if self._frozen else super().pretrained_vectors(cards)
+
     def prepare(self, train: pd.DataFrame) -> None:
         if self._frozen:
             vectors = self.vectors(train)
             self._width = vectors.shape[1]
             self._mean, self._scale = vectors.mean(0), 1 / (vectors.std(0) + 1e-4)
-        elif self.config.weights == SCRATCH:
-            texts = [text for name in self.config.fields for text in train[name].tolist() if text]
-            self.encoder = scratch_encoder(texts, self.config)
         else:
-            self.encoder = load_encoder(self.config.weights)
+            self.encoder = self._from_scratch(train) if self._scratch else self._pretrained()
 
     def encode(self, cards: pd.DataFrame) -> TokenRows | VectorRows:
         target = cards.target.to_numpy(np.int64)
@@ -196,14 +272,16 @@ class TransformerModel(NeuralModel):
     def build(self, restore: bool = False) -> Network:
         n_classes = self.context.labels.n_classes
         if self._frozen:
-            net = VectorNetwork(self._width, n_classes, self.config)
+            head = VectorNetwork(self._width, n_classes, self.config)
             if not restore:
-                net.mean.copy_(torch.from_numpy(self._mean))  # type: ignore[operator]
-                net.scale.copy_(torch.from_numpy(self._scale))  # type: ignore[operator]
-            return net
+                head.mean.copy_(torch.from_numpy(self._mean))
+                head.scale.copy_(torch.from_numpy(self._scale))
+            return head
         assert self.encoder is not None
-        pretrained = self.config.weights != SCRATCH
-        return TransformerNetwork(self.encoder.net, n_classes, self.config.dropout, pretrained)
+        config = self.config
+        # a copy is trained: the encoder stays what it was, for another fit
+        net = self.encoder.net if restore else copy.deepcopy(self.encoder.net)
+        return TransformerNetwork(net, n_classes, config.dropout, not self._scratch, config.train_layers)
 
     def settings(self) -> dict[str, Any]:
         return {"width": self._width, "frozen": self._frozen}
