@@ -50,8 +50,12 @@ def run_all(name: str, options: Options) -> str:
     prepare(ws, competition, options.data, options.force)
     make_folds(ws, competition, options.force)
     stack_experiment = with_possible(ws, options, stack_experiment)
+    trained: list[str] = []
     for experiment in stack_model(stack_experiment).experiments:
-        train_experiment(ws, competition, options, experiment)
+        for needed in with_upstream(options, name, experiment):
+            if needed not in trained:
+                train_experiment(ws, competition, options, needed)
+                trained.append(needed)
     from goods.stacking import stack  # CatBoost takes a second to load: only when it is reached
 
     stack(ws, competition, stack_experiment, options.force)
@@ -68,10 +72,25 @@ def load(options: Options, name: str, file: str) -> ExperimentConfig:
     return load_experiment(path, None, options.offline, options.text_weights, options.image_weights)
 
 
+def load_base(options: Options, name: str, experiment: str) -> ExperimentConfig:
+    """The config an experiment starts from; one ending in "-tuned" starts from what is tuned."""
+    return load(options, name, f"{experiment.removesuffix(TUNED)}.yaml")
+
+
 def check_configs(options: Options, name: str, stack_experiment: ExperimentConfig) -> None:
     """Read every config before hours are spent: a mistyped key is told at once."""
     for experiment in stack_model(stack_experiment).experiments:
-        load(options, name, f"{experiment.removesuffix(TUNED)}.yaml")
+        with_upstream(options, name, experiment)
+
+
+def with_upstream(options: Options, name: str, experiment: str) -> list[str]:
+    """The experiment after those it builds on."""
+    names: list[str] = []
+    for below in load_base(options, name, experiment).model.upstream:
+        if below.removesuffix(TUNED) == experiment.removesuffix(TUNED):
+            raise GoodsError(f"experiment {experiment} builds on itself")
+        names += [n for n in with_upstream(options, name, below) if n not in names]
+    return [*names, experiment]
 
 
 def stack_model(config: ExperimentConfig) -> StackConfig:
@@ -87,19 +106,21 @@ def with_possible(ws: Workspace, options: Options, config: ExperimentConfig) -> 
     if options.text_weights and not any(n.startswith("transformer") for n in names):
         names.append("transformer-frozen")
     if load_cards(ws).image.isna().all():
-        dropped = [
-            n
-            for n in names
-            if load(options, ws.competition, f"{n.removesuffix(TUNED)}.yaml").model.family == "image"
-        ]
+        dropped = [n for n in names if needs_photos(options, ws.competition, n)]
         if dropped:
             say(f"no card has a photo: {', '.join(dropped)} left out")
         names = [n for n in names if n not in dropped]
     return config.model_copy(update={"model": model.model_copy(update={"experiments": tuple(names)})})
 
 
+def needs_photos(options: Options, name: str, experiment: str) -> bool:
+    """Whether the experiment or any it builds on is of family image."""
+    needed = with_upstream(options, name, experiment)
+    return any(load_base(options, name, n).model.family == "image" for n in needed)
+
+
 def train_experiment(ws: Workspace, competition: CompetitionConfig, options: Options, name: str) -> None:
-    config = load(options, ws.competition, f"{name.removesuffix(TUNED)}.yaml")
+    config = load_base(options, ws.competition, name)
     if name.endswith(TUNED):
         from goods.tuning import tune
 

@@ -23,7 +23,7 @@ from goods.errors import GoodsError
 from goods.models.base import Context
 from goods.models.upstream import check_upstream, upstream_keys, upstream_model
 
-TEMPERATURES = tuple(np.geomspace(0.005, 0.5, 16))
+TEMPERATURES = tuple(float(t) for t in np.geomspace(0.005, 0.5, 16))
 PRIORS = (0.001, 0.003, 0.01, 0.03)
 QUERIES = 4096
 

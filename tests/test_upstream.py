@@ -1,0 +1,293 @@
+"""Families that build on other experiments' folds: knn and fusion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import ROOT, competition_config, write_shop
+from test_neural import accuracy, navec_config, scratch_config, toy_cards, toy_context, toy_photos, trainer
+
+from goods.artifacts import Predictions, Workspace
+from goods.cards import load_cards
+from goods.config import FusionConfig, ImageConfig, KnnConfig, load_experiment
+from goods.errors import GoodsError
+from goods.folds import make_folds
+from goods.images import ImageStore
+from goods.models.base import Context, Upstream
+from goods.models.fusion import FusionModel
+from goods.models.knn import KnnModel
+from goods.models.linear import LinearModel
+from goods.models.registry import build
+from goods.preparation import prepare
+from goods.training import load_run_models, mean_of, top_k, train
+
+CONFIGS = ROOT / "configs" / "kazanexpress2023"
+
+
+def photo_config(**changes) -> ImageConfig:
+    settings = {
+        "family": "image",
+        "backbone": "tf_efficientnet_lite0",
+        "weights": "packaged",
+        "size": 32,
+        "hidden": 32,
+        "flip_test": False,
+        "trainer": trainer(epochs=6, lr=0.003),
+    }
+    return ImageConfig(**(settings | changes))
+
+
+def with_trained(context: Context, train: pd.DataFrame, folder: Path, **configs) -> Context:
+    """The context with an upstream fold for every config."""
+    upstream = {}
+    for name, config in configs.items():
+        model = build(config, replace(context, scratch=folder / name / "scratch"))
+        model.warm(train)
+        model.fit(train, None)
+        (folder / name).mkdir(exist_ok=True)
+        model.save(folder / name)
+        upstream[name] = Upstream(config, folder / name, f"key of {name}")
+    return replace(context, upstream=upstream)
+
+
+def knn_config(*experiments: str, **changes) -> KnnConfig:
+    sources = [{"experiment": e} for e in experiments]
+    return KnnConfig(family="knn", **({"sources": sources, "neighbours": 8} | changes))
+
+
+def test_knn_votes_with_similarity_and_comes_back_from_disk(tmp_path):
+    cards, test = toy_cards(96, 0), toy_cards(40, 2)
+    context = with_trained(toy_context(tmp_path), cards, tmp_path, navec=navec_config())
+    model = KnnModel(knn_config("navec"), context)
+    model.fit(cards[:80], cards[80:])
+    assert accuracy(model, test) > 0.9
+    model.save(tmp_path)
+    again = KnnModel(model.config, context)
+    again.load(tmp_path)
+    np.testing.assert_array_equal(again.predict(test), model.predict(test))
+    assert model.predict(test.iloc[:0]).shape == (0, 4)
+
+
+def knn_on(
+    vectors: np.ndarray, target: np.ndarray, queries: np.ndarray, context: Context, **changes
+) -> KnnModel:
+    """A model whose vectors are given: train cards have numbers below 1000, queries from 1000 on."""
+    model = KnnModel(knn_config("any", **changes), context)
+    table = dict(enumerate(vectors)) | {1000 + i: v for i, v in enumerate(queries)}
+    model.vectors = lambda cards: np.stack([table[i] for i in cards.product_id]).astype(np.float32)
+    model.fit(numbered(np.arange(len(vectors)), target), None)
+    return model
+
+
+def numbered(numbers: np.ndarray, target: np.ndarray | int = -1) -> pd.DataFrame:
+    return pd.DataFrame({"product_id": numbers, "target": target})
+
+
+def test_votes_of_a_hand_worked_case(tmp_path):
+    vectors = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+    model = knn_on(vectors, np.array([2, 1, 1]), np.array([[1.0, 0.0]]), toy_context(tmp_path), neighbours=2)
+    model.temperature, model.prior_share = 0.5, 0.1
+    weight = np.exp([0.0, -0.4 / 0.5])  # cosines 1 and 0.6
+    votes = weight / weight.sum()
+    prior = np.array([1, 3, 2, 1]) / 7  # one card added to each class
+    expected = 0.9 * np.array([0, votes[1], votes[0], 0]) + 0.1 * prior
+    np.testing.assert_allclose(model.predict(numbered(np.array([1000])))[0], expected, rtol=1e-5)
+
+
+def test_a_card_without_a_vector_gets_the_class_shares(tmp_path):
+    vectors = np.eye(3)
+    model = knn_on(vectors, np.array([0, 0, 1]), np.zeros((1, 3)), toy_context(tmp_path))
+    np.testing.assert_allclose(
+        model.predict(numbered(np.array([1000])))[0], np.array([3, 2, 1, 1]) / 7, rtol=1e-5
+    )
+
+
+def test_the_graph_finds_what_exact_search_finds(tmp_path):
+    random = np.random.default_rng(0)
+    centres = random.normal(size=(40, 24))
+    vectors = centres[random.integers(40, size=900)] + 0.4 * random.normal(size=(900, 24))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    target, queries = random.integers(4, size=900), vectors[:100] + 0.01
+    found = {}
+    for index in ("exact", "hnsw"):
+        model = knn_on(vectors, target, queries, toy_context(tmp_path), index=index)
+        similarity, _ = model.neighbours(model.vectors(numbered(1000 + np.arange(100))))
+        assert (np.diff(similarity, axis=1) <= 1e-6).all()
+        found[index] = similarity
+    assert np.isclose(found["exact"], found["hnsw"], atol=1e-5).mean() > 0.98
+
+
+def test_pretrained_vectors_need_a_frozen_encoder(tmp_path):
+    cards = toy_cards(48)
+    context = with_trained(
+        toy_context(tmp_path), cards, tmp_path, navec=navec_config(trainer=trainer(epochs=1))
+    )
+    with pytest.raises(GoodsError, match="no frozen encoder"):
+        KnnModel(knn_config(sources=[{"experiment": "navec", "layer": "pretrained"}]), context).fit(
+            cards, None
+        )
+    with pytest.raises(GoodsError, match="not trained"):
+        KnnModel(knn_config("nobody"), context).fit(cards, None)
+
+
+@pytest.mark.parametrize("join", ["concatenate", "gated", "cross"])
+@pytest.mark.parametrize("frozen", [True, False])
+def test_fusion_learns_and_comes_back_from_disk(tmp_path, join, frozen):
+    context = toy_context(tmp_path, images=ImageStore(tmp_path))
+    cards, test = toy_photos(tmp_path, toy_cards(96, 0)), toy_photos(tmp_path, toy_cards(32, 2))
+    photo = photo_config() if frozen else photo_config(backbone="small_cnn", weights="scratch", frozen=False)
+    text = navec_config() if frozen else scratch_config(trainer=trainer(epochs=6))
+    context = with_trained(context, cards, tmp_path, text=text, photo=photo)
+    config = FusionConfig(
+        family="fusion",
+        text={"experiment": "text"},
+        image={"experiment": "photo"},
+        join=join,
+        width=32,
+        hidden=32,
+        trainer=trainer(epochs=3, encoder_lr=0.0005),
+    )
+    model = FusionModel(config, context)
+    model.fit(cards, None)
+    assert accuracy(model, test) > 0.9
+    model.save(tmp_path / "saved")
+    again = FusionModel(config, replace(context, seed=5))
+    again.load(tmp_path / "saved")
+    np.testing.assert_array_equal(again.predict(test), model.predict(test))
+    assert np.isfinite(model.predict(test.assign(image=None))).all()
+    assert model.embed(test).shape == (32, 32)
+    # what it started from is as its own fold left it
+    side = build(text, context)
+    side.load(tmp_path / "text")
+    np.testing.assert_array_equal(model.models["text"].predict(test), side.predict(test))
+
+
+@pytest.mark.parametrize("start,tune", [("fresh", True), ("fold", False)])
+def test_sides_begun_anew_or_kept(tmp_path, start, tune):
+    context = toy_context(tmp_path, images=ImageStore(tmp_path))
+    cards = toy_photos(tmp_path, toy_cards(96, 0))
+    context = with_trained(context, cards, tmp_path, text=navec_config(), photo=photo_config())
+    config = FusionConfig(
+        family="fusion",
+        text={"experiment": "text", "start": start, "tune": tune},
+        image={"experiment": "photo", "start": start, "tune": tune},
+        width=32,
+        hidden=32,
+        trainer=trainer(epochs=8),
+    )
+    model = FusionModel(config, context)
+    model.fit(cards, None)
+    test = toy_photos(tmp_path, toy_cards(32, 2))
+    assert accuracy(model, test) > 0.8
+    weights = {name for name, _ in model.net.named_parameters() if ".net." in name}
+    assert bool(weights) == tune
+    model.save(tmp_path / "saved")
+    again = FusionModel(config, context)
+    again.load(tmp_path / "saved")
+    np.testing.assert_array_equal(again.predict(test), model.predict(test))
+
+
+def test_modality_dropout_hides_one_side_of_a_card_but_never_both(tmp_path):
+    context = toy_context(tmp_path, images=ImageStore(tmp_path))
+    cards = toy_photos(tmp_path, toy_cards(48, 0))
+    short = trainer(epochs=1)
+    context = with_trained(
+        context, cards, tmp_path, text=navec_config(trainer=short), photo=photo_config(trainer=short)
+    )
+    config = FusionConfig(
+        family="fusion",
+        text={"experiment": "text", "drop": 0.4},
+        image={"experiment": "photo", "drop": 0.4},
+        width=16,
+        hidden=16,
+        trainer=short,
+    )
+    model = FusionModel(config, context)
+    model.fit(cards, None)
+    net = model.net.train()
+    shown = net._shown(20_000, torch.device("cpu"))
+    assert (shown["text"] | shown["image"]).all()
+    for side in ("text", "image"):
+        assert abs(float((~shown[side]).float().mean()) - 0.4) < 0.02
+    assert all(shown.all() for shown in net.eval()._shown(100, torch.device("cpu")).values())
+    batch = model.encode(cards).batch(np.arange(8))
+    hidden = torch.zeros(8, dtype=torch.bool)
+    parts, _ = net.sides["text"]({k[5:]: v for k, v in batch.items() if k.startswith("text.")}, hidden)
+    assert torch.equal(parts[:, 0], net.sides["text"].hidden.expand(8, -1))
+
+
+def test_a_side_must_be_a_network(tmp_path):
+    cards = toy_cards(40)
+    context = toy_context(tmp_path)
+    linear = load_experiment(CONFIGS / "linear.yaml").model
+    context = with_trained(context, cards, tmp_path, text=linear, photo=linear)
+    config = FusionConfig(
+        family="fusion", text={"experiment": "text"}, image={"experiment": "photo"}, trainer=trainer()
+    )
+    assert isinstance(build(linear, context), LinearModel)
+    with pytest.raises(GoodsError, match="no neural network"):
+        FusionModel(config, context).fit(cards, None)
+
+
+@pytest.fixture
+def photo_ws(tmp_path: Path) -> Workspace:
+    ws = Workspace(tmp_path / "work", "kazanexpress2023")
+    prepare(ws, competition_config(), write_shop(tmp_path / "shop", photos=True))
+    make_folds(ws, competition_config())
+    return ws
+
+
+SMALL_NAVEC = ["model.trainer.epochs=2", "model.width=16", "model.hidden=32"]
+
+
+def test_knn_through_the_stages(photo_ws, capsys):
+    competition, ws = competition_config(), photo_ws
+    knn = load_experiment(CONFIGS / "knn.yaml")
+    with pytest.raises(GoodsError, match=r"run scripts/train\.py configs/kazanexpress2023/navec\.yaml first"):
+        train(ws, competition, knn)
+    train(ws, competition, load_experiment(CONFIGS / "navec.yaml", SMALL_NAVEC))
+    train(ws, competition, knn)
+    first = ws.run("knn").oof.read_bytes()
+    capsys.readouterr()
+    train(ws, competition, knn)
+    assert "unchanged" in capsys.readouterr().err
+    # other weights below, other neighbours above
+    train(ws, competition, load_experiment(CONFIGS / "navec.yaml", [*SMALL_NAVEC, "model.trainer.lr=0.01"]))
+    train(ws, competition, knn)
+    assert ws.run("knn").oof.read_bytes() != first
+    cards = load_cards(ws)
+    test = cards[cards.split == "test"]
+    models = load_run_models(ws, competition, knn, None)
+    again, stored = mean_of([top_k(m, test) for m in models]), Predictions.load(ws.run("knn").test)
+    np.testing.assert_allclose(again.proba, stored.proba, atol=1e-5)
+
+
+def test_another_seed_than_upstreams_is_refused(photo_ws):
+    competition = competition_config()
+    train(photo_ws, competition, load_experiment(CONFIGS / "navec.yaml", SMALL_NAVEC))
+    with pytest.raises(GoodsError, match="inner split"):
+        train(photo_ws, competition, load_experiment(CONFIGS / "knn.yaml", ["seed=7"]))
+
+
+def test_a_fold_whose_upstream_changed_is_refused(photo_ws):
+    competition = competition_config()
+    train(photo_ws, competition, load_experiment(CONFIGS / "navec.yaml", SMALL_NAVEC), [0])
+    train(photo_ws, competition, load_experiment(CONFIGS / "knn.yaml"), [0])
+    other = load_experiment(CONFIGS / "navec.yaml", [*SMALL_NAVEC, "model.trainer.lr=0.01"])
+    train(photo_ws, competition, other, [0])
+    with pytest.raises(GoodsError, match="trained again"):
+        next(iter(load_run_models(photo_ws, competition, load_experiment(CONFIGS / "knn.yaml"), None)))
+
+
+def test_shuffled_labels_score_at_chance_through_knn(tmp_path):
+    cards = toy_cards(160)
+    cards["target"] = np.random.default_rng(0).permutation(cards.target.to_numpy())
+    context = with_trained(toy_context(tmp_path), cards[:120], tmp_path, navec=navec_config())
+    model = KnnModel(knn_config("navec"), context)
+    model.fit(cards[:110], cards[110:120])
+    assert accuracy(model, cards[120:]) < 0.5
