@@ -20,7 +20,7 @@ from goods.models.encoder import encoder_layers, scratch_encoder
 from goods.models.loop import BestWeights, EpochCheckpoint, Learner, greedy_soup
 from goods.models.mlm import MaskedNetwork
 from goods.models.navec import NavecModel
-from goods.models.neural import BatchOrder, Network, VectorRows
+from goods.models.neural import BatchOrder, Network, VectorRows, batches
 from goods.models.tokens import Ragged
 from goods.models.transformer import TokenRows, TransformerModel, TransformerNetwork
 
@@ -217,3 +217,14 @@ def test_masked_loss_falls():
         optimizer.step()
         losses.append(float(loss.detach()))
     assert np.mean(losses[-5:]) < 0.7 * losses[0]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_are_the_same_however_many_processes_cut_them(workers):
+    rows = VectorRows(np.arange(50, dtype=np.float32)[:, None], np.arange(50) % 3)
+    for epoch in range(2):
+        random = np.random.default_rng([3, epoch])
+        loader = batches(rows, 8, seed=3, workers=workers)
+        loader.sampler.set_epoch(epoch)
+        cut = np.concatenate([batch["vectors"].numpy()[:, 0] for batch in loader])
+        assert cut.tolist() == random.permutation(50).tolist()

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from kornia import augmentation
 from torch import nn
-from torchvision.transforms import v2
 from tqdm import tqdm
 
 from goods.artifacts import atomic, content_hash
@@ -105,12 +105,16 @@ class TunedNetwork(Network):
         self.head = Head(backbone.pooled_width, config)
         self.last = nn.Linear(config.hidden, n_classes)
         self.flip_test = config.flip_test
-        self.augment = v2.Compose(
-            [
-                v2.RandomResizedCrop(config.size, scale=(0.6, 1.0), ratio=(0.8, 1.25), antialias=True),
-                v2.RandomHorizontalFlip(),
-                v2.ColorJitter(0.2, 0.2, 0.2, 0.02),
-            ]
+        side = (config.size, config.size)
+        self.augment = augmentation.AugmentationSequential(
+            augmentation.RandomResizedCrop(
+                side, scale=(0.6, 1.0), ratio=(0.8, 1.25), cropping_mode="resample"
+            ),
+            augmentation.RandomHorizontalFlip(),
+            augmentation.RandomBrightness((0.8, 1.2)),
+            augmentation.RandomContrast((0.8, 1.2)),
+            augmentation.RandomSaturation((0.8, 1.2)),
+            data_keys=["input"],
         )
 
     def pretrained(self) -> list[list[nn.Parameter]]:
@@ -121,9 +125,9 @@ class TunedNetwork(Network):
         return self.backbone.map_width
 
     def _shown(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """The batch's photos, in training each with an augmentation of its own."""
+        """The batch's photos, in training each with an augmentation of its own, all at once."""
         pixels = batch["pixels"]
-        return torch.stack([self.augment(photo) for photo in pixels]) if self.training else pixels
+        return self.augment(pixels.float() / 255) * 255 if self.training else pixels
 
     def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         has = batch["has"]

@@ -26,6 +26,8 @@ from goods.config import TrainerConfig
 from goods.models.base import Context
 from goods.models.neural import Network, Rows, batches, run_network
 
+MOST_WORKERS = 4  # processes that cut batches for one GPU
+
 
 class Learner(L.LightningModule):
     """A Network with its loss and optimiser."""
@@ -175,7 +177,10 @@ def train_network(
     key: str,
 ) -> None:
     """Train `net` in place; `key` names what is trained, so that only its own checkpoint is gone on from."""
-    loader = batches(train, config.batch_size, context.seed, config.class_balance)
+    on_gpu = context.device.startswith("cuda")
+    # a GPU should not wait for batches; on a CPU the cores are busy with the network
+    workers = min(MOST_WORKERS, context.threads - 1) if on_gpu else 0
+    loader = batches(train, config.batch_size, context.seed, config.class_balance, workers)
     learner = Learner(net, config, config.epochs * len(loader), context.seed)
     checkpoint = scratch / f"training-{key}.ckpt"
     callbacks: list[Callback] = []
@@ -187,7 +192,6 @@ def train_network(
     if context.progress:
         callbacks.append(TQDMProgressBar(refresh_rate=max(1, len(loader) // 20)))
     callbacks.append(EpochCheckpoint(checkpoint))
-    on_gpu = context.device.startswith("cuda")
     with quiet():
         trainer = L.Trainer(
             accelerator="gpu" if on_gpu else "cpu",
