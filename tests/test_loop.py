@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_neural import accuracy, navec_config, scratch_config, toy_cards, toy_context, trainer
+from test_neural import accuracy, killed_after, navec_config, scratch_config, toy_cards, toy_context, trainer
 from torch import nn
 from torch.nn import functional as F
 
@@ -17,7 +17,7 @@ from goods.config import ImageConfig, MlmConfig
 from goods.errors import GoodsError
 from goods.models.backbone import load_backbone
 from goods.models.encoder import encoder_layers, scratch_encoder
-from goods.models.loop import BestWeights, EpochCheckpoint, Learner, greedy_soup
+from goods.models.loop import BestWeights, Learner, greedy_soup
 from goods.models.mlm import MaskedNetwork
 from goods.models.navec import NavecModel
 from goods.models.neural import BatchOrder, Network, VectorRows, batches
@@ -112,17 +112,8 @@ def test_a_soup_of_epochs_is_no_worse_on_the_inner_split_and_resumes_alike(tmp_p
 
     whole = fitted("whole", 3)
     assert loss(whole) <= loss(fitted("one", 1)) + 1e-3
-    saved = EpochCheckpoint.on_train_epoch_end
-
-    def killed(self, trainer, pl_module):
-        saved(self, trainer, pl_module)
-        if trainer.current_epoch == 2:
-            raise KeyError("killed")
-
-    monkeypatch.setattr(EpochCheckpoint, "on_train_epoch_end", killed)
-    with pytest.raises(KeyError):
+    with killed_after(monkeypatch, 2), pytest.raises(KeyError):
         fitted("resumed", 3)
-    monkeypatch.setattr(EpochCheckpoint, "on_train_epoch_end", saved)
     resumed = fitted("resumed", 3)
     for name, value in whole.net.state_dict().items():
         assert torch.equal(value, resumed.net.state_dict()[name]), name

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +70,21 @@ def scratch_config(**changes) -> TransformerConfig:
     return TransformerConfig(**(settings | small | changes))
 
 
+@contextmanager
+def killed_after(monkeypatch: pytest.MonkeyPatch, epoch: int) -> Iterator[None]:
+    """A fit dies with KeyError once the checkpoint of `epoch` is written."""
+    saved = EpochCheckpoint.on_train_epoch_end
+
+    def killed(self, trainer, pl_module):
+        saved(self, trainer, pl_module)
+        if trainer.current_epoch == epoch:
+            raise KeyError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EpochCheckpoint, "on_train_epoch_end", killed)
+        yield
+
+
 def accuracy(model: NeuralModel, cards: pd.DataFrame) -> float:
     proba = model.predict(cards)
     assert proba.dtype == np.float32 and proba.shape == (len(cards), len(KINDS))
@@ -120,17 +137,8 @@ def test_same_seed_gives_the_same_bytes_also_after_a_kill(tmp_path, monkeypatch,
         return model.net.state_dict()
 
     whole, twin = fitted("whole"), fitted("twin")
-    saved = EpochCheckpoint.on_train_epoch_end
-
-    def killed(self, trainer, pl_module):
-        saved(self, trainer, pl_module)
-        if trainer.current_epoch == 1:
-            raise KeyError("killed")
-
-    monkeypatch.setattr(EpochCheckpoint, "on_train_epoch_end", killed)
-    with pytest.raises(KeyError):
+    with killed_after(monkeypatch, 1), pytest.raises(KeyError):
         fitted("resumed")
-    monkeypatch.setattr(EpochCheckpoint, "on_train_epoch_end", saved)
     assert list((tmp_path / "resumed" / "scratch").glob("*.ckpt"))
     torch.manual_seed(999)
     resumed = fitted("resumed")

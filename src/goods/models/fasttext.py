@@ -117,10 +117,11 @@ class FastTextModel:
     def _logits(self, cards: pd.DataFrame) -> np.ndarray:
         """float32 [n, C], -inf for classes the model never saw."""
         out = np.full((len(cards), self.context.labels.n_classes), -np.inf, np.float32)
-        if self.config.loss == "softmax":
+        if self.config.loss != "hs":
+            # one-vs-all's log-odds too, as its probabilities saturate at one
             out[:, self.classes] = self.embed(cards) @ self.model.get_output_matrix().T
             return out
-        # hierarchical softmax and one-vs-all have no plain logits: take the log of the kept probabilities
+        # hierarchical softmax has no logits: take the log of the kept probabilities
         labels, proba = self.model.predict(self.texts(cards), k=min(64, len(self.classes)))
         out[:, self.classes] = -20.0
         for i, (names, values) in enumerate(zip(labels, proba, strict=True)):

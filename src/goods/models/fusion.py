@@ -21,7 +21,7 @@ from torch import nn
 from goods.config import FusionConfig, SideConfig
 from goods.errors import GoodsError
 from goods.models.base import Context
-from goods.models.neural import Network, NeuralModel, Rows, VectorRows, run_network
+from goods.models.neural import Network, NeuralModel, Rows, VectorRows, hidden_layers, run_network
 from goods.models.upstream import check_upstream, upstream_keys, upstream_model
 
 SIDES = ("text", "image")
@@ -102,14 +102,7 @@ class FusionNetwork(Network):
             )
             self.norm = nn.ModuleDict({side: nn.LayerNorm(width) for side in SIDES})
         total = width if self.join == "gated" else 2 * width
-        self.body = nn.Sequential(
-            nn.LayerNorm(total),
-            nn.Dropout(config.dropout),
-            nn.Linear(total, config.hidden),
-            nn.GELU(),
-            nn.LayerNorm(config.hidden),
-            nn.Dropout(config.dropout),
-        )
+        self.body = hidden_layers(total, config.hidden, config.dropout)
         self.last = nn.Linear(config.hidden, n_classes)
 
     def pretrained(self) -> list[list[nn.Parameter]]:

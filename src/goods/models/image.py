@@ -22,7 +22,7 @@ from goods.errors import GoodsError
 from goods.images import ImageStore, load_arrays
 from goods.models.backbone import Backbone, load_backbone, weights_key
 from goods.models.base import Context
-from goods.models.neural import Network, NeuralModel, freeze_below, threads
+from goods.models.neural import Network, NeuralModel, freeze_below, hidden_layers, threads
 from goods.models.rowcache import RowCache
 
 FEATURE_BATCH = 64
@@ -64,14 +64,7 @@ class Head(nn.Module):
     def __init__(self, width: int, config: ImageConfig) -> None:
         super().__init__()
         self.nothing = nn.Parameter(torch.randn(width) * 0.02)
-        self.layers = nn.Sequential(
-            nn.LayerNorm(width),
-            nn.Dropout(config.dropout),
-            nn.Linear(width, config.hidden),
-            nn.GELU(),
-            nn.LayerNorm(config.hidden),
-            nn.Dropout(config.dropout),
-        )
+        self.layers = hidden_layers(width, config.hidden, config.dropout)
 
     def forward(self, features: torch.Tensor, has: torch.Tensor) -> torch.Tensor:
         return self.layers(torch.where(has[:, None], features, self.nothing))

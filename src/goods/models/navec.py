@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from goods.config import PACKAGED, NavecConfig
 from goods.errors import GoodsError
 from goods.models.base import Context
-from goods.models.neural import Network, NeuralModel
+from goods.models.neural import Network, NeuralModel, hidden_layers
 from goods.models.tokens import Ragged, encode_fields, tokenized
 
 PACKAGED_FILE = "data/emb/navec_news_v1_1B_250K_300d_100q.tar"
@@ -170,14 +170,7 @@ class NavecNetwork(Network):
         self.tuned = nn.Embedding(n_tuned, width_in) if n_tuned else None
         self.heads = nn.ModuleDict({name: FieldHead(config.head, width) for name in self.names})
         total = sum(head.width_out + width for head in self.heads.values())  # type: ignore[misc,operator]
-        self.body = nn.Sequential(
-            nn.LayerNorm(total),
-            nn.Dropout(config.dropout),
-            nn.Linear(total, config.hidden),
-            nn.GELU(),
-            nn.LayerNorm(config.hidden),
-            nn.Dropout(config.dropout),
-        )
+        self.body = hidden_layers(total, config.hidden, config.dropout)
         self.last = nn.Linear(config.hidden, n_classes)
 
     def word_vectors(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:

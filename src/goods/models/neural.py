@@ -88,6 +88,18 @@ class Network(nn.Module, ABC):
         return loss + config.rdrop * apart / 2
 
 
+def hidden_layers(width: int, hidden: int, dropout: float) -> nn.Sequential:
+    """[b, width] → [b, hidden]: what every family has below its last layer."""
+    return nn.Sequential(
+        nn.LayerNorm(width),
+        nn.Dropout(dropout),
+        nn.Linear(width, hidden),
+        nn.GELU(),
+        nn.LayerNorm(hidden),
+        nn.Dropout(dropout),
+    )
+
+
 def freeze_below(layers: list[list[nn.Parameter]], trained: int | None) -> None:
     """Leave only the `trained` top layers to the optimiser; None: all of them."""
     for layer in [] if trained is None else layers[trained:]:

@@ -34,6 +34,7 @@ from goods.models.neural import (
     NeuralModel,
     VectorRows,
     freeze_below,
+    hidden_layers,
     run_network,
     scratch_folder,
     threads,
@@ -104,15 +105,8 @@ class VectorNetwork(Network):
         super().__init__()
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
-        hidden = config.hidden
-        self.body = nn.Sequential(
-            nn.Dropout(config.dropout),
-            nn.Linear(width, hidden),
-            nn.GELU(),
-            nn.LayerNorm(hidden),
-            nn.Dropout(config.dropout),
-        )
-        self.last = nn.Linear(hidden, n_classes)
+        self.body = hidden_layers(width, config.hidden, config.dropout)
+        self.last = nn.Linear(config.hidden, n_classes)
 
     def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         return self.body((batch["vectors"] - self.mean) * self.scale)
