@@ -7,7 +7,7 @@ writes: work/<competition>/runs/<row>/ as scripts/train.py does; a markdown tabl
 A row is an experiment with settings; some are scored on a few folds only, because they are costly. Each is
 compared with its group's first row fold by fold, on the folds both have: a mean difference smaller than the
 standard deviation of these differences is called noise. Rows that cannot run here (no photos, no local encoder)
-are left out and named.
+or, with --only-report, have not been trained are left out and named.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 import yaml
 
 from goods import cli
-from goods.artifacts import Predictions, Workspace, read_json, write_json
+from goods.artifacts import Predictions, Workspace, done_key, read_json, write_json
 from goods.cards import Labels, load_cards
 from goods.config import CompetitionConfig, ExperimentConfig, load_competition, load_experiment
 from goods.errors import GoodsError
@@ -45,9 +45,21 @@ def experiment(args: argparse.Namespace, row: dict[str, Any]) -> ExperimentConfi
     return load_experiment(path, settings, args.offline, args.text_weights, args.image_weights)
 
 
-def why_not(args: argparse.Namespace, row: dict[str, Any], has_photos: bool) -> str | None:
+def folds_of(args: argparse.Namespace, row: dict[str, Any], competition: CompetitionConfig) -> list[int]:
+    folds = row.get("folds") or list(range(competition.n_folds))
+    return [k for k in folds if not args.folds or k in args.folds]
+
+
+def why_not(
+    args: argparse.Namespace, ws: Workspace, row: dict[str, Any], folds: list[int], has_photos: bool
+) -> str | None:
     """What a row needs that is not here."""
     needs = row.get("needs", [])
+    if not folds:
+        return "none of these folds"
+    if args.only_report:
+        missing = [k for k in folds if done_key(ws.run(row["name"]).fold(k)) is None]
+        return f"folds {missing} are not trained" if missing else None
     if "photos" in needs and not has_photos:
         return "no photos"
     if "text-weights" in needs and args.text_weights is None:
@@ -101,14 +113,9 @@ def run_row(
     args: argparse.Namespace, ws: Workspace, competition: CompetitionConfig, row: dict[str, Any]
 ) -> dict[str, Any]:
     config = experiment(args, row)
-    folds = row.get("folds") or list(range(competition.n_folds))
-    if args.folds:
-        folds = [k for k in folds if k in args.folds]
+    folds = folds_of(args, row, competition)
     if not args.only_report:
         train(ws, competition, config, folds, args.force)
-    missing = [k for k in folds if not (ws.run(config.name).fold(k) / "DONE").is_file()]
-    if missing:
-        raise GoodsError(f"{row['name']}: folds {missing} are not trained")
     described = {"name": row["name"], "config": row["config"], "settings": row.get("set", []), "folds": folds}
     return described | measured(ws, config, folds)
 
@@ -117,6 +124,7 @@ def main() -> None:
     parser = cli.parser(__doc__)
     parser.add_argument("competition")
     parser.add_argument("--group", action="append", help="only this group of rows (may be repeated)")
+    parser.add_argument("--row", action="append", help="only this row (may be repeated)")
     parser.add_argument("--folds", type=int, nargs="+", help="only these folds")
     parser.add_argument("--only-report", action="store_true", help="train nothing, tabulate what is there")
     parser.add_argument("--out", type=Path, help="JSON file of all figures")
@@ -135,7 +143,9 @@ def main() -> None:
         if args.group and group not in args.group:
             continue
         for row in rows:
-            if reason := why_not(args, row, has_photos):
+            if args.row and row["name"] not in args.row:
+                continue
+            if reason := why_not(args, ws, row, folds_of(args, row, competition), has_photos):
                 say(f"ablations {row['name']}: left out, {reason}")
                 continue
             results.setdefault(group, []).append(run_row(args, ws, competition, row))

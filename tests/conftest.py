@@ -125,6 +125,7 @@ SMALL = {
         "model.max_tokens": 16,
         "model.trainer.epochs": 2,
     },
+    "fusion": {"model.trainer.epochs": 2},
     "transformer-frozen": {"model.max_tokens": 16, "model.trainer.epochs": 5},
     "image": {"model.size": 32, "model.trainer.epochs": 1},
     "stack": {"model.iterations": 30},
