@@ -107,6 +107,22 @@ def test_a_card_without_a_vector_gets_the_class_shares(tmp_path):
     )
 
 
+def test_without_a_photo_only_the_text_is_compared(tmp_path):
+    context = toy_context(tmp_path, images=ImageStore(tmp_path))
+    cards = toy_photos(tmp_path, toy_cards(96, 0))
+    context = with_trained(context, cards, tmp_path, text=navec_config(), photo=photo_config())
+    joined = KnnModel(knn_config("text", "photo"), context)
+    joined.fit(cards[:80], cards[80:])
+    blank = cards[:20].assign(image=None)
+    vectors, width = joined.vectors(blank), 32
+    assert not vectors[:, width:].any()
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), np.sqrt(0.5), rtol=1e-5)
+    assert accuracy(joined, blank) > 0.8
+    photos = KnnModel(knn_config("photo"), context)
+    photos.fit(cards[:80], cards[80:])
+    np.testing.assert_allclose(photos.predict(blank), np.tile(photos._prior(), (20, 1)), rtol=1e-5)
+
+
 def test_the_graph_finds_what_exact_search_finds(tmp_path):
     random = np.random.default_rng(0)
     centres = random.normal(size=(40, 24))

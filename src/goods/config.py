@@ -363,7 +363,7 @@ def load_experiment(
         elif offline and not Path(config.model.weights).exists():
             model["weights"] = SCRATCH
     if isinstance(config.model, ImageConfig):
-        if image_weights:
+        if image_weights and config.model.weights != SCRATCH:
             model |= local_image_weights(image_weights)
         elif offline and config.model.weights == "hub":
             model |= {"weights": PACKAGED, "backbone": "tf_efficientnet_lite0"}

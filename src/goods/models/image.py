@@ -236,7 +236,7 @@ class ImageModel(NeuralModel):
 
     def encode(self, cards: pd.DataFrame) -> FeatureRows | PixelRows:
         target = cards.target.to_numpy(np.int64)
-        has = np.array([isinstance(ref, str) for ref in cards.image], bool)
+        has = self.has_input(cards)
         refs = [ref for ref in cards.image if isinstance(ref, str)]
         if not self.config.frozen:
             row = np.full(len(cards), -1, np.int64)
@@ -250,10 +250,13 @@ class ImageModel(NeuralModel):
             features[has] = self.features(refs)
         return FeatureRows(features, has, target)
 
+    def has_input(self, cards: pd.DataFrame) -> np.ndarray:
+        return np.array([isinstance(ref, str) for ref in cards.image], bool)
+
     def pretrained_vectors(self, cards: pd.DataFrame) -> np.ndarray:
         if not self.config.frozen:
             return super().pretrained_vectors(cards)
-        has = np.array([isinstance(ref, str) for ref in cards.image], bool)
+        has = self.has_input(cards)
         found = self.features(list(cards.image[has])) if has.any() else np.zeros((0, 1), np.float32)
         vectors = np.zeros((len(cards), found.shape[1]), np.float32)
         vectors[has] = found

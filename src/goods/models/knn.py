@@ -21,6 +21,7 @@ from goods.artifacts import read_json, write_json, write_npz
 from goods.config import KnnConfig, SourceConfig
 from goods.errors import GoodsError
 from goods.models.base import Context
+from goods.models.neural import NeuralModel
 from goods.models.upstream import check_upstream, upstream_keys, upstream_model
 
 TEMPERATURES = tuple(float(t) for t in np.geomspace(0.005, 0.5, 16))
@@ -48,6 +49,8 @@ class KnnModel:
         for source, model in zip(self.config.sources, self._sources, strict=True):
             pretrained = source.layer == "pretrained"
             part = (model.pretrained_vectors if pretrained else model.embed)(cards).astype(np.float32)
+            if isinstance(model, NeuralModel):
+                part[~model.has_input(cards)] = 0  # what stands for a missing photo is no neighbourhood
             norm = np.linalg.norm(part, axis=1, keepdims=True)
             parts.append(part / np.maximum(norm, 1e-9) * np.sqrt(source.weight / total))
         return np.ascontiguousarray(np.concatenate(parts, axis=1))

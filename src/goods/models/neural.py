@@ -291,8 +291,12 @@ class NeuralModel(ABC):
         """float32 [n, d]: the last hidden layer of the fitted network."""
         return run_network(self._fitted(), self.encode(cards), self.context, self.predict_batch, "embed")
 
+    def has_input(self, cards: pd.DataFrame) -> np.ndarray:
+        """bool [n]: cards with something for this family to encode."""
+        return np.ones(len(cards), bool)
+
     def pretrained_vectors(self, cards: pd.DataFrame) -> np.ndarray:
-        """float32 [n, d] of a frozen encoder, nothing trained on labels; zeros where it has nothing to encode."""
+        """float32 [n, d] of a frozen encoder, nothing trained on labels."""
         raise GoodsError(
             f"{self.config.family}: no frozen encoder here; set frozen to true or layer to trained"
         )
