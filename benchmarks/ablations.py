@@ -101,7 +101,7 @@ def difference(row: dict[str, Any], base: dict[str, Any], metric: str = METRICS[
 def line(row: dict[str, Any], base: dict[str, Any]) -> str:
     scores = " | ".join(f"{np.mean(row[m]):.4f} ± {spread(row[m]):.4f}" for m in METRICS)
     seconds, speed = np.mean(row["fit_seconds"]), np.mean(row["cards_per_second"])
-    folds = f"{row['folds'][0]}–{row['folds'][-1]}" if len(row["folds"]) > 1 else str(row["folds"][0])
+    folds = ", ".join(map(str, row["folds"]))
     command = " ".join([row["config"], *(f"--set {shlex.quote(s)}" for s in row["settings"])])
     return (
         f"| {row['name']} | {folds} | {scores} | {difference(row, base)} | {seconds:.1f} | {speed:.0f} "
