@@ -22,10 +22,18 @@ from goods.errors import GoodsError
 from goods.images import ImageStore, load_arrays
 from goods.models.backbone import Backbone, load_backbone, weights_key
 from goods.models.base import Context
-from goods.models.neural import Network, NeuralModel, freeze_below, hidden_layers, threads
+from goods.models.neural import (
+    Network,
+    NeuralModel,
+    Standardise,
+    freeze_below,
+    hidden_layers,
+    threads,
+)
 from goods.models.rowcache import RowCache
 
 FEATURE_BATCH = 64
+SAMPLE = 10_000  # train photos whose features tell how to standardise them
 
 
 class FeatureRows:
@@ -71,18 +79,14 @@ class Head(nn.Module):
 
 
 class FrozenNetwork(Network):
-    mean: torch.Tensor
-    scale: torch.Tensor
-
-    def __init__(self, width: int, n_classes: int, config: ImageConfig) -> None:
+    def __init__(self, width: int, n_classes: int, config: ImageConfig, sample: np.ndarray | None) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("scale", torch.ones(width))
+        self.standardise = Standardise(width, sample)
         self.head = Head(width, config)
         self.last = nn.Linear(config.hidden, n_classes)
 
     def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        return self.head((batch["features"] - self.mean) * self.scale, batch["has"])
+        return self.head(self.standardise(batch["features"]), batch["has"])
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         return self.last(self.embed(batch))
@@ -157,8 +161,7 @@ class ImageModel(NeuralModel):
     def __init__(self, config: ImageConfig, context: Context) -> None:
         super().__init__(config, context)
         self._features: RowCache | None = None
-        self._mean: np.ndarray | None = None
-        self._scale: np.ndarray | None = None
+        self._sample: np.ndarray | None = None  # features of train photos
         self._width = 0
         if not config.frozen:
             self.predict_batch = 64
@@ -266,20 +269,15 @@ class ImageModel(NeuralModel):
         if not self.config.frozen:
             return
         refs = [ref for ref in train.image if isinstance(ref, str)]
-        features = self.features(refs) if refs else np.zeros((1, 1), np.float32)
-        self._width = features.shape[1]
-        self._mean, self._scale = features.mean(0), 1 / (features.std(0) + 1e-3)
+        self._sample = self.features(refs[:SAMPLE]) if refs else np.zeros((1, 1), np.float32)
+        self._width = self._sample.shape[1]
 
     def build(self, restore: bool = False) -> Network:
         n_classes = self.context.labels.n_classes
         if not self.config.frozen:
             backbone = load_backbone(self.config, self.context.seed, empty=restore)
             return TunedNetwork(backbone, n_classes, self.config)
-        net = FrozenNetwork(self._width, n_classes, self.config)
-        if self._mean is not None and not restore:
-            net.mean.copy_(torch.from_numpy(self._mean))  # type: ignore[operator]
-            net.scale.copy_(torch.from_numpy(self._scale))  # type: ignore[operator,arg-type]
-        return net
+        return FrozenNetwork(self._width, n_classes, self.config, None if restore else self._sample)
 
     def settings(self) -> dict[str, Any]:
         return {"width": self._width}

@@ -88,6 +88,24 @@ class Network(nn.Module, ABC):
         return loss + config.rdrop * apart / 2
 
 
+class Standardise(nn.Module):
+    """(x − mean) / deviation of each column, from train vectors: pre-trained ones hardly differ in direction."""
+
+    mean: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(self, width: int, vectors: np.ndarray | None = None) -> None:
+        super().__init__()
+        mean, scale = np.zeros(width, np.float32), np.ones(width, np.float32)
+        if vectors is not None:
+            mean, scale = vectors.mean(0), 1 / (vectors.std(0) + 1e-3)
+        self.register_buffer("mean", torch.from_numpy(mean))
+        self.register_buffer("scale", torch.from_numpy(scale))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x - self.mean) * self.scale
+
+
 def hidden_layers(width: int, hidden: int, dropout: float) -> nn.Sequential:
     """[b, width] → [b, hidden]: what every family has below its last layer."""
     return nn.Sequential(

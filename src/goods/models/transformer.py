@@ -32,6 +32,7 @@ from goods.models.encoder import (
 from goods.models.neural import (
     Network,
     NeuralModel,
+    Standardise,
     VectorRows,
     freeze_below,
     hidden_layers,
@@ -43,6 +44,7 @@ from goods.models.rowcache import RowCache
 from goods.models.tokens import Ragged, text_keys
 
 TOKENIZE_BLOCK = 10_000
+SAMPLE = 1_000  # train cards whose vectors tell how to standardise them
 UNIT = "\x1f"  # between fields where a card's fields are hashed
 
 
@@ -62,7 +64,10 @@ class TokenRows:
 
 
 class TransformerNetwork(Network):
-    """tokens int64 [b, t], mask bool [b, t] → mean-pooled [b, d] → logits [b, C]"""
+    """tokens int64 [b, t], mask bool [b, t] → mean-pooled [b, d] → logits [b, C]
+
+    `sample` float32 [m, d]: pooled vectors before training, by which they are standardised.
+    """
 
     def __init__(
         self,
@@ -71,13 +76,16 @@ class TransformerNetwork(Network):
         dropout: float,
         pretrained: bool,
         train_layers: int | None = None,
+        sample: np.ndarray | None = None,
     ) -> None:
         super().__init__()
         if pretrained:
             freeze_below(encoder_layers(encoder), train_layers)
         self.encoder, self.is_pretrained = encoder, pretrained
+        width = int(encoder.config.hidden_size)  # type: ignore[union-attr,arg-type]
+        self.standardise = Standardise(width, sample)
         self.dropout = nn.Dropout(dropout)
-        self.last = nn.Linear(encoder.config.hidden_size, n_classes)  # type: ignore[union-attr,arg-type]
+        self.last = nn.Linear(width, n_classes)
 
     def pretrained(self) -> list[list[nn.Parameter]]:
         return encoder_layers(self.encoder) if self.is_pretrained else []
@@ -89,7 +97,7 @@ class TransformerNetwork(Network):
     def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         states, mask = self.states(batch)
         share = mask.unsqueeze(2).to(states.dtype)
-        return (states * share).sum(1) / share.sum(1).clamp_min(1)
+        return self.standardise((states * share).sum(1) / share.sum(1).clamp_min(1))
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         return self.last(self.dropout(self.embed(batch)))
@@ -98,18 +106,16 @@ class TransformerNetwork(Network):
 class VectorNetwork(Network):
     """A small head over standardised frozen vectors."""
 
-    mean: torch.Tensor
-    scale: torch.Tensor
-
-    def __init__(self, width: int, n_classes: int, config: TransformerConfig) -> None:
+    def __init__(
+        self, width: int, n_classes: int, config: TransformerConfig, sample: np.ndarray | None
+    ) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("scale", torch.ones(width))
+        self.standardise = Standardise(width, sample)
         self.body = hidden_layers(width, config.hidden, config.dropout)
         self.last = nn.Linear(config.hidden, n_classes)
 
     def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        return self.body((batch["vectors"] - self.mean) * self.scale)
+        return self.body(self.standardise(batch["vectors"]))
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         return self.last(self.embed(batch))
@@ -123,7 +129,7 @@ class TransformerModel(NeuralModel):
         super().__init__(config, context)
         self.encoder: Encoder | None = None
         self._vectors: RowCache | None = None
-        self._mean = self._scale = np.zeros(0, np.float32)
+        self._sample: np.ndarray | None = None  # vectors of train cards before training
         self._width = 0
 
     @property
@@ -250,11 +256,13 @@ class TransformerModel(NeuralModel):
 
     def prepare(self, train: pd.DataFrame) -> None:
         if self._frozen:
-            vectors = self.vectors(train)
-            self._width = vectors.shape[1]
-            self._mean, self._scale = vectors.mean(0), 1 / (vectors.std(0) + 1e-4)
-        else:
-            self.encoder = self._from_scratch(train) if self._scratch else self._pretrained()
+            self._sample = self.vectors(train)
+            self._width = self._sample.shape[1]
+            return
+        self.encoder = self._from_scratch(train) if self._scratch else self._pretrained()
+        if not self._scratch:
+            rows = np.random.default_rng(self.context.seed).permutation(len(train))[:SAMPLE]
+            self._sample = self._compute(train.iloc[np.sort(rows)])
 
     def encode(self, cards: pd.DataFrame) -> TokenRows | VectorRows:
         target = cards.target.to_numpy(np.int64)
@@ -266,16 +274,15 @@ class TransformerModel(NeuralModel):
     def build(self, restore: bool = False) -> Network:
         n_classes = self.context.labels.n_classes
         if self._frozen:
-            head = VectorNetwork(self._width, n_classes, self.config)
-            if not restore:
-                head.mean.copy_(torch.from_numpy(self._mean))
-                head.scale.copy_(torch.from_numpy(self._scale))
-            return head
+            return VectorNetwork(self._width, n_classes, self.config, None if restore else self._sample)
         assert self.encoder is not None
         config = self.config
         # a copy is trained: the encoder stays what it was, for another fit
         net = self.encoder.net if restore else copy.deepcopy(self.encoder.net)
-        return TransformerNetwork(net, n_classes, config.dropout, not self._scratch, config.train_layers)
+        sample = None if restore else self._sample
+        return TransformerNetwork(
+            net, n_classes, config.dropout, not self._scratch, config.train_layers, sample
+        )
 
     def settings(self) -> dict[str, Any]:
         return {"width": self._width, "frozen": self._frozen}
