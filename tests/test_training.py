@@ -242,3 +242,26 @@ def test_neural_folds_run_on_the_gpu(ws, competition):
     assert places(3, neural=True)[0][0].device == "cuda:0"
     train(ws, competition, load_experiment(CONFIGS / "navec.yaml", ["model.trainer.epochs=3"]))
     assert read_json(ws.run("navec").report)["score"] > 0.5
+
+
+def test_fasttext_goes_on_at_half_the_rate_where_it_diverges(ws, monkeypatch, capsys):
+    from goods.models.base import Context
+    from goods.models.fasttext import FastTextModel
+
+    tried, trained = [], FastTextModel._train_at
+
+    def train_at(self, name, epochs, lr):
+        tried.append(lr)
+        if lr > diverges_above:
+            raise RuntimeError("Encountered NaN.")
+        return trained(self, name, epochs, lr)
+
+    monkeypatch.setattr(FastTextModel, "_train_at", train_at)
+    cards, config = select(load_cards(ws), "train"), load_experiment(CONFIGS / "fasttext.yaml").model
+    diverges_above = 0.2
+    FastTextModel(config, Context(Labels.load(ws))).fit(cards[:100], None)
+    assert tried == [config.lr, config.lr / 2, config.lr / 4]
+    assert "diverges at learning rate 0.7, halved" in capsys.readouterr().err
+    diverges_above = 0.0
+    with pytest.raises(GoodsError, match="lower model"):
+        FastTextModel(config, Context(Labels.load(ws))).fit(cards[:100], None)

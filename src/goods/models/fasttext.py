@@ -19,10 +19,12 @@ import pandas as pd
 from goods.artifacts import read_json, write_json
 from goods.config import FastTextConfig
 from goods.errors import GoodsError
+from goods.log import say
 from goods.models.base import Context
 from goods.models.calibration import fit_temperature, to_proba
 
 M_PERTURB = -6  # malloc.h
+ATTEMPTS = 4  # learning rates tried, each half the one before
 _WORD = re.compile(r"\w+(?:[.,]\d+)?")
 _MEASURE = re.compile(r"^\d+(?:[.,]\d+)?\w{0,3}$")
 # without "для" and "не", which tell products apart
@@ -83,29 +85,38 @@ class FastTextModel:
         self.classes = np.array([int(label.removeprefix("__label__")) for label in self.model.labels])
 
     def _train_file(self, name: str, epochs: int) -> Any:
-        """Train on a file of labelled lines."""
+        """Train on a file of labelled lines; at half the rate where it diverges, as many classes make it do."""
+        for attempt in range(ATTEMPTS):
+            lr = self.config.lr / 2**attempt
+            try:
+                return self._train_at(name, epochs, lr)
+            except RuntimeError as error:
+                if "NaN" not in str(error):
+                    raise
+                say(
+                    f"fasttext: diverges at learning rate {lr:g}"
+                    + (", halved" if attempt + 1 < ATTEMPTS else "")
+                )
+        raise GoodsError(f"fastText diverges even at learning rate {lr:g}; lower model.lr")
+
+    def _train_at(self, name: str, epochs: int, lr: float) -> Any:
         import fasttext
 
         config = self.config
-        try:
-            with zeroed_malloc():
-                return fasttext.train_supervised(
-                    input=name,
-                    lr=config.lr,
-                    epoch=epochs,
-                    dim=config.dim,
-                    wordNgrams=config.word_ngrams,
-                    minCount=config.min_count,
-                    bucket=config.buckets,
-                    loss=config.loss,
-                    thread=1,
-                    seed=self.context.seed,
-                    verbose=0,
-                )
-        except RuntimeError as error:
-            if "NaN" not in str(error):
-                raise
-            raise GoodsError(f"fastText diverges at learning rate {config.lr:g}; lower model.lr") from None
+        with zeroed_malloc():
+            return fasttext.train_supervised(
+                input=name,
+                lr=lr,
+                epoch=epochs,
+                dim=config.dim,
+                wordNgrams=config.word_ngrams,
+                minCount=config.min_count,
+                bucket=config.buckets,
+                loss=config.loss,
+                thread=1,
+                seed=self.context.seed,
+                verbose=0,
+            )
 
     def embed(self, cards: pd.DataFrame) -> np.ndarray:
         """float32 [n, dim]: the averaged vector of each card's words and n-grams."""
