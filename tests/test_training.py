@@ -261,7 +261,7 @@ def test_fasttext_goes_on_at_half_the_rate_where_it_diverges(ws, monkeypatch, ca
     diverges_above = 0.2
     FastTextModel(config, Context(Labels.load(ws))).fit(cards[:100], None)
     assert tried == [config.lr, config.lr / 2, config.lr / 4]
-    assert "diverges at learning rate 0.7, halved" in capsys.readouterr().err
+    assert "diverges at learning rate 0.5, halved" in capsys.readouterr().err
     diverges_above = 0.0
     with pytest.raises(GoodsError, match="lower model"):
         FastTextModel(config, Context(Labels.load(ws))).fit(cards[:100], None)
