@@ -117,7 +117,7 @@ SMALL = {
     },
     "fasttext": {"model.epochs": 15, "model.dim": 16, "model.buckets": 2000},
     "navec": {"model.trainer.epochs": 3, "model.hidden": 32},
-    "image-frozen": {"model.trainer.epochs": 3, "model.size": 32},
+    "image-frozen": {"model.trainer.epochs": 3, "model.trainer.lr": 0.003, "model.size": 32},
     "transformer": {
         "model.scratch_layers": 1,
         "model.scratch_width": 48,
