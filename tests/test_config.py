@@ -83,3 +83,23 @@ def test_local_image_weights_are_a_file_or_a_folder_that_may_name_its_backbone(t
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(GoodsError, match="not JSON"):
         load_experiment(image, image_weights=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("model.text={experiment: navec, start: fresh, tune: false}", "starts fresh has to be tuned"),
+        ("model.text={experiment: navec, drop: 0.8}", "lose both sides"),
+        ("model.join=added", "model.join"),
+        ("model.width=10", "model.width"),
+    ],
+)
+def test_a_fusion_that_cannot_work_is_refused(setting, message):
+    with pytest.raises(GoodsError, match=message):
+        load_experiment(CONFIGS / "kazanexpress2023" / "fusion.yaml", [setting])
+
+
+def test_image_weights_leave_what_starts_from_scratch_alone(tmp_path):
+    (tmp_path / "model.safetensors").touch()
+    small = CONFIGS / "kazanexpress2023" / "image-small-cnn.yaml"
+    assert load_experiment(small, image_weights=tmp_path).model.weights == "scratch"

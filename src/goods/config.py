@@ -178,6 +178,14 @@ class FusionConfig(FamilyConfig):
     dropout: float = Field(0.3, ge=0, lt=1)
     trainer: TrainerConfig
 
+    @model_validator(mode="after")
+    def one_side_stays(self) -> FusionConfig:
+        if self.text.drop + self.image.drop > 1:
+            raise ValueError(
+                "text.drop and image.drop add up to more than 1: some cards would lose both sides"
+            )
+        return self
+
     @property
     def upstream(self) -> tuple[str, ...]:
         return (self.text.experiment, self.image.experiment)

@@ -48,7 +48,7 @@ class MaskedNetwork(Network):
         return encoder_layers(self.encoder)
 
     def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        raise NotImplementedError("a masked language model has no card vector")
+        raise TypeError("a masked language model has no card vector")
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         return self._predict(batch)[0]

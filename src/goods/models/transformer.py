@@ -247,6 +247,7 @@ class TransformerModel(NeuralModel):
                 rows = TokenRows(tokens.take(part), pad, np.zeros(len(part), np.int64))
                 parts.append(run_network(net, rows, self.context, 64, "embed"))
                 bar.update(len(part))
+        net.cpu()  # a copy of it may be about to be trained on the device
         result = np.empty((len(order), parts[0].shape[1]), np.float32)
         result[order] = np.concatenate(parts)
         return result
