@@ -15,6 +15,7 @@ from goods.artifacts import (
     begin,
     code_hash,
     content_hash,
+    done_key,
     file_hash,
     is_done,
     mark_done,
@@ -133,7 +134,7 @@ def data_folder(ws: Workspace) -> Path:
 
 def prepared_key(ws: Workspace) -> str:
     """Hash of what later stages read: it changes whenever cards, labels or photos do."""
-    if not (ws.prepared / "DONE").is_file():
+    if done_key(ws.prepared) is None:
         raise GoodsError(f"{ws.cards}: missing; run scripts/prepare.py {ws.competition} first")
     return content_hash(file_hash(ws.cards), file_hash(ws.labels), read_json(ws.source)["photos"])
 

@@ -26,6 +26,7 @@ from goods.artifacts import (
     begin,
     code_hash,
     content_hash,
+    done_key,
     file_hash,
     is_done,
     mark_done,
@@ -56,7 +57,7 @@ def stack_config(config: ExperimentConfig) -> StackConfig:
 def base_runs(ws: Workspace, config: ExperimentConfig) -> list[Run]:
     runs = [ws.run(name) for name in stack_config(config).experiments]
     for run in runs:
-        if not (run.path / "DONE").is_file():
+        if done_key(run.path) is None:
             raise GoodsError(
                 f"{run.path}: not trained on every fold; run scripts/train.py for {run.path.name} first"
             )

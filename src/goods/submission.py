@@ -12,7 +12,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from goods.artifacts import PACKAGE, Predictions, Workspace, atomic, file_hash, read_json, write_parquet
+from goods.artifacts import (
+    PACKAGE,
+    Predictions,
+    Workspace,
+    atomic,
+    done_key,
+    file_hash,
+    read_json,
+    write_parquet,
+)
 from goods.cards import Labels, load_cards
 from goods.competitions import SUBMISSION_COLUMNS
 from goods.config import CompetitionConfig
@@ -65,7 +74,7 @@ def submit(
 ) -> Path:
     """Write result.parquet for a finished run; a leaderboard row is added when the file changes."""
     run, labels = ws.run(experiment), Labels.load(ws)
-    if not (run.path / "DONE").is_file():
+    if done_key(run.path) is None:
         raise GoodsError(f"{run.path}: not finished; train (and stack) experiment {experiment!r} first")
     report = read_json(run.report)
     test = select(load_cards(ws), "test")

@@ -21,7 +21,15 @@ from torch import nn
 from goods.config import FusionConfig, SideConfig
 from goods.errors import GoodsError
 from goods.models.base import Context
-from goods.models.neural import Network, NeuralModel, Rows, VectorRows, hidden_layers, run_network
+from goods.models.neural import (
+    Network,
+    NeuralModel,
+    Rows,
+    VectorRows,
+    hidden_layers,
+    masked_mean,
+    run_network,
+)
 from goods.models.upstream import check_upstream, upstream_keys, upstream_model
 
 SIDES = ("text", "image")
@@ -162,9 +170,7 @@ class FusionNetwork(Network):
     ) -> torch.Tensor:
         """float [b, width]: mean of the own parts after each has looked at the other side's."""
         seen, _ = self.attend[side](own, other, other, key_padding_mask=~other_there, need_weights=False)
-        parts = self.norm[side](own + seen)
-        share = own_there.unsqueeze(2).to(parts.dtype)
-        return (parts * share).sum(1) / share.sum(1)
+        return masked_mean(self.norm[side](own + seen), own_there)
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         return self.last(self.embed(batch))

@@ -106,6 +106,12 @@ class Standardise(nn.Module):
         return (x - self.mean) * self.scale
 
 
+def masked_mean(parts: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
+    """[b, t, d] parts, bool [b, t] which are there → [b, d]; zeros where none is."""
+    share = there.unsqueeze(2).to(parts.dtype)
+    return (parts * share).sum(1) / share.sum(1).clamp_min(1)
+
+
 def hidden_layers(width: int, hidden: int, dropout: float) -> nn.Sequential:
     """[b, width] → [b, hidden]: what every family has below its last layer."""
     return nn.Sequential(

@@ -36,6 +36,7 @@ from goods.models.neural import (
     VectorRows,
     freeze_below,
     hidden_layers,
+    masked_mean,
     run_network,
     scratch_folder,
     threads,
@@ -95,9 +96,7 @@ class TransformerNetwork(Network):
         return self.encoder(input_ids=batch["tokens"], attention_mask=mask.long()).last_hidden_state, mask
 
     def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        states, mask = self.states(batch)
-        share = mask.unsqueeze(2).to(states.dtype)
-        return self.standardise((states * share).sum(1) / share.sum(1).clamp_min(1))
+        return self.standardise(masked_mean(*self.states(batch)))
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         return self.last(self.dropout(self.embed(batch)))
