@@ -1,21 +1,35 @@
+import json
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, competition_config, write_shop
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from goods.artifacts import Predictions, Workspace, read_json
-from goods.blending import blend, fit_blend, softmax_by_card
-from goods.candidates import FLOOR, KeyCounts, best_two, make_candidates, ranks, recall
+from goods.boosting import baseline, inner_cards, shap_values
+from goods.candidates import make_candidates
 from goods.cards import Labels, load_cards
 from goods.config import load_experiment
 from goods.errors import GoodsError
+from goods.explaining import as_text, explain
 from goods.folds import load_folds, make_folds
 from goods.metrics import score
 from goods.preparation import prepare, select
-from goods.stacking import fill_unused, stack, to_predictions
+from goods.stacking import (
+    Settled,
+    best_method,
+    fill_unused,
+    fit_fold,
+    make_level,
+    picked,
+    predict_stack,
+    settle,
+    stack,
+    to_predictions,
+)
 from goods.training import train
+from goods.tuning import tune
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
 STACK = ["model.experiments=[linear,fasttext]", "model.iterations=40"]
@@ -29,87 +43,6 @@ ONE = predictions([[0, 1], [2, 0]], [[0.9, 0.1], [0.5, 0.4]])
 TWO = predictions([[1, 0], [2, 3]], [[0.6, 0.3], [0.8, 0.1]])
 
 
-def test_candidates_are_the_union_with_each_model_s_probability():
-    table = make_candidates([ONE, TWO], n_classes=4, top_k=2, min_proba=0)
-    assert list(zip(table.card.tolist(), table.cls.tolist(), strict=True)) == [
-        (0, 0),
-        (0, 1),
-        (1, 0),
-        (1, 2),
-        (1, 3),
-    ]
-    expected = [[0.9, 0.3], [0.1, 0.6], [0.4, FLOOR], [0.5, 0.8], [FLOOR, 0.1]]
-    assert np.allclose(np.exp(table.log_proba), expected, rtol=1e-5)
-    assert recall(table, np.array([1, 1])) == 0.5
-    assert ranks(table, np.exp(table.log_proba[:, 0])).tolist() == [0, 1, 1, 0, 2]
-
-
-def test_weak_candidates_go_but_every_first_choice_stays():
-    table = make_candidates([ONE, TWO], n_classes=4, top_k=2, min_proba=0.9)
-    assert list(zip(table.card.tolist(), table.cls.tolist(), strict=True)) == [(0, 0), (0, 1), (1, 2)]
-    best, second = best_two(table, np.array([0.6, 0.3, 0.7]), np.array([0, 1, 0]))
-    assert best.tolist() == [0.6, 0.6, 0.7]
-    assert np.allclose(second, [0.3, 0.3, FLOOR])
-
-
-def test_the_blend_gives_the_better_model_more_weight_and_beats_equal_weights():
-    rng = np.random.default_rng(0)
-    target = rng.integers(0, 5, 400)
-
-    def model(noise):
-        logits = np.eye(5)[target] * 2 + rng.normal(0, noise, (400, 5))
-        proba = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-        order = np.argsort(-proba, 1)
-        return Predictions(
-            np.arange(400), order.astype(np.int32), np.take_along_axis(proba, order, 1).astype("f4")
-        )
-
-    table = make_candidates([model(0.5), model(3.0)], 5, 5, 0)
-    weights = fit_blend(table, target)
-    assert weights[0] > weights[1]
-    is_target = table.cls == target[table.card]
-
-    def loss(w):
-        return -np.log(blend(table, w)[is_target]).mean()
-
-    assert loss(weights) < loss(np.array([0.5, 0.5]))
-    for step in ([0.5, 0], [-0.5, 0], [0, 0.2], [0, -0.2]):
-        assert loss(weights) <= loss(weights + np.array(step)) + 5e-3  # the penalty moves it a little
-
-
-@settings(max_examples=30)
-@given(st.lists(st.floats(-30, 30), min_size=5, max_size=5))
-def test_blended_probabilities_sum_to_one_per_card(scores):
-    table = make_candidates([ONE, TWO], 4, 2, 0)
-    proba = softmax_by_card(table, np.array(scores))
-    assert np.allclose(np.bincount(table.card, weights=proba), 1)
-
-
-def test_class_given_shop_never_counts_a_card_s_own_fold():
-    shops = pd.Series(["a", "a", "a", "b", "b", "b"])
-    target, fold = np.array([0, 0, 1, 1, 1, 0]), np.array([0, 1, 0, 1, 0, 1])
-    table = make_candidates([predictions([[0, 1]] * 6, [[0.5, 0.5]] * 6)], 2, 2, 0)
-    before = KeyCounts(shops, target, fold, 2).features(shops, fold, table)
-    changed = target.copy()
-    changed[fold == 0] = 1 - changed[fold == 0]
-    after = KeyCounts(shops, changed, fold, 2).features(shops, fold, table)
-    own = fold[table.card] == 0
-    assert np.array_equal(before[own], after[own])
-    assert not np.array_equal(before[~own], after[~own])
-    # card 0 (shop a, fold 0): the other folds hold one card of shop a, of class 0; 2 of 3 cards are of class 0
-    prior = (2 + 0.5) / (3 + 1)
-    assert before[0, 0] == pytest.approx(np.log((1 + 5 * prior) / (1 + 5)))
-    assert before[0, 1] == pytest.approx(np.log(2))
-
-
-def test_new_cards_count_all_train_cards_and_unknown_shops_fall_back_to_the_prior():
-    shops, target, fold = pd.Series(["a", "a", "b"]), np.array([0, 0, 1]), np.array([0, 1, 0])
-    table = make_candidates([predictions([[0, 1]] * 2, [[0.5, 0.5]] * 2)], 2, 2, 0)
-    features = KeyCounts(shops, target, fold, 2).features(pd.Series(["a", "new"]), None, table)
-    assert features[0, 1] == pytest.approx(np.log(3))
-    assert features[2, 0] == pytest.approx(np.log((2 + 0.5) / (3 + 1)))
-
-
 def test_unused_places_hold_distinct_other_classes():
     filled = fill_unused(np.array([[2, -2, -3], [0, 1, -3], [-1, -2, -3]], np.int32))
     assert filled.tolist() == [[2, 0, 1], [0, 1, 2], [0, 1, 2]]
@@ -117,7 +50,7 @@ def test_unused_places_hold_distinct_other_classes():
 
 def test_to_predictions_ranks_candidates_and_keeps_every_card():
     labels = Labels([1, 2, 3, 4], [("a",)] * 4, [("1",), ("2",), ("3",), ("4",)])
-    table = make_candidates([ONE, TWO], 4, 2, 0)
+    table = make_candidates([ONE, TWO], 4, 0)
     made = to_predictions(
         table, np.array([0.2, 0.8, 0.1, 0.6, 0.3]), pd.DataFrame({"product_id": [5, 6]}), labels
     )
@@ -201,3 +134,228 @@ def test_a_leaking_feature_would_be_seen_by_the_shuffle_test(tmp_path):
 def test_a_stack_of_untrained_experiments_is_refused(ws, competition):
     with pytest.raises(GoodsError, match=r"run scripts/train\.py for linear first"):
         stack(ws, competition, load_experiment(CONFIGS / "stack.yaml", STACK))
+
+
+def test_probabilities_on_disk_are_calibrated_and_the_report_says_how(ws, competition):
+    trained(ws, competition)
+    stack(ws, competition, load_experiment(CONFIGS / "stack.yaml", STACK))
+    report = read_json(ws.run("stack").report)
+    assert set(report["calibration"]) == {"stack", "linear", "fasttext"}
+    for both in report["calibration"].values():
+        assert 0 <= both["after"]["ece"] <= 1
+        assert sum(cards for _, _, cards in both["before"]["reliability"]) == 240
+    assert [c["wanted_precision"] for c in report["coverage"]] == [0.95, 0.99]
+    assert set(report["decoders"]) == {"argmax", "expected_hierarchical_f1", "class_bias"}
+    assert report["recall"]["all"]["recall"] >= report["recall"]["models@2"]["recall"]
+    oof = Predictions.load(ws.run("stack").oof)
+    assert np.allclose(oof.proba.sum(1), 1, atol=1e-5)
+
+
+def level_and_predictions(ws, competition):
+    """A stack's level and noisy predictions of its cards."""
+    trained(ws, competition)
+    level = make_level(ws, competition, load_experiment(CONFIGS / "stack.yaml", STACK))
+    rng = np.random.default_rng(0)
+    table = level.table
+    value = np.exp(table.log_proba[:, 0]) * rng.random(len(table.card))
+    return level, to_predictions(table, value, level.train, level.labels)
+
+
+@pytest.mark.parametrize("decoder", ["argmax", "class_bias", "expected_hierarchical_f1"])
+def test_temperature_and_decoding_of_a_fold_do_not_see_its_labels(ws, competition, decoder):
+    level, raw = level_and_predictions(ws, competition)
+    own = level.fold == 1
+    changed = replace(level, target=np.where(own, (level.target + 1) % 6, level.target))
+    before, after = settle(level, raw, decoder), settle(changed, raw, decoder)
+    assert np.array_equal(before.predictions.proba[own], after.predictions.proba[own])
+    assert np.array_equal(before.predictions.classes[own], after.predictions.classes[own])
+    assert not np.array_equal(before.predictions.proba[~own], after.predictions.proba[~own])
+
+
+def test_the_method_of_a_fold_is_chosen_on_the_others(ws, competition):
+    level, raw = level_and_predictions(ws, competition)
+    wrong = (level.target + 1) % 6
+    # "one" is right on fold 0 and wrong elsewhere, "two" the other way round
+    right_on = {"one": level.fold == 0, "two": level.fold != 0}
+    settled = {}
+    for name, rows in right_on.items():
+        classes = np.where(rows, level.target, wrong)[:, None].astype(np.int32)
+        settled[name] = Settled(Predictions(raw.product_id, classes, np.ones((240, 1), "f4")), 1.0, {})
+    assert best_method(level, settled, without=None) == "two"
+    assert best_method(level, settled, without=0) == "two"
+    assert picked(level, settled, ["two", "one", "one"]).classes[:, 0].tolist() == wrong.tolist()
+    # only folds no study has used have a say
+    assert best_method(replace(level, tuned_on=(1, 2)), settled, without=1) == "one"
+
+
+def test_what_is_fitted_for_a_fold_does_not_see_its_labels(ws, competition):
+    level, _ = level_and_predictions(ws, competition)
+    own = level.fold == 1
+    changed = replace(level, target=np.where(own, (level.target + 1) % 6, level.target))
+    methods = ["best_single", "weighted", "greedy", "blend", "logistic", "catboost", "multiclass"]
+    found = []
+    for one in (level, changed):
+        fitted = fit_fold(one, 1, methods)
+        found.append(fitted.apply(one.maker, one.model, one.table, one.features, methods))
+    for method in methods:
+        assert np.array_equal(found[0][method], found[1][method]), method
+    other = fit_fold(changed, 0, ["blend"]).pools["blend"].weights
+    assert not np.array_equal(fit_fold(level, 0, ["blend"]).pools["blend"].weights, other)
+
+
+def test_a_saved_fold_stack_says_the_same_and_new_cards_get_what_test_cards_got(ws, competition):
+    trained(ws, competition)
+    config = load_experiment(CONFIGS / "stack.yaml", [*STACK, "model.methods=[catboost]"])
+    stack(ws, competition, config)
+    test = select(load_cards(ws), "test")
+    base = [Predictions.load(ws.run(name).test) for name in ("linear", "fasttext")]
+    again = predict_stack(ws, competition, config, test, base)
+    written = Predictions.load(ws.run("stack").test)
+    assert np.array_equal(again.classes, written.classes)
+    assert np.allclose(again.proba, written.proba, atol=1e-6)
+
+
+def test_multiclass_is_left_out_where_it_does_not_fit(ws, competition, capsys):
+    trained(ws, competition)
+    settings = [*STACK, "model.methods=[blend,multiclass]", "model.multiclass_iterations=5"]
+    stack(ws, competition, load_experiment(CONFIGS / "stack.yaml", settings))
+    assert set(read_json(ws.run("stack").report)["methods"]) == {"blend", "multiclass"}
+    capsys.readouterr()
+    stack(ws, competition, load_experiment(CONFIGS / "stack.yaml", [*settings, "model.multiclass_cells=100"]))
+    assert set(read_json(ws.run("stack").report)["methods"]) == {"blend"}
+    assert "1,440 cards × classes are more than multiclass_cells=100" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("loss", ["QuerySoftMax", "YetiRank"])
+def test_ranking_losses_and_monotone_constraints(ws, competition, loss):
+    trained(ws, competition)
+    settings = [*STACK, "model.iterations=15", f"model.loss={loss}", "model.methods=[best_single,catboost]"]
+    stack(ws, competition, load_experiment(CONFIGS / "stack.yaml", settings))
+    methods = read_json(ws.run("stack").report)["methods"]
+    assert methods["catboost"]["score"] > methods["best_single"]["score"] - 0.05
+
+
+def test_monotone_constraints_and_vector_scaling_can_be_asked_for(ws, competition):
+    trained(ws, competition)
+    settings = [*STACK, "model.monotone=true", "model.calibration=vector", "model.methods=[catboost]"]
+    stack(ws, competition, load_experiment(CONFIGS / "stack.yaml", settings))
+    assert read_json(ws.run("stack").report)["score"] > 0.8
+
+
+NAMES = """Самовары Гитары Палатки Аквариумы Термометры Скакалки Пианино Бинокли Глобусы Верстаки Удочки Гантели
+Фонари Микроскопы Барабаны Коляски Зонты Велосипеды Гамаки Штативы Компасы Мольберты Пазлы Качели Батуты Шахматы
+Карнизы Лестницы Насосы Паяльники Матрасы Шторы Рюкзаки Телескопы Скрипки Флейты Сёдла Ласты Клюшки Коньки"""
+RARE = {id_: (f"Редкое->{name}", name.lower()) for id_, name in enumerate(NAMES.split(), 41)}
+BY_SHOP = list(RARE)[-16:]  # given away by their shop, whose only goods they are; of all but the last two the
+BY_SHOP_ALONE = BY_SHOP[-2:]  # shop sells four more
+BY_NAME = list(RARE)[:-16]
+
+
+def shop_with_rare_classes(folder):
+    """The small shop, and forty small classes with a test card each, most with a single train card.
+
+    What is known by name shares only the category's name, in another form, with its train card, and its shop sells
+    all kinds; what is known by shop shares nothing else.
+    """
+    shop = write_shop(folder, n_train=300, n_test=30)
+    train, test = pd.read_parquet(shop / "train.parquet"), pd.read_parquet(shop / "test.parquet")
+    rows, numbers = {"train": [], "test": []}, iter(range(10_000))
+    for leaf, (path, word) in RARE.items():
+        by_shop = leaf in BY_SHOP
+        extra = 4 if by_shop and leaf not in BY_SHOP_ALONE else 0
+        for split, base in [
+            ("train", 9000),
+            ("test", 9500),
+            *[("train", 9600 + 100 * i) for i in range(extra)],
+        ]:
+            named = word if split == "train" else word[:-1]
+            fields = {"title": f"{'товар' if by_shop else named} номер{next(numbers)}", "description": ""}
+            row = train.iloc[0].to_dict()
+            row |= {"product_id": base + leaf, "category_id": leaf, "category_name": f"Все категории->{path}"}
+            row |= {"text_fields": json.dumps(fields), "shop_title": f"Лавка {leaf if by_shop else 0}"}
+            rows[split].append(row)
+    pd.concat([train, pd.DataFrame(rows["train"])]).to_parquet(shop / "train.parquet", index=False)
+    extra_test = pd.DataFrame(rows["test"])[test.columns]
+    pd.concat([test, extra_test]).to_parquet(shop / "test.parquet", index=False)
+    tree = (shop / "categories_tree.csv").read_text() + "40,Редкое,1\n"
+    tree += "".join(f"{leaf},{path.split('->')[1]},40\n" for leaf, (path, _) in RARE.items())
+    (shop / "categories_tree.csv").write_text(tree)
+    return shop
+
+
+def test_a_class_with_one_train_card_is_predicted_where_its_name_or_shop_gives_it_away(tmp_path):
+    competition = competition_config()
+    ws = Workspace(tmp_path / "work", "kazanexpress2023")
+    prepare(ws, competition, shop_with_rare_classes(tmp_path / "shop"))
+    make_folds(ws, competition)
+    trained(ws, competition)
+    config = load_experiment(CONFIGS / "stack.yaml", [STACK[0], "model.methods=[catboost]"])
+    stack(ws, competition, config)
+    labels, test = Labels.load(ws), Predictions.load(ws.run("stack").test)
+    assert labels.n_classes == 6 + len(RARE)  # no class is dropped
+    predicted = dict(zip(test.product_id.tolist(), test.classes[:, 0].tolist(), strict=True))
+    right = {leaf: labels.ids[predicted[9500 + leaf]] == leaf for leaf in RARE}
+    assert np.mean([right[leaf] for leaf in BY_NAME]) >= 0.8
+    assert all(right[leaf] for leaf in BY_SHOP_ALONE)
+    # out of fold no base model knows the class of a single card: its name alone speaks for it
+    level = make_level(ws, competition, config)
+    rare = np.flatnonzero(level.train.product_id.isin([9000 + leaf for leaf in BY_NAME]))
+    entries = np.isin(level.table.card, rare) & (level.table.cls == level.target[level.table.card])
+    assert entries.sum() == len(rare)  # all are candidates
+    assert level.table.named["category name"][entries].all()
+    oof = Predictions.load(ws.run("stack").oof)
+    assert (oof.classes[rare, 0] == level.target[rare]).mean() >= 0.8
+
+
+def test_single_cards_are_explained(ws, competition):
+    trained(ws, competition)
+    for method in ("catboost", "logistic", "greedy"):
+        config = load_experiment(CONFIGS / "stack.yaml", [*STACK, f"model.methods=[{method}]"])
+        stack(ws, competition, config)
+        cards = load_cards(ws)
+        train_id, test_id = (int(cards.product_id[cards.split == s].iloc[0]) for s in ("train", "test"))
+        explained = explain(ws, competition, "stack", [train_id, test_id])
+        assert set(explained) == {train_id, test_id}
+        for product_id, candidates in explained.items():
+            file = ws.run("stack").oof if product_id == train_id else ws.run("stack").test
+            written = Predictions.load(file).aligned(np.array([product_id]))
+            best = " → ".join(Labels.load(ws).paths[written.classes[0, 0]])
+            assert candidates[0].category == best
+            weights = [abs(r.contribution) for r in candidates[0].reasons]
+            assert weights == sorted(weights, reverse=True)
+            assert best in as_text(product_id, "title", candidates)
+    with pytest.raises(GoodsError, match="product_id 77 is neither"):
+        explain(ws, competition, "stack", [77])
+    with pytest.raises(GoodsError, match="family linear, not stack"):
+        explain(ws, competition, "linear", [train_id])
+
+
+def test_shap_values_add_up_to_the_booster_s_raw_score(ws, competition):
+    level, _ = level_and_predictions(ws, competition)
+    fitted = fit_fold(level, 0, ["catboost"])
+    few = level.table.card < 5
+    table = fitted.calibrated(level.table.take(few))
+    blend = fitted.pools["blend"](table)
+    features = level.maker.with_blend(level.features[few], table, blend)
+    added, base = shap_values(fitted.booster, features, baseline(level.model, blend))
+    raw = fitted.booster.predict(features, prediction_type="RawFormulaVal") + baseline(level.model, blend)
+    assert np.allclose(added.sum(1) + base, raw, atol=1e-4)
+
+
+def test_a_stack_can_be_tuned_and_its_folds_are_left_out_of_the_score(ws, competition):
+    trained(ws, competition)
+    study = "tune={trials: 2, folds: [0], startup_trials: 1, space: {depth: {low: 2, high: 5}}}"
+    tune(ws, competition, load_experiment(CONFIGS / "stack.yaml", [*STACK, study]))
+    best = load_experiment(ws.tuning("stack") / "best.yaml")
+    assert (best.name, best.tuned_on) == ("stack-tuned", (0,))
+    stack(ws, competition, best)
+    assert read_json(ws.run("stack-tuned").report)["tuned_on"] == [0]
+
+
+def test_a_boosting_that_is_given_many_cards_draws_some_and_keeps_its_inner_split(ws, competition):
+    level, _ = level_and_predictions(ws, competition)
+    few = replace(level, model=level.model.model_copy(update={"max_cards": 100}))
+    fitted = fit_fold(few, 0, ["catboost"])
+    assert fitted.booster.tree_count_ > 0
+    rows = np.flatnonzero(level.fold != 0)
+    assert inner_cards(level.target, rows, 42)[level.fold == 0].sum() == 0

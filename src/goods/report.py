@@ -6,12 +6,15 @@ writes: submissions/<competition>/report.html
 
 from __future__ import annotations
 
+import base64
+import io
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from goods.artifacts import Predictions, Workspace, read_json, write_text
 from goods.cards import Labels, load_cards
@@ -40,9 +43,35 @@ here.{% endif %}</p>
 <td class="n">{{ "%.4f"|format(row.macro_f1) }}<td class="n">{{ "%.4f"|format(row.hierarchical_f1) }}
 <td class="n">{{ "%.0f"|format(row.seconds) }}<td class="n">{{ row.rate }}</tr>
 {% endfor %}</table>
-<p>The class is among the {{ report.candidates_per_card }} candidates a card has on average for
-{{ "%.2f"|format(100 * report.candidate_recall) }} % of the cards.</p>
+<p>A fold's method is the one that scores best on the other folds; over the folds:
+{{ report.winner_by_fold|join(", ") }}.</p>
+<h2>How many cards need no human</h2>
+<table><tr><th>precision wanted<th>cards filed<th>precision reached<th>confidence from</tr>
+{% for c in report.coverage %}<tr><td class="n">{{ "%.0f"|format(100 * c.wanted_precision) }} %
+<td class="n">{{ "%.1f"|format(100 * c.coverage) }} %<td class="n">{{ "%.2f"|format(100 * c.precision) }} %
+<td class="n">{{ "%.3f"|format(c.threshold) if c.threshold is not none else "–" }}</tr>{% endfor %}</table>
+<p>Each fold's threshold comes from the other folds; the last column is that of all folds, for new cards.</p>
+<h2>Can the probabilities be trusted</h2>
+<img alt="reliability diagrams" src="data:image/png;base64,{{ reliability }}">
+<table><tr><th>expected calibration error<th>before<th>after</tr>
+{% for name, both in report.calibration.items() %}<tr><td>{{ name }}<td class="n">{{ "%.4f"|format(both.before.ece) }}
+<td class="n">{{ "%.4f"|format(both.after.ece) }}</tr>{% endfor %}</table>
+<p>Mean over cards of |accuracy − confidence| in 15 bins; what calibrates a fold is fitted on the other folds.</p>
+<h2>Decoding</h2>
+<table><tr><th>{{ report.winner }} decoded by{% for metric in definitions %}<th>{{ metric }}{% endfor %}</tr>
+{% for name, scores in report.decoders.items() %}<tr{% if name == report.decoding.method %} class="best"{% endif %}>
+<td>{{ name }}{% for metric in definitions %}<td class="n">{{ "%.4f"|format(scores[metric]) }}{% endfor %}</tr>
+{% endfor %}
+</table>
+<h2>Candidates</h2>
+<p>The class is among a card's candidates for {{ "%.2f"|format(100 * report.candidate_recall) }} % of the cards; the
+table holds {{ report.candidates_per_card }} a card, of which those within the models' first
+{{ report.depth|join(", ") }} classes (chosen per fold on the others) or named by another source are used.</p>
+<table><tr><th>source<th>recall<th>candidates a card</tr>
+{% for name, r in report.recall.items() %}<tr><td>{{ name }}<td class="n">{{ "%.4f"|format(r.recall) }}
+<td class="n">{{ "%.2f"|format(r.per_card) }}</tr>{% endfor %}</table>
 <h2>What the booster looks at</h2>
+<p>For single cards: scripts/explain.py {{ competition.name }} {{ stack.name }} PRODUCT_ID</p>
 <table>{% for name, value in importance %}<tr><td>{{ name }}<td class="n">{{ "%.1f"|format(value) }}</tr>{% endfor %}
 </table>
 <h2>Most frequent confusions</h2>
@@ -78,6 +107,8 @@ def write_report(ws: Workspace, competition: CompetitionConfig, config: Experime
         stack=config,
         report=report,
         definition=DEFINITIONS[report["metric"]],
+        definitions=list(DEFINITIONS),
+        reliability=reliability_plot(report["calibration"]),
         rows=rows,
         importance=list(report["importance"].items())[:20],
         confusions=confusions(train, oof, labels),
@@ -85,6 +116,23 @@ def write_report(ws: Workspace, competition: CompetitionConfig, config: Experime
     )
     write_text(path, text)
     return path
+
+
+def reliability_plot(calibration: dict[str, Any]) -> str:
+    """Accuracy over confidence of each model, before and after calibration: PNG, base64."""
+    figure = Figure(figsize=(3 * len(calibration), 3), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, len(calibration), sharey=True))
+    for axis, (name, both) in zip(axes, calibration.items(), strict=True):
+        axis.plot([0, 1], [0, 1], color="#bbb", linewidth=1)
+        for when, colour in (("before", "#c60"), ("after", "#06c")):
+            bins = np.array(both[when]["reliability"]).reshape(-1, 3)
+            axis.plot(bins[:, 0], bins[:, 1], marker="o", markersize=3, color=colour, label=when)
+        axis.set(title=name, xlabel="confidence", xlim=(0, 1), ylim=(0, 1))
+    axes[0].set_ylabel("accuracy")
+    axes[0].legend(frameon=False)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=100, metadata={"Software": None})
+    return base64.b64encode(stream.getvalue()).decode()
 
 
 def experiment_row(ws: Workspace, name: str) -> dict[str, Any]:

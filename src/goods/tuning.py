@@ -33,7 +33,15 @@ from goods.artifacts import (
     write_text,
 )
 from goods.cards import Labels, load_cards
-from goods.config import CompetitionConfig, ExperimentConfig, SearchSpace, TuneConfig, dump, set_key
+from goods.config import (
+    CompetitionConfig,
+    ExperimentConfig,
+    SearchSpace,
+    StackConfig,
+    TuneConfig,
+    dump,
+    set_key,
+)
 from goods.errors import GoodsError
 from goods.execution import places
 from goods.folds import load_folds
@@ -41,6 +49,7 @@ from goods.log import say
 from goods.metrics import score
 from goods.models.registry import ON_GPU, build
 from goods.preparation import select
+from goods.stacking import catboost_score, make_level, stack_config, stack_key
 from goods.training import fit_on, inputs_key, make_context, top_k, upstream_of
 
 HEARTBEAT_SECONDS = 3
@@ -65,7 +74,9 @@ def tune(
             f"experiment {config.name}: tune.folds uses every fold; leave one to score the result"
         )
     folder = ws.tuning(config.name)
-    key = content_hash(inputs_key(ws, config), config.tune.model_dump(mode="json"))
+    stacked = isinstance(config.model, StackConfig)
+    inputs = stack_key(ws, config) if stacked else inputs_key(ws, config)
+    key = content_hash(inputs, config.tune.model_dump(mode="json"))
     if not force and is_done(folder, key):
         say(f"tune {config.name}: unchanged, {summary(read_json(folder / 'report.json'))}")
         return
@@ -76,7 +87,8 @@ def tune(
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
     url = storage or f"sqlite:///{(folder / 'study.db').resolve()}"
     study = open_study(config, url, key, FileLock(folder / "retry.lock"))
-    work(study, Objective(ws, competition, config), config)
+    objective = StackObjective(ws, competition, config) if stacked else Objective(ws, competition, config)
+    work(study, objective, config)
     best = study.best_trial
     write_text(folder / "best.yaml", dump(with_params(config, best.params)))
     states = [t.state for t in study.get_trials(deepcopy=False)]
@@ -128,7 +140,7 @@ def open_study(config: ExperimentConfig, url: str, key: str, lock: FileLock) -> 
     )
 
 
-def work(study: optuna.Study, objective: Objective, config: ExperimentConfig) -> None:
+def work(study: optuna.Study, objective: Callable[[optuna.Trial], float], config: ExperimentConfig) -> None:
     assert config.tune is not None
     while True:
         fail_stale_trials(study)
@@ -211,6 +223,25 @@ class Objective:
         fit_on(model, self.cards.iloc[rows].reset_index(drop=True), candidate)
         valid = self.cards[self.fold == k]
         return score(self.metric, valid.target.to_numpy(), top_k(model, valid, 1).classes[:, 0], self.labels)
+
+
+class StackObjective:
+    """Mean score over the study's folds of CatBoost on candidates, which are made once."""
+
+    def __init__(self, ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
+        self.level = make_level(ws, competition, config)
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        assert self.level.config.tune is not None
+        candidate = with_params(self.level.config, suggest(trial, self.level.config.tune.space))
+        level = replace(self.level, config=candidate, model=stack_config(candidate))
+        scores: list[float] = []
+        for step, k in enumerate(self.level.config.tune.folds):
+            scores.append(catboost_score(level, k))
+            trial.report(float(np.mean(scores)), step=step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return float(np.mean(scores))
 
 
 def trial_step(tune: TuneConfig, k: int, share: float) -> int:

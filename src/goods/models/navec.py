@@ -8,8 +8,6 @@ and Wangperawong 2019 (arXiv 1907.03063).
 from __future__ import annotations
 
 import zlib
-from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,49 +17,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from goods.config import PACKAGED, NavecConfig
-from goods.errors import GoodsError
+from goods.config import NavecConfig
 from goods.models.base import Context
 from goods.models.neural import Network, NeuralModel, hidden_layers
 from goods.models.tokens import Ragged, encode_fields, tokenized
+from goods.models.wordvectors import load_vectors, look_up
 
-PACKAGED_FILE = "data/emb/navec_news_v1_1B_250K_300d_100q.tar"
 KERNEL, FILTERS = 5, 200
 ATTENDERS, PLACES = 4, 16
-
-
-def vectors_path(vectors: str) -> Path:
-    if vectors != PACKAGED:
-        return Path(vectors)
-    spec = find_spec("natasha")
-    if spec is None or spec.origin is None:
-        raise GoodsError("package natasha is not installed: Navec vectors 'packaged' come with it")
-    return Path(spec.origin).parent / PACKAGED_FILE
-
-
-@lru_cache(maxsize=2)
-def load_vectors(vectors: str) -> Any:
-    """The Navec file, kept for the process; GoodsError where it is missing or broken."""
-    from navec import Navec
-
-    path = vectors_path(vectors)
-    try:
-        return Navec.load(str(path))
-    except Exception as error:  # a broken tar fails in many ways
-        raise GoodsError(f"{path}: not a Navec .tar ({error}); set model.vectors to 'packaged'") from None
-
-
-def look_up(vectors: str, words: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Row of each word in the table, int64 [n], row 0 where Navec lacks it; float32 table, row 0 zero."""
-    navec = load_vectors(vectors)
-    ids = np.array([navec.vocab.word_ids.get(word, -1) for word in words], np.int64)
-    has = np.flatnonzero(ids >= 0)
-    table = np.zeros((len(has) + 1, navec.pq.dim), np.float32)
-    parts = navec.pq.codes[navec.pq.qdims, navec.pq.indexes[ids[has]]]
-    table[1:] = parts.reshape(len(has), navec.pq.dim)
-    rows = np.zeros(len(words), np.int64)
-    rows[has] = np.arange(1, len(has) + 1)
-    return rows, table
 
 
 def subwords(word: str, buckets: int) -> list[int]:

@@ -9,7 +9,7 @@ from goods.models.base import Context, Model
 
 LOOP = ("models/neural.py", "models/loop.py", "models/calibration.py")
 ENCODER = ("models/encoder.py", "models/hub.py", "models/tokens.py", "models/rowcache.py")
-NAVEC = ("models/navec.py", "models/tokens.py", "lemmas.py", *LOOP)
+NAVEC = ("models/navec.py", "models/wordvectors.py", "models/tokens.py", "lemmas.py", *LOOP)
 TRANSFORMER = ("models/transformer.py", "models/mlm.py", *ENCODER, *LOOP)
 IMAGE = (
     "models/image.py",

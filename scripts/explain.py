@@ -1,0 +1,26 @@
+"""Why this category: the reasons a finished stack has for a card's first candidates (SHAP values for CatBoost)."""
+
+from goods import cli
+from goods.artifacts import Workspace
+from goods.cards import load_cards
+from goods.config import load_competition
+from goods.explaining import as_text, explain
+
+
+def main() -> None:
+    parser = cli.parser(__doc__)
+    parser.add_argument("competition")
+    parser.add_argument("experiment", help="name of a finished stack, for example stack")
+    parser.add_argument("product_id", type=int, nargs="+", help="train or test cards")
+    parser.add_argument("--most", type=int, default=8, help="reasons per candidate (default: 8)")
+    args = parser.parse_args()
+    ws = Workspace(args.work, args.competition)
+    competition = load_competition(args.competition, cli.CONFIGS)
+    explained = explain(ws, competition, args.experiment, args.product_id)
+    titles = load_cards(ws).set_index("product_id").title
+    for product_id, candidates in explained.items():
+        print(as_text(product_id, titles[product_id], candidates, args.most))
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,151 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from goods.artifacts import Predictions
+from goods.cards import Labels
+from goods.decoding import (
+    ARGMAX,
+    BY_METRIC,
+    CLASS_BIAS,
+    EXPECTED_HF1,
+    at,
+    biased,
+    chosen_first,
+    decode,
+    expected_hierarchical_f1,
+    expected_overlap,
+    expected_score,
+    fit_decoding,
+)
+from goods.metrics import DEFINITIONS, hierarchical_f1, score
+
+# root → A → (a1, a2, a3), root → B (a leaf itself)
+LABELS = Labels(
+    ids=[1, 2, 3, 4],
+    paths=[("A", "a1"), ("A", "a2"), ("A", "a3"), ("B",)],
+    nodes=[("10", "1"), ("10", "2"), ("10", "3"), ("4",)],
+)
+# a deeper one: root → A → X → (x1, x2), A → Y, root → B → Z, root → C
+DEEP = Labels(
+    ids=[1, 2, 3, 4, 5],
+    paths=[("A", "X", "x1"), ("A", "X", "x2"), ("A", "Y"), ("B", "Z"), ("C",)],
+    nodes=[("1", "11", "111"), ("1", "11", "112"), ("1", "12"), ("2", "21"), ("3",)],
+)
+
+
+def predictions(classes, proba):
+    return Predictions(np.arange(len(classes)), np.array(classes, np.int32), np.array(proba, np.float32))
+
+
+def test_a_branch_that_is_likely_together_wins_on_a_hand_worked_tree():
+    # B is the likeliest class, but three of four times the card is below A
+    card = predictions([[3, 0, 1, 2]], [[0.28, 0.26, 0.24, 0.22]])
+    # E|A(y) ∩ A(c)|: B 0.28; a1 0.72 (A) + 0.26; a2 0.72 + 0.24; a3 0.72 + 0.22
+    assert np.allclose(expected_overlap(card, LABELS), [[0.28, 0.98, 0.96, 0.94]])
+    # argmax: F = 2·0.28 / (1 + 1.72); for a1 2·0.98 − F·2 = 1.548 against B 0.56 − F = 0.354
+    assert expected_score(card, LABELS, np.array([0])) == pytest.approx(0.56 / 2.72)
+    place = expected_hierarchical_f1(card, LABELS)
+    assert at(card.classes, place).tolist() == [0]
+    assert expected_score(card, LABELS, place) == pytest.approx(1.96 / 3.72)
+
+
+def test_a_sure_card_keeps_its_class():
+    sure = predictions([[3, 0, 1, 2], [1, 0, 2, 3]], [[0.9, 0.05, 0.03, 0.02], [0.6, 0.2, 0.1, 0.1]])
+    assert expected_hierarchical_f1(sure, LABELS).tolist() == [0, 0]
+
+
+@st.composite
+def distributions(draw, n_classes=5):
+    n = draw(st.integers(1, 8))
+    weights = draw(
+        st.lists(
+            st.lists(st.floats(0.001, 1), min_size=n_classes, max_size=n_classes), min_size=n, max_size=n
+        )
+    )
+    proba = np.array(weights) / np.array(weights).sum(1, keepdims=True)
+    order = np.argsort(-proba, axis=1, kind="stable")
+    return predictions(order, np.take_along_axis(proba, order, 1))
+
+
+@settings(max_examples=100, deadline=None)
+@given(distributions())
+def test_expected_hierarchical_f1_is_never_below_that_of_argmax(cards):
+    place = expected_hierarchical_f1(cards, DEEP)
+    argmax = np.zeros(len(place), np.int32)
+    assert expected_score(cards, DEEP, place) >= expected_score(cards, DEEP, argmax) - 1e-6
+
+
+@settings(max_examples=40, deadline=None)
+@given(distributions())
+def test_the_expectation_is_that_of_the_metric_and_no_choice_beats_the_decoder_s(cards):
+    """With one card and few classes every choice can be tried and the metric's parts summed by hand."""
+    one = predictions(cards.classes[:1], cards.proba[:1])
+    sets = [set(a.tolist()) for a in DEEP.ancestors]
+    values = []
+    for place in range(5):
+        chosen = sets[one.classes[0, place]]
+        p = dict(zip(one.classes[0].tolist(), one.proba[0].tolist(), strict=True))
+        overlap = sum(p[c] * len(chosen & sets[c]) for c in p)
+        size = sum(p[c] * len(sets[c]) for c in p)
+        values.append(2 * overlap / (len(chosen) + size))
+        assert expected_score(one, DEEP, np.array([place])) == pytest.approx(values[-1], rel=1e-4)
+    best = expected_hierarchical_f1(one, DEEP)[0]
+    assert values[best] == pytest.approx(max(values), rel=1e-5)
+
+
+def test_sampled_truth_agrees_with_the_expectation():
+    rng = np.random.default_rng(0)
+    proba = rng.dirichlet(np.ones(5) * 0.5, 300)
+    order = np.argsort(-proba, axis=1)
+    cards = predictions(order, np.take_along_axis(proba, order, 1))
+    place = expected_hierarchical_f1(cards, DEEP)
+    reached = []
+    for _ in range(200):
+        true = (rng.random((300, 1)) > proba.cumsum(1)).sum(1).clip(0, 4)
+        chosen = (cards.classes[:, 0], at(cards.classes, place))
+        reached.append([hierarchical_f1(true, c, DEEP) for c in chosen])
+    argmax, decoded = np.mean(reached, axis=0)
+    error = 4 * np.std(reached, axis=0).max() / np.sqrt(200)
+    assert decoded == pytest.approx(expected_score(cards, DEEP, place), abs=error)
+    assert decoded > argmax
+
+
+def test_class_bias_by_hand():
+    # class 1 is twice as dear: 0.35 · 2 beats 0.6
+    cards = predictions([[0, 1], [0, 1]], [[0.6, 0.35], [0.9, 0.1]])
+    assert biased(cards, np.log([1.0, 2.0])).tolist() == [1, 0]
+
+
+def test_the_bias_learned_for_macro_f1_helps_where_a_rare_class_is_never_first():
+    # 90 cards of class 0 and 10 of class 1, which are given 0.45: argmax never says 1
+    target = np.repeat([0, 1], [90, 10])
+    second = np.where(target == 1, 0.45, 0.1)
+    cards = predictions(np.tile([0, 1], (100, 1)), np.stack([1 - second, second], 1))
+    labels = Labels([1, 2], [("a",), ("b",)], [("1",), ("2",)])
+    decoding = fit_decoding(CLASS_BIAS, cards, target, labels)
+    chosen = at(cards.classes, decode(cards, labels, decoding))
+    assert decoding["strength"] > 0
+    assert score("macro_f1", target, chosen, labels) == 1.0
+
+
+def test_no_bias_where_none_helps():
+    target = np.array([0, 1, 0, 1])
+    cards = predictions([[0, 1], [1, 0], [0, 1], [1, 0]], [[0.9, 0.1]] * 4)
+    labels = Labels([1, 2], [("a",), ("b",)], [("1",), ("2",)])
+    assert fit_decoding(CLASS_BIAS, cards, target, labels)["strength"] == 0
+
+
+def test_argmax_keeps_the_first_place_and_every_metric_has_a_decoder():
+    cards = predictions([[3, 0], [1, 2]], [[0.6, 0.4], [0.5, 0.5]])
+    assert decode(cards, LABELS, {"method": ARGMAX}).tolist() == [0, 0]
+    assert set(BY_METRIC) == set(DEFINITIONS)
+    assert BY_METRIC["hierarchical_f1"] == EXPECTED_HF1
+
+
+def test_the_chosen_class_goes_first_and_the_others_keep_their_order():
+    cards = predictions([[3, 0, 2], [1, 2, 0]], [[0.5, 0.3, 0.2], [0.6, 0.3, 0.1]])
+    made = chosen_first(cards, np.array([2, 0]))
+    assert made.classes.tolist() == [[2, 3, 0], [1, 2, 0]]
+    assert np.allclose(made.proba, [[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]])
