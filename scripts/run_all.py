@@ -15,6 +15,9 @@ def main() -> None:
         "--out", type=Path, default=cli.ROOT / "submissions", metavar="DIR", help="default: submissions"
     )
     parser.add_argument("--preset", choices=sorted(PRESETS), default="quick")
+    parser.add_argument(
+        "--refit", action="store_true", help="test cards get models fitted on all folds, not the folds' mean"
+    )
     cli.add_weights(parser)
     args = parser.parse_args()
     cli.check_weights(args)

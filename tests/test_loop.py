@@ -124,13 +124,15 @@ def test_the_best_epochs_are_kept_in_order():
 
     class Trainer:
         should_stop = False
+        current_epoch = 0
 
     stops = []
-    for loss in (3.0, 1.0, 2.0, 1.5, 1.2):
+    for Trainer.current_epoch, loss in enumerate((3.0, 1.0, 2.0, 1.5, 1.2)):
         learner.valid_sum, learner.valid_rows = loss, 1.0
         best.on_validation_epoch_end(Trainer, learner)
         stops.append(Trainer.should_stop)
     assert best.losses == [1.0, 1.2] and len(best.weights) == 2
+    assert best.best_epoch == 2  # counted from 1
     assert stops == [False, False, False, True, True]
 
 

@@ -25,6 +25,7 @@ import xxhash
 from goods.errors import GoodsError
 
 PACKAGE = Path(__file__).parent
+ALL = -1  # in place of a fold: no fold is left out
 TOP_K = 32  # classes kept per card in every prediction file
 
 
@@ -168,7 +169,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Run:
-    """runs/<experiment>/ and its fold_<k>/ folders."""
+    """runs/<experiment>/, its fold_<k>/ folders and, after a refit, all_folds/."""
 
     path: Path
 
@@ -189,7 +190,8 @@ class Run:
         return self.path / "test.npz"
 
     def fold(self, k: int) -> Path:
-        return self.path / f"fold_{k}"
+        """Where fold k is, or what is fitted on all folds (`ALL`)."""
+        return self.path / ("all_folds" if k == ALL else f"fold_{k}")
 
 
 @dataclass(frozen=True)

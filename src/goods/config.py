@@ -93,6 +93,9 @@ class TrainerConfig(Strict):
         0.0, ge=0, le=1, description="cards are drawn with count(class) ** -this; 0: each once an epoch"
     )
     patience: int = Field(3, ge=1)
+    stop_after: int | None = Field(
+        None, ge=1, description="epochs trained, though rates fall over `epochs`; a refit sets it"
+    )
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
 
 
@@ -301,6 +304,13 @@ class TuneConfig(Strict):
     space: dict[str, SearchSpace] = Field(min_length=1, description="dotted key below `model` → space")
 
 
+class PseudoConfig(Strict):
+    """Confident test cards as further train cards, labelled by finished experiments."""
+
+    experiments: tuple[str, ...] = Field(min_length=1)
+    min_confidence: float = Field(0.95, gt=0, lt=1, description="mean probability of the class")
+
+
 class ExperimentConfig(Strict):
     competition: str
     name: str
@@ -312,8 +322,16 @@ class ExperimentConfig(Strict):
         description="share of a fold's train cards in the inner split: stopping, calibration",
     )
     tuned_on: tuple[int, ...] = Field((), description="folds a study has scored: not in the reported score")
+    refit: bool = Field(False, description="test cards get a model fitted on all folds, not the folds' mean")
+    pseudo: PseudoConfig | None = None
     model: ModelConfig
     tune: TuneConfig | None = None
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """Experiments that must be trained before this one."""
+        labelled_by = self.pseudo.experiments if self.pseudo else ()
+        return tuple(dict.fromkeys((*self.model.upstream, *labelled_by)))
 
 
 class CompetitionConfig(Strict):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from goods.artifacts import Predictions, Workspace, read_json
+from goods.artifacts import ALL, Predictions, Workspace, read_json
 from goods.boosting import baseline, shap_values
 from goods.candidates import Candidates
 from goods.cards import Labels, load_cards
@@ -57,6 +57,7 @@ def explain(
     fold = load_folds(ws, train)
     maker = FeatureMaker(train, fold, labels, list(config.model.experiments))
     stacks = [FoldStack.load(run.fold(k)) for k in range(competition.n_folds)]
+    on_test = [FoldStack.load(run.fold(ALL))] if config.refit else stacks
     winner, fold_of = read_json(run.report)["winner"], dict(zip(train.product_id, fold, strict=True))
     result = {}
     for product_id in product_ids:
@@ -65,7 +66,7 @@ def explain(
         files = [ws.run(name).test if k is None else ws.run(name).oof for name in config.model.experiments]
         own = None if k is None else np.array([k])
         table, features = tabulate(maker, config.model, card, own, [Predictions.load(f) for f in files])
-        judges = stacks if k is None else [stacks[k]]
+        judges = on_test if k is None else [stacks[k]]
         result[product_id] = explain_card(maker, config.model, judges, winner, table, features, most)
     return result
 

@@ -37,6 +37,7 @@ class Options:
     offline: bool = False
     text_weights: Path | None = None
     image_weights: Path | None = None
+    refit: bool = False
     force: bool = False
 
 
@@ -69,7 +70,13 @@ def run_all(name: str, options: Options) -> str:
 
 def load(options: Options, name: str, file: str) -> ExperimentConfig:
     path = options.configs / name / file
-    return load_experiment(path, None, options.offline, options.text_weights, options.image_weights)
+    return load_experiment(
+        path, settings(options), options.offline, options.text_weights, options.image_weights
+    )
+
+
+def settings(options: Options) -> list[str] | None:
+    return ["refit=true"] if options.refit else None
 
 
 def load_base(options: Options, name: str, experiment: str) -> ExperimentConfig:
@@ -86,7 +93,7 @@ def check_configs(options: Options, name: str, stack_experiment: ExperimentConfi
 def with_upstream(options: Options, name: str, experiment: str) -> list[str]:
     """The experiment after those it builds on."""
     names: list[str] = []
-    for below in load_base(options, name, experiment).model.upstream:
+    for below in load_base(options, name, experiment).upstream:
         if below.removesuffix(TUNED) == experiment.removesuffix(TUNED):
             raise GoodsError(f"experiment {experiment} builds on itself")
         names += [n for n in with_upstream(options, name, below) if n not in names]
@@ -125,5 +132,5 @@ def train_experiment(ws: Workspace, competition: CompetitionConfig, options: Opt
         from goods.tuning import tune
 
         tune(ws, competition, config, options.force)
-        config = load_experiment(ws.tuning(config.name) / "best.yaml")
+        config = load_experiment(ws.tuning(config.name) / "best.yaml", settings(options))
     train(ws, competition, config, force=options.force)

@@ -24,6 +24,7 @@ from scipy.special import softmax
 from tqdm import tqdm
 
 from goods.artifacts import (
+    ALL,
     TOP_K,
     Predictions,
     Run,
@@ -254,7 +255,7 @@ def methods_of(level: Level) -> list[str]:
 
 
 def fit_fold(level: Level, k: int, methods: list[str]) -> FoldStack:
-    """Every method on the cards outside fold k; the depth of the table and calibration too are theirs."""
+    """Every method on the cards outside fold k (ALL: on all cards); depth and calibration too are theirs."""
     model, target, seed = level.model, level.target, level.config.seed
     outside = level.fold[level.table.card] != k
     whole = level.table.take(outside)
@@ -368,6 +369,9 @@ def stack(
     started = time.perf_counter()
     level = make_level(ws, competition, config)
     folds, oof, calibrated = fit_folds(level, competition.n_folds, run)
+    if config.refit:
+        folds.append(fit_fold(level, ALL, methods_of(level)))
+        folds[-1].save(run.fold(ALL))
     decoder = BY_METRIC[level.metric] if level.model.decoding == "auto" else level.model.decoding
     settled = {name: settle(level, raw, decoder) for name, raw in oof.items()}
     reports = {
@@ -380,7 +384,12 @@ def stack(
     final.save(run.oof)
     test = select(load_cards(ws), "test")
     on_test = predicted(
-        level.maker, level.model, folds, winner, test, [Predictions.load(r.test) for r in runs]
+        level.maker,
+        level.model,
+        judges(folds, config),
+        winner,
+        test,
+        [Predictions.load(r.test) for r in runs],
     )
     finished(on_test, level.labels, settled[winner].temperature, settled[winner].decoding).save(run.test)
     report = {
@@ -408,7 +417,7 @@ def stack(
             for precision in level.model.precisions
         ],
         "recall": recall_by_source(level.table, level.target),
-        "depth": [f.depth for f in folds],
+        "depth": [f.depth for f in folds],  # with refit the last is that of all folds
         "candidate_recall": candidate_recall(level, folds),
         "candidates_per_card": round(len(level.table.card) / level.table.n_cards, 2),
         "importance": named_importance(level, folds),
@@ -497,9 +506,14 @@ def predict_stack(
     model, labels, run = stack_config(config), Labels.load(ws), ws.run(config.name)
     report, train = read_json(run.report), select(load_cards(ws), "train")
     maker = FeatureMaker(train, load_folds(ws, train), labels, list(model.experiments))
-    folds = [FoldStack.load(run.fold(k)) for k in range(competition.n_folds)]
+    folds = [FoldStack.load(run.fold(k)) for k in ([ALL] if config.refit else range(competition.n_folds))]
     raw = predicted(maker, model, folds, report["winner"], cards, base)
     return finished(raw, labels, report["temperature"], report["decoding"])
+
+
+def judges(folds: list[FoldStack], config: ExperimentConfig) -> list[FoldStack]:
+    """Those of the fold stacks that new cards are asked of: with `refit` the last, fitted on all folds."""
+    return folds[-1:] if config.refit else folds
 
 
 def right(level: Level, predictions: Predictions) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 reads:  prepared/, folds.parquet, one experiment config
 writes: runs/<experiment>/ config.yaml report.json oof.npz test.npz DONE, fold_<k>/ model files valid.npz
-        test.npz report.json DONE
+        test.npz report.json DONE; with `refit` also all_folds/ as a fold without valid.npz
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from goods.artifacts import (
+    ALL,
     TOP_K,
     Predictions,
     Workspace,
@@ -39,7 +40,7 @@ from goods.folds import inner_split, load_folds
 from goods.images import ImageStore
 from goods.log import say
 from goods.metrics import all_scores, score
-from goods.models.base import Context, Model, Upstream
+from goods.models.base import Context, Model, Refitted, Upstream
 from goods.models.registry import ON_GPU, build, sources
 from goods.preparation import data_folder, prepared_key, select
 
@@ -49,21 +50,39 @@ BLOCK = 4096  # cards predicted at once: bounds the dense block of probabilities
 
 def inputs_key(ws: Workspace, config: ExperimentConfig) -> str:
     """What the folds of an experiment depend on besides their number."""
-    described = config.model_dump(mode="json", exclude={"tune", "name"})
+    described = config.model_dump(mode="json", exclude={"tune", "name", "refit"})
     code = code_hash(*CODE, *sources(config.model.family))
     return content_hash(described, code, prepared_key(ws), file_hash(ws.folds))
 
 
 def fold_key(ws: Workspace, config: ExperimentConfig, k: int) -> str:
     upstream = {name: found.key for name, found in upstream_of(ws, config, k).items()}
-    return content_hash(inputs_key(ws, config), k, upstream)
+    labelled_by = [key_of(ws, config, name, k) for name in labellers(config)]
+    return content_hash(inputs_key(ws, config), k, upstream, labelled_by)
 
 
 def is_trained(ws: Workspace, config: ExperimentConfig, k: int) -> bool:
     """Whether fold k is done with its present inputs."""
-    if any(done_key(ws.run(name).fold(k)) is None for name in config.model.upstream):
+    if any(done_key(ws.run(name).fold(k)) is None for name in config.upstream):
         return False
     return is_done(ws.run(config.name).fold(k), fold_key(ws, config, k))
+
+
+def labellers(config: ExperimentConfig) -> tuple[str, ...]:
+    return config.pseudo.experiments if config.pseudo else ()
+
+
+def key_of(ws: Workspace, config: ExperimentConfig, name: str, k: int) -> str:
+    """The key under which fold k of an experiment below `config` was trained; GoodsError where it was not."""
+    key = done_key(ws.run(name).fold(k))
+    if key is None:
+        missing = "is not fitted on all folds" if k == ALL else f"has no trained fold {k}"
+        how = " with --set refit=true" if k == ALL else ""
+        raise GoodsError(
+            f"experiment {config.name} builds on {name}, which {missing}; "
+            f"run scripts/train.py configs/{config.competition}/{name}.yaml{how} first"
+        )
+    return key
 
 
 def upstream_of(ws: Workspace, config: ExperimentConfig, k: int) -> dict[str, Upstream]:
@@ -71,12 +90,7 @@ def upstream_of(ws: Workspace, config: ExperimentConfig, k: int) -> dict[str, Up
     found = {}
     for name in config.model.upstream:
         run = ws.run(name)
-        key = done_key(run.fold(k))
-        if key is None:
-            raise GoodsError(
-                f"experiment {config.name} builds on {name}, whose fold {k} is not trained; "
-                f"run scripts/train.py configs/{config.competition}/{name}.yaml first"
-            )
+        key = key_of(ws, config, name, k)
         other = load_experiment(run.config)
         if (other.seed, other.inner_share) != (config.seed, config.inner_share):
             raise GoodsError(
@@ -136,7 +150,10 @@ def best_classes(dense: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 def fit_fold(
     ws: Workspace, config: ExperimentConfig, k: int, key: str, place: Place, progress: bool = False
 ) -> None:
-    """Train on the cards outside fold k, predict fold k and the test cards, write fold_<k>/ under its `key`."""
+    """Train on the cards outside fold k, predict fold k and the test cards, write fold_<k>/ under its `key`.
+
+    With k = ALL no fold is left out, none is predicted, and what inner splits choose is the mean of the folds'.
+    """
     folder = ws.run(config.name).fold(k)
     begin(folder, key)
     cards = load_cards(ws)
@@ -144,29 +161,57 @@ def fit_fold(
     fold = load_folds(ws, train)
     model = build(config.model, make_context(ws, config, place, folder, progress, k))
     started = time.perf_counter()
-    fit_on(model, train[fold != k].reset_index(drop=True), config)
+    known, extra = train[fold != k].reset_index(drop=True), pseudo_cards(ws, config, k, test)
+    if k == ALL and isinstance(model, Refitted):
+        folds = [ws.run(config.name).fold(j) for j in range(int(fold.max()) + 1)]
+        model.refit(pd.concat([known, extra], ignore_index=True), folds)
+    else:
+        fit_on(model, known, config, extra)
     fitted = time.perf_counter()
-    valid = top_k(model, train[fold == k])
+    valid = top_k(model, train[fold == k]) if k != ALL else None
     on_test = top_k(model, test)
     predicted = time.perf_counter()
     model.save(folder)
-    valid.save(folder / "valid.npz")
+    if valid is not None:
+        valid.save(folder / "valid.npz")
     on_test.save(folder / "test.npz")
+    n_predicted = len(test) + (len(valid.product_id) if valid is not None else 0)
     write_json(
         folder / "report.json",
         {
             "fit_seconds": round(fitted - started, 2),
             "predict_seconds": round(predicted - fitted, 2),
-            "cards_per_second": round((len(valid.product_id) + len(test)) / (predicted - fitted), 1),
+            "cards_per_second": round(n_predicted / (predicted - fitted), 1),
+            "pseudo_labelled": len(extra),
         },
     )
     mark_done(folder, key)
 
 
-def fit_on(model: Model, train: pd.DataFrame, config: ExperimentConfig) -> None:
-    """Fit with an inner split taken from `train`: the fold that is scored is never seen."""
+def fit_on(
+    model: Model, train: pd.DataFrame, config: ExperimentConfig, extra: pd.DataFrame | None = None
+) -> None:
+    """Fit with an inner split taken from `train`: the fold that is scored is never seen. `extra` cards (pseudo-
+    labelled ones) are fitted on and judge nothing."""
     inner = inner_split(train.target.to_numpy(), config.inner_share, config.seed)
-    model.fit(train[~inner].reset_index(drop=True), train[inner].reset_index(drop=True))
+    parts = [train[~inner]] if extra is None else [train[~inner], extra]
+    model.fit(pd.concat(parts, ignore_index=True), train[inner].reset_index(drop=True))
+
+
+def pseudo_cards(ws: Workspace, config: ExperimentConfig, k: int, test: pd.DataFrame) -> pd.DataFrame:
+    """Test cards of which fold k's models of the labelling experiments are sure, with their class as target.
+
+    These models have not seen fold k either, so its score stays honest (self-training: Lee 2013).
+    """
+    if config.pseudo is None:
+        return test.iloc[:0]
+    found = []
+    for name in config.pseudo.experiments:
+        key_of(ws, config, name, k)
+        found.append(Predictions.load(ws.run(name).fold(k) / "test.npz").aligned(test.product_id.to_numpy()))
+    mean = mean_of(found)
+    sure = mean.proba[:, 0] >= config.pseudo.min_confidence
+    return test[sure].assign(target=mean.classes[sure, 0].astype(np.int32)).reset_index(drop=True)
 
 
 def train(
@@ -196,6 +241,8 @@ def train(
             f"train {config.name}: folds {missing} are still to be trained; out-of-fold predictions wait for them"
         )
         return
+    if config.refit and (force or not is_trained(ws, config, ALL)):
+        fit_folds(ws, config, [ALL])
     gather(ws, competition, config)
 
 
@@ -215,11 +262,15 @@ def fit_folds(ws: Workspace, config: ExperimentConfig, todo: list[int]) -> None:
 
 
 def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
-    """Join the folds into oof.npz (every train id exactly once) and test.npz (mean of the fold models)."""
+    """Join the folds into oof.npz (every train id exactly once) and test.npz (mean of the fold models, or with
+    `refit` what the model of all folds says)."""
     run = ws.run(config.name)
     folds = [run.fold(k) for k in range(competition.n_folds)]
+    testers = [run.fold(ALL)] if config.refit else folds
     key = content_hash(
-        inputs_key(ws, config), [[file_hash(f / n) for n in ("valid.npz", "test.npz")] for f in folds]
+        inputs_key(ws, config),
+        [file_hash(f / "valid.npz") for f in folds],
+        [file_hash(f / "test.npz") for f in testers],
     )
     if is_done(run.path, key) and run.oof.is_file() and run.test.is_file():
         say(f"train {config.name}: unchanged, {headline(read_json(run.report))}")
@@ -238,7 +289,7 @@ def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConf
         )
     oof = joined.aligned(train_cards.product_id.to_numpy())
     oof.save(run.oof)
-    mean_of([Predictions.load(f / "test.npz") for f in folds]).save(run.test)
+    mean_of([Predictions.load(f / "test.npz") for f in testers]).save(run.test)
     write_text(run.config, dump(config))
     report = oof_report(ws, competition, oof, train_cards, config.tuned_on)
     report["fit_seconds"] = [read_json(f / "report.json")["fit_seconds"] for f in folds]
@@ -308,10 +359,11 @@ def _merge(classes: np.ndarray, proba: np.ndarray, k: int) -> tuple[np.ndarray, 
 def load_run_models(
     ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, images: Path | None
 ) -> Iterator[Model]:
-    """The fold models of a finished run, one at a time, for new cards whose photos are below `images`."""
+    """The models that a finished run's test predictions come from, one at a time, for new cards whose photos are
+    below `images`."""
     run = ws.run(config.name)
     place = places(1, config.model.family in ON_GPU)[0][0]
-    for k in range(competition.n_folds):
+    for k in [ALL] if config.refit else range(competition.n_folds):
         if done_key(run.fold(k)) is None:
             raise GoodsError(f"{run.fold(k)}: not trained; run scripts/train.py first")
         context = make_context(ws, config, place, None, False, k)

@@ -50,7 +50,7 @@ from goods.metrics import score
 from goods.models.registry import ON_GPU, build
 from goods.preparation import select
 from goods.stacking import catboost_score, make_level, stack_config, stack_key
-from goods.training import fit_on, inputs_key, make_context, top_k, upstream_of
+from goods.training import fit_on, inputs_key, make_context, pseudo_cards, top_k, upstream_of
 
 HEARTBEAT_SECONDS = 3
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -196,7 +196,7 @@ class Objective:
         assert config.tune is not None
         self.ws, self.config, self.tune, self.metric = ws, config, config.tune, competition.metric
         self.labels = Labels.load(ws)
-        self.cards = select(load_cards(ws), "train")
+        self.cards, self.test = (select(load_cards(ws), split) for split in ("train", "test"))
         self.fold = load_folds(ws, self.cards)
         place = places(1, config.model.family in ON_GPU)[0][0]
         self.context = make_context(ws, config, place, None, False)
@@ -220,7 +220,8 @@ class Objective:
             rng = np.random.default_rng(self.config.seed)
             rows = np.sort(rng.choice(rows, max(2, round(share * len(rows))), replace=False))
         model = build(candidate.model, replace(self.context, upstream=upstream_of(self.ws, candidate, k)))
-        fit_on(model, self.cards.iloc[rows].reset_index(drop=True), candidate)
+        extra = pseudo_cards(self.ws, candidate, k, self.test)
+        fit_on(model, self.cards.iloc[rows].reset_index(drop=True), candidate, extra)
         valid = self.cards[self.fold == k]
         return score(self.metric, valid.target.to_numpy(), top_k(model, valid, 1).classes[:, 0], self.labels)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -47,6 +47,17 @@ class Context:
     scratch: Path | None = None
     progress: bool = False
     upstream: dict[str, Upstream] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Refitted(Protocol):
+    """A model whose `fit` keeps the inner split out of training has this besides: a fit on all cards.
+
+    Other families go back to all cards by themselves once the inner split has calibrated them.
+    """
+
+    def refit(self, train: pd.DataFrame, folds: list[Path]) -> None:
+        """Fit on all of `train` with the mean of what the inner splits chose in the finished `folds`."""
 
 
 class Model(Protocol):

@@ -72,6 +72,16 @@ class KnnModel:
             self.target = np.concatenate([self.target, target])
             self.index = self._index(np.concatenate([vectors, own]))
 
+    def refit(self, train: pd.DataFrame, folds: list[Path]) -> None:
+        """Index all of `train`; its vectors come from models that know every card, so none can calibrate: the
+        folds' mean does."""
+        chosen = [read_json(folder / "model.json") for folder in folds]
+        self.fit(train, None)
+        self.temperature, self.prior_share = (
+            float(np.exp(np.mean([np.log(c[name]) for c in chosen])))
+            for name in ("temperature", "prior_share")
+        )
+
     def _index(self, vectors: np.ndarray) -> Any:
         config, width = self.config, vectors.shape[1]
         exact = config.index == "exact" or (config.index == "auto" and len(vectors) <= config.exact_up_to)

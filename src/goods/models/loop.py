@@ -91,15 +91,17 @@ class BestWeights(Callback):
 
     def __init__(self, patience: int, keep: int = 1) -> None:
         self.patience, self.keep, self.worse = patience, keep, 0
+        self.best_epoch = 0  # counted from 1
         self.losses: list[float] = []  # ascending
         self.weights: list[Weights] = []
 
     def state_dict(self) -> dict[str, Any]:
-        return {"losses": self.losses, "worse": self.worse, "weights": self.weights}
+        kept = {"losses": self.losses, "weights": self.weights}
+        return kept | {"worse": self.worse, "best_epoch": self.best_epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.losses, self.worse = state_dict["losses"], state_dict["worse"]
-        self.weights = state_dict["weights"]
+        self.losses, self.weights = state_dict["losses"], state_dict["weights"]
+        self.worse, self.best_epoch = state_dict["worse"], state_dict["best_epoch"]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         trainer.should_stop = self.worse >= self.patience  # killed between the last epoch and the end
@@ -109,6 +111,7 @@ class BestWeights(Callback):
         loss = pl_module.valid_sum / max(1.0, pl_module.valid_rows)
         place = bisect.bisect_right(self.losses, loss)
         self.worse = 0 if place == 0 else self.worse + 1
+        self.best_epoch = trainer.current_epoch + 1 if place == 0 else self.best_epoch
         if place < self.keep:
             state = pl_module.net.state_dict()
             self.losses.insert(place, loss)
@@ -175,8 +178,11 @@ def train_network(
     context: Context,
     scratch: Path,
     key: str,
-) -> None:
-    """Train `net` in place; `key` names what is trained, so that only its own checkpoint is gone on from."""
+) -> int:
+    """Train `net` in place; `key` names what is trained, so that only its own checkpoint is gone on from.
+
+    Returns how many epochs the weights have seen: those of the best one where there is an inner split.
+    """
     on_gpu = context.device.startswith("cuda")
     # a GPU should not wait for batches; on a CPU the cores are busy with the network
     workers = min(MOST_WORKERS, context.threads - 1) if on_gpu else 0
@@ -197,7 +203,7 @@ def train_network(
             accelerator="gpu" if on_gpu else "cpu",
             devices=[torch.device(context.device).index or 0] if on_gpu else 1,
             precision=precision_for(config.precision, context.device),  # type: ignore[arg-type]
-            max_epochs=config.epochs,
+            max_epochs=min(config.epochs, config.stop_after or config.epochs),
             callbacks=callbacks,
             logger=TensorBoardLogger(scratch, name="", version="logs"),
             gradient_clip_val=config.clip,
@@ -228,3 +234,4 @@ def train_network(
         )
     net.cpu() if not on_gpu else net.to(context.device)
     checkpoint.unlink(missing_ok=True)
+    return trainer.current_epoch if best is None else best.best_epoch

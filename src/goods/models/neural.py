@@ -245,7 +245,7 @@ class NeuralModel(ABC):
     def __init__(self, config: Any, context: Context) -> None:
         self.config, self.context = config, context
         self.net: Network | None = None
-        self.temperature = 1.0
+        self.temperature, self.epochs = 1.0, 0
 
     def warm(self, cards: pd.DataFrame) -> None:
         """Nothing to prepare unless a family says otherwise."""
@@ -293,11 +293,20 @@ class NeuralModel(ABC):
                 train.product_id.to_numpy(),
                 train.target.to_numpy(),
             )
-            train_network(net, train_rows, valid_rows, trainer, self.context, scratch, key)
+            self.epochs = train_network(net, train_rows, valid_rows, trainer, self.context, scratch, key)
             self.net, self.temperature = net.eval(), 1.0
             if valid_rows is not None:
                 logits = run_network(net, valid_rows, self.context, self.predict_batch)
                 self.temperature = fit_temperature(logits, valid_rows.target)
+
+    def refit(self, train: pd.DataFrame, folds: list[Path]) -> None:
+        """Fit on all of `train`, for as many epochs and with the temperature that the folds' mean says."""
+        chosen = [read_json(folder / "model.json") for folder in folds]
+        epochs = round(float(np.mean([c["epochs"] for c in chosen])))
+        trainer = self.config.trainer.model_copy(update={"stop_after": max(1, epochs)})
+        self.config = self.config.model_copy(update={"trainer": trainer})
+        self.fit(train, None)
+        self.temperature = float(np.exp(np.mean([np.log(c["temperature"]) for c in chosen])))
 
     def _fitted(self) -> Network:
         if self.net is None:
@@ -330,7 +339,8 @@ class NeuralModel(ABC):
         folder.mkdir(parents=True, exist_ok=True)
         weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
         save_file(weights, folder / "network.safetensors")
-        settings = {"family": self.config.family, "temperature": self.temperature, **self.settings()}
+        chosen = {"temperature": self.temperature, "epochs": self.epochs}
+        settings = {"family": self.config.family, **chosen, **self.settings()}
         write_json(folder / "model.json", settings)
         self.save_parts(folder)
 
