@@ -350,6 +350,14 @@ def test_a_stack_can_be_tuned_and_its_folds_are_left_out_of_the_score(ws, compet
     assert (best.name, best.tuned_on) == ("stack-tuned", (0,))
     stack(ws, competition, best)
     assert read_json(ws.run("stack-tuned").report)["tuned_on"] == [0]
+    with pytest.raises(
+        GoodsError, match=r"tune\.space names min_proba, which a study of a stack cannot vary"
+    ):
+        tune(
+            ws,
+            competition,
+            load_experiment(CONFIGS / "stack.yaml", [*STACK, study.replace("depth", "min_proba")]),
+        )
 
 
 def test_a_boosting_that_is_given_many_cards_draws_some_and_keeps_its_inner_split(ws, competition):

@@ -227,9 +227,18 @@ class Objective:
 
 
 class StackObjective:
-    """Mean score over the study's folds of CatBoost on candidates, which are made once."""
+    """Mean score over the study's folds of CatBoost on candidates, which are made once: what makes them is fixed."""
+
+    FIXED = ("experiments", "min_proba")
 
     def __init__(self, ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
+        assert config.tune is not None
+        for key in self.FIXED:
+            if key in config.tune.space:
+                raise GoodsError(
+                    f"experiment {config.name}: tune.space names {key}, which a study of a stack cannot vary; "
+                    "compare stacks of different names instead"
+                )
         self.level = make_level(ws, competition, config)
 
     def __call__(self, trial: optuna.Trial) -> float:
