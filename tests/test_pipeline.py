@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from conftest import SHARED, small_configs, write_shop
 
-from goods.artifacts import Workspace, read_json
+from goods.artifacts import ALL, Workspace, read_json
 from goods.cards import Labels
 from goods.competitions.demo import generate
 from goods.config import load_competition, load_experiment
@@ -126,6 +126,25 @@ def test_new_cards_get_the_labels_the_submission_has(finished, experiment, tmp_p
     if experiment == "stack":
         submitted = pd.read_parquet(chosen.out / "kazanexpress2023" / "result.parquet")
         assert new[["product_id", "predicted_category_id"]].equals(submitted)
+
+
+def test_a_refit_keeps_the_scores_and_asks_the_models_of_all_folds(finished, tmp_path):
+    chosen, line = finished
+    for folder in ("configs", "work", "out"):
+        shutil.copytree(getattr(chosen, folder), tmp_path / folder)
+    refitted = Options(
+        tmp_path / "configs", tmp_path / "work", tmp_path / "out", data=chosen.data, refit=True
+    )
+    again = run_all("kazanexpress2023", refitted)
+    assert LINE.match(again)[4] == LINE.match(line)[4]
+    ws = Workspace(refitted.work, "kazanexpress2023")
+    for name in ("linear-tuned", "fasttext", "stack"):
+        assert ws.run(name).fold(ALL).is_dir()
+    competition = load_competition("kazanexpress2023", refitted.configs)
+    predict_file(ws, competition, "stack", chosen.data / "test.parquet", None, tmp_path / "new.parquet")
+    submitted = pd.read_parquet(refitted.out / "kazanexpress2023" / "result.parquet")
+    new = pd.read_parquet(tmp_path / "new.parquet")
+    assert new[["product_id", "predicted_category_id"]].equals(submitted)
 
 
 def test_a_single_new_card_is_labelled(finished, tmp_path):

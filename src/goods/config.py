@@ -251,7 +251,7 @@ class StackConfig(FamilyConfig):
     max_cards: int = Field(60_000, ge=1, description="cards a booster is fitted on, drawn at random")
     multiclass_iterations: int = Field(100, ge=1)
     multiclass_cells: int = Field(
-        3_000_000, ge=0, description="multiclass is left out above this many cards × classes"
+        300_000, ge=0, description="multiclass is left out above this many cards × classes"
     )
     decoding: Literal["auto", "argmax", "expected_hierarchical_f1", "class_bias"] = Field(
         "auto", description="how the class is chosen; auto: by the competition's metric"
