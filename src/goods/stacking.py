@@ -405,22 +405,7 @@ def stack(
             ]
             for r in runs
         },
-        "decoders": {name: decoded_scores(level, oof[winner], name) for name in DECODERS},
-        "calibration": calibration_report(level, calibrated, oof[winner], settled[winner]),
-        "coverage": [
-            coverage(
-                final.proba[level.honest, 0],
-                right(level, final)[level.honest],
-                level.fold[level.honest],
-                precision,
-            )
-            for precision in level.model.precisions
-        ],
-        "recall": recall_by_source(level.table, level.target),
-        "depth": [f.depth for f in folds],  # with refit the last is that of all folds
-        "candidate_recall": candidate_recall(level, folds),
-        "candidates_per_card": round(len(level.table.card) / level.table.n_cards, 2),
-        "importance": named_importance(level, folds),
+        **diagnostics(level, folds, final, oof[winner], settled[winner], calibrated),
         "fit_seconds": [round(time.perf_counter() - started, 2)],
     }
     write_text(run.config, dump(config))
@@ -516,6 +501,32 @@ def judges(folds: list[FoldStack], config: ExperimentConfig) -> list[FoldStack]:
     return folds[-1:] if config.refit else folds
 
 
+def diagnostics(
+    level: Level,
+    folds: list[FoldStack],
+    final: Predictions,
+    raw: Predictions,
+    settled: Settled,
+    calibrated: Candidates,
+) -> dict[str, Any]:
+    """What report.json says besides scores: decodings, calibration, coverage, candidates, features. `raw` and
+    `settled` are the winner's, `calibrated` holds the base models' calibrated probabilities."""
+    honest, correct = level.honest, right(level, final)
+    return {
+        "decoders": {name: decoded_scores(level, raw, name) for name in DECODERS},
+        "calibration": calibration_report(level, calibrated, raw, settled),
+        "coverage": [
+            coverage(final.proba[honest, 0], correct[honest], level.fold[honest], precision)
+            for precision in level.model.precisions
+        ],
+        "recall": recall_by_source(level.table, level.target),
+        "depth": [f.depth for f in folds],  # with refit the last is that of all folds
+        "candidate_recall": candidate_recall(level, folds),
+        "candidates_per_card": round(len(level.table.card) / level.table.n_cards, 2),
+        "importance": named_importance(folds),
+    }
+
+
 def right(level: Level, predictions: Predictions) -> np.ndarray:
     return predictions.classes[:, 0] == level.target
 
@@ -560,7 +571,7 @@ def candidate_recall(level: Level, folds: list[FoldStack]) -> float:
     return round(float(kept / level.table.n_cards), 6)
 
 
-def named_importance(level: Level, folds: list[FoldStack]) -> dict[str, float]:
+def named_importance(folds: list[FoldStack]) -> dict[str, float]:
     """Mean over folds of CatBoost's feature importance (sums to 100), greatest first."""
     boosters = [f.booster for f in folds if f.booster is not None]
     if not boosters:
