@@ -115,7 +115,7 @@ COMMANDS = {
     "has folds 0 to 4": ("train", ROOT / "configs/demo/linear.yaml", "--fold", "9"),
     "run scripts/make_folds.py": ("train", ROOT / "configs/demo/linear.yaml"),
     "not trained on every fold": ("stack", ROOT / "configs/demo/stack.yaml"),
-    "no tune: block": ("tune", ROOT / "configs/demo/stack.yaml"),
+    "no tune: block": ("tune", ROOT / "configs/kazanexpress2023/fasttext-raw.yaml"),
 }
 
 
