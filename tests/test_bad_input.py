@@ -69,8 +69,8 @@ def test_tree_from_names_equals_tree_from_csv_in_shape(shop):
     with_csv = READERS["kazanexpress2023"](shop)
     (shop / "categories_tree.csv").unlink()
     without = READERS["kazanexpress2023"](shop)
-    assert {i: names for i, (_, names) in without.tree.items()} == {
-        i: names for i, (_, names) in with_csv.tree.items() if i in without.tree
+    assert {i: place.names for i, place in without.tree.items()} == {
+        i: place.names for i, place in with_csv.tree.items() if i in without.tree
     }
     with pytest.raises(GoodsError, match="two different category_name"):
         tree_from_names(pd.Series([1, 1]), pd.Series(["r->a", "r->b"]), shop)

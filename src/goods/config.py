@@ -248,7 +248,7 @@ class StackConfig(FamilyConfig):
     learning_rate: float = Field(0.06, gt=0)
     l2_leaf_reg: float = Field(5.0, ge=0)
     patience: int = Field(40, ge=1)
-    max_cards: int = Field(60_000, ge=1, description="cards a booster is fitted on, drawn at random")
+    max_cards: int = Field(30_000, ge=1, description="cards a booster is fitted on, drawn at random")
     multiclass_iterations: int = Field(100, ge=1)
     multiclass_cells: int = Field(
         300_000, ge=0, description="multiclass is left out above this many cards × classes"

@@ -96,17 +96,22 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
     mark_done(ws.prepared, key)
     n_train = int((cards.split == "train").sum())
     say(
-        f"prepare: {n_train} train and {len(cards) - n_train} test cards, {labels.n_classes} categories, "
+        f"prepare: {n_train} train and {len(cards) - n_train} test cards, {labels.n_classes} categories "
+        f"({labels.n_classes - cards.target[cards.target >= 0].nunique()} without a train card), "
         f"{len(images)} photos, {len(raw.issues.rows)} input problems noted in {ws.issues}"
     )
 
 
 def make_labels(raw: Raw) -> Labels:
-    """Classes are the categories of the train cards, in the order of their ids."""
+    """Classes are the categories of the train cards, then the tree's leaves without one, each in the order of ids.
+
+    A leaf without train cards can be told only by its name, but test cards may lie in it.
+    """
     ids = sorted(int(i) for i in raw.cards.category_id[raw.cards.split == "train"].unique())
     if len(ids) < 2:
         raise GoodsError("train.parquet holds a single category: there is nothing to learn")
-    return Labels(ids, [raw.tree[i][1] for i in ids], [raw.tree[i][0] for i in ids])
+    ids += sorted({id_ for id_, place in raw.tree.items() if place.is_leaf} - set(ids))
+    return Labels(ids, [raw.tree[i].names for i in ids], [raw.tree[i].nodes for i in ids])
 
 
 def find_images(raw: Raw, data: Path) -> dict[int, str]:

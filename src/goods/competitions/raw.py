@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -13,18 +14,24 @@ from goods.cards import Issues
 from goods.errors import GoodsError
 from goods.text import MAX_CHARS
 
-ROOT_PARENTS = {"", "0", "-1"}
+
+class Place(NamedTuple):
+    """Where a category lies in the tree: node ids and names from below the root down to it."""
+
+    nodes: tuple[str, ...]
+    names: tuple[str, ...]
+    is_leaf: bool
 
 
 @dataclass
 class Raw:
     """Cards with `category_id` (-1 in test) in place of `target` and no images yet.
 
-    `tree` maps each category id to (node ids, node names) from below the root down to it.
+    `tree` maps each category id to its place.
     """
 
     cards: pd.DataFrame
-    tree: dict[int, tuple[tuple[str, ...], tuple[str, ...]]]
+    tree: dict[int, Place]
     issues: Issues
 
 
@@ -112,7 +119,7 @@ def clip_text(cards: pd.DataFrame, fields: tuple[str, ...], issues: Issues) -> N
         issues.add(product_id, "title", "empty title", "predicted from the other fields")
 
 
-def read_tree_csv(path: Path) -> dict[int, tuple[tuple[str, ...], tuple[str, ...]]]:
+def read_tree_csv(path: Path) -> dict[int, Place]:
     """categories_tree.csv (id, title, parent_id) → paths below the root."""
     try:
         nodes = pd.read_csv(path, dtype={"title": "str"})
@@ -126,7 +133,7 @@ def read_tree_csv(path: Path) -> dict[int, tuple[tuple[str, ...], tuple[str, ...
     parents = nodes.parent_id.fillna(0).astype("int64")
     parent_of = dict(zip(ids.tolist(), parents.tolist(), strict=True))
     title_of = dict(zip(ids.tolist(), nodes.title.fillna("").tolist(), strict=True))
-    tree = {}
+    tree, inner = {}, set(parent_of.values())
     for leaf in parent_of:
         chain: list[int] = []
         node = leaf
@@ -138,13 +145,12 @@ def read_tree_csv(path: Path) -> dict[int, tuple[tuple[str, ...], tuple[str, ...
                 f"{path}: category {leaf} has a cycle among its parents; mend parent_id of {node}"
             )
         below = chain[:-1] or chain  # the root is no information: every path has it
-        tree[leaf] = (tuple(str(n) for n in below[::-1]), tuple(title_of[n] for n in below[::-1]))
+        path_ids, path_titles = tuple(str(n) for n in below[::-1]), tuple(title_of[n] for n in below[::-1])
+        tree[leaf] = Place(path_ids, path_titles, is_leaf=leaf not in inner)
     return tree
 
 
-def tree_from_names(
-    category_id: pd.Series, category_name: pd.Series, path: Path
-) -> dict[int, tuple[tuple[str, ...], tuple[str, ...]]]:
+def tree_from_names(category_id: pd.Series, category_name: pd.Series, path: Path) -> dict[int, Place]:
     """A tree from "root->A->B" names; a node is known by its path, the class by its contest id."""
     pairs = pd.DataFrame({"id": category_id, "name": category_name}).drop_duplicates()
     if pairs.name.isna().any():
@@ -160,5 +166,5 @@ def tree_from_names(
     for id_, parts in zip(pairs.id.tolist(), split, strict=True):
         names = tuple(parts[1:] if rooted else parts)
         prefixes = ["->".join(names[: i + 1]) for i in range(len(names) - 1)]
-        tree[id_] = ((*prefixes, str(id_)), names)
+        tree[id_] = Place((*prefixes, str(id_)), names, is_leaf=True)
     return tree
