@@ -158,6 +158,22 @@ def test_a_shop_names_its_most_frequent_classes_out_of_fold():
     assert list(zip(card.tolist(), cls.tolist(), strict=True)) == [(0, 1), (0, 2)]
 
 
+def test_a_shop_names_the_own_class_of_a_card_no_oftener_than_chance():
+    rng = np.random.default_rng(0)
+    n, n_classes, most = 20_000, 40, 3
+    target, fold = rng.integers(0, n_classes, n), rng.integers(0, 5, n)
+    shops = pd.Series(rng.integers(0, n // 40, n).astype(str))
+    card, cls = KeyCounts(shops, target, fold, n_classes).named(shops, fold, most)
+    hits = (cls == target[card]).mean()
+    assert hits == pytest.approx(1 / n_classes, abs=0.002)  # random labels: three standard errors
+
+
+def test_an_empty_shop_names_nothing():
+    counts = KeyCounts(pd.Series(["", "", "a"]), np.array([0, 1, 2]), np.array([0, 1, 0]), 3)
+    card, cls = counts.named(pd.Series(["", "a"]), None, 2)
+    assert list(zip(card.tolist(), cls.tolist(), strict=True)) == [(1, 2)]
+
+
 TITLES = pd.Series(["red cotton shirt", "blue cotton shirt", "steel knife", "steel kitchen knife", "", "!!"])
 
 
@@ -166,7 +182,12 @@ def test_similar_titles_are_those_of_the_cosine_and_never_of_the_own_fold():
     tfidf = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b")
     cosine = cosine_similarity(tfidf.fit_transform(TITLES))
     near = TitleNeighbours(TITLES, target, fold).find(TITLES, fold, k=3)
-    assert near.similarity[0, 0] == pytest.approx(cosine[0, 1], rel=1e-5)
+    # of "red cotton shirt" the other fold knows "cotton", "shirt" and both together, but nothing with "red"
+    vectors = tfidf.transform(TITLES).toarray()
+    known = np.where((vectors[[1, 3, 5]] > 0).any(0), vectors[0], 0)
+    by_hand = known @ vectors[1] / np.linalg.norm(known)
+    assert near.similarity[0, 0] == pytest.approx(by_hand, rel=1e-5)
+    assert by_hand > cosine[0, 1] + 0.1
     assert near.cls[0, 0] == 1
     assert near.cls[2, 0] == 3
     assert near.similarity[4].tolist() == [0, 0, 0]  # no word, no neighbour
@@ -218,6 +239,8 @@ def test_a_category_is_named_by_its_name_alone():
 def test_numbers_are_read_from_attributes():
     assert numbers("Вес: 12,5 г; Белки: 3; Белки: 9; Цвет: белый") == {"вес": 12.5, "белки": 3.0}
     assert numbers("Артикул: 1.2.3; Дата: 01.02.2024") == {}
+    assert numbers("Состав: белок: 7; Номер: " + "9" * 400) == {"белок": 7.0}
+    assert numbers("слово " * 50_000 + "без конца") == {}  # one pass, however long
 
 
 def test_the_fit_of_numbers_is_a_likelihood_ratio_and_leaves_the_own_fold_out(monkeypatch):

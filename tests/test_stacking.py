@@ -29,7 +29,7 @@ from goods.stacking import (
     to_predictions,
 )
 from goods.training import train
-from goods.tuning import tune
+from goods.tuning import tune, with_params
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
 STACK = ["model.experiments=[linear,fasttext]", "model.iterations=40"]
@@ -93,6 +93,57 @@ def test_folds_used_by_a_study_are_left_out_of_every_score(ws, competition):
     assert report["tuned_on"] == [0]
     expected = score("weighted_f1", target[honest], oof.classes[honest, 0], Labels.load(ws))
     assert report["score"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_folds_used_below_an_experiment_are_left_out_of_its_score_too(ws, competition):
+    train(ws, competition, load_experiment(CONFIGS / "fasttext.yaml", [*fast("fasttext"), "tuned_on=[0]"]))
+    pseudo = "pseudo={experiments: [fasttext], min_confidence: 0.9}"
+    train(ws, competition, load_experiment(CONFIGS / "linear.yaml", [pseudo]))
+    assert read_json(ws.run("linear").report)["tuned_on"] == [0]
+
+
+def test_a_stack_without_an_honest_fold_is_refused(ws, competition):
+    train(ws, competition, load_experiment(CONFIGS / "linear.yaml", ["tuned_on=[0, 1]"]))
+    train(ws, competition, load_experiment(CONFIGS / "fasttext.yaml", [*fast("fasttext"), "tuned_on=[2]"]))
+    with pytest.raises(GoodsError, match="used every fold"):
+        stack(ws, competition, load_experiment(CONFIGS / "stack.yaml", STACK))
+
+
+def test_with_a_single_honest_fold_its_method_is_chosen_on_the_others(ws, competition):
+    level, _ = level_and_predictions(ws, competition)
+    few = replace(level, tuned_on=(1, 2))  # only fold 0 is scored
+    good = to_predictions(level.table, np.exp(level.table.log_proba[:, 0]), level.train, level.labels)
+    poor = to_predictions(level.table, np.exp(-level.table.log_proba[:, 0]), level.train, level.labels)
+    settled = {"good": settle(few, good, "argmax"), "poor": settle(few, poor, "argmax")}
+    poor_right_there = np.where(few.fold == 0, settled["poor"].predictions.classes[:, 0], few.target)
+    assert best_method(replace(few, target=poor_right_there), settled, without=0) == "good"
+
+
+def test_another_metric_is_another_stack(ws, competition):
+    trained(ws, competition)
+    config = load_experiment(CONFIGS / "stack.yaml", STACK)
+    stack(ws, competition, config)
+    macro = competition.model_copy(update={"metric": "macro_f1"})
+    train(ws, macro, load_experiment(CONFIGS / "linear.yaml"))
+    assert read_json(ws.run("linear").report)["metric"] == "macro_f1"
+    stack(ws, macro, config)
+    assert read_json(ws.run("stack").report)["metric"] == "macro_f1"
+
+
+def test_where_every_candidate_is_right_the_blend_stands(ws, competition):
+    level, _ = level_and_predictions(ws, competition)
+    right = level.table.cls == level.target[level.table.card]
+    sure = replace(level, table=level.table.take(right), features=level.features[right])
+    fitted = fit_fold(sure, 0, ["catboost"])
+    assert fitted.booster is None
+    found = fitted.apply(sure.maker, sure.model, sure.table, sure.features, ["catboost"])["catboost"]
+    assert np.allclose(found, 1)
+
+
+def test_a_best_config_does_not_keep_a_refit(ws, competition):
+    config = load_experiment(CONFIGS / "linear.yaml", ["refit=true"])
+    assert config.refit
+    assert not with_params(config, {"C": 0.5}).refit
 
 
 def shuffled_and_trained(tmp_path, competition, n_train):

@@ -55,10 +55,11 @@ def fit_booster(
     table: Candidates,
     blend: np.ndarray,
     target: np.ndarray,
-) -> CatBoost:
+) -> CatBoost | None:
     """Fitted on the entries of `table` and stopped on an inner split of its cards; no card is on both sides.
 
-    At most `model.max_cards` cards are used, drawn at random.
+    At most `model.max_cards` cards are used, drawn at random. None where the cards to fit on have only right or only
+    wrong candidates: there is nothing to learn.
     """
     outside = np.unique(table.card)
     inner = inner_cards(target, outside, seed)
@@ -81,7 +82,9 @@ def fit_booster(
         | {"loss_function": model.loss, "eval_metric": EVAL[model.loss]}
         | ({"monotone_constraints": monotone, "model_shrink_rate": 0} if model.monotone else {})
     )
-    booster.fit(pool(kept & ~stops), eval_set=pool(kept & stops))
+    if len(set(is_target[kept & ~stops])) < 2:
+        return None
+    booster.fit(pool(kept & ~stops), eval_set=pool(kept & stops) if (kept & stops).any() else None)
     return booster
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import normalize
 
 from goods.candidates import Candidates, Named
 from goods.cards import Labels
@@ -25,7 +26,7 @@ SMOOTHING = 5.0  # pseudo-cards of the class prior in "class given shop" and the
 RARE_NUMBERS = 50  # a number's name on fewer train cards tells nothing
 PRIOR_CARDS = 3.0  # pseudo-cards of all classes in a class's mean and variance
 NO_NUMBER = 0.0
-NUMBER = re.compile(r"([^:;]+):\s*(-?\d+(?:[.,]\d+)?)(?![\d.,]*\d)")
+NUMBER = re.compile(r"\s*(-?\d{1,15}(?:[.,]\d{1,15})?)(?![\d.,]*\d)")
 WORD = re.compile(r"[^\W\d_]+")
 ROWS = 2048  # cards compared with all train titles at once
 ENTRIES = 200_000  # entries compared with category names at once
@@ -83,25 +84,32 @@ class KeyCounts:
         return np.stack([np.log(share), np.log1p(in_key)], axis=1).astype(np.float32)
 
     def named(self, card_keys: pd.Series, card_fold: np.ndarray | None, most: int) -> Named:
-        """The `most` most frequent classes of each card's key."""
+        """The `most` most frequent classes of each card's key; an empty key names nothing."""
         code = self.index.get_indexer(card_keys).astype(np.int64)
-        # the key's most frequent classes, a few more than wanted: a card's own fold is left out afterwards
-        key, cls = self.any_pairs // self.n_classes, self.any_pairs % self.n_classes
-        order = np.lexsort((cls, -self.any_counts, key))
-        key, cls = key[order], cls[order]
-        kept = np.arange(len(key)) - np.searchsorted(key, key) < 2 * most
-        key, cls = key[kept], cls[kept]
-        first, last = np.searchsorted(key, code), np.searchsorted(key, code, side="right")
-        card = np.repeat(np.arange(len(code)), last - first)
-        at = (
-            np.arange(len(card))
-            - np.repeat(np.cumsum(last - first) - (last - first), last - first)
-            + first[card]
+        code[(card_keys == "").to_numpy()] = -1
+        parts = []
+        for own in [None] if card_fold is None else range(self.n_folds):
+            cards = np.arange(len(code)) if own is None else np.flatnonzero(card_fold == own)
+            key, cls = self._most_frequent(own, most)
+            first, last = (np.searchsorted(key, code[cards], side=side) for side in ("left", "right"))
+            each = last - first
+            place = np.arange(each.sum()) - np.repeat(np.cumsum(each) - each, each)
+            parts.append((np.repeat(cards, each), cls[np.repeat(first, each) + place]))
+        card, cls = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        order = np.argsort(card, kind="stable")
+        return card[order], cls[order]
+
+    def _most_frequent(self, own: int | None, most: int) -> Named:
+        """(key, class) of the `most` most frequent classes of every key outside fold `own`, by key."""
+        count = self.any_counts.copy()
+        if own is not None:
+            in_own = self.pairs % self.n_folds == own
+            count[np.searchsorted(self.any_pairs, self.pairs[in_own] // self.n_folds)] -= self.pair_counts[
+                in_own
+            ]
+        return most_per_card(
+            self.any_pairs // self.n_classes, self.any_pairs % self.n_classes, count.astype(np.float64), most
         )
-        cls = cls[at]
-        own = None if card_fold is None else card_fold[card].astype(np.int64)
-        count = self._in_pair(code[card], cls, own)
-        return most_per_card(card, cls, count.astype(np.float64), most)
 
 
 def most_per_card(card: np.ndarray, cls: np.ndarray, weight: np.ndarray, most: int) -> Named:
@@ -169,6 +177,9 @@ class Neighbours:
 class TitleNeighbours:
     """Train cards with the most similar titles: cosine of TF-IDF words, exact but for words in more than
     `most_cards` titles, which are left out: what all share says little, and without them the product stays sparse.
+
+    Words of a train card that only titles of its own fold have do not count, as words no train title has do not
+    count for a new card: both are of length 1 over the words that can be found.
     """
 
     def __init__(
@@ -176,19 +187,31 @@ class TitleNeighbours:
     ) -> None:
         self.target, self.fold = target.astype(np.int64), fold
         self.tfidf = TfidfVectorizer(
-            ngram_range=(1, 2), max_df=most_cards, token_pattern=r"(?u)\b\w+\b", dtype=np.float32
+            ngram_range=(1, 2), max_df=most_cards, token_pattern=r"(?u)\b\w+\b", dtype=np.float32, norm=None
         )
         try:
-            self.vectors = self.tfidf.fit_transform(titles).T.tocsr()
+            weights = self.tfidf.fit_transform(titles)
         except ValueError:  # no word at all, or only words that all titles share
             self.vectors = None
+            return
+        self.vectors = normalize(weights).T.tocsr()
+        titles_with = [
+            np.bincount(weights[fold == k].indices, minlength=weights.shape[1]) for k in range(fold.max() + 1)
+        ]
+        in_fold = np.stack(titles_with)  # [folds, words]
+        self.elsewhere = in_fold.sum(0) > in_fold  # whether a title outside the fold has the word
 
     def find(self, titles: pd.Series, card_fold: np.ndarray | None, k: int = 16) -> Neighbours:
         n = len(titles)
         similarity, cls = np.zeros((n, k), np.float32), np.zeros((n, k), np.int64)
         if self.vectors is None:
             return Neighbours(similarity, cls)
-        queries = self.tfidf.transform(titles)
+        queries = self.tfidf.transform(titles).tocsr()
+        if card_fold is not None:
+            of_card = np.repeat(card_fold, np.diff(queries.indptr))
+            queries.data[~self.elsewhere[of_card, queries.indices]] = 0
+            queries.eliminate_zeros()
+        queries = normalize(queries)
         for start in range(0, n, ROWS):
             product = (queries[start : start + ROWS] @ self.vectors).tocoo()
             row, column, value = product.row, product.col, product.data
@@ -265,54 +288,85 @@ class Numbers:
     distribution of log(1 + value), each with pseudo-cards of the whole."""
 
     def __init__(self, attributes: pd.Series, target: np.ndarray, fold: np.ndarray, n_classes: int) -> None:
-        self.n_folds = int(fold.max()) + 1
-        found = [numbers(text) for text in attributes]
-        counts = pd.Series([name for row in found for name in row], dtype="str").value_counts()
-        self.names = sorted(counts.index[counts >= RARE_NUMBERS])
-        values = self._values(found)
-        there = ~np.isnan(values)
-        cell = target.astype(np.int64) * self.n_folds + fold
-        sums = np.zeros((3, n_classes * self.n_folds, len(self.names)))
-        for moment in range(3):
-            np.add.at(sums[moment], cell, np.where(there, np.nan_to_num(values) ** moment, 0))
-        self.sums = sums.reshape(3, n_classes, self.n_folds, len(self.names))
+        self.n_classes, self.n_folds = n_classes, int(fold.max()) + 1
+        card, names, x = listed_numbers(attributes)
+        counts = pd.Series(names, dtype="str").value_counts()
+        self.names = pd.Index(sorted(counts.index[counts >= RARE_NUMBERS]))
+        name = self.names.get_indexer(names).astype(np.int64)
+        card, name, x = card[name >= 0], name[name >= 0], x[name >= 0]
+        self.whole = self._moments(name, x, len(self.names))
+        cell = name * n_classes + target[card]
+        self.cells, at = np.unique(cell, return_inverse=True)
+        self.by_cell = self._moments(at, x, len(self.cells))
+        self.fold_cells, at = np.unique(cell * self.n_folds + fold[card], return_inverse=True)
+        self.by_fold = self._moments(at, x, len(self.fold_cells))
 
-    def _values(self, found: list[dict[str, float]]) -> np.ndarray:
-        """float64 [n, numbers] log(1 + value), NaN where a card has none."""
-        at = {name: i for i, name in enumerate(self.names)}
-        values = np.full((len(found), len(at)), np.nan)
-        for i, row in enumerate(found):
-            for name, value in row.items():
-                if name in at:
-                    values[i, at[name]] = np.log1p(max(0.0, value))
-        return values
+    @staticmethod
+    def _moments(at: np.ndarray, x: np.ndarray, size: int) -> np.ndarray:
+        """float64 [3, size]: number, sum and sum of squares of x by place."""
+        return np.stack([np.bincount(at, weights=x**moment, minlength=size) for moment in range(3)])
+
+    @staticmethod
+    def _find(keys: np.ndarray, moments: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """float64 [3, m]: the moments of the wanted keys, zeros for unknown ones."""
+        if not len(keys):
+            return np.zeros((3, len(wanted)))
+        place = np.searchsorted(keys, wanted).clip(0, len(keys) - 1)
+        return np.where(keys[place] == wanted, moments[:, place], 0.0)
 
     def features(self, attributes: pd.Series, card_fold: np.ndarray | None, table: Candidates) -> np.ndarray:
         """float32 [m]: sum over the card's numbers; NO_NUMBER where it has none."""
-        values = self._values([numbers(text) for text in attributes])
         total = np.full(len(table.card), NO_NUMBER)
-        n, first, second = self.sums.sum((1, 2))
-        for j in range(len(self.names)):
-            mean_all = first[j] / n[j]
-            var_all = max(second[j] / n[j] - mean_all**2, 1e-6)
-            sums = self.sums[..., j]  # [moments, C, folds]
-            count, one, two = sums.sum(2)[:, table.cls]
-            if card_fold is not None:
-                own = sums[:, table.cls, card_fold[table.card]]
-                count, one, two = count - own[0], one - own[1], two - own[2]
-            mean = (one + PRIOR_CARDS * mean_all) / (count + PRIOR_CARDS)
-            square = (two + PRIOR_CARDS * (var_all + mean_all**2)) / (count + PRIOR_CARDS)
-            var = np.maximum(square - mean**2, 0.01 * var_all)
-            x = values[table.card, j]
-            fit = -0.5 * np.log(var / var_all) - 0.5 * (x - mean) ** 2 / var
-            fit += 0.5 * (x - mean_all) ** 2 / var_all
-            total += np.where(np.isnan(x), 0.0, fit.clip(-10, 10))
+        card, names, x = listed_numbers(attributes)
+        name = self.names.get_indexer(names).astype(np.int64)
+        card, name, x = card[name >= 0], name[name >= 0], x[name >= 0]
+        first, last = (np.searchsorted(card, table.card, side=side) for side in ("left", "right"))
+        for start in range(0, len(total), ENTRIES):
+            block = slice(start, start + ENTRIES)
+            each = (last - first)[block]
+            entry = np.repeat(np.arange(len(each)), each)
+            at = (
+                np.repeat(first[block], each)
+                + np.arange(len(entry))
+                - np.repeat(np.cumsum(each) - each, each)
+            )
+            own = None if card_fold is None else card_fold[card[at]]
+            fit = self._fit(name[at], x[at], table.cls[block][entry], own)
+            total[block] += np.bincount(entry, fit, minlength=len(each))
         return total.astype(np.float32)
+
+    def _fit(self, name: np.ndarray, x: np.ndarray, cls: np.ndarray, own: np.ndarray | None) -> np.ndarray:
+        """float64 [m]: log-likelihood ratio of each number for a class, fold `own` left out."""
+        n, first, second = self.whole[:, name]
+        mean_all = first / n
+        var_all = np.maximum(second / n - mean_all**2, 1e-6)
+        cell = name * self.n_classes + cls
+        moments = self._find(self.cells, self.by_cell, cell)
+        if own is not None:
+            moments = moments - self._find(self.fold_cells, self.by_fold, cell * self.n_folds + own)
+        count, one, two = moments
+        mean = (one + PRIOR_CARDS * mean_all) / (count + PRIOR_CARDS)
+        square = (two + PRIOR_CARDS * (var_all + mean_all**2)) / (count + PRIOR_CARDS)
+        var = np.maximum(square - mean**2, 0.01 * var_all)
+        fit = -0.5 * np.log(var / var_all) - 0.5 * (x - mean) ** 2 / var + 0.5 * (x - mean_all) ** 2 / var_all
+        return fit.clip(-10, 10)
+
+
+def listed_numbers(attributes: pd.Series) -> tuple[np.ndarray, list[str], np.ndarray]:
+    """(card int64 [m] in order, name, log(1 + value) float64 [m]) of the numbers among the cards' attributes."""
+    found = [numbers(text) for text in attributes]
+    card = np.repeat(np.arange(len(found)), [len(row) for row in found])
+    values = np.array([max(0.0, value) for row in found for value in row.values()], np.float64)
+    return card, [name for row in found for name in row], np.log1p(values)
 
 
 def numbers(text: str) -> dict[str, float]:
     """ "Вес: 12,5 г; Белки: 3" → {"вес": 12.5, "белки": 3.0}; the first of a name counts."""
     found: dict[str, float] = {}
-    for name, value in NUMBER.findall(text):
-        found.setdefault(name.strip().lower(), float(value.replace(",", ".")))
+    for part in text.split(";"):
+        *names, value = part.rsplit(":", 1)
+        match = NUMBER.match(value) if names else None
+        if match:
+            name = names[0].rsplit(":", 1)[-1].strip().lower()
+            found.setdefault(name, float(match[1].replace(",", ".")))
     return found

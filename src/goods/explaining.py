@@ -80,9 +80,9 @@ def explain_card(
     features: pd.DataFrame,
     most: int,
 ) -> list[Explained]:
-    kept = table.within(min(s.depth for s in stacks))
-    table, features = table.take(kept), features[kept]
     proba = np.mean([s.apply(maker, model, table, features, [method])[method] for s in stacks], axis=0)
+    kept = table.within(min(s.depth for s in stacks))  # what every stack can speak of
+    table, features, proba = table.take(kept), features[kept], proba[kept]
     parts = [contributions(maker, model, s, method, table, features) for s in stacks]
     values = parts[0][0]
     added = np.mean([p[1] for p in parts], axis=0)
@@ -106,15 +106,14 @@ def contributions(
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """(values [m, f], what each adds to the score [m, f], where the score starts [m])."""
     calibrated = stack.calibrated(table)
-    if method == CATBOOST:
-        assert stack.booster is not None
+    if method == CATBOOST and stack.booster is not None:
         blend = stack.pools[BLEND](calibrated)
         seen = maker.with_blend(features, calibrated, blend)
         added, start = shap_values(stack.booster, seen, baseline(model, blend))
         return seen, added, start
-    if method not in stack.pools:
+    pool = stack.pools.get(BLEND if method == CATBOOST else method)
+    if pool is None:
         raise GoodsError(f"method {method}: no explanation; CatBoost on candidates and pools have one")
-    pool = stack.pools[method]
     values = pd.DataFrame(calibrated.log_proba if pool.log else np.exp(calibrated.log_proba))
     values.columns = pd.Index(maker.names)
     start = np.zeros(len(values)) if pool.class_bias is None else pool.class_bias[table.cls]

@@ -74,7 +74,11 @@ CODE = (
     "decoding.py",
     "reliability.py",
     "training.py",
+    "metrics.py",
+    "folds.py",
     "text.py",
+    "models/calibration.py",
+    "models/wordvectors.py",
 )
 TEMPERATURES = (0.5, 2.0)
 BLEND = "blend"  # the pool boosting starts from
@@ -138,6 +142,11 @@ def make_level(ws: Workspace, competition: CompetitionConfig, config: Experiment
     maker = FeatureMaker(train, fold, labels, list(model.experiments))
     table, features = tabulate(maker, model, train, fold, [Predictions.load(r.oof) for r in runs])
     tuned_on = {k for r in runs for k in read_json(r.report)["tuned_on"]} | set(config.tuned_on)
+    if tuned_on >= set(fold.tolist()):
+        raise GoodsError(
+            f"experiment {config.name}: studies of its base experiments used every fold, none is left to score it; "
+            "set tune.folds so that all studies share theirs"
+        )
     return Level(
         competition.metric,
         config,
@@ -170,7 +179,8 @@ def tabulate(
 
 @dataclass(frozen=True)
 class FoldStack:
-    """What is fitted on the cards outside one fold. `calibration`: a log-linear pool per base model."""
+    """What is fitted on the cards outside one fold. `calibration`: a log-linear pool per base model; without a
+    `booster` there was nothing to learn, and CatBoost's answer is where it would start from."""
 
     depth: int
     calibration: list[Pool]
@@ -194,10 +204,9 @@ class FoldStack:
         taken = self.calibrated(table.take(kept))
         found = {name: self.pools[name](taken) for name in methods if name in self.pools}
         if CATBOOST in methods:
-            assert self.booster is not None
             blend = self.pools[BLEND](taken)
             seen = maker.with_blend(features[kept], taken, blend)
-            found[CATBOOST] = boost(model, self.booster, seen, taken, blend)
+            found[CATBOOST] = boost(model, self.booster, seen, taken, blend) if self.booster else blend
         if MULTICLASS in methods:
             assert self.multiclass is not None
             found[MULTICLASS] = multiclass(self.multiclass, taken, maker.labels.n_classes)
@@ -344,9 +353,10 @@ def finished(raw: Predictions, labels: Labels, temperature: float, decoding: dic
     return chosen_first(warmed, decode(warmed, labels, decoding))
 
 
-def stack_key(ws: Workspace, config: ExperimentConfig) -> str:
-    """What a stack depends on: its config and code, cards, folds and its base experiments' predictions."""
+def stack_key(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> str:
+    """What a stack depends on: its config, the metric, its code, cards, folds and its base experiments' predictions."""
     return content_hash(
+        competition.metric,
         config.model_dump(mode="json", exclude={"tune"}),
         code_hash(*CODE),
         prepared_key(ws),
@@ -361,7 +371,7 @@ def stack_key(ws: Workspace, config: ExperimentConfig) -> str:
 def stack(
     ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, force: bool = False
 ) -> None:
-    runs, key, run = base_runs(ws, config), stack_key(ws, config), ws.run(config.name)
+    runs, key, run = base_runs(ws, config), stack_key(ws, competition, config), ws.run(config.name)
     if not force and is_done(run.path, key):
         say(f"stack {config.name}: unchanged, {describe(read_json(run.report))}")
         return
@@ -445,10 +455,11 @@ def catboost_score(level: Level, k: int) -> float:
 
 
 def best_method(level: Level, settled: dict[str, Settled], without: int | None) -> str:
-    """The method with the best score on the honest folds but for one; the first of equal ones."""
+    """The method with the best score on the honest folds but for one (on all but that one where no other is honest);
+    the first of equal ones."""
     rows = level.honest & (level.fold != without)
     if not rows.any():
-        rows = level.honest
+        rows = level.fold != without
     scores = {
         name: level.score(level.target[rows], s.predictions.classes[rows, 0]) for name, s in settled.items()
     }

@@ -66,7 +66,9 @@ def check_submission(
         raise GoodsError("submission: the ids are not exactly those of the test cards")
     unknown = set(table[columns[1]].tolist()) - set(known)
     if unknown:
-        raise GoodsError(f"submission: category {min(unknown)} is neither a train card's nor a leaf of the tree")
+        raise GoodsError(
+            f"submission: category {min(unknown)} is neither a train card's nor a leaf of the tree"
+        )
 
 
 def submit(

@@ -20,6 +20,7 @@ from goods.artifacts import (
     ALL,
     TOP_K,
     Predictions,
+    Run,
     Workspace,
     begin,
     code_hash,
@@ -199,9 +200,10 @@ def fit_on(
 
 
 def pseudo_cards(ws: Workspace, config: ExperimentConfig, k: int, test: pd.DataFrame) -> pd.DataFrame:
-    """Test cards of which fold k's models of the labelling experiments are sure, with their class as target.
+    """Fold k's half of the test cards where its models of the labelling experiments are sure, their class as target.
 
-    These models have not seen fold k either, so its score stays honest (self-training: Lee 2013).
+    These models have not seen fold k either, so its score stays honest (self-training: Lee 2013). The other half is
+    what fold k's model predicts (`test_predictions`): a test card meets models not fitted on it, as a train card does.
     """
     if config.pseudo is None:
         return test.iloc[:0]
@@ -210,8 +212,43 @@ def pseudo_cards(ws: Workspace, config: ExperimentConfig, k: int, test: pd.DataF
         key_of(ws, config, name, k)
         found.append(Predictions.load(ws.run(name).fold(k) / "test.npz").aligned(test.product_id.to_numpy()))
     mean = mean_of(found)
-    sure = mean.proba[:, 0] >= config.pseudo.min_confidence
+    sure = (mean.proba[:, 0] >= config.pseudo.min_confidence) & (halves(len(test), config.seed) == k % 2)
     return test[sure].assign(target=mean.classes[sure, 0].astype(np.int32)).reset_index(drop=True)
+
+
+def halves(n_test: int, seed: int) -> np.ndarray:
+    """int [n] 0 or 1: which of two random halves a test card is in."""
+    return np.random.default_rng(seed).permutation(n_test) % 2
+
+
+def test_predictions(run: Run, config: ExperimentConfig, n_folds: int) -> Predictions:
+    """What an experiment says of the test cards: the mean of the fold models, with pseudo-labels of those that were
+    not fitted on the card; with `refit` what the model of all folds says."""
+    if refits(config):
+        return Predictions.load(run.fold(ALL) / "test.npz")
+    found = [Predictions.load(run.fold(k) / "test.npz") for k in range(n_folds)]
+    if config.pseudo is None:
+        return mean_of(found)
+    first, second = (mean_of([found[k] for k in range(n_folds) if k % 2 != half]) for half in (0, 1))
+    in_first = halves(len(first.product_id), config.seed)[:, None] == 0
+    return Predictions(
+        first.product_id,
+        np.where(in_first, first.classes, second.classes),
+        np.where(in_first, first.proba, second.proba),
+    )
+
+
+def refits(config: ExperimentConfig) -> bool:
+    """Whether test cards get a model of all folds. One fitted on pseudo-labels would be fitted on the test cards."""
+    return config.refit and config.pseudo is None
+
+
+def tuned_below(ws: Workspace, config: ExperimentConfig) -> tuple[int, ...]:
+    """Folds that studies have used of the experiment or of any it builds on."""
+    used = set(config.tuned_on)
+    for name in (*config.model.upstream, *labellers(config)):
+        used |= set(tuned_below(ws, load_experiment(ws.run(name).config)))
+    return tuple(sorted(used))
 
 
 def train(
@@ -241,7 +278,7 @@ def train(
             f"train {config.name}: folds {missing} are still to be trained; out-of-fold predictions wait for them"
         )
         return
-    if config.refit and (force or not is_trained(ws, config, ALL)):
+    if refits(config) and (force or not is_trained(ws, config, ALL)):
         fit_folds(ws, config, [ALL])
     gather(ws, competition, config)
 
@@ -262,13 +299,14 @@ def fit_folds(ws: Workspace, config: ExperimentConfig, todo: list[int]) -> None:
 
 
 def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
-    """Join the folds into oof.npz (every train id exactly once) and test.npz (mean of the fold models, or with
-    `refit` what the model of all folds says)."""
-    run = ws.run(config.name)
+    """Join the folds into oof.npz (every train id exactly once) and test.npz (`test_predictions`)."""
+    run, tuned_on = ws.run(config.name), tuned_below(ws, config)
     folds = [run.fold(k) for k in range(competition.n_folds)]
-    testers = [run.fold(ALL)] if config.refit else folds
+    testers = [run.fold(ALL)] if refits(config) else folds
     key = content_hash(
         inputs_key(ws, config),
+        competition.metric,
+        tuned_on,
         [file_hash(f / "valid.npz") for f in folds],
         [file_hash(f / "test.npz") for f in testers],
     )
@@ -289,9 +327,9 @@ def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConf
         )
     oof = joined.aligned(train_cards.product_id.to_numpy())
     oof.save(run.oof)
-    mean_of([Predictions.load(f / "test.npz") for f in testers]).save(run.test)
+    test_predictions(run, config, competition.n_folds).save(run.test)
     write_text(run.config, dump(config))
-    report = oof_report(ws, competition, oof, train_cards, config.tuned_on)
+    report = oof_report(ws, competition, oof, train_cards, tuned_on)
     report["fit_seconds"] = [read_json(f / "report.json")["fit_seconds"] for f in folds]
     report["cards_per_second"] = [read_json(f / "report.json")["cards_per_second"] for f in folds]
     write_json(run.report, report)
@@ -363,7 +401,7 @@ def load_run_models(
     below `images`."""
     run = ws.run(config.name)
     place = places(1, config.model.family in ON_GPU)[0][0]
-    for k in [ALL] if config.refit else range(competition.n_folds):
+    for k in [ALL] if refits(config) else range(competition.n_folds):
         if done_key(run.fold(k)) is None:
             raise GoodsError(f"{run.fold(k)}: not trained; run scripts/train.py first")
         context = make_context(ws, config, place, None, False, k)

@@ -75,8 +75,8 @@ def tune(
         )
     folder = ws.tuning(config.name)
     stacked = isinstance(config.model, StackConfig)
-    inputs = stack_key(ws, config) if stacked else inputs_key(ws, config)
-    key = content_hash(inputs, config.tune.model_dump(mode="json"))
+    inputs = stack_key(ws, competition, config) if stacked else inputs_key(ws, config)
+    key = content_hash(inputs, competition.metric, config.tune.model_dump(mode="json"))
     if not force and is_done(folder, key):
         say(f"tune {config.name}: unchanged, {summary(read_json(folder / 'report.json'))}")
         return
@@ -182,7 +182,7 @@ def suggest(trial: optuna.Trial, space: dict[str, SearchSpace]) -> dict[str, Any
 def with_params(config: ExperimentConfig, params: dict[str, Any]) -> ExperimentConfig:
     """The tuned experiment: parameters set, no `tune:` block, a name of its own, the folds it was tuned on."""
     assert config.tune is not None
-    data = config.model_dump(mode="json", exclude={"tune"})
+    data = config.model_dump(mode="json", exclude={"tune", "refit"})
     for key, value in params.items():
         set_key(data["model"], key, value)
     data |= {"name": f"{config.name}-tuned", "tuned_on": sorted({*config.tuned_on, *config.tune.folds})}
