@@ -239,6 +239,23 @@ def test_the_method_of_a_fold_is_chosen_on_the_others(ws, competition):
     assert best_method(replace(level, tuned_on=(1, 2)), settled, without=1) == "one"
 
 
+def test_the_log_loss_decides_between_methods_the_score_cannot_tell_apart(ws, competition):
+    level, raw = level_and_predictions(ws, competition)
+    wrong = (level.target + 1) % 6
+
+    def saying(right, confidence):
+        classes = np.stack([np.where(right, level.target, wrong), np.where(right, wrong, level.target)], 1)
+        proba = np.tile(np.array([confidence, 1 - confidence], "f4"), (240, 1))
+        return Settled(Predictions(raw.product_id, classes.astype(np.int32), proba), 1.0, {})
+
+    order = np.arange(240)
+    rash, careful = saying(order >= 20, 0.999), saying((order >= 3) & (order < 222), 0.9)
+    # 21 wrong against 20, of 38 cards on which they differ: a standard error is more than six cards
+    assert best_method(level, {"rash": rash, "careful": careful}, without=None) == "careful"
+    poor = saying(order >= 40, 0.9)  # 40 wrong against 20 of 20 on which they differ: a real difference
+    assert best_method(level, {"rash": rash, "poor": poor}, without=None) == "rash"
+
+
 def test_what_is_fitted_for_a_fold_does_not_see_its_labels(ws, competition):
     level, _ = level_and_predictions(ws, competition)
     own = level.fold == 1
