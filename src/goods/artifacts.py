@@ -197,7 +197,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Workspace:
-    """work/<competition>/: everything derived from one competition's raw files."""
+    """work/<competition>/: everything derived from one competition's raw files.
+
+    A competition of several targets has work/<competition>/<target>/ below it for each, on the same cards: named
+    "<competition>/<target>", with prepared/, folds and runs of its own and a common cache.
+    """
 
     root: Path
     competition: str
@@ -205,6 +209,14 @@ class Workspace:
     @property
     def path(self) -> Path:
         return self.root / self.competition
+
+    @property
+    def whole(self) -> Workspace:
+        """Of a target the competition it belongs to; else this one."""
+        return Workspace(self.root, self.competition.partition("/")[0])
+
+    def target(self, name: str) -> Workspace:
+        return Workspace(self.root, f"{self.competition}/{name}")
 
     @property
     def prepared(self) -> Path:
@@ -233,7 +245,7 @@ class Workspace:
 
     @property
     def cache(self) -> Path:
-        return self.path / "cache"
+        return self.whole.path / "cache"
 
     @property
     def folds(self) -> Path:

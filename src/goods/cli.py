@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from goods.artifacts import Workspace
 from goods.config import CompetitionConfig, ExperimentConfig, load_competition, load_experiment
 from goods.errors import GoodsError
 
@@ -28,6 +29,7 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
 
 def add_experiment(made: argparse.ArgumentParser) -> None:
     made.add_argument("experiment", type=Path, help="configs/<competition>/<experiment>.yaml")
+    made.add_argument("--target", metavar="NAME", help="attribute, in a competition of several")
     made.add_argument("--set", action="append", default=[], metavar="A.B=C", help="override a config key")
     add_weights(made)
 
@@ -46,10 +48,23 @@ def check_weights(args: argparse.Namespace) -> None:
             raise GoodsError(f"{option} {path}: no such file or folder")
 
 
-def experiment_of(args: argparse.Namespace) -> tuple[CompetitionConfig, ExperimentConfig]:
+def load_config(args: argparse.Namespace) -> ExperimentConfig:
     check_weights(args)
-    config = load_experiment(args.experiment, args.set, args.offline, args.text_weights, args.image_weights)
-    return load_competition(config.competition, CONFIGS), config
+    return load_experiment(args.experiment, args.set, args.offline, args.text_weights, args.image_weights)
+
+
+def experiment_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig, ExperimentConfig]:
+    """The experiment of the command line, the competition (or its --target) and where its files are."""
+    config = load_config(args)
+    competition = load_competition(config.competition, CONFIGS)
+    if args.target or competition.targets:
+        if not args.target:
+            raise GoodsError(
+                f"competition {competition.name} has several targets; add --target NAME: "
+                + ", ".join(competition.targets)
+            )
+        competition = competition.of_target(args.target)
+    return Workspace(args.work, competition.name), competition, config
 
 
 def run(main: Callable[[], None]) -> None:

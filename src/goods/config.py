@@ -218,6 +218,38 @@ class KnnConfig(FamilyConfig):
         return tuple(source.experiment for source in self.sources)
 
 
+class ContrastiveConfig(FamilyConfig):
+    """Text and photo in one space, learned on all cards without labels (`pretrain`), then a head per fold."""
+
+    family: Literal["contrastive"]
+    text: NavecConfig | TransformerConfig = Field(discriminator="family")
+    image: ImageConfig
+    width: int = Field(256, ge=8, description="of the common space")
+    temperature: float = Field(0.07, gt=0, description="of the similarities at the start; it is learned")
+    chunk: int = Field(64, ge=1, description="cards of a batch whose activations are in memory at once")
+    holdout: float = Field(0.05, gt=0, lt=0.5, description="share of the cards that only measures retrieval")
+    pretrain: TrainerConfig
+    tune: bool = Field(
+        False, description="both encoders are tuned on the fold; false: vectors are kept as they are"
+    )
+    hidden: int = Field(256, ge=1)
+    dropout: float = Field(0.3, ge=0, lt=1)
+    trainer: TrainerConfig
+
+    @model_validator(mode="before")
+    @classmethod
+    def sides_share_the_trainer(cls, data: Any) -> Any:
+        """The encoders are trained together: they need no trainer of their own."""
+        if not isinstance(data, dict):
+            return data
+        sides = {
+            side: {"trainer": data.get("pretrain"), **data[side]}
+            for side in ("text", "image")
+            if isinstance(data.get(side), dict)
+        }
+        return data | sides
+
+
 StackMethod = Literal[
     "best_single", "uniform", "weighted", "greedy", "blend", "logistic", "catboost", "multiclass"
 ]
@@ -273,6 +305,7 @@ ModelConfig = Annotated[
     | ImageConfig
     | FusionConfig
     | KnnConfig
+    | ContrastiveConfig
     | StackConfig,
     Field(discriminator="family"),
 ]
@@ -336,7 +369,10 @@ class ExperimentConfig(Strict):
 
 class CompetitionConfig(Strict):
     name: str
-    reader: Literal["kazanexpress2023", "kazanexpress2022", "demo"]
+    reader: Literal["kazanexpress2023", "kazanexpress2022", "wildberries", "demo"]
+    targets: tuple[str, ...] = Field(
+        (), description="attributes to predict, each a competition of its own named <name>/<target>"
+    )
     data: str = Field(description="folder of the raw files; --data overrides it")
     metric: Literal["weighted_f1", "macro_f1", "accuracy", "hierarchical_f1"] = "weighted_f1"
     n_folds: int = Field(5, ge=2, le=50)
@@ -344,6 +380,13 @@ class CompetitionConfig(Strict):
     group_near_duplicates: bool = False
     demo_rows: int = Field(6000, ge=500, description="demo only: train cards the generator makes")
     demo_classes: int = Field(80, ge=60, description="demo only: leaves of the generated tree")
+
+    def of_target(self, target: str) -> CompetitionConfig:
+        """The competition of one attribute: the known cards of that attribute, its classes, all test cards."""
+        if target not in self.targets:
+            known = f"its targets are {', '.join(self.targets)}" if self.targets else "it has a single target"
+            raise GoodsError(f"competition {self.name} has no target {target!r}: {known}")
+        return self.model_copy(update={"name": f"{self.name}/{target}", "targets": ()})
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -393,11 +436,14 @@ def _validated(model: type[BaseModel], data: dict[str, Any], path: Path) -> Any:
 
 
 def load_competition(name: str, configs: Path) -> CompetitionConfig:
+    """`name` is a folder of `configs`, or folder/target for one attribute of a competition with several."""
+    name, _, target = name.partition("/")
     path = configs / name / "competition.yaml"
     if not path.is_file():
         known = sorted(p.parent.name for p in configs.glob("*/competition.yaml"))
         raise GoodsError(f"unknown competition {name!r}: known are {', '.join(known)} (folders of {configs})")
-    return _validated(CompetitionConfig, read_yaml(path), path)
+    config: CompetitionConfig = _validated(CompetitionConfig, read_yaml(path), path)
+    return config.of_target(target) if target else config
 
 
 def load_experiment(
@@ -415,17 +461,20 @@ def load_experiment(
     data = override(read_yaml(path), settings or [])
     data.setdefault("name", path.stem)
     config = _validated(ExperimentConfig, data, path)
-    model = data["model"]
-    if isinstance(config.model, TransformerConfig):
-        if text_weights:
-            model["weights"] = str(text_weights.resolve())
-        elif offline and not Path(config.model.weights).exists():
-            model["weights"] = SCRATCH
-    if isinstance(config.model, ImageConfig):
-        if image_weights and config.model.weights != SCRATCH:
-            model |= local_image_weights(image_weights)
-        elif offline and config.model.weights == "hub":
-            model |= {"weights": PACKAGED, "backbone": "tf_efficientnet_lite0"}
+    parts: list[tuple[Any, dict[str, Any]]] = [(config.model, data["model"])]
+    if isinstance(config.model, ContrastiveConfig):
+        parts = [(getattr(config.model, side), data["model"][side]) for side in ("text", "image")]
+    for part, keys in parts:
+        if isinstance(part, TransformerConfig):
+            if text_weights:
+                keys["weights"] = str(text_weights.resolve())
+            elif offline and not Path(part.weights).exists():
+                keys["weights"] = SCRATCH
+        if isinstance(part, ImageConfig):
+            if image_weights and part.weights != SCRATCH:
+                keys |= local_image_weights(image_weights)
+            elif offline and part.weights == "hub":
+                keys |= {"weights": PACKAGED, "backbone": "tf_efficientnet_lite0"}
     return _validated(ExperimentConfig, data, path)
 
 

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from goods.artifacts import Workspace, read_json
+from goods.artifacts import Workspace, write_text
 from goods.cards import load_cards
 from goods.config import CompetitionConfig, ExperimentConfig, StackConfig, load_competition, load_experiment
 from goods.errors import GoodsError
@@ -18,7 +18,7 @@ from goods.folds import make_folds
 from goods.log import say
 from goods.preparation import prepare
 from goods.report import write_report
-from goods.submission import submit
+from goods.submission import comparison, overall, parts, submit
 from goods.training import train
 
 PRESETS = {"quick": "stack.yaml", "full": "stack-full.yaml"}
@@ -46,26 +46,38 @@ def run_all(name: str, options: Options) -> str:
     started = time.perf_counter()
     competition = load_competition(name, options.configs)
     ws = Workspace(options.work, name)
-    stack_experiment = load(options, name, PRESETS[options.preset])
-    check_configs(options, name, stack_experiment)
-    prepare(ws, competition, options.data, options.force)
+    stack_experiment = load(options, ws.whole.competition, PRESETS[options.preset])
+    check_configs(options, ws.whole.competition, stack_experiment)
+    prepare(ws.whole, load_competition(ws.whole.competition, options.configs), options.data, options.force)
+    for space, of_target in parts(ws, competition):
+        run_stages(space, of_target, stack_experiment, options)
+    path = submit(ws, competition, stack_experiment.name, options.out, time.perf_counter() - started)
+    if competition.targets:
+        table = comparison(ws, competition, stack_experiment.name)
+        write_text(path.with_name("comparison.md"), table)
+        say(table)
+    metric, score, _ = overall(ws, competition, stack_experiment.name)
+    rows = int((load_cards(ws).split == "test").sum())
+    seconds = time.perf_counter() - started
+    return f"result: {path} rows={rows} {metric}={score:.4f} seconds={seconds:.0f}"
+
+
+def run_stages(
+    ws: Workspace, competition: CompetitionConfig, stack_experiment: ExperimentConfig, options: Options
+) -> None:
+    """Folds, base experiments, stack and report of a competition with one target."""
     make_folds(ws, competition, options.force)
     stack_experiment = with_possible(ws, options, stack_experiment)
     trained: list[str] = []
     for experiment in stack_model(stack_experiment).experiments:
-        for needed in with_upstream(options, name, experiment):
+        for needed in with_upstream(options, ws.whole.competition, experiment):
             if needed not in trained:
                 train_experiment(ws, competition, options, needed)
                 trained.append(needed)
     from goods.stacking import stack  # CatBoost takes a second to load: only when it is reached
 
     stack(ws, competition, stack_experiment, options.force)
-    path = submit(ws, competition, stack_experiment.name, options.out, time.perf_counter() - started)
     write_report(ws, competition, stack_experiment, options.out)
-    report = read_json(ws.run(stack_experiment.name).report)
-    rows = int((load_cards(ws).split == "test").sum())
-    seconds = time.perf_counter() - started
-    return f"result: {path} rows={rows} {report['metric']}={report['score']:.4f} seconds={seconds:.0f}"
 
 
 def load(options: Options, name: str, file: str) -> ExperimentConfig:
@@ -113,7 +125,7 @@ def with_possible(ws: Workspace, options: Options, config: ExperimentConfig) -> 
     if options.text_weights and not any(n.startswith("transformer") for n in names):
         names.append("transformer-frozen")
     if load_cards(ws).image.isna().all():
-        dropped = [n for n in names if needs_photos(options, ws.competition, n)]
+        dropped = [n for n in names if needs_photos(options, ws.whole.competition, n)]
         if dropped:
             say(f"no card has a photo: {', '.join(dropped)} left out")
         names = [n for n in names if n not in dropped]
@@ -121,13 +133,13 @@ def with_possible(ws: Workspace, options: Options, config: ExperimentConfig) -> 
 
 
 def needs_photos(options: Options, name: str, experiment: str) -> bool:
-    """Whether the experiment or any it builds on is of family image."""
+    """Whether the experiment or any it builds on looks at photos."""
     needed = with_upstream(options, name, experiment)
-    return any(load_base(options, name, n).model.family == "image" for n in needed)
+    return any(load_base(options, name, n).model.family in ("image", "contrastive") for n in needed)
 
 
 def train_experiment(ws: Workspace, competition: CompetitionConfig, options: Options, name: str) -> None:
-    config = load_base(options, ws.competition, name)
+    config = load_base(options, ws.whole.competition, name)
     if name.endswith(TUNED):
         from goods.tuning import tune
 

@@ -116,7 +116,7 @@ def make_context(
         device=place.device,
         threads=place.threads,
         images=ImageStore(data_folder(ws))
-        if config.model.family == "image" or config.model.upstream
+        if config.model.family in ("image", "contrastive") or config.model.upstream
         else None,
         cache=ws.cache,
         scratch=scratch,
@@ -290,7 +290,7 @@ def fit_folds(ws: Workspace, config: ExperimentConfig, todo: list[int]) -> None:
     run = ws.run(config.name)
     write_text(run.config, dump(config))
     model = build(config.model, make_context(ws, config, warm_place, None, True))
-    model.warm(load_cards(ws))
+    model.warm(load_cards(ws.whole))
     jobs = [
         (ws, config, k, fold_key(ws, config, k), place, at_once == 1)
         for k, place in zip(todo, where, strict=True)

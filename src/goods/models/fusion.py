@@ -95,6 +95,14 @@ class Side(nn.Module):
         return parts, torch.where(shown[:, None], there, first)
 
 
+def both_by_depth(
+    text: list[list[nn.Parameter]], image: list[list[nn.Parameter]]
+) -> list[list[nn.Parameter]]:
+    """Layers of two encoders as those of one, from the top down."""
+    none: list[nn.Parameter] = []
+    return [[*a, *b] for a, b in zip_longest(text, image, fillvalue=none)]
+
+
 class FusionNetwork(Network):
     def __init__(self, nets: dict[str, Network | Kept], config: FusionConfig, n_classes: int) -> None:
         super().__init__()
@@ -124,7 +132,7 @@ class FusionNetwork(Network):
             if self.starts[side] == "fold" and rest:
                 layers = [[*rest, *(layers[0] if layers else [])], *layers[1:]]
             sides.append(layers)
-        return [[*text, *image] for text, image in zip_longest(*sides, fillvalue=[])]
+        return both_by_depth(*sides)
 
     def _shown(self, n: int, device: torch.device) -> dict[str, torch.Tensor]:
         """bool [n] per side; a card never loses both."""

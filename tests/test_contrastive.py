@@ -1,0 +1,248 @@
+"""Text and photo in one space: the loss, batches in chunks, pretraining without labels, the head."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT, competition_config, write_shop
+from test_neural import (
+    accuracy,
+    killed_after,
+    navec_config,
+    scratch_config,
+    toy_cards,
+    toy_context,
+    toy_photos,
+    trainer,
+)
+from test_upstream import photo_config
+
+from goods.artifacts import Predictions, Workspace, read_json
+from goods.cards import load_cards
+from goods.config import ContrastiveConfig, load_experiment
+from goods.errors import GoodsError
+from goods.folds import make_folds
+from goods.images import ImageStore
+from goods.models.contrastive import (
+    ChunkedRows,
+    ContrastiveModel,
+    PairNetwork,
+    contrastive_loss,
+    retrieval,
+    same_cards,
+)
+from goods.preparation import prepare
+from goods.training import load_run_models, mean_of, top_k, train
+
+CONFIGS = ROOT / "configs" / "kazanexpress2023"
+
+
+def pair_config(**changes) -> ContrastiveConfig:
+    settings = {
+        "family": "contrastive",
+        "text": navec_config(dropout=0.0, word_dropout=0.0).model_dump(),
+        "image": photo_config(dropout=0.0).model_dump(),
+        "width": 16,
+        "chunk": 8,
+        "pretrain": trainer(epochs=6, batch_size=32, lr=0.003),
+        "trainer": trainer(epochs=10),
+        "hidden": 32,
+    }
+    return ContrastiveConfig(**(settings | changes))
+
+
+@pytest.fixture
+def photos(tmp_path):
+    cards = toy_cards()
+    return toy_photos(tmp_path, cards), toy_context(tmp_path, images=ImageStore(tmp_path))
+
+
+def test_the_loss_of_two_pairs_by_hand():
+    text = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    image = torch.tensor([[0.6, 0.8], [0.0, 1.0]])
+    loss = contrastive_loss(text, image, torch.tensor(2.0), torch.tensor([0, 1]))
+    similar = 2 * np.array([[0.6, 0.0], [0.8, 1.0]])
+    rows = [np.log(np.exp(similar[i]).sum()) - similar[i, i] for i in range(2)]
+    columns = [np.log(np.exp(similar[:, i]).sum()) - similar[i, i] for i in range(2)]
+    assert float(loss) == pytest.approx((np.mean(rows) + np.mean(columns)) / 2)
+
+
+def test_cards_of_one_title_are_each_others_positives():
+    vectors = torch.nn.functional.normalize(torch.randn(4, 8, generator=torch.manual_seed(0)), dim=1)
+    twins = vectors[[0, 0, 2, 3]]
+    apart = contrastive_loss(twins, twins, torch.tensor(50.0), torch.tensor([0, 1, 2, 3]))
+    together = contrastive_loss(twins, twins, torch.tensor(50.0), torch.tensor([0, 0, 2, 3]))
+    # as one card they should be alike, and are: what is left is that the target is spread over two
+    assert float(together) == pytest.approx(float(apart), abs=1e-3)
+    other = twins.clone()
+    other[1] = vectors[1]  # as two cards they are told apart now, as one they should not be
+    assert contrastive_loss(other, other, torch.tensor(50.0), torch.tensor([0, 0, 2, 3])) > 5
+    assert contrastive_loss(other, other, torch.tensor(50.0), torch.tensor([0, 1, 2, 3])) < 0.1
+
+
+def test_titles_without_words_are_nobodys():
+    cards = toy_cards(4).assign(title=["чай 5 г", "Чай 7 Г", "", "12"])
+    same = same_cards(cards)
+    assert same[0] == same[1] and len(set(same.tolist())) == 3
+
+
+def test_chunks_change_memory_and_nothing_else(photos):
+    cards, context = photos
+    model = ContrastiveModel(pair_config(), context)
+    model.models = {side: model._side(side) for side in ("text", "image")}
+    for side in model.models.values():
+        side.prepare(cards)
+    torch.manual_seed(0)
+    net = PairNetwork({side: m.build() for side, m in model.models.items()}, 16, 0.07).train()
+    rows, config = model._rows(cards), pair_config().pretrain
+    found = []
+    for chunk in (5, 100):
+        net.zero_grad()
+        loss = net.loss(ChunkedRows(rows, np.arange(len(cards)), chunk).batch(np.arange(24)), config)
+        loss.backward()
+        found.append(
+            (
+                float(loss.detach()),
+                {n: p.grad.clone() for n, p in net.named_parameters() if p.grad is not None},
+            )
+        )
+    (first, grads), (second, whole) = found
+    assert first == pytest.approx(second, rel=1e-5)
+    assert (
+        grads.keys() == whole.keys() and any("text" in n for n in grads) and any("image" in n for n in grads)
+    )
+    for name, grad in grads.items():
+        torch.testing.assert_close(grad, whole[name], rtol=1e-3, atol=1e-5)
+
+
+def test_retrieval_by_hand():
+    text = np.eye(12, dtype=np.float32)
+    image = np.roll(text, 1, axis=0)  # card i's photo looks like card i - 1
+    image[0] = text[0]
+    found = retrieval(np.concatenate([text, image], 1), np.arange(12))
+    assert found["text→image R@1"] == pytest.approx(1 / 12, abs=1e-4)
+    twins = retrieval(np.concatenate([text, image], 1), np.arange(12) // 2)
+    assert twins["text→image R@1"] > found["text→image R@1"]  # the photo of a like-titled card is found
+    assert found["image→text R@10"] <= 1
+
+
+def test_pretraining_brings_text_and_photo_together_and_is_done_once(photos):
+    cards, context = photos
+    model = ContrastiveModel(
+        pair_config(holdout=0.2, pretrain=trainer(epochs=25, batch_size=32, lr=0.003)), context
+    )
+    report = model.pretrain(cards)
+    assert report["cards"] + report["held_out"] == cards.image.notna().sum()
+    assert report["after"]["loss"] < report["before"]["loss"]
+    assert report["after"]["text→image R@10"] > report["before"]["text→image R@10"]
+    vectors = model.vectors(cards)
+    again = ContrastiveModel(model.config, context)
+    marker = (model.folder / "DONE").stat().st_mtime_ns
+    assert again.pretrain(cards) == report
+    assert (model.folder / "DONE").stat().st_mtime_ns == marker
+    np.testing.assert_allclose(again.vectors(cards), vectors, atol=2e-3)  # float16 in the cache
+    width = model.config.width
+    np.testing.assert_allclose(np.linalg.norm(vectors[:, :width], axis=1), 1, atol=2e-3)
+    np.testing.assert_allclose(np.linalg.norm(vectors[:, width:], axis=1), cards.image.notna(), atol=2e-3)
+
+
+def test_pretraining_reads_no_label(photos, tmp_path):
+    cards, context = photos
+    shuffled = cards.assign(
+        target=np.random.default_rng(0).permutation(cards.target.to_numpy()).astype("int32")
+    )
+    unknown = cards.assign(target=np.int32(-1))
+    found = []
+    for i, table in enumerate((cards, shuffled, unknown)):
+        model = ContrastiveModel(pair_config(), replace(context, cache=tmp_path / f"cache{i}"))
+        model.pretrain(table)
+        found.append(model.vectors(cards))
+    assert (found[0] == found[1]).all() and (found[0] == found[2]).all()
+
+
+def test_a_killed_pretraining_ends_with_the_same_vectors(photos, tmp_path, monkeypatch):
+    cards, context = photos
+    whole = ContrastiveModel(pair_config(), replace(context, cache=tmp_path / "whole"))
+    whole.pretrain(cards)
+    config = replace(context, cache=tmp_path / "killed")
+    with killed_after(monkeypatch, 2), pytest.raises(KeyError):
+        ContrastiveModel(pair_config(), config).pretrain(cards)
+    resumed = ContrastiveModel(pair_config(), config)
+    resumed.pretrain(cards)
+    assert (resumed.vectors(cards) == whole.vectors(cards)).all()
+
+
+@pytest.mark.parametrize("text", ["navec", "transformer"])
+@pytest.mark.parametrize("tune", [False, True])
+def test_the_head_learns_and_comes_back_from_disk(photos, tmp_path, tune, text):
+    cards, context = photos
+    side = navec_config() if text == "navec" else scratch_config()
+    config = pair_config(tune=tune, text=side.model_dump())
+    model = ContrastiveModel(config, context)
+    model.warm(cards)
+    model.fit(cards[:120], cards[120:140])
+    assert accuracy(model, cards[140:]) > 0.8
+    folder = tmp_path / "saved"
+    model.save(folder)
+    # without a cache, and with cards that have no photo
+    back = ContrastiveModel(config, replace(context, cache=None))
+    back.load(folder)
+    np.testing.assert_allclose(back.predict(cards), model.predict(cards), atol=2e-3)
+    assert accuracy(back, cards.assign(image=None)) > 0.4
+
+
+def test_encoders_must_be_pretrained(photos, tmp_path):
+    cards, context = photos
+    with pytest.raises(GoodsError, match=r"not pretrained; run scripts/pretrain\.py first"):
+        ContrastiveModel(pair_config(), context).fit(cards, None)
+    with pytest.raises(GoodsError, match="too few cards have a photo"):
+        ContrastiveModel(pair_config(), context).pretrain(cards.assign(image=None))
+    model = ContrastiveModel(pair_config(), context)
+    model.pretrain(cards)
+    (model.folder / "pair.safetensors").write_bytes(b"no weights")
+    with pytest.raises(GoodsError, match="damaged"):
+        ContrastiveModel(pair_config(), context).vectors(cards)
+
+
+SMALL = [
+    "model.pretrain.epochs=3",
+    "model.image.size=32",
+    "model.text.width=16",
+    "model.width=16",
+    "model.trainer.epochs=12",
+]
+
+
+def test_through_the_stages(tmp_path, run_script):
+    competition, ws = competition_config(), Workspace(tmp_path / "work", "kazanexpress2023")
+    prepare(ws, competition, write_shop(tmp_path / "shop", photos=True))
+    make_folds(ws, competition)
+    settings = [part for setting in SMALL for part in ("--set", setting)]
+    code, out, err = run_script("pretrain", CONFIGS / "clip.yaml", "--work", ws.root, *settings)
+    assert code == 0, err
+    assert "| text→image R@10 |" in out
+    config = load_experiment(CONFIGS / "clip.yaml", SMALL)
+    train(ws, competition, config)
+    assert read_json(ws.run("clip").report)["score"] > 0.5
+    cards = load_cards(ws)
+    test = cards[cards.split == "test"]
+    models = load_run_models(ws, competition, config, tmp_path / "shop")
+    again, stored = mean_of([top_k(m, test) for m in models]), Predictions.load(ws.run("clip").test)
+    np.testing.assert_allclose(again.proba, stored.proba, atol=2e-3)
+    code, _, err = run_script("pretrain", CONFIGS / "linear.yaml", "--work", ws.root)
+    assert code == 2 and "not contrastive" in err
+
+
+def test_offline_reaches_the_encoders_inside():
+    hub = {"family": "image", "backbone": "vit_base_patch32_224", "weights": "hub"}
+    settings = [
+        "model.text={family: transformer, weights: cointegrated/rubert-tiny2}",
+        f"model.image={hub}".replace("'", ""),
+    ]
+    config = load_experiment(CONFIGS / "clip.yaml", settings, offline=True)
+    assert config.model.text.weights == "scratch"
+    assert config.model.image.weights == "packaged"
+    assert config.model.image.backbone == "tf_efficientnet_lite0"
