@@ -4,15 +4,16 @@ from goods import cli
 from goods.artifacts import Workspace
 from goods.config import load_competition
 from goods.folds import make_folds
+from goods.submission import parts
 
 
 def main() -> None:
     parser = cli.parser(__doc__)
     parser.add_argument("competition")
     args = parser.parse_args()
-    make_folds(
-        Workspace(args.work, args.competition), load_competition(args.competition, cli.CONFIGS), args.force
-    )
+    competition = load_competition(args.competition, cli.CONFIGS)
+    for ws, of_target in parts(Workspace(args.work, args.competition), competition):
+        make_folds(ws, of_target, args.force)
 
 
 if __name__ == "__main__":

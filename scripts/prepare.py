@@ -13,12 +13,8 @@ def main() -> None:
     parser.add_argument("competition")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the raw files")
     args = parser.parse_args()
-    prepare(
-        Workspace(args.work, args.competition),
-        load_competition(args.competition, cli.CONFIGS),
-        args.data,
-        args.force,
-    )
+    ws = Workspace(args.work, args.competition).whole  # of a target all are prepared
+    prepare(ws, load_competition(ws.competition, cli.CONFIGS), args.data, args.force)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from goods import cli
-from goods.artifacts import Workspace, read_json
+from goods.artifacts import Workspace
 from goods.config import load_competition
-from goods.submission import submit
+from goods.submission import overall, submit
 
 
 def main() -> None:
@@ -17,9 +17,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=cli.ROOT / "submissions", help="default: submissions")
     args = parser.parse_args()
     ws = Workspace(args.work, args.competition)
-    path = submit(ws, load_competition(args.competition, cli.CONFIGS), args.experiment, args.out)
-    report = read_json(ws.run(args.experiment).report)
-    print(f"{path} {report['metric']}={report['score']:.4f}")
+    competition = load_competition(args.competition, cli.CONFIGS)
+    path = submit(ws, competition, args.experiment, args.out)
+    metric, score, _ = overall(ws, competition, args.experiment)
+    print(f"{path} {metric}={score:.4f}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Train an experiment on every fold, or on the folds given by --fold."""
 
 from goods import cli
-from goods.artifacts import Workspace
 from goods.errors import GoodsError
 from goods.training import train
 
@@ -13,10 +12,10 @@ def main() -> None:
         "--fold", type=int, action="append", metavar="K", help="only this fold (may be repeated)"
     )
     args = parser.parse_args()
-    competition, config = cli.experiment_of(args)
+    ws, competition, config = cli.experiment_of(args)
     if config.model.family == "stack":
         raise GoodsError(f"{args.experiment}: a stack is trained by scripts/stack.py")
-    train(Workspace(args.work, config.competition), competition, config, args.fold, args.force)
+    train(ws, competition, config, args.fold, args.force)
 
 
 if __name__ == "__main__":

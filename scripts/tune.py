@@ -1,7 +1,6 @@
 """Optuna over an experiment's tune: block; run it again to resume, several times at once for more workers."""
 
 from goods import cli
-from goods.artifacts import Workspace
 from goods.tuning import tune
 
 
@@ -12,8 +11,8 @@ def main() -> None:
         "--storage", metavar="URL", help="study database shared by machines (default: a file)"
     )
     args = parser.parse_args()
-    competition, config = cli.experiment_of(args)
-    tune(Workspace(args.work, config.competition), competition, config, args.force, args.storage)
+    ws, competition, config = cli.experiment_of(args)
+    tune(ws, competition, config, args.force, args.storage)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ BY_METRIC = {
     "weighted_f1": ARGMAX,
     "accuracy": ARGMAX,
     "macro_f1": CLASS_BIAS,
+    "binary_f1": CLASS_BIAS,
     "hierarchical_f1": EXPECTED_HF1,
 }
 STRENGTHS = tuple(round(0.05 * i, 2) for i in range(17))  # of the class bias, 0 … 0.8

@@ -1,6 +1,7 @@
 """Product photos: where they are, whether they can be read, decoded into arrays.
 
-reads:  <data>/images/{train,test}/<product_id>.jpg or <data>/images.zip, <data>/images/{train,test}.zip
+reads:  <data>/images/{train,test}/<product_id>.jpg or <data>/images.zip, <data>/images/{train,test}.zip,
+        <data>/wb_school_horizcv_images.zip
 A reference is "images/train/1.jpg" or "images.zip::train/1.jpg", relative to the data folder.
 """
 
@@ -26,6 +27,7 @@ from goods.errors import GoodsError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 SPLITS = ("train", "test")
+ZIPS = ("images.zip", "wb_school_horizcv_images.zip")
 MAX_PIXELS = 50_000_000  # a decompression bomb beyond; larger than any product photo
 MAX_BYTES = 100_000_000
 MIN_SIDE = 8
@@ -73,7 +75,7 @@ class ImageStore:
                 number = _id_of(PurePosixPath(entry.name))
                 if number is not None and entry.is_file() and self._inside(Path(entry.path)):
                     found.setdefault(number, f"images/{split}/{entry.name}")
-        for name in ("images.zip", f"images/{split}.zip"):
+        for name in (*ZIPS, f"images/{split}.zip"):
             if (self.data_dir / name).is_file():
                 for number, ref in self._find_in_zip(name, split):
                     found.setdefault(number, ref)

@@ -10,6 +10,7 @@ from goods.cards import Labels
 DEFINITIONS = {
     "weighted_f1": "per-class F1 averaged with the number of true cards as weights (scikit-learn)",
     "macro_f1": "unweighted mean of per-class F1 over classes true or predicted (scikit-learn)",
+    "binary_f1": "F1 of the second of two classes (scikit-learn)",
     "accuracy": "share of cards with the right class",
     "hierarchical_f1": "micro over ancestors and the class itself, root left out: hP = Σ|A(y)∩A(ŷ)|/Σ|A(ŷ)|, "
     "hR = Σ|A(y)∩A(ŷ)|/Σ|A(y)|",
@@ -34,6 +35,8 @@ def score(metric: str, true: np.ndarray, predicted: np.ndarray, labels: Labels) 
         return float(f1_score(true, predicted, average="weighted", zero_division=0))
     if metric == "macro_f1":
         return float(f1_score(true, predicted, average="macro", zero_division=0))
+    if metric == "binary_f1":
+        return float(f1_score(true == 1, predicted == 1, zero_division=0))
     if metric == "accuracy":
         return float(accuracy_score(true, predicted))
     if metric == "hierarchical_f1":
@@ -42,4 +45,6 @@ def score(metric: str, true: np.ndarray, predicted: np.ndarray, labels: Labels) 
 
 
 def all_scores(true: np.ndarray, predicted: np.ndarray, labels: Labels) -> dict[str, float]:
-    return {metric: round(score(metric, true, predicted, labels), 6) for metric in DEFINITIONS}
+    """Every metric that is defined for so many classes."""
+    defined = [metric for metric in DEFINITIONS if metric != "binary_f1" or labels.n_classes == 2]
+    return {metric: round(score(metric, true, predicted, labels), 6) for metric in defined}

@@ -1,7 +1,7 @@
 """Label new cards with a trained run.
 
 reads:  a raw file in the competition's test format, runs/<experiment>/
-writes: a parquet file: id, predicted_category_id, confidence
+writes: a parquet file: id, predicted_category_id, confidence; for attributes what result.parquet has
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from goods.cards import Issues, Labels
 from goods.competitions import SUBMISSION_COLUMNS
 from goods.competitions.kazanexpress import COLUMNS_2022, COLUMNS_2023, cards_2022, cards_2023
 from goods.competitions.raw import read_table
+from goods.competitions.wildberries import SCHOOL_COLUMNS, SCHOOL_OPTIONAL, cards_of
 from goods.config import CompetitionConfig, ExperimentConfig, StackConfig, load_experiment
 from goods.errors import GoodsError
 from goods.images import ImageStore, audit
 from goods.log import say
-from goods.submission import submission_table
+from goods.submission import attributes_table, parts, submission_table
 from goods.training import load_run_models, mean_of, top_k
 
 
@@ -28,6 +29,8 @@ def read_new_cards(path: Path, competition: CompetitionConfig, images: Path | No
     issues = Issues()
     if competition.reader == "kazanexpress2022":
         cards = cards_2022(read_table(path, COLUMNS_2022), path, "test", issues)
+    elif competition.reader == "wildberries":
+        cards = cards_of(read_table(path, SCHOOL_COLUMNS, SCHOOL_OPTIONAL), path, "test", issues)
     else:
         cards = cards_2023(read_table(path, COLUMNS_2023), path, "test", issues)
     cards["image"] = pd.Series(None, index=cards.index, dtype="str")
@@ -67,9 +70,12 @@ def predict_file(
     ws: Workspace, competition: CompetitionConfig, experiment: str, path: Path, images: Path | None, out: Path
 ) -> None:
     cards = read_new_cards(path, competition, images)
-    predictions = predict_experiment(ws, competition, experiment, cards, images)
-    columns = SUBMISSION_COLUMNS[competition.reader]
-    table = submission_table(predictions, Labels.load(ws), columns)
-    table["confidence"] = predictions.proba[:, 0]
+    spaces = parts(ws, competition)
+    found = [predict_experiment(space, one, experiment, cards, images) for space, one in spaces]
+    if competition.reader == "wildberries":
+        table = attributes_table([space for space, _ in spaces], found)
+    else:
+        table = submission_table(found[0], Labels.load(ws), SUBMISSION_COLUMNS[competition.reader])
+        table["confidence"] = found[0].proba[:, 0]
     write_parquet(out, table)
     say(f"predict {experiment}: {len(table)} cards labelled in {out}")

@@ -1,13 +1,17 @@
 """Raw files → card table, labels, list of input problems.
 
 reads:  data/<competition>/ (or --data DIR); the demo competition generates its own
-writes: work/<competition>/prepared/{cards.parquet,labels.json,issues.parquet,source.json}
+writes: work/<competition>/prepared/{cards.parquet,labels.json,issues.parquet,source.json}; where attributes are asked
+        for, cards.parquet has a class index per attribute (target_<name>, -1 unknown) in place of labels, and
+        work/<competition>/<attribute>/prepared/ is what other competitions have
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from goods.artifacts import (
@@ -37,6 +41,8 @@ CODE = (
     "images.py",
     "competitions/raw.py",
     "competitions/kazanexpress.py",
+    "competitions/wildberries.py",
+    "competitions/characteristics.py",
 )
 DEMO_CODE = ("competitions/demo.py", "competitions/demo_words.py", "competitions/demo_photos.py")
 
@@ -73,33 +79,83 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
     data = data.resolve()
     if not data.is_dir():
         READERS[config.reader](data)  # raises with the reader's own advice
-    key = content_hash(config.reader, str(data), listing(data), code_hash(*CODE))
-    if not force and is_done(ws.prepared, key):
+    key = content_hash(config.reader, config.targets, str(data), listing(data), code_hash(*CODE))
+    spaces = [ws, *(ws.target(name) for name in config.targets)]
+    if not force and all(is_done(space.prepared, key) for space in spaces):
         say(f"prepare: unchanged, {ws.cards} kept")
         return
     raw = READERS[config.reader](data)
-    labels = make_labels(raw)
     images = find_images(raw, data)
-    index_of = {id_: i for i, id_ in enumerate(labels.ids)}
     cards = raw.cards
     cards["image"] = (
         cards.product_id.map(images).astype("str").where(cards.product_id.isin(list(images)), None)
     )
-    cards["target"] = cards.category_id.map(index_of).fillna(-1).astype("int32")
-    cards = cards[list(COLUMNS)]
-    validate(cards, labels.n_classes)
-    begin(ws.prepared, key)
-    write_parquet(ws.cards, cards)
-    labels.save(ws)
-    write_parquet(ws.issues, raw.issues.table())
-    write_json(ws.source, {"data": str(data), "photos": content_hash(*(photo_listing(data)))})
-    mark_done(ws.prepared, key)
+    photos = content_hash(*(photo_listing(data)))
+
+    def write(space: Workspace, table: pd.DataFrame, labels: Labels | None) -> None:
+        begin(space.prepared, key)
+        write_parquet(space.cards, table)
+        if labels is not None:
+            labels.save(space)
+        write_parquet(space.issues, raw.issues.table())
+        write_json(space.source, {"data": str(data), "photos": photos})
+        mark_done(space.prepared, key)
+
     n_train = int((cards.split == "train").sum())
+    if config.targets:
+        what = "; ".join(write_targets(ws, config, raw, cards, write))
+    else:
+        labels = make_labels(raw)
+        index_of = {id_: i for i, id_ in enumerate(labels.ids)}
+        cards["target"] = cards.category_id.map(index_of).fillna(-1).astype("int32")
+        table = cards[list(COLUMNS)]
+        validate(table, labels.n_classes)
+        write(ws, table, labels)
+        unseen = labels.n_classes - table.target[table.target >= 0].nunique()
+        what = f"{labels.n_classes} categories ({unseen} without a train card)"
     say(
-        f"prepare: {n_train} train and {len(cards) - n_train} test cards, {labels.n_classes} categories "
-        f"({labels.n_classes - cards.target[cards.target >= 0].nunique()} without a train card), "
+        f"prepare: {n_train} train and {len(cards) - n_train} test cards, {what}, "
         f"{len(images)} photos, {len(raw.issues.rows)} input problems noted in {ws.issues}"
     )
+
+
+def write_targets(
+    ws: Workspace,
+    config: CompetitionConfig,
+    raw: Raw,
+    cards: pd.DataFrame,
+    write: Callable[[Workspace, pd.DataFrame, Labels | None], None],
+) -> list[str]:
+    """The cards of all attributes together, and for each attribute its known train cards and all test cards."""
+    unknown = set(config.targets) - set(raw.targets)
+    if unknown:
+        raise GoodsError(
+            f"competition {config.name}: no attribute {min(unknown)!r}; there are {', '.join(raw.targets)}"
+        )
+    tables, described = {}, []
+    for name in config.targets:
+        classes = raw.targets[name]
+        index_of = {text: i for i, text in enumerate(classes)}
+        column = cards[f"target_{name}"].map(index_of).fillna(-1).astype("int32")
+        cards[f"target_{name}"] = column
+        view = cards[(cards.split == "test") | (column >= 0)].assign(target=column)[list(COLUMNS)]
+        known = view.target[view.target >= 0]
+        if known.nunique() < 2:
+            raise GoodsError(
+                f"attribute {name}: its known train cards are of {known.nunique()} class(es), two are needed; "
+                f"leave it out of targets in competition.yaml"
+            )
+        validate(view, len(classes))
+        labels = Labels(
+            list(range(len(classes))), [(c,) for c in classes], [(str(i),) for i in range(len(classes))]
+        )
+        tables[name] = (view.reset_index(drop=True), labels)
+        described.append(f"{name} known of {len(known)}")
+    cards["target"] = np.int32(-1)
+    write(ws, cards[[*COLUMNS, *(f"target_{name}" for name in config.targets)]], None)
+    for name, (view, labels) in tables.items():
+        write(ws.target(name), view, labels)
+    return described
 
 
 def make_labels(raw: Raw) -> Labels:

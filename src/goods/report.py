@@ -107,7 +107,7 @@ def write_report(ws: Workspace, competition: CompetitionConfig, config: Experime
         stack=config,
         report=report,
         definition=DEFINITIONS[report["metric"]],
-        definitions=list(DEFINITIONS),
+        definitions=list(report["scores"]),
         reliability=reliability_plot(report["calibration"]),
         rows=rows,
         importance=list(report["importance"].items())[:20],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,11 +25,12 @@ from goods.artifacts import (
 )
 from goods.cards import Labels, load_cards
 from goods.competitions import SUBMISSION_COLUMNS
-from goods.config import CompetitionConfig
+from goods.config import CompetitionConfig, load_experiment
 from goods.errors import GoodsError
 from goods.log import say
 from goods.preparation import select
 
+SCHOOL_ID = "nm"
 LEADERBOARD = (
     "competition",
     "experiment",
@@ -51,19 +53,57 @@ def submission_table(predictions: Predictions, labels: Labels, columns: tuple[st
     return pd.DataFrame({columns[0]: predictions.product_id, columns[1]: decode(predictions, labels)})
 
 
+def attributes_table(spaces: list[Workspace], found: list[Predictions]) -> pd.DataFrame:
+    """`nm`, then each attribute's class name and, float32 beside it, how sure it is."""
+    table = pd.DataFrame({SCHOOL_ID: found[0].product_id})
+    for space, predictions in zip(spaces, found, strict=True):
+        names = np.array(class_names(Labels.load(space)), dtype=object)
+        table[attribute_of(space)] = names[predictions.classes[:, 0]]
+        table[f"{attribute_of(space)}_confidence"] = predictions.proba[:, 0]
+    return table
+
+
+def attribute_of(ws: Workspace) -> str:
+    return ws.competition.rpartition("/")[2]
+
+
+def class_names(labels: Labels) -> list[str]:
+    return [path[-1] for path in labels.paths]
+
+
+def check_ids(table: pd.DataFrame, column: str, ids: np.ndarray) -> None:
+    """Raise unless there is one int64 row per test id."""
+    if table[column].dtype != np.int64:
+        raise GoodsError(f"submission column {column!r} is {table[column].dtype}, expected int64")
+    if not table[column].is_unique:
+        raise GoodsError(f"submission: {column} occurs twice")
+    if set(table[column].tolist()) != set(ids.tolist()):
+        raise GoodsError("submission: the ids are not exactly those of the test cards")
+
+
+def check_attributes(table: pd.DataFrame, ids: np.ndarray, classes: dict[str, list[str]]) -> None:
+    """Raise unless the table is what the school takes: `nm`, then each attribute and its confidence."""
+    expected = [SCHOOL_ID, *(column for name in classes for column in (name, f"{name}_confidence"))]
+    if list(table.columns) != expected:
+        raise GoodsError(f"submission has columns {list(table.columns)}, expected {expected}")
+    check_ids(table, SCHOOL_ID, ids)
+    for name, known in classes.items():
+        unknown = set(table[name]) - set(known)
+        if unknown:
+            raise GoodsError(f"submission: {min(unknown, key=str)!r} is no class of {name}")
+        if not table[f"{name}_confidence"].between(0, 1 + 1e-5).all():
+            raise GoodsError(f"submission: {name}_confidence is outside 0 … 1")
+
+
 def check_submission(
     table: pd.DataFrame, columns: tuple[str, str], ids: np.ndarray, known: list[int]
 ) -> None:
     """Raise unless the table is what the contest takes: one int64 row per test id, known categories only."""
     if tuple(table.columns) != columns:
         raise GoodsError(f"submission has columns {list(table.columns)}, expected {list(columns)}")
-    for column in columns:
-        if table[column].dtype != np.int64:
-            raise GoodsError(f"submission column {column!r} is {table[column].dtype}, expected int64")
-    if not table[columns[0]].is_unique:
-        raise GoodsError(f"submission: {columns[0]} occurs twice")
-    if set(table[columns[0]].tolist()) != set(ids.tolist()):
-        raise GoodsError("submission: the ids are not exactly those of the test cards")
+    check_ids(table, columns[0], ids)
+    if table[columns[1]].dtype != np.int64:
+        raise GoodsError(f"submission column {columns[1]!r} is {table[columns[1]].dtype}, expected int64")
     unknown = set(table[columns[1]].tolist()) - set(known)
     if unknown:
         raise GoodsError(
@@ -75,23 +115,17 @@ def submit(
     ws: Workspace, competition: CompetitionConfig, experiment: str, out: Path, seconds: float = 0.0
 ) -> Path:
     """Write result.parquet for a finished run; a leaderboard row is added when the file changes."""
-    run, labels = ws.run(experiment), Labels.load(ws)
-    if done_key(run.path) is None:
-        raise GoodsError(f"{run.path}: not finished; train (and stack) experiment {experiment!r} first")
-    report = read_json(run.report)
-    test = select(load_cards(ws), "test")
-    columns = SUBMISSION_COLUMNS[competition.reader]
-    table = submission_table(Predictions.load(run.test).aligned(test.product_id.to_numpy()), labels, columns)
-    check_submission(table, columns, test.product_id.to_numpy(), labels.ids)
+    table = result_table(ws, competition, experiment)
+    metric, score, sd = overall(ws, competition, experiment)
     path = out / competition.name / "result.parquet"
     before = file_hash(path) if path.is_file() else None
     write_parquet(path, table)
     row = {
         "competition": competition.name,
         "experiment": experiment,
-        "metric": report["metric"],
-        "score": report["score"],
-        "sd": report["sd"],
+        "metric": metric,
+        "score": score,
+        "sd": sd,
         "rows": len(table),
         "git_sha": git_sha(),
         "file_hash": file_hash(path),
@@ -99,10 +133,91 @@ def submit(
     }
     if file_hash(path) != before:
         append_leaderboard(out / "leaderboard.csv", row)
-    say(
-        f"submit {experiment}: {path}, {len(table)} rows, out-of-fold {report['metric']} {report['score']:.4f}"
-    )
+    say(f"submit {experiment}: {path}, {len(table)} rows, out-of-fold {metric} {score:.4f}")
     return path
+
+
+def parts(ws: Workspace, competition: CompetitionConfig) -> list[tuple[Workspace, CompetitionConfig]]:
+    """The competition of each target; itself where it has a single one."""
+    if not competition.targets:
+        return [(ws, competition)]
+    return [(ws.target(name), competition.of_target(name)) for name in competition.targets]
+
+
+def finished_report(ws: Workspace, experiment: str) -> dict[str, Any]:
+    run = ws.run(experiment)
+    if done_key(run.path) is None:
+        raise GoodsError(f"{run.path}: not finished; train (and stack) experiment {experiment!r} first")
+    return read_json(run.report)
+
+
+def overall(ws: Workspace, competition: CompetitionConfig, experiment: str) -> tuple[str, float, float]:
+    """(metric, score, sd over folds) of a finished experiment, the mean over targets where there are several."""
+    reports = [finished_report(space, experiment) for space, _ in parts(ws, competition)]
+    score, sd = (round(float(np.mean([r[name] for r in reports])), 6) for name in ("score", "sd"))
+    return reports[0]["metric"], score, sd
+
+
+def result_table(ws: Workspace, competition: CompetitionConfig, experiment: str) -> pd.DataFrame:
+    """The checked rows of result.parquet, in the order of the test cards."""
+    spaces = parts(ws, competition)
+    for space, _ in spaces:
+        finished_report(space, experiment)
+    ids = select(load_cards(ws), "test").product_id.to_numpy()
+    found = [Predictions.load(space.run(experiment).test).aligned(ids) for space, _ in spaces]
+    if competition.reader == "wildberries":
+        table = attributes_table([space for space, _ in spaces], found)
+        check_attributes(table, ids, {attribute_of(s): class_names(Labels.load(s)) for s, _ in spaces})
+        return table
+    columns, labels, predictions = SUBMISSION_COLUMNS[competition.reader], Labels.load(ws), found[0]
+    table = submission_table(predictions, labels, columns)
+    check_submission(table, columns, ids, labels.ids)
+    return table
+
+
+MODALITIES = {"linear": "text", "fasttext": "text", "navec": "text", "transformer": "text", "image": "image"}
+
+
+def comparison(ws: Workspace, competition: CompetitionConfig, experiment: str) -> str:
+    """Markdown: for every attribute the best experiment on text alone, on photos alone and joining both in one
+    network, and the stack; out-of-fold macro F1 ± sd, weighted and binary F1 of the stack besides.
+
+    What is best is read off the same scores, which favours the three over the stack, not the stack.
+    """
+    columns = ("text", "image", "fusion")
+    lines = [
+        f"| attribute | known cards | {' | '.join(columns)} | stack | stack: weighted F1 | binary F1 |",
+        "|---" * (len(columns) + 5) + "|",
+    ]
+    for space, _ in parts(ws, competition):
+        report = finished_report(space, experiment)
+        best: dict[str, tuple[float, str]] = {}
+        for base in report["base"]:
+            scored = finished_report(space, base)
+            modality = modality_of(space, base)
+            macro = scored["scores"]["macro_f1"]
+            if macro > best.get(modality, (-1.0, ""))[0]:
+                spread = f" ± {scored['sd']:.4f}" if scored["metric"] == "macro_f1" else ""
+                best[modality] = (macro, f"{macro:.4f}{spread} ({base})")
+        scores = report["scores"]
+        known = int((load_cards(space).target >= 0).sum())
+        cells = [best.get(column, (0.0, "–"))[1] for column in columns]
+        spread = f" ± {report['sd']:.4f}" if report["metric"] == "macro_f1" else ""
+        binary = f"{scores['binary_f1']:.4f}" if "binary_f1" in scores else "–"
+        lines.append(
+            f"| {attribute_of(space)} | {known} | {' | '.join(cells)} | **{scores['macro_f1']:.4f}{spread}** | "
+            f"{scores['weighted_f1']:.4f} | {binary} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def modality_of(ws: Workspace, experiment: str) -> str:
+    """text, image or fusion: what an experiment and those it builds on look at."""
+    config = load_experiment(ws.run(experiment).config)
+    below = {modality_of(ws, name) for name in config.upstream}
+    own = MODALITIES.get(config.model.family)
+    found = below | ({own} if own else set())
+    return found.pop() if len(found) == 1 else "fusion"
 
 
 def append_leaderboard(path: Path, row: dict) -> None:

@@ -12,10 +12,12 @@ from goods.competitions.kazanexpress import (
     read_2023,
 )
 from goods.competitions.raw import Raw
+from goods.competitions.wildberries import read_school
 
 READERS: dict[str, Callable[[Path], Raw]] = {
     "kazanexpress2023": read_2023,
     "kazanexpress2022": read_2022,
+    "wildberries": read_school,
     "demo": read_2023,
 }
 SUBMISSION_COLUMNS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,16 +27,18 @@ class Place(NamedTuple):
 class Raw:
     """Cards with `category_id` (-1 in test) in place of `target` and no images yet.
 
-    `tree` maps each category id to its place.
+    `tree` maps each category id to its place. Where attributes are asked for, cards have their class names in
+    `target_<name>` columns (null where unknown) in place of `category_id`, and `targets` holds the classes of each.
     """
 
     cards: pd.DataFrame
     tree: dict[int, Place]
     issues: Issues
+    targets: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_table(path: Path, required: dict[str, str], optional: dict[str, str] | None = None) -> pd.DataFrame:
-    """A parquet file with its columns checked: kind is 'int', 'str', 'bool' or 'float'.
+    """A parquet file with its columns checked: kind is 'int', 'str', 'bool', 'float' or 'any'.
 
     Missing optional columns come back as null. Raises GoodsError naming file, column and mend.
     """
@@ -74,7 +76,8 @@ def _check_kind(path: Path, column: str, kind: str, type_: pa.DataType) -> None:
         "int": pa.types.is_integer(type_) or pa.types.is_floating(type_),
         "str": is_text,
         "bool": pa.types.is_boolean(type_) or pa.types.is_integer(type_) or pa.types.is_null(type_),
-        "float": True,
+        "float": pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_null(type_),
+        "any": True,
     }[kind]
     if not good:
         raise GoodsError(f"{path}: column {column!r} is {type_}, expected {kind}; convert it")
@@ -110,11 +113,11 @@ def require_disjoint(train: pd.Series, test: pd.Series, column: str, folder: Pat
 
 def clip_text(cards: pd.DataFrame, fields: tuple[str, ...], issues: Issues) -> None:
     """Cut huge texts and note empty titles, in place."""
-    for field in fields:
-        long = cards[field].str.len() > MAX_CHARS
-        cards[field] = cards[field].str.slice(stop=MAX_CHARS)
+    for name in fields:
+        long = cards[name].str.len() > MAX_CHARS
+        cards[name] = cards[name].str.slice(stop=MAX_CHARS)
         for product_id in cards.product_id[long]:
-            issues.add(product_id, field, f"longer than {MAX_CHARS} characters", "cut")
+            issues.add(product_id, name, f"longer than {MAX_CHARS} characters", "cut")
     for product_id in cards.product_id[cards.title == ""]:
         issues.add(product_id, "title", "empty title", "predicted from the other fields")
 

@@ -1,0 +1,198 @@
+"""Wildberries school (four attributes of a card, with photos) raw files.
+
+reads: wb_school_train.parquet wb_school_test.parquet, optional wb_school_horizcv_images.zip
+The targets stand among the characteristics of train cards, most of them missing; a card whose values contradict
+each other counts as unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from goods.cards import TEXT_FIELDS, Issues
+from goods.competitions.characteristics import parse_characteristics
+from goods.competitions.raw import (
+    Raw,
+    clip_text,
+    integer_ids,
+    read_table,
+    require_disjoint,
+    require_unique,
+)
+from goods.errors import GoodsError
+from goods.text import squeeze, strip_html, unique_lines
+
+FILES = {"train": "wb_school_train.parquet", "test": "wb_school_test.parquet"}
+SCHOOL_COLUMNS = {"nm": "int", "characteristics": "any"}
+SCHOOL_OPTIONAL = {"title": "str", "description": "str", "brand": "str"}
+TITLE_WORDS = 10  # of the description, where there is no title
+
+ALL_AGES, ADULTS, TEENS, CHILDREN, TODDLERS = (
+    "для всех возрастов",
+    "для взрослых",
+    "для подростков",
+    "для детей",
+    "для малышей",
+)
+_YEARS = re.compile(r"(\d+)\s*(?:[-–—]\s*\d+\s*)?(мес)?")
+_SEXES = (  # the first that matches; children's words stand before the adults' they contain
+    (r"унисекс|unisex", None),
+    (r"мальчик|\bboys?\b", "для мальчиков"),
+    (r"девоч|\bgirls?\b", "для девочек"),
+    (r"дет(?:и|ей|ям|ск)|\bkids?\b|children", "для детей"),
+    (r"женск|женщин|\bwom[ae]n\b|female", "для женщин"),
+    (r"мужск|мужчин|\bm[ae]n\b|\bmale", "для мужчин"),
+)
+_SEASONS = (
+    (r"кругл\w* ?год|всесезон|любой|на любой|все сезоны|all[- ]season", "круглогодичный"),
+    (r"демисез|межсез|весн|весен|осен", "демисезон"),
+    (r"лет[оан]|летн|summer", "лето"),
+    (r"зим|winter", "зима"),
+)
+_FRAGILITY = (
+    (r"\bне ?хр\w*|нехруп|\bнет\b|прочн|над[её]ж|небью|\bno\b", "не хрупкий"),
+    (r"хр[уп]+к|\bда\b|бь[юё]|осторожн|не брос|\byes\b|fragile", "хрупкий"),
+)
+
+
+def sex_of(text: str) -> str | None:
+    return _first(_SEXES, text)
+
+
+def season_of(text: str) -> str | None:
+    return _first(_SEASONS, text)
+
+
+def fragility_of(text: str) -> str | None:
+    return _first(_FRAGILITY, text)
+
+
+def age_of(text: str) -> str | None:
+    """An age phrase → its group by the youngest age it names: under 3 toddlers, 3–11 children, 12–17 teens, 18 adults.
+
+    "0+" says nothing of whom a thing is made for: None, as for a phrase that is not understood.
+    """
+    if re.fullmatch(r"0\s*\+?", text):
+        return None
+    if re.search(r"без огран|нет огран|не огран|для всех|люб(?:ой|ого|ые)|все возраст|универсал", text):
+        return ALL_AGES
+    if re.search(r"рожден|малыш|младен|новорожд|грудн", text):
+        return TODDLERS
+    ages = [0.0 if months else float(number) for number, months in _YEARS.findall(text)]
+    if ages:
+        youngest = min(ages)
+        return TODDLERS if youngest < 3 else CHILDREN if youngest < 12 else TEENS if youngest < 18 else ADULTS
+    if re.search(r"мес\b|месяц|годик", text):
+        return TODDLERS
+    if re.search(r"подрост", text):
+        return TEENS
+    if re.search(r"дет(?:и|ей|ям|ск)|реб[её]н|школ|девоч|мальчик", text):
+        return CHILDREN
+    return ADULTS if re.search(r"взросл|женщ|мужч", text) else None
+
+
+def _first(rules: tuple[tuple[str, str | None], ...], text: str) -> str | None:
+    return next((group for pattern, group in rules if re.search(pattern, text)), None)
+
+
+class Attribute(NamedTuple):
+    """A target: the characteristic it comes from, its classes in the order of the class index, phrase → class."""
+
+    charc: str
+    classes: tuple[str, ...]
+    read: Callable[[str], str | None]
+
+
+ATTRIBUTES = {
+    "sex": Attribute(
+        "Пол", ("для женщин", "для детей", "для мужчин", "для девочек", "для мальчиков"), sex_of
+    ),
+    "age_restrictions": Attribute(
+        "Возрастные ограничения", (CHILDREN, TEENS, TODDLERS, ADULTS, ALL_AGES), age_of
+    ),
+    "season": Attribute("Сезон", ("круглогодичный", "лето", "демисезон", "зима"), season_of),
+    "fragility": Attribute("Хрупкость", ("не хрупкий", "хрупкий"), fragility_of),
+}
+CHARCS = {attribute.charc.lower(): name for name, attribute in ATTRIBUTES.items()}
+
+
+def normalise(name: str, values: list[str]) -> str | None:
+    """The class of attribute `name` its raw values stand for; None where unknown or where they contradict.
+
+    A value in which nothing is understood does not contradict the others.
+    """
+    groups = {ATTRIBUTES[name].read(squeeze(value).lower()) for value in values} - {None}
+    return groups.pop() if len(groups) == 1 else None
+
+
+def repaired(title: str, description: str) -> tuple[str, str]:
+    """A missing title from the description's first words, a missing description from the title."""
+    return title or " ".join(description.split()[:TITLE_WORDS]), description or title
+
+
+def cards_of(frame: pd.DataFrame, path: Path, split: str, issues: Issues) -> pd.DataFrame:
+    """Raw rows → card rows, one `target_<name>` text column per attribute (null where unknown)."""
+    cards = pd.DataFrame({"product_id": integer_ids(frame, "nm", path)})
+    require_unique(cards.product_id, "nm", path)
+    cards["split"] = split
+    texts = {
+        field: [strip_html(v) if isinstance(v, str) else "" for v in frame[field]]
+        for field in ("title", "description")
+    }
+    for i, (title, description) in enumerate(zip(texts["title"], texts["description"], strict=True)):
+        if not title or not description:
+            problem = "no title and no description" if not title and not description else None
+            missing = "title" if not title else "description"
+            issues.add(
+                cards.product_id[i], missing, problem or f"empty {missing}", "taken from the other field"
+            )
+            texts["title"][i], texts["description"][i] = repaired(title, description)
+    attributes: list[str] = []
+    targets: dict[str, list[str | None]] = {name: [] for name in ATTRIBUTES}
+    for product_id, raw in zip(cards.product_id, frame.characteristics, strict=True):
+        found, problem = parse_characteristics(raw)
+        if problem:
+            issues.add(product_id, "characteristics", problem, "predicted from the other fields")
+        mine: dict[str, list[str]] = {}
+        lines = []
+        for charc, values in found.items():
+            target = CHARCS.get(charc.lower())
+            if target is None:
+                lines.append(f"{squeeze(charc)}: {', '.join(values)}" if values else squeeze(charc))
+            else:
+                mine.setdefault(target, []).extend(values)
+        attributes.append(unique_lines(lines))
+        for name, classes in targets.items():
+            classes.append(normalise(name, mine.get(name, [])) if split == "train" else None)
+    for field, column in (("title", texts["title"]), ("description", texts["description"])):
+        cards[field] = pd.Series(column, dtype="str", index=cards.index)
+    cards["attributes"] = pd.Series(attributes, dtype="str", index=cards.index)
+    brands = [squeeze(v) if isinstance(v, str) else "" for v in frame.brand]
+    cards["shop"] = pd.Series(brands, dtype="str", index=cards.index)
+    cards["sale"] = False
+    for name in ATTRIBUTES:
+        cards[f"target_{name}"] = pd.Series(targets[name], dtype=object, index=cards.index)
+    clip_text(cards, TEXT_FIELDS, issues)
+    return cards
+
+
+def read_school(data: Path) -> Raw:
+    """Both files of the school's format. Raises GoodsError naming the file and the mend."""
+    if not data.is_dir():
+        raise GoodsError(
+            f"{data}: no such data folder; put {FILES['train']}, {FILES['test']} and "
+            "wb_school_horizcv_images.zip there, or name their folder with --data DIR"
+        )
+    issues = Issues()
+    parts = {
+        split: cards_of(read_table(data / name, SCHOOL_COLUMNS, SCHOOL_OPTIONAL), data / name, split, issues)
+        for split, name in FILES.items()
+    }
+    require_disjoint(parts["train"].product_id, parts["test"].product_id, "nm", data)
+    targets = {name: attribute.classes for name, attribute in ATTRIBUTES.items()}
+    return Raw(pd.concat(parts.values(), ignore_index=True), {}, issues, targets)

@@ -1,0 +1,273 @@
+"""The Wildberries school: files of its format → four attributes, each a competition of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT, SHARED, small_configs
+from PIL import Image
+
+from goods.artifacts import Predictions, Workspace, read_json
+from goods.cards import Labels, load_cards
+from goods.competitions.wildberries import ATTRIBUTES, read_school
+from goods.config import load_competition, load_experiment
+from goods.errors import GoodsError
+from goods.folds import load_folds, make_folds
+from goods.pipeline import Options, run_all
+from goods.prediction import predict_file
+from goods.preparation import prepare, select
+from goods.submission import check_attributes
+from goods.training import train
+
+CONFIGS = ROOT / "configs"
+SEXES = {
+    "женский": ("платье", "Женский"),
+    "мужской": ("галстук", "Мужской"),
+    "детский": ("ползунки", "Детский"),
+}
+SEASONS = {"лето": "летний", "зима": "зимний", "демисезон": "осенний"}
+
+
+def in_bytes_literal(characteristics):
+    return ("['b\\'" + repr(json.dumps(characteristics).encode())[2:-1] + "\\']").encode()
+
+
+def printed_array(characteristics):
+    rows = [
+        {"charcName": c["charcName"], "charcValues": np.array(c["charcValues"], dtype=object), "value": None}
+        for c in characteristics
+    ]
+    return str(np.array(rows, dtype=object)).encode()
+
+
+def school_row(nm, rng, known):
+    kind = list(SEXES)[int(rng.integers(3))]
+    word, sex = SEXES[kind]
+    season = list(SEASONS)[int(rng.integers(3))]
+    fragile = rng.random() < 0.3
+    characteristics = [{"charcName": "Цвет", "charcValues": [str(rng.choice(["синий", "белый"]))]}]
+    if known and rng.random() < 0.8:
+        characteristics += [
+            {"charcName": "Пол", "charcValues": [sex]},
+            {"charcName": "Сезон", "charcValues": [season]},
+            {
+                "charcName": "Возрастные ограничения",
+                "charcValues": ["5-12 лет" if kind == "детский" else "18+"],
+            },
+            {"charcName": "Хрупкость", "charcValues": ["хрупкое" if fragile else "не хрупкий"]},
+        ]
+    serialise = in_bytes_literal if nm % 2 else printed_array
+    return {
+        "nm": nm,
+        "title": f"{word} {SEASONS[season]} арт {nm}",
+        "description": "стекло" if fragile else "хлопок",
+        "brand": f"бренд{nm % 3}",
+        "price": 0.0,
+        "characteristics": serialise(characteristics),
+    }
+
+
+@pytest.fixture
+def school(tmp_path):
+    folder, rng = tmp_path / "school", np.random.default_rng(0)
+    folder.mkdir()
+    train_rows = [school_row(nm, rng, True) for nm in range(1000, 1180)]
+    test_rows = [school_row(nm, rng, False) for nm in range(5000, 5030)]
+    pd.DataFrame(train_rows).to_parquet(folder / "wb_school_train.parquet", index=False)
+    pd.DataFrame(test_rows).to_parquet(folder / "wb_school_test.parquet", index=False)
+    with zipfile.ZipFile(folder / "wb_school_horizcv_images.zip", "w") as archive:
+        for row in [*train_rows, *test_rows]:
+            shade = 40 if "ползунки" in row["title"] else 120 if "галстук" in row["title"] else 200
+            pixels = rng.integers(0, 50, (32, 32, 3)) + shade
+            stream = io.BytesIO()
+            Image.fromarray(pixels.astype(np.uint8)).save(stream, "JPEG")
+            archive.writestr(f"images/{row['nm']}.jpg", stream.getvalue())
+    return folder
+
+
+@pytest.fixture
+def competition():
+    return load_competition("wildberries", CONFIGS).model_copy(update={"n_folds": 3})
+
+
+@pytest.fixture
+def ws(tmp_path, school, competition):
+    made = Workspace(tmp_path / "work", "wildberries")
+    prepare(made, competition, school)
+    return made
+
+
+def test_each_attribute_is_a_competition_of_its_known_cards(ws, competition, school):
+    whole = load_cards(ws)
+    raw = read_school(school).cards
+    assert (whole.split == "train").sum() == 180
+    assert whole.image.notna().all()
+    assert (whole.target == -1).all()
+    assert not whole.attributes.str.contains(
+        "Пол|Сезон|Возраст|Хрупк"
+    ).any()  # no target is left among the text
+    for name in competition.targets:
+        space = ws.target(name)
+        cards, labels = load_cards(space), Labels.load(space)
+        classes = [path[-1] for path in labels.paths]
+        assert tuple(classes) == ATTRIBUTES[name].classes
+        known = raw[raw[f"target_{name}"].notna()]
+        train_cards = select(cards, "train")
+        assert train_cards.product_id.tolist() == known.product_id.tolist()
+        assert [classes[t] for t in train_cards.target] == known[f"target_{name}"].tolist()
+        assert (cards.split == "test").sum() == 30
+        assert (whole[f"target_{name}"] >= 0).sum() == len(train_cards)
+        assert space.cache == ws.cache  # features are computed once for all attributes
+
+
+def test_folds_of_an_attribute_are_stratified_by_it(ws, competition):
+    for name in competition.targets:
+        make_folds(ws.target(name), competition.of_target(name))
+        cards = select(load_cards(ws.target(name)), "train")
+        fold = load_folds(ws.target(name), cards)
+        counts = pd.crosstab(fold, cards.target)
+        assert (counts.max() - counts.min() <= 1).all()
+
+
+def test_the_whole_way_to_a_result_with_confidences(tmp_path, school, run_script):
+    targets = ("sex", "fragility")
+    configs = small_configs(tmp_path / "configs", "wildberries", ["linear", "image-frozen"])
+    file = configs / "wildberries" / "competition.yaml"
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "targets": list(targets)}))
+    options = Options(
+        configs=configs, work=tmp_path / "work", out=tmp_path / "out", data=school, offline=True
+    )
+    line = run_all("wildberries", options)
+    path = tmp_path / "out/wildberries/result.parquet"
+    assert line.startswith(f"result: {path} rows=30 macro_f1=")
+    table = pd.read_parquet(path)
+    test = pd.read_parquet(school / "wb_school_test.parquet")
+    assert list(table.columns) == [
+        "nm",
+        *(c for name in targets for c in (name, f"{name}_confidence")),
+    ]
+    assert table.nm.tolist() == test.nm.tolist()
+    by_title = (
+        test.title.str.split()
+        .str[0]
+        .map({"платье": "для женщин", "галстук": "для мужчин", "ползунки": "для детей"})
+    )
+    assert (table.sex.to_numpy() == by_title.to_numpy()).mean() > 0.9
+    compared = (path.parent / "comparison.md").read_text(encoding="utf-8")
+    assert compared.count("(linear)") == 2 and compared.count("(image-frozen)") == 2
+    scores = [read_json(tmp_path / f"work/wildberries/{name}/runs/stack/report.json") for name in targets]
+    assert f"macro_f1={np.mean([s['score'] for s in scores]):.4f}" in line
+    assert "binary_f1" in scores[1]["scores"] and "binary_f1" not in scores[0]["scores"]
+    assert (path.parent / "sex" / "report.html").is_file()
+    before = path.read_bytes()
+    run_all("wildberries", options)
+    assert path.read_bytes() == before
+    # the same models label new cards
+    competition = load_competition("wildberries", configs)
+    ws = Workspace(tmp_path / "work", "wildberries")
+    out = tmp_path / "new.parquet"
+    predict_file(ws, competition, "linear", school / "wb_school_test.parquet", None, out)
+    new = pd.read_parquet(out)
+    assert list(new.columns) == list(table.columns)
+    expected = Predictions.load(ws.target("sex").run("linear").test).aligned(new.nm.to_numpy())
+    assert np.allclose(new.sex_confidence, expected.proba[:, 0], atol=1e-5)
+
+
+def test_scripts_ask_for_the_target(ws, run_script):
+    linear = CONFIGS / "wildberries" / "linear.yaml"
+    code, _, err = run_script("train", linear, "--work", ws.root)
+    assert code == 2 and "add --target NAME: sex, age_restrictions, season, fragility" in err
+    code, _, err = run_script("train", linear, "--work", ws.root, "--target", "colour")
+    assert code == 2 and "has no target 'colour': its targets are sex" in err
+    code, _, err = run_script("train", CONFIGS / "demo" / "linear.yaml", "--work", ws.root, "--target", "sex")
+    assert code == 2 and "has a single target" in err
+
+
+def test_an_attribute_is_trained_alone(ws, competition):
+    space, of_target = ws.target("sex"), competition.of_target("sex")
+    make_folds(space, of_target)
+    train(space, of_target, load_experiment(CONFIGS / "wildberries" / "linear.yaml"))
+    assert read_json(space.run("linear").report)["score"] > 0.9
+    assert not ws.target("season").run("linear").path.exists()
+
+
+def test_missing_texts_and_unreadable_characteristics_are_noted_and_kept(tmp_path, school, competition):
+    path = school / "wb_school_test.parquet"
+    frame = pd.read_parquet(path)
+    frame.loc[0, "title"], frame.loc[1, "description"] = "", None
+    frame.loc[2, "characteristics"] = b"[{'charcName': oops"
+    frame.drop(columns=["brand", "price"]).to_parquet(path, index=False)
+    ws = Workspace(tmp_path / "work", "wildberries")
+    prepare(ws, competition, school)
+    cards = load_cards(ws).set_index("product_id")
+    assert cards.title[5000] == cards.description[5000]
+    assert cards.description[5001] == cards.title[5001]
+    assert len(select(cards.reset_index(), "test")) == 30
+    issues = pd.read_parquet(ws.issues).set_index("product_id")
+    assert issues.problem[5000] == "empty title"
+    assert "unreadable" in issues.problem[5002]
+
+
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        (lambda f: (f / "wb_school_test.parquet").unlink(), r"wb_school_test\.parquet: missing; put"),
+        (lambda f: one_sex(f), r"attribute sex: its known train cards are of 1 class"),
+        (lambda f: twice(f), r"nm 1000 occurs more than once"),
+    ],
+)
+def test_bad_files_end_with_one_message(tmp_path, school, competition, break_it, message):
+    break_it(school)
+    with pytest.raises(GoodsError, match=message):
+        prepare(Workspace(tmp_path / "work", "wildberries"), competition, school)
+
+
+def one_sex(folder):
+    path = folder / "wb_school_train.parquet"
+    frame = pd.read_parquet(path)
+    frame["characteristics"] = [printed_array([{"charcName": "Пол", "charcValues": ["Мужской"]}])] * len(
+        frame
+    )
+    frame.to_parquet(path, index=False)
+
+
+def twice(folder):
+    path = folder / "wb_school_train.parquet"
+    frame = pd.read_parquet(path)
+    pd.concat([frame, frame[:1]]).to_parquet(path, index=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="sex_confidence"), "columns"),
+        (lambda t: t.assign(sex="для всех"), "is no class of sex"),
+        (lambda t: t.assign(sex_confidence=2.0), "outside 0 … 1"),
+        (lambda t: t[1:], "not exactly those"),
+        (lambda t: t.assign(nm=t.nm.astype(str)), "expected int64"),
+    ],
+)
+def test_a_wrong_submission_is_refused(change, message):
+    good = pd.DataFrame({"nm": [1, 2], "sex": ["для детей", "для женщин"], "sex_confidence": [0.5, 1.0]})
+    classes = {"sex": ["для женщин", "для детей"]}
+    check_attributes(good, np.array([1, 2]), classes)
+    with pytest.raises(GoodsError, match=message):
+        check_attributes(change(good), np.array([1, 2]), classes)
+
+
+@pytest.mark.skipif(
+    not (SHARED / "competitions" / "fashion_attributes").is_dir(), reason="no real cards here"
+)
+def test_every_real_row_of_both_serialisations_is_read():
+    raw = read_school(SHARED / "competitions" / "fashion_attributes")
+    assert not raw.issues.rows
+    assert len(raw.cards) == 9583
+    assert (raw.cards.attributes != "").all()
+    known = {name: int(raw.cards[f"target_{name}"].notna().sum()) for name in ATTRIBUTES}
+    assert min(known.values()) > 2600
