@@ -53,6 +53,13 @@ def load_config(args: argparse.Namespace) -> ExperimentConfig:
     return load_experiment(args.experiment, args.set, args.offline, args.text_weights, args.image_weights)
 
 
+def named_experiments(args: argparse.Namespace, competition: str) -> list[ExperimentConfig]:
+    """The configs of `args.experiments`, by their names in a competition's folder."""
+    check_weights(args)
+    paths = [CONFIGS / competition / f"{name}.yaml" for name in args.experiments]
+    return [load_experiment(p, None, args.offline, args.text_weights, args.image_weights) for p in paths]
+
+
 def experiment_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig, ExperimentConfig]:
     """The experiment of the command line, the competition (or its --target) and where its files are."""
     config = load_config(args)

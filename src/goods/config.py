@@ -149,6 +149,9 @@ class ImageConfig(FamilyConfig):
     )
     size: int = Field(128, ge=16)
     frozen: bool = True
+    places: bool = Field(
+        False, description="frozen: keep what stands at each place of the last map, not pooled"
+    )
     train_layers: int | None = Field(None, ge=0, description="stages tuned, from the top; null: all")
     flip_test: bool = True
     hidden: int = Field(256, ge=1)
@@ -218,11 +221,40 @@ class KnnConfig(FamilyConfig):
         return tuple(source.experiment for source in self.sources)
 
 
+class CaptionConfig(FamilyConfig):
+    """CoCa's text side: decoders that read a card's text and, with the photo, predict it word by word."""
+
+    family: Literal["caption"]
+    tokens: Literal["subword", "navec"] = Field(
+        "subword", description="byte-pair pieces, or lemmas that begin with their packaged Navec vectors"
+    )
+    vocabulary: int = Field(8_000, ge=100, description="tokens that are told apart")
+    lemmatizer: Literal["pymorphy3", "natasha", "none"] = "pymorphy3"
+    fields: tuple[str, ...] = ("title", "attributes")
+    max_tokens: int = Field(32, ge=4)
+    width: int = Field(256, ge=8)
+    heads: int = Field(4, ge=1)
+    layers: int = Field(2, ge=1, description="of text alone")
+    joint_layers: int = Field(2, ge=1, description="of text that looks at the photo")
+    queries: int = Field(8, ge=1, description="vectors that stand for a photo while it is captioned")
+    dropout: float = Field(0.1, ge=0, lt=1)
+    weight: float = Field(2.0, ge=0, description="of the caption's loss beside the contrastive one")
+    trainer: TrainerConfig
+
+    @model_validator(mode="after")
+    def heads_divide_the_width(self) -> CaptionConfig:
+        if self.width % self.heads:
+            raise ValueError(f"heads {self.heads} do not divide width {self.width}")
+        return self
+
+
 class ContrastiveConfig(FamilyConfig):
     """Text and photo in one space, learned on all cards without labels (`pretrain`), then a head per fold."""
 
     family: Literal["contrastive"]
-    text: NavecConfig | TransformerConfig = Field(discriminator="family")
+    text: NavecConfig | TransformerConfig | CaptionConfig = Field(
+        discriminator="family", description="an encoder (CLIP), or caption decoders (CoCa)"
+    )
     image: ImageConfig
     width: int = Field(256, ge=8, description="of the common space")
     temperature: float = Field(0.07, gt=0, description="of the similarities at the start; it is learned")

@@ -1,5 +1,5 @@
 """Text and photo of a card in one space: two encoders whose vectors agree for a card and differ between cards
-(CLIP, Radford et al. 2021, arXiv 2103.00020), and a head over both.
+(CLIP, Radford et al. 2021, arXiv 2103.00020; with captions CoCa, `coca.py`), and a head over both.
 
 The encoders learn without labels, from all cards, train and test; like-titled cards count as one (e-CLIP, Shin et al.
 2022, arXiv 2207.00208). The head learns on a fold's train cards, over fixed vectors or tuning the encoders along.
@@ -26,9 +26,10 @@ from torch.utils.checkpoint import checkpoint
 
 from goods.artifacts import begin, content_hash, is_done, mark_done, read_json, write_json
 from goods.cards import TEXT_FIELDS, Labels
-from goods.config import ContrastiveConfig, TrainerConfig
+from goods.config import CaptionConfig, ContrastiveConfig, TrainerConfig
 from goods.errors import GoodsError
 from goods.models.base import Context
+from goods.models.coca import Captioner, CaptionNetwork
 from goods.models.fusion import SIDES, PairRows, both_by_depth
 from goods.models.image import ImageModel
 from goods.models.neural import (
@@ -91,6 +92,8 @@ class PairNetwork(Network):
     arXiv 2101.06983).
     """
 
+    caption_weight = 0.0
+
     def __init__(self, nets: dict[str, Network], width: int, temperature: float) -> None:
         super().__init__()
         self.sides = nn.ModuleDict(nets)
@@ -126,13 +129,63 @@ class PairNetwork(Network):
 
     def loss(self, batch: dict[str, torch.Tensor], config: TrainerConfig) -> torch.Tensor:
         chunks = len({name.partition(".")[0] for name in batch} - {"same", "target"})
-        found: dict[str, list[torch.Tensor]] = {side: [] for side in SIDES}
-        for i in range(chunks):
-            for side in SIDES:
-                part = named_below(batch, f"{i}.{side}")
-                found[side].append(checkpoint(self.vector, side, part, use_reentrant=False))
-        text, image = (torch.cat(found[side]) for side in SIDES)
-        return contrastive_loss(text, image, self.scale, batch["same"])
+        if chunks == 1:
+            found = [self.look_at(named_below(batch, "0"))]
+        else:
+            found = [
+                checkpoint(self.look_at, named_below(batch, str(i)), use_reentrant=False)
+                for i in range(chunks)
+            ]
+        text, image = (torch.cat([part[j] for part in found]) for j in range(2))
+        loss = contrastive_loss(text, image, self.scale, batch["same"])
+        return loss + self.caption_weight * mean_caption_loss([part[2] for part in found])
+
+    def look_at(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """text and image vectors [b, width]; the caption's summed loss and its tokens [2], zeros without captions"""
+        text, image = (self.vector(side, named_below(batch, side)) for side in SIDES)
+        return text, image, torch.zeros(2, device=text.device)
+
+
+def mean_caption_loss(parts: list[torch.Tensor]) -> torch.Tensor:
+    """Per token, of [2] sums and numbers of tokens."""
+    summed, tokens = torch.stack(parts).sum(0)
+    return summed / tokens.clamp_min(1)
+
+
+class CocaNetwork(PairNetwork):
+    """A pair whose text side predicts the text, too, looking at the photo."""
+
+    def __init__(
+        self, nets: dict[str, Network], width: int, temperature: float, config: CaptionConfig
+    ) -> None:
+        super().__init__(nets, width, temperature)
+        text, image = nets["text"], nets["image"]
+        assert isinstance(text, CaptionNetwork)
+        self.caption = Captioner(config, image.states_width, text.table.num_embeddings)
+        self.project["image"] = nn.Linear(config.width, width, bias=False)
+        self.caption_weight = config.weight
+
+    def vector(self, side: str, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        if side == "text":
+            return super().vector(side, batch)
+        return self._pooled(batch)[1]
+
+    def _pooled(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        states, there = self.sides["image"].states(batch)  # type: ignore[operator]
+        parts, one = self.caption.pool(states.float(), there)
+        return parts, F.normalize(self.project["image"](one).float(), dim=1)
+
+    def look_at(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        tokens = named_below(batch, "text")
+        states, whole = self.sides["text"].read(tokens)  # type: ignore[operator]
+        parts, image = self._pooled(named_below(batch, "image"))
+        text = F.normalize(self.project["text"](whole).float(), dim=1)
+        return text, image, self.caption.loss(states, tokens["tokens"], parts)
+
+    def caption_loss(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """float [b, 2]: what `run_network` can ask of every batch; the same in each row but for the sum"""
+        found = self.look_at(batch)[2]
+        return (found / len(batch["rows"])).expand(len(batch["rows"]), 2)
 
 
 class JointHead(Network):
@@ -253,8 +306,7 @@ class ContrastiveModel(NeuralModel):
             for model in self.models.values():
                 model.prepare(seen[~held])
             torch.manual_seed(self.context.seed)
-            nets = {side: model.build() for side, model in self.models.items()}
-            self.pair = PairNetwork(nets, self.config.width, self.config.temperature)
+            self.pair = self._network({side: model.build() for side, model in self.models.items()})
             report = self._train(seen, held, known, scratch)
         for side in SIDES:
             self.models[side].net = self.pair.sides[side]  # type: ignore[assignment]
@@ -263,6 +315,21 @@ class ContrastiveModel(NeuralModel):
             write_json(folder / "report.json", report)
             mark_done(folder, known)
         return report
+
+    def untrained(self, cards: pd.DataFrame) -> ContrastiveModel:
+        """The same pair before its pretraining, kept nowhere: what training is measured against."""
+        model = ContrastiveModel(self.config, self.context)
+        seen = cards[[isinstance(ref, str) for ref in cards.image]]
+        for side in SIDES:
+            model.models[side] = model._side(side)
+            model.models[side].warm(cards)
+            model.models[side].prepare(seen)
+        torch.manual_seed(self.context.seed)
+        model.pair = self._network({side: part.build() for side, part in model.models.items()})
+        for side in SIDES:
+            model.models[side].net = model.pair.sides[side]  # type: ignore[assignment]
+        model._vectors = RowCache(None)
+        return model
 
     def _train(self, seen: pd.DataFrame, held: np.ndarray, known: str, scratch: Path) -> dict[str, Any]:
         from goods.models.loop import train_network  # lightning takes seconds to import
@@ -289,15 +356,27 @@ class ContrastiveModel(NeuralModel):
             "after": self.retrieval(seen[held], same[held]),
         }
 
+    def _network(self, nets: dict[str, Network]) -> PairNetwork:
+        config = self.config
+        if isinstance(config.text, CaptionConfig):
+            return CocaNetwork(nets, config.width, config.temperature, config.text)
+        return PairNetwork(nets, config.width, config.temperature)
+
     def _rows(self, cards: pd.DataFrame) -> PairRows:
         target = np.zeros(len(cards), np.int64)
         return PairRows({side: self.models[side].encode(cards) for side in SIDES}, target)
 
     def retrieval(self, cards: pd.DataFrame, same: np.ndarray) -> dict[str, float]:
-        """Loss, and recall at 1, 5 and 10 in both directions, among `cards`; a like-titled card counts as found."""
+        """Loss, and recall at 1, 5 and 10 in both directions, among `cards`; a like-titled card counts as found.
+        With captions their loss per token, too."""
         assert self.pair is not None
-        vectors = run_network(self.pair, self._rows(cards), self.context, ENCODED, "embed")
-        return retrieval(vectors, same, float(self.pair.scale.detach()))
+        rows = self._rows(cards)
+        vectors = run_network(self.pair, rows, self.context, ENCODED, "embed")
+        found = retrieval(vectors, same, float(self.pair.scale.detach()))
+        if isinstance(self.pair, CocaNetwork):
+            summed, tokens = run_network(self.pair, rows, self.context, ENCODED, "caption_loss").sum(0)
+            found["caption loss per token"] = round(float(summed / tokens), 4)
+        return found
 
     def _save_pair(self, folder: Path) -> None:
         assert self.pair is not None
@@ -314,8 +393,7 @@ class ContrastiveModel(NeuralModel):
         for side in SIDES:
             self.models[side] = self._side(side)
             self.models[side].load(folder / side)
-        nets = {side: self.models[side]._fitted() for side in SIDES}
-        self.pair = PairNetwork(nets, self.config.width, self.config.temperature)
+        self.pair = self._network({side: self.models[side]._fitted() for side in SIDES})
         state = load_file(folder / "pair.safetensors")
         left = self.pair.load_state_dict(state, strict=False)
         if left.unexpected_keys or any(not k.startswith("sides.") for k in left.missing_keys):

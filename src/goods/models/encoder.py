@@ -136,8 +136,8 @@ def weights_key(weights: str) -> str:
     return content_hash([(p.name, file_hash(p)) for p in files])
 
 
-def scratch_encoder(texts: list[str], config: TransformerConfig) -> Encoder:
-    """A lower-case BPE tokenizer (Unigram's training is not repeatable) trained on `texts` and a new BERT."""
+def scratch_tokenizer(texts: list[str], vocabulary: int) -> PreTrainedTokenizerFast:
+    """A lower-case BPE tokenizer (Unigram's training is not repeatable) trained on `texts`."""
     tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])  # type: ignore[assignment]
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(  # type: ignore[assignment]
@@ -148,10 +148,10 @@ def scratch_encoder(texts: list[str], config: TransformerConfig) -> Encoder:
         ]
     )
     trainer = trainers.BpeTrainer(
-        vocab_size=config.scratch_vocab, min_frequency=2, special_tokens=SPECIAL, show_progress=False
+        vocab_size=vocabulary, min_frequency=2, special_tokens=SPECIAL, show_progress=False
     )
     tokenizer.train_from_iterator(texts or ["-"], trainer)
-    fast = PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token="[PAD]",
         cls_token="[CLS]",
@@ -159,6 +159,11 @@ def scratch_encoder(texts: list[str], config: TransformerConfig) -> Encoder:
         unk_token="[UNK]",
         mask_token="[MASK]",
     )
+
+
+def scratch_encoder(texts: list[str], config: TransformerConfig) -> Encoder:
+    """A tokenizer trained on `texts` and a new BERT."""
+    fast = scratch_tokenizer(texts, config.scratch_vocab)
     width = config.scratch_width
     bert = BertConfig(
         vocab_size=len(fast),

@@ -79,14 +79,33 @@ class Head(nn.Module):
 
 
 class FrozenNetwork(Network):
+    """features float [b, d], or with `places` [b, t · d]: the head sees their mean."""
+
     def __init__(self, width: int, n_classes: int, config: ImageConfig, sample: np.ndarray | None) -> None:
         super().__init__()
-        self.standardise = Standardise(width, sample)
+        self.places = width if config.places else None
+        self.standardise = Standardise(width, sample if sample is None else sample.reshape(-1, width))
         self.head = Head(width, config)
         self.last = nn.Linear(config.hidden, n_classes)
 
+    def _parts(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """float [b, t, d], standardised; zeros for a card without a photo"""
+        features = batch["features"]
+        parts = features.view(len(features), -1, self.standardise.mean.shape[0])
+        return self.standardise(parts) * batch["has"][:, None, None]
+
+    @property
+    def states_width(self) -> int:
+        return self.width if self.places is None else self.places
+
+    def states(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.places is None:
+            return super().states(batch)
+        parts = self._parts(batch)
+        return parts, torch.ones(parts.shape[:2], dtype=torch.bool, device=parts.device)
+
     def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        return self.head(self.standardise(batch["features"]), batch["has"])
+        return self.head(self._parts(batch).mean(1), batch["has"])
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         return self.last(self.embed(batch))
@@ -189,7 +208,11 @@ class ImageModel(NeuralModel):
         if self._features is None:
             flip = self.config.flip_test
             name = content_hash(
-                self.config.backbone, weights_key(self.config, self.context.seed), self.config.size, flip
+                self.config.backbone,
+                weights_key(self.config, self.context.seed),
+                self.config.size,
+                flip,
+                *(["places"] if self.config.places else []),
             )
             cache = self.context.cache
             self._features = RowCache(None if cache is None else cache / f"features-{name}.npz")
@@ -200,17 +223,22 @@ class ImageModel(NeuralModel):
     def _compute(self, refs: list[str]) -> np.ndarray:
         backbone = load_backbone(self.config, self.context.seed).to(self.context.device).eval()
         backbone = backbone.to(memory_format=torch.channels_last)
+        compute = self._places if self.config.places else Backbone.features
         parts, starts = [], range(0, len(refs), FEATURE_BATCH)
         quiet = not self.context.progress or len(starts) < 5
         with threads(self.context), torch.inference_mode():
             for start in tqdm(starts, desc=f"features ({self.config.backbone})", disable=quiet):
                 arrays = load_arrays(self._store(), refs[start : start + FEATURE_BATCH], self.config.size)
                 pixels = torch.from_numpy(arrays).to(self.context.device).permute(0, 3, 1, 2)
-                found = backbone.features(pixels)
+                found = compute(backbone, pixels)
                 if self.config.flip_test:
-                    found = (found + backbone.features(pixels.flip(3))) / 2
+                    found = (found + compute(backbone, pixels.flip(3))) / 2
                 parts.append(found.float().cpu().numpy())
         return np.concatenate(parts).clip(-60_000, 60_000)  # what float16 holds
+
+    @staticmethod
+    def _places(backbone: Backbone, pixels: torch.Tensor) -> torch.Tensor:
+        return backbone.places(pixels).flatten(1)
 
     def pixels(self, refs: list[str], store: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Decoded photos uint8 [m, size, size, 3] (memory-mapped where cached), and the row of each `ref`."""
@@ -248,9 +276,9 @@ class ImageModel(NeuralModel):
                 self.pixels(refs) if refs else (np.empty((0, size, size, 3), np.uint8), row[:0])
             )
             return PixelRows(pixels, row, target)
-        features = np.zeros((len(cards), self._width), np.float32)
-        if refs:
-            features[has] = self.features(refs)
+        found = self.features(refs) if refs else np.zeros((0, self._width), np.float32)
+        features = np.zeros((len(cards), found.shape[1]), np.float32)
+        features[has] = found
         return FeatureRows(features, has, target)
 
     def has_input(self, cards: pd.DataFrame) -> np.ndarray:
@@ -271,6 +299,8 @@ class ImageModel(NeuralModel):
         refs = [ref for ref in train.image if isinstance(ref, str)]
         self._sample = self.features(refs[:SAMPLE]) if refs else np.zeros((1, 1), np.float32)
         self._width = self._sample.shape[1]
+        if self.config.places and refs:
+            self._width = load_backbone(self.config, self.context.seed, empty=True).map_width
 
     def build(self, restore: bool = False) -> Network:
         n_classes = self.context.labels.n_classes

@@ -184,6 +184,7 @@ def train_network(
     Returns how many epochs the weights have seen: those of the best one where there is an inner split.
     """
     on_gpu = context.device.startswith("cuda")
+    net.train()  # pre-trained encoders come in the other mode, without dropout, and lightning leaves them there
     # a GPU should not wait for batches; on a CPU the cores are busy with the network
     workers = min(MOST_WORKERS, context.threads - 1) if on_gpu else 0
     loader = batches(train, config.batch_size, context.seed, config.class_balance, workers)

@@ -19,7 +19,7 @@ IMAGE = (
     "images.py",
     *LOOP,
 )
-CONTRASTIVE = ("models/contrastive.py", *dict.fromkeys((*NAVEC, *TRANSFORMER, *IMAGE)))
+CONTRASTIVE = ("models/contrastive.py", "models/coca.py", *dict.fromkeys((*NAVEC, *TRANSFORMER, *IMAGE)))
 FAMILIES = {
     "linear": ("goods.models.linear", "LinearModel", ("models/linear.py", "models/classtree.py")),
     "fasttext": ("goods.models.fasttext", "FastTextModel", ("models/fasttext.py", "models/calibration.py")),
@@ -29,6 +29,7 @@ FAMILIES = {
     # what their sides and sources depend on comes with the key of the folds they build on
     "fusion": ("goods.models.fusion", "FusionModel", ("models/fusion.py", "models/upstream.py", *LOOP)),
     "contrastive": ("goods.models.contrastive", "ContrastiveModel", CONTRASTIVE),
+    "caption": ("goods.models.coca", "CaptionModel", ("models/coca.py", "models/encoder.py", *NAVEC)),
     "knn": ("goods.models.knn", "KnnModel", ("models/knn.py", "models/upstream.py")),
 }
 ON_GPU = ("navec", "transformer", "image", "fusion", "contrastive", "knn")  # where there is one
