@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from goods.artifacts import read_json, write_json
+from goods.cleaning import WORD, telling_words
 from goods.config import FastTextConfig
 from goods.errors import GoodsError
 from goods.log import say
@@ -25,14 +25,6 @@ from goods.models.calibration import fit_temperature, to_proba
 
 M_PERTURB = -6  # malloc.h
 ATTEMPTS = 4  # learning rates tried, each half the one before
-_WORD = re.compile(r"\w+(?:[.,]\d+)?")
-_MEASURE = re.compile(r"^\d+(?:[.,]\d+)?\w{0,3}$")
-# without "для" and "не", which tell products apart
-_COMMON = (
-    "и в во на с со из к ко по от до за о об у а но или что как это все же бы ли при над под "
-    "the a an of and in on with for to by is are"
-)
-STOP_WORDS = frozenset(_COMMON.split())
 
 
 class FastTextModel:
@@ -53,9 +45,9 @@ class FastTextModel:
         for values in zip(*(cards[f] for f in self.config.fields), strict=True):
             words: list[str] = []
             for field, value in zip(self.config.fields, values, strict=True):
-                tokens = _WORD.findall(value.lower())
+                tokens = WORD.findall(value.lower())
                 if self.config.variant == "cleaned":
-                    tokens = [t for t in tokens if t not in STOP_WORDS and not _MEASURE.match(t)]
+                    tokens = telling_words(tokens)
                 words += tokens
                 if field == "title":
                     words += tokens[: self.config.title_window] * (self.config.title_repeat - 1)

@@ -22,7 +22,11 @@ IMAGE = (
 CONTRASTIVE = ("models/contrastive.py", "models/coca.py", *dict.fromkeys((*NAVEC, *TRANSFORMER, *IMAGE)))
 FAMILIES = {
     "linear": ("goods.models.linear", "LinearModel", ("models/linear.py", "models/classtree.py")),
-    "fasttext": ("goods.models.fasttext", "FastTextModel", ("models/fasttext.py", "models/calibration.py")),
+    "fasttext": (
+        "goods.models.fasttext",
+        "FastTextModel",
+        ("models/fasttext.py", "models/calibration.py", "cleaning.py"),
+    ),
     "navec": ("goods.models.navec", "NavecModel", NAVEC),
     "transformer": ("goods.models.transformer", "TransformerModel", TRANSFORMER),
     "image": ("goods.models.image", "ImageModel", IMAGE),
