@@ -102,10 +102,22 @@ def test_scalars_lists_and_repeats():
 
 
 @pytest.mark.parametrize(
-    "raw", ["[" * 50_000, "{'a':" * 20_000, "'" * 100_000, "x" * (MAX_CHARS + 1), "[[[[[[" * 9]
+    "raw",
+    ["[" * 50_000, "{'a':" * 20_000, "'" * 100_000, "x" * (MAX_CHARS + 1), "[[[[[[" * 9, "\\" * 100_000],
 )
 def test_deep_and_long_ones_end_soon(raw):
     found, problem = parse_characteristics(raw)
+    assert found == {} and problem
+
+
+def test_what_newer_numpy_prints_and_values_beside_empty_lists():
+    raw = "[{'charcName': 'a', 'charcValues': array([], shape=(0,), dtype=object), 'value': .5}]"
+    assert parse_characteristics(raw) == ({"a": ["0.5"]}, None)
+    assert parse_characteristics([{"charcName": "b", "charcValues": [float("nan"), "x"]}]) == (
+        {"b": ["x"]},
+        None,
+    )
+    found, problem = parse_characteristics("[\"b'\ud800\\n'\"]")
     assert found == {} and problem
 
 
@@ -127,6 +139,11 @@ def test_nothing_is_no_problem(empty):
         ("sex", ["boy"], "для мальчиков"),
         ("sex", ["Мужской", "Женский"], None),
         ("sex", ["Унисекс"], None),
+        ("sex", ["Унисекс", "Женский"], None),
+        ("sex", ["мужской, женский"], None),
+        ("sex", ["для девочек и мальчиков"], "для детей"),
+        ("sex", ["Мальчики", "Девочки"], "для детей"),
+        ("sex", ["девушки"], "для женщин"),
         ("sex", [], None),
         ("age_restrictions", ["18+"], "для взрослых"),
         ("age_restrictions", ["для взрослых 18+"], "для взрослых"),
@@ -137,6 +154,15 @@ def test_nothing_is_no_problem(empty):
         ("age_restrictions", ["6-12 мес"], "для малышей"),
         ("age_restrictions", ["от 18 мес."], "для малышей"),
         ("age_restrictions", ["от 3-х лет"], "для детей"),
+        ("age_restrictions", ["до 3 лет"], "для малышей"),
+        ("age_restrictions", ["до 12 лет"], "для детей"),
+        ("age_restrictions", ["от 3 до 6 лет"], "для детей"),
+        ("age_restrictions", ["6+ мес"], "для малышей"),
+        ("age_restrictions", ["36 месяцев"], "для детей"),
+        ("age_restrictions", ["12 м"], "для малышей"),
+        ("age_restrictions", ["16+"], "для подростков"),
+        ("age_restrictions", ["старше 18"], "для взрослых"),
+        ("age_restrictions", ["от 0 месяцев"], "для малышей"),
         ("age_restrictions", ["без ограничений"], "для всех возрастов"),
         ("age_restrictions", ["0+"], None),
         ("age_restrictions", ["18+", "от 6 лет"], None),
@@ -145,9 +171,20 @@ def test_nothing_is_no_problem(empty):
         ("season", ["Лето"], "лето"),
         ("season", ["весна", "осень"], "демисезон"),
         ("season", ["зима", "лето"], None),
+        ("season", ["зима/лето"], None),
+        ("season", ["лето, зима, весна, осень"], "круглогодичный"),
+        ("season", ["лето", "зима", "демисезон"], "круглогодичный"),
+        ("season", ["мультисезон"], "круглогодичный"),
         ("fragility", ["не хрупкий"], "не хрупкий"),
         ("fragility", ["нехрупкое"], "не хрупкий"),
         ("fragility", ["хрупкое"], "хрупкий"),
+        ("fragility", ["не бьющийся"], "не хрупкий"),
+        ("fragility", ["не является хрупким"], "не хрупкий"),
+        ("fragility", ["непрочный"], "хрупкий"),
+        ("fragility", ["прочный"], "не хрупкий"),
+        ("fragility", ["не бросать"], "хрупкий"),
+        ("fragility", ["да"], "хрупкий"),
+        ("fragility", ["нет"], "не хрупкий"),
         ("fragility", ["хрупкий", "не хрупкий"], None),
         ("fragility", ["?"], None),
     ],

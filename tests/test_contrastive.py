@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT, competition_config, write_shop
+from pydantic import ValidationError
 from test_neural import (
     accuracy,
     killed_after,
@@ -20,7 +21,7 @@ from test_neural import (
 )
 from test_upstream import photo_config
 
-from goods.artifacts import Predictions, Workspace, read_json
+from goods.artifacts import Predictions, Workspace, begin, read_json
 from goods.cards import load_cards
 from goods.config import ContrastiveConfig, load_experiment
 from goods.errors import GoodsError
@@ -34,6 +35,7 @@ from goods.models.contrastive import (
     retrieval,
     same_cards,
 )
+from goods.models.rowcache import RowCache
 from goods.preparation import prepare
 from goods.training import load_run_models, mean_of, top_k, train
 
@@ -346,3 +348,58 @@ def test_dropout_is_at_work_while_encoders_are_trained(photos, monkeypatch):
     monkeypatch.setattr(PairNetwork, "loss", loss)
     ContrastiveModel(pair_config(), context).pretrain(cards)
     assert modes and all(mode == {True} for mode in modes)
+
+
+def test_vectors_go_with_the_weights_and_a_forced_pretraining_starts_from_nothing(photos, monkeypatch):
+    cards, context = photos
+    model = ContrastiveModel(pair_config(), context)
+    model.warm(cards)
+    first = model.vectors(cards)
+    monkeypatch.setattr("goods.models.contrastive.code_hash", lambda *modules: "another version")
+    other = ContrastiveModel(pair_config(pretrain=trainer(epochs=6, batch_size=32, lr=0.003)), context)
+    marker = (model.folder / "DONE").stat().st_mtime_ns
+    other.warm(cards)  # trained again: the code is another
+    assert (model.folder / "DONE").stat().st_mtime_ns > marker
+    assert (other.vectors(cards) == first).all()  # and, as nothing else changed, to the same end
+    # an old checkpoint is not gone on from
+    begun = []
+    monkeypatch.setattr(
+        "goods.models.contrastive.begin", lambda folder, key: begun.append(key) or begin(folder, key)
+    )
+    ContrastiveModel(pair_config(), context).pretrain(cards, force=True)
+    assert begun[0] == "forced" and len(begun) == 2
+
+
+def test_a_fold_keeps_the_vectors_of_its_own_pair(photos, tmp_path):
+    cards, context = photos
+    model = ContrastiveModel(pair_config(), context)
+    model.warm(cards)
+    model.fit(cards[:120], None)
+    model.save(tmp_path / "saved")
+    before = model.predict(cards)
+    # the cache gets another pair under the same config
+    ContrastiveModel(pair_config(), context).warm(cards[:100])
+    back = ContrastiveModel(pair_config(), context)
+    back.load(tmp_path / "saved")
+    np.testing.assert_allclose(back.predict(cards), before, atol=2e-3)
+
+
+def test_maps_of_places_are_not_mirrored():
+    with pytest.raises(ValidationError, match="places needs frozen: true and flip_test: false"):
+        photo_config(places=True, flip_test=True)
+
+
+def test_vectors_kept_in_memory_alone_are_bounded(monkeypatch):
+    monkeypatch.setattr("goods.models.rowcache.MOST_BYTES", 100)
+    cache, computed = RowCache(None), []
+
+    def compute(rows):
+        computed.append(len(rows))
+        return np.ones((len(rows), 8), "f4")
+
+    for start in range(0, 100, 10):
+        keys = np.arange(start, start + 10, dtype=np.uint64)
+        assert (cache.get(keys, compute) == 1).all()
+    assert len(cache.keys) <= 20
+    cache.get(np.arange(85, 105, dtype=np.uint64), compute)  # five rows of the last block are still there
+    assert computed[-1] in (10, 15)

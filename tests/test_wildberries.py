@@ -214,6 +214,33 @@ def test_missing_texts_and_unreadable_characteristics_are_noted_and_kept(tmp_pat
     assert "unreadable" in issues.problem[5002]
 
 
+def test_rows_are_counted_from_nought_whatever_index_was_saved(tmp_path, school, competition):
+    path = school / "wb_school_train.parquet"
+    frame = pd.read_parquet(path)
+    frame.loc[5, "title"] = ""
+    frame.iloc[4:].to_parquet(path)
+    ws = Workspace(tmp_path / "work", "wildberries")
+    prepare(ws, competition, school)
+    issues = pd.read_parquet(ws.issues).set_index("product_id")
+    assert issues.problem[1005] == "empty title"
+
+
+def test_a_study_of_a_target_leaves_the_common_encoders_alone(ws, competition, run_script):
+    settings = ["pretrain.epochs=1", "image.size=32", "text.width=16", "width=16", "trainer.epochs=1"]
+    sets = [part for setting in settings for part in ("--set", f"model.{setting}")]
+    clip = CONFIGS / "wildberries" / "clip.yaml"
+    assert run_script("pretrain", clip, "--work", ws.root, *sets)[0] == 0
+    (folder,) = ws.cache.glob("pair-*/DONE")
+    trained_at = folder.stat().st_mtime_ns
+    make_folds(ws.target("sex"), load_competition("wildberries/sex", CONFIGS))
+    study = (
+        "tune={trials: 1, folds: [0], startup_trials: 1, shares: [1.0], space: {hidden: {choices: [16, 32]}}}"
+    )
+    code, _, err = run_script("tune", clip, "--work", ws.root, "--target", "sex", *sets, "--set", study)
+    assert code == 0, err
+    assert folder.stat().st_mtime_ns == trained_at
+
+
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [

@@ -158,6 +158,14 @@ class ImageConfig(FamilyConfig):
     dropout: float = Field(0.3, ge=0, lt=1)
     trainer: TrainerConfig
 
+    @model_validator(mode="after")
+    def places_are_not_mirrored(self) -> ImageConfig:
+        if self.places and (self.flip_test or not self.frozen):
+            raise ValueError(
+                "places needs frozen: true and flip_test: false: a mirrored map has other places"
+            )
+        return self
+
 
 class SideConfig(Strict):
     """One side of a fusion: a text or image experiment, as its fold was trained or begun anew."""

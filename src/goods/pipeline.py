@@ -23,6 +23,7 @@ from goods.training import train
 
 PRESETS = {"quick": "stack.yaml", "full": "stack-full.yaml"}
 TUNED = "-tuned"
+FEWEST_PHOTOS = 4  # below, no experiment on photos is trained
 
 
 @dataclass(frozen=True)
@@ -124,10 +125,10 @@ def with_possible(ws: Workspace, options: Options, config: ExperimentConfig) -> 
     names = list(model.experiments)
     if options.text_weights and not any(n.startswith("transformer") for n in names):
         names.append("transformer-frozen")
-    if load_cards(ws).image.isna().all():
+    if load_cards(ws.whole).image.notna().sum() < FEWEST_PHOTOS:
         dropped = [n for n in names if needs_photos(options, ws.whole.competition, n)]
         if dropped:
-            say(f"no card has a photo: {', '.join(dropped)} left out")
+            say(f"fewer than {FEWEST_PHOTOS} cards have a photo: {', '.join(dropped)} left out")
         names = [n for n in names if n not in dropped]
     return config.model_copy(update={"model": model.model_copy(update={"experiments": tuple(names)})})
 

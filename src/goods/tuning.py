@@ -200,7 +200,7 @@ class Objective:
         self.fold = load_folds(ws, self.cards)
         place = places(1, config.model.family in ON_GPU)[0][0]
         self.context = make_context(ws, config, place, None, False)
-        build(config.model, self.context).warm(load_cards(ws))
+        build(config.model, self.context).warm(load_cards(ws.whole))
 
     def __call__(self, trial: optuna.Trial) -> float:
         candidate = with_params(self.config, suggest(trial, self.tune.space))

@@ -20,13 +20,13 @@ TOKEN = re.compile(
     r"""\s*(?:
     (?P<mark>[\[\](){},:=])
     | (?P<text>[bBuU]?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))
-    | (?P<number>[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?(?![\w.]))
+    | (?P<number>[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?![\w.]))
     | (?P<word>[A-Za-z_][\w.]*)
     )""",
     re.VERBOSE | re.DOTALL,
 )
 ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\n|.)", re.DOTALL)
-LEFT_OVER = re.compile(r"\\+u([0-9a-fA-F]{4})")
+LEFT_OVER = re.compile(r"(?<!\\)\\+u([0-9a-fA-F]{4})")
 SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "\n": "", "b": "\b", "f": "\f"}
 CONSTANTS = {"None": None, "null": None, "nan": None, "NaN": None, "True": True, "true": True}
 CONSTANTS |= {"False": False, "false": False}
@@ -48,8 +48,11 @@ def parse_characteristics(raw: Any) -> tuple[dict[str, list[str]], str | None]:
         return {}, None
     try:
         items = _unwrap(raw, 0)
-    except (Malformed, RecursionError) as error:
-        return {}, f"characteristics unreadable: {error}"
+    except (ValueError, RecursionError) as error:
+        return (
+            {},
+            f"characteristics unreadable: {error if isinstance(error, Malformed) else type(error).__name__}",
+        )
     found: dict[str, list[str]] = {}
     lost = 0
     for item in items:
@@ -57,8 +60,7 @@ def parse_characteristics(raw: Any) -> tuple[dict[str, list[str]], str | None]:
         if not isinstance(name, str) or not name.strip():
             lost += 1
             continue
-        values = item.get("charcValues")
-        texts = _texts(item.get("value") if values is None else values)
+        texts = _texts(item.get("charcValues")) or _texts(item.get("value"))
         mine = found.setdefault(_clean(name), [])
         mine += [text for text in texts if text not in mine]
     return found, f"{lost} of {len(items)} characteristics without a name" if lost else None
@@ -69,7 +71,7 @@ def _texts(value: Any) -> list[str]:
         return []
     if isinstance(value, (list, tuple, np.ndarray)):
         return [text for part in value for text in _texts(part)]
-    if isinstance(value, dict):
+    if isinstance(value, dict) or (isinstance(value, float) and not np.isfinite(value)):
         return []
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -79,7 +81,7 @@ def _texts(value: Any) -> list[str]:
 
 def _clean(text: str) -> str:
     """White space squeezed; `\\u041f` and `\\'` that one more level of escapes has left are read."""
-    text = re.sub(r"\\+(?=['\"])", "", text)
+    text = re.sub(r"(?<!\\)\\+(?=['\"])", "", text)
     for _ in range(MAX_DEPTH):
         if "\\u" not in text:
             break
@@ -193,8 +195,8 @@ def _items(text: str, at: int, closing: str, depth: int) -> tuple[list[Any], int
             at = token.end()
             continue
         if token["word"] and (sign := TOKEN.match(text, token.end())) and sign["mark"] == "=":
-            word = _next(text, sign.end())  # dtype=object, dtype='<U5'
-            at = word.end()
+            named = _next(text, sign.end())  # dtype=object, dtype='<U5', shape=(0,)
+            at = named.end() if named["word"] else _value(text, sign.end(), depth + 1)[1]
             continue
         item, at = _value(text, at, depth + 1)
         items.append(item)

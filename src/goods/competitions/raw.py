@@ -61,7 +61,7 @@ def read_table(path: Path, required: dict[str, str], optional: dict[str, str] | 
         raise GoodsError(f"{path}: not a readable parquet file ({reason}); copy it again") from None
     for column, kind in wanted.items():
         _check_kind(path, column, kind, table.schema.field(column).type)
-    frame = table.to_pandas()
+    frame = table.to_pandas(ignore_metadata=True)  # rows are counted from 0, whatever index was saved
     for column in optional or {}:
         if column not in frame:
             frame[column] = None

@@ -30,6 +30,7 @@ from goods.text import squeeze, strip_html, unique_lines
 FILES = {"train": "wb_school_train.parquet", "test": "wb_school_test.parquet"}
 SCHOOL_COLUMNS = {"nm": "int", "characteristics": "any"}
 SCHOOL_OPTIONAL = {"title": "str", "description": "str", "brand": "str"}
+CONTRADICTION = "several"  # of a phrase that names classes that exclude each other
 TITLE_WORDS = 10  # of the description, where there is no title
 
 ALL_AGES, ADULTS, TEENS, CHILDREN, TODDLERS = (
@@ -39,43 +40,71 @@ ALL_AGES, ADULTS, TEENS, CHILDREN, TODDLERS = (
     "для детей",
     "для малышей",
 )
-_YEARS = re.compile(r"(\d+)\s*(?:[-–—]\s*\d+\s*)?(мес)?")
-_SEXES = (  # the first that matches; children's words stand before the adults' they contain
-    (r"унисекс|unisex", None),
-    (r"мальчик|\bboys?\b", "для мальчиков"),
-    (r"девоч|\bgirls?\b", "для девочек"),
-    (r"дет(?:и|ей|ям|ск)|\bkids?\b|children", "для детей"),
-    (r"женск|женщин|\bwom[ae]n\b|female", "для женщин"),
-    (r"мужск|мужчин|\bm[ae]n\b|\bmale", "для мужчин"),
+_AGE = re.compile(r"(до\s*)?(\d+)(?:\s*[-–—]\s*(\d+))?[\s+-]*(?:х\s+)?(мес|м\b|month)?")
+BOYS, GIRLS, BOTH, WOMEN, MEN = "для мальчиков", "для девочек", "для детей", "для женщин", "для мужчин"
+_SEXES = (
+    (r"мальчик|\bboys?\b", BOYS),
+    (r"девоч|\bgirls?\b", GIRLS),
+    (r"дет(?:и|ей|ям|ск)|\bkids?\b|children", BOTH),
+    (r"женск|женщин|девуш|\bwom[ae]n\b|female", WOMEN),
+    (r"мужск|мужчин|юнош|\bm[ae]n\b|\bmale", MEN),
 )
 _SEASONS = (
-    (r"кругл\w* ?год|всесезон|любой|на любой|все сезоны|all[- ]season", "круглогодичный"),
-    (r"демисез|межсез|весн|весен|осен", "демисезон"),
     (r"лет[оан]|летн|summer", "лето"),
+    (r"демисез|межсез|весн|весен|осен|spring|autumn", "демисезон"),
     (r"зим|winter", "зима"),
 )
-_FRAGILITY = (
-    (r"\bне ?хр\w*|нехруп|\bнет\b|прочн|над[её]ж|небью|\bno\b", "не хрупкий"),
-    (r"хр[уп]+к|\bда\b|бь[юё]|осторожн|не брос|\byes\b|fragile", "хрупкий"),
-)
+_ALL_YEAR = r"кругл\w* ?год|всесезон|мультисез|любой сез|на любой|все сезоны|4 сезона|all[- ]season"
+_NOT_FRAGILE = r"\bне\b.{0,12}(?:хр|бь|бро|ломк)|нехр|неб[ьюи]|(?<!не)(?<!не )(?:прочн|над[её]ж)|^нет\b|^no\b"
+_FRAGILE = r"хр[уп]+к|бь[юё]|бьющ|осторожн|не брос|непрочн|ненад|ломк|^да\b|^yes\b|fragile"
+
+
+def groups(rules: tuple[tuple[str, str], ...], text: str) -> set[str]:
+    """Every group that a phrase names."""
+    return {group for pattern, group in rules if re.search(pattern, text)}
 
 
 def sex_of(text: str) -> str | None:
-    return _first(_SEXES, text)
+    """Boys and girls together are children; a phrase for both men and women names nobody."""
+    if re.search(r"унисекс|unisex", text):
+        return CONTRADICTION
+    found = groups(_SEXES, text)
+    if found & {BOYS, GIRLS, BOTH} and not found & {WOMEN, MEN}:
+        return (
+            BOYS
+            if found <= {BOYS, BOTH} and BOYS in found
+            else GIRLS
+            if found <= {GIRLS, BOTH} and GIRLS in found
+            else BOTH
+        )
+    return one_of(found)
 
 
 def season_of(text: str) -> str | None:
-    return _first(_SEASONS, text)
+    if re.search(_ALL_YEAR, text):
+        return "круглогодичный"
+    found = groups(_SEASONS, text)
+    return "круглогодичный" if len(found) == len(_SEASONS) else one_of(found)
 
 
 def fragility_of(text: str) -> str | None:
-    return _first(_FRAGILITY, text)
+    if re.search(r"не брос", text):
+        return "хрупкий"
+    if re.search(_NOT_FRAGILE, text) and not re.search(r"непрочн|ненад", text):
+        return "не хрупкий"
+    return "хрупкий" if re.search(_FRAGILE, text) else None
+
+
+def one_of(found: set[str]) -> str | None:
+    """The only group; CONTRADICTION where there are several."""
+    return found.pop() if len(found) == 1 else CONTRADICTION if found else None
 
 
 def age_of(text: str) -> str | None:
     """An age phrase → its group by the youngest age it names: under 3 toddlers, 3–11 children, 12–17 teens, 18 adults.
 
-    "0+" says nothing of whom a thing is made for: None, as for a phrase that is not understood.
+    "до 12 лет" is for those below. "0+" says nothing of whom a thing is made for: None, as for a phrase that is not
+    understood.
     """
     if re.fullmatch(r"0\s*\+?", text):
         return None
@@ -83,7 +112,12 @@ def age_of(text: str) -> str | None:
         return ALL_AGES
     if re.search(r"рожден|малыш|младен|новорожд|грудн", text):
         return TODDLERS
-    ages = [0.0 if months else float(number) for number, months in _YEARS.findall(text)]
+    ages = []
+    for below, number, last, months in _AGE.findall(text):
+        years = float(number) / (12 if months else 1)
+        ages.append(years - 0.01 if below and not re.search(r"\bот\b|\bс\b", text) else years)
+        if last and months:
+            ages[-1] = float(number) / 12
     if ages:
         youngest = min(ages)
         return TODDLERS if youngest < 3 else CHILDREN if youngest < 12 else TEENS if youngest < 18 else ADULTS
@@ -94,10 +128,6 @@ def age_of(text: str) -> str | None:
     if re.search(r"дет(?:и|ей|ям|ск)|реб[её]н|школ|девоч|мальчик", text):
         return CHILDREN
     return ADULTS if re.search(r"взросл|женщ|мужч", text) else None
-
-
-def _first(rules: tuple[tuple[str, str | None], ...], text: str) -> str | None:
-    return next((group for pattern, group in rules if re.search(pattern, text)), None)
 
 
 class Attribute(NamedTuple):
@@ -124,10 +154,14 @@ CHARCS = {attribute.charc.lower(): name for name, attribute in ATTRIBUTES.items(
 def normalise(name: str, values: list[str]) -> str | None:
     """The class of attribute `name` its raw values stand for; None where unknown or where they contradict.
 
-    A value in which nothing is understood does not contradict the others.
+    A value in which nothing is understood does not contradict the others; several values are read like one that names
+    all of them.
     """
-    groups = {ATTRIBUTES[name].read(squeeze(value).lower()) for value in values} - {None}
-    return groups.pop() if len(groups) == 1 else None
+    found = {ATTRIBUTES[name].read(squeeze(value).lower()) for value in values} - {None}
+    if len(found) > 1 and name in ("sex", "season"):
+        found = {ATTRIBUTES[name].read(", ".join(squeeze(value).lower() for value in values))}
+    group = found.pop() if len(found) == 1 else None
+    return None if group == CONTRADICTION else group
 
 
 def repaired(title: str, description: str) -> tuple[str, str]:

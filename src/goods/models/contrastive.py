@@ -24,7 +24,16 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from goods.artifacts import begin, content_hash, is_done, mark_done, read_json, write_json
+from goods.artifacts import (
+    begin,
+    code_hash,
+    content_hash,
+    file_hash,
+    is_done,
+    mark_done,
+    read_json,
+    write_json,
+)
 from goods.cards import TEXT_FIELDS, Labels
 from goods.config import CaptionConfig, ContrastiveConfig, TrainerConfig
 from goods.errors import GoodsError
@@ -41,7 +50,7 @@ from goods.models.neural import (
     scratch_folder,
     threads,
 )
-from goods.models.registry import build
+from goods.models.registry import build, sources
 from goods.models.rowcache import RowCache
 from goods.models.tokens import text_keys
 from goods.text import near_duplicate_key
@@ -50,6 +59,7 @@ UNIT = "\x1f"
 MOST_SCALE = 100.0  # of the similarities, as in CLIP
 NO_LABELS = Labels([0, 1], [("a",), ("b",)], [("0",), ("1",)])  # the encoders are built without any
 RETRIEVED = (1, 5, 10)
+FEWEST = 4  # cards with a photo that a pair can be trained on
 ENCODED = 128  # cards encoded at once
 
 
@@ -233,6 +243,7 @@ class ContrastiveModel(NeuralModel):
         super().__init__(config, context)
         self.models: dict[str, NeuralModel] = {}
         self.pair: PairNetwork | None = None
+        self._pair_key: str | None = None  # of the weights, where they are on disk
         self._vectors: RowCache | None = None
 
     # the pair of encoders
@@ -286,13 +297,16 @@ class ContrastiveModel(NeuralModel):
     def pretrain(self, cards: pd.DataFrame, force: bool = False) -> dict[str, Any]:
         """Train the pair on the cards that have a photo, unless the cache has it; the report says what it learned:
         loss and retrieval on the held-out cards before and after."""
-        folder, known = self.folder, content_hash(self.keys(cards))
+        folder = self.folder
+        known = content_hash(self.keys(cards), code_hash(*sources("contrastive")))
         if folder is not None and is_done(folder, known) and not force:
             return read_json(folder / "report.json")
+        if folder is not None and force:
+            begin(folder, "forced")  # from nothing, a checkpoint included
         if folder is not None:
             begin(folder, known)
         seen = cards[[isinstance(ref, str) for ref in cards.image]].reset_index(drop=True)
-        if len(seen) < 4:
+        if len(seen) < FEWEST:
             raise GoodsError(
                 "contrastive: too few cards have a photo to learn from; leave this experiment out"
             )
@@ -312,6 +326,7 @@ class ContrastiveModel(NeuralModel):
             self.models[side].net = self.pair.sides[side]  # type: ignore[assignment]
         if folder is not None:
             self._save_pair(folder)
+            self._pair_key = pair_key(folder)
             write_json(folder / "report.json", report)
             mark_done(folder, known)
         return report
@@ -399,6 +414,7 @@ class ContrastiveModel(NeuralModel):
         if left.unexpected_keys or any(not k.startswith("sides.") for k in left.missing_keys):
             raise ValueError("pair.safetensors does not fit")
         self.pair.eval()
+        self._pair_key = pair_key(folder)
 
     def pretrained(self) -> PairNetwork:
         if self.pair is None:
@@ -417,13 +433,10 @@ class ContrastiveModel(NeuralModel):
 
     def vectors(self, cards: pd.DataFrame, store: bool = False) -> np.ndarray:
         """float32 [n, 2 · width]: text and image vectors, each of length 1; zeros where there is no photo."""
+        self.pretrained()
         if self._vectors is None:
-            folder = self.folder
-            path = None
-            if folder is not None and (folder / "DONE").is_file():
-                name = content_hash(folder.name, (folder / "DONE").read_text())
-                path = folder.parent / f"pair-{name}.npz"
-            self._vectors = RowCache(path)
+            cache, key = self.context.cache, self._pair_key
+            self._vectors = RowCache(None if cache is None or key is None else cache / f"pair-{key}.npz")
         return self._vectors.get(self.keys(cards), lambda rows: self._compute(cards.iloc[rows]), store)
 
     def _compute(self, cards: pd.DataFrame) -> np.ndarray:
@@ -457,6 +470,12 @@ class ContrastiveModel(NeuralModel):
 
     def load_parts(self, folder: Path, settings: dict[str, Any]) -> None:
         self._load_pair(folder / "pair")
+
+
+def pair_key(folder: Path) -> str:
+    """What a saved pair's vectors depend on: its weights."""
+    files = [folder / "pair.safetensors", *(folder / side / "network.safetensors" for side in SIDES)]
+    return content_hash([file_hash(path) for path in files])
 
 
 def same_cards(cards: pd.DataFrame) -> np.ndarray:

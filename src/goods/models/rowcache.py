@@ -13,9 +13,12 @@ import numpy as np
 
 from goods.artifacts import write_npz
 
+MOST_BYTES = 1 << 28
+
 
 class RowCache:
-    """Rows by key; `path` None keeps them in memory only. Rows pass through float16 whether cached or not."""
+    """Rows by key; `path` None keeps them in memory only, and not more than MOST_BYTES of them. Rows pass through
+    float16 whether cached or not."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -35,6 +38,9 @@ class RowCache:
         if unknown.size:
             new_keys, first = np.unique(keys[unknown], return_index=True)
             new_rows = compute(unknown[first]).astype(np.float16)
+            if self.path is None and self.rows.nbytes > MOST_BYTES:
+                known = np.unique(np.searchsorted(self.keys, keys[np.isin(keys, self.keys)]))
+                self.keys, self.rows = self.keys[known], self.rows[known]
             rows = np.concatenate([self.rows, new_rows]) if len(self.rows) else new_rows
             all_keys = np.concatenate([self.keys, new_keys])
             order = np.argsort(all_keys)
