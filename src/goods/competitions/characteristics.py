@@ -53,7 +53,7 @@ def parse_characteristics(raw: Any) -> tuple[dict[str, list[str]], str | None]:
             {},
             f"characteristics unreadable: {error if isinstance(error, Malformed) else type(error).__name__}",
         )
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, None]] = {}  # values in their order, each once
     lost = 0
     for item in items:
         name = item.get("charcName") if isinstance(item, dict) else None
@@ -61,9 +61,9 @@ def parse_characteristics(raw: Any) -> tuple[dict[str, list[str]], str | None]:
             lost += 1
             continue
         texts = _texts(item.get("charcValues")) or _texts(item.get("value"))
-        mine = found.setdefault(_clean(name), [])
-        mine += [text for text in texts if text not in mine]
-    return found, f"{lost} of {len(items)} characteristics without a name" if lost else None
+        found.setdefault(_clean(name), {}).update(dict.fromkeys(texts))
+    listed = {name: list(values) for name, values in found.items()}
+    return listed, f"{lost} of {len(items)} characteristics without a name" if lost else None
 
 
 def _texts(value: Any) -> list[str]:
