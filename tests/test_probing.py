@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +18,7 @@ from goods.probing import (
     clusters,
     knn_probe,
     linear_probe,
+    map_of,
     named_cards,
     only,
     out_of_fold,
@@ -102,6 +105,7 @@ def test_the_report_of_a_small_shop(tmp_path, run_script):
         "kazanexpress2023",
         "navec",
         "image-frozen",
+        "--no-maps",
         "--work",
         ws.root,
         "--out",
@@ -111,9 +115,17 @@ def test_the_report_of_a_small_shop(tmp_path, run_script):
     assert "| navec words: title |" in out and "| image-frozen |" in out
     assert (tmp_path / "out/kazanexpress2023/probe.md").read_text(encoding="utf-8") in out + "\n"
     html = (tmp_path / "out/kazanexpress2023/probe.html").read_text(encoding="utf-8")
-    assert html.count("<img") == 3
+    assert "<img" not in html and html.count("<table>") == 2
     code, _, err = run_script("probe", "kazanexpress2023", "linear", "--work", ws.root)
     assert code == 2 and "a probe takes frozen encoders" in err
+
+
+@pytest.mark.slow
+def test_a_map_is_a_picture_and_the_same_every_time():
+    vectors, target, _ = separated()
+    first, again = (map_of(vectors, target, LABELS, "toy", seed=0) for _ in range(2))
+    assert base64.b64decode(first).startswith(b"\x89PNG")
+    assert first == again
 
 
 def test_the_documented_default_exists():

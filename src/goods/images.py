@@ -31,6 +31,7 @@ ZIPS = ("images.zip", "wb_school_horizcv_images.zip")
 MAX_PIXELS = 50_000_000  # a decompression bomb beyond; larger than any product photo
 MAX_BYTES = 100_000_000
 MIN_SIDE = 8
+FEWEST_PHOTOS = 4  # cards with a photo below which nothing is learned from photos
 SEPARATOR = "::"
 
 

@@ -15,6 +15,7 @@ from goods.cards import load_cards
 from goods.config import CompetitionConfig, ExperimentConfig, StackConfig, load_competition, load_experiment
 from goods.errors import GoodsError
 from goods.folds import make_folds
+from goods.images import FEWEST_PHOTOS
 from goods.log import say
 from goods.preparation import prepare
 from goods.report import write_report
@@ -23,7 +24,6 @@ from goods.training import train
 
 PRESETS = {"quick": "stack.yaml", "full": "stack-full.yaml"}
 TUNED = "-tuned"
-FEWEST_PHOTOS = 4  # below, no experiment on photos is trained
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from goods.artifacts import (
 from goods.cards import TEXT_FIELDS, Labels
 from goods.config import CaptionConfig, ContrastiveConfig, TrainerConfig
 from goods.errors import GoodsError
+from goods.images import FEWEST_PHOTOS
 from goods.models.base import Context
 from goods.models.coca import Captioner, CaptionNetwork
 from goods.models.fusion import SIDES, PairRows, both_by_depth
@@ -59,7 +60,6 @@ UNIT = "\x1f"
 MOST_SCALE = 100.0  # of the similarities, as in CLIP
 NO_LABELS = Labels([0, 1], [("a",), ("b",)], [("0",), ("1",)])  # the encoders are built without any
 RETRIEVED = (1, 5, 10)
-FEWEST = 4  # cards with a photo that a pair can be trained on
 ENCODED = 128  # cards encoded at once
 
 
@@ -306,7 +306,7 @@ class ContrastiveModel(NeuralModel):
         if folder is not None:
             begin(folder, known)
         seen = cards[[isinstance(ref, str) for ref in cards.image]].reset_index(drop=True)
-        if len(seen) < FEWEST:
+        if len(seen) < FEWEST_PHOTOS:
             raise GoodsError(
                 "contrastive: too few cards have a photo to learn from; leave this experiment out"
             )
