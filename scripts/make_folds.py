@@ -4,7 +4,7 @@ from goods import cli
 from goods.artifacts import Workspace
 from goods.config import load_competition
 from goods.folds import make_folds
-from goods.submission import parts
+from goods.preparation import parts
 
 
 def main() -> None:

@@ -1,7 +1,5 @@
 """Train the text and image encoders of a contrastive experiment on all cards, labels unused; resumable."""
 
-from pathlib import Path
-
 from goods import cli
 from goods.artifacts import Workspace
 from goods.pretraining import pretrain
@@ -12,7 +10,7 @@ def main() -> None:
     cli.add_experiment(parser)
     args = parser.parse_args()
     config = cli.load_config(args)
-    print(pretrain(Workspace(Path(args.work), config.competition), config, args.force))
+    print(pretrain(Workspace(args.work, config.competition), config, args.force))
 
 
 if __name__ == "__main__":

@@ -93,6 +93,11 @@ def validate(cards: pd.DataFrame, n_classes: int) -> None:
         raise GoodsError("a text field of the card table is null")
 
 
+def has_photo(cards: pd.DataFrame) -> np.ndarray:
+    """bool [n]"""
+    return np.array([isinstance(ref, str) for ref in cards.image], bool)
+
+
 def load_cards(ws: Workspace) -> pd.DataFrame:
     if not ws.cards.is_file():
         raise GoodsError(f"{ws.cards}: missing; run scripts/prepare.py {ws.competition} first")

@@ -32,6 +32,19 @@ ROWS = 2048  # cards compared with all train titles at once
 ENTRIES = 200_000  # entries compared with category names at once
 
 
+def find(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """[..., m] columns of `values` [..., k] at the `wanted` of the sorted `keys` [k], zeros for those not there."""
+    if not len(keys):
+        return np.zeros((*values.shape[:-1], len(wanted)), values.dtype)
+    place = np.searchsorted(keys, wanted).clip(0, len(keys) - 1)
+    return np.where(keys[place] == wanted, values[..., place], 0)
+
+
+def ranges(first: np.ndarray, each: np.ndarray) -> np.ndarray:
+    """first[0], first[0] + 1, … (each[0] numbers), then those of first[1], …"""
+    return np.repeat(first - (np.cumsum(each) - each), each) + np.arange(each.sum())
+
+
 class KeyCounts:
     """Class counts of train cards by some key of theirs (shop, title, …), never counting a card's own fold."""
 
@@ -50,20 +63,11 @@ class KeyCounts:
         counts = np.bincount(code.astype(np.int64) * self.n_folds + fold, minlength=size * self.n_folds)
         return counts.reshape(size, self.n_folds)
 
-    @staticmethod
-    def _find(keys: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-        place = np.searchsorted(keys, wanted).clip(0, len(keys) - 1)
-        return np.where(keys[place] == wanted, counts[place], 0)
-
     def _in_pair(self, code: np.ndarray, cls: np.ndarray, own: np.ndarray | None) -> np.ndarray:
         """int64 [m]: train cards with that key and class, those of fold `own` left out."""
         pair = code.astype(np.int64) * self.n_classes + cls
-        found = self._find(self.any_pairs, self.any_counts, pair)
-        return (
-            found
-            if own is None
-            else found - self._find(self.pairs, self.pair_counts, pair * self.n_folds + own)
-        )
+        found = find(self.any_pairs, self.any_counts, pair)
+        return found if own is None else found - find(self.pairs, self.pair_counts, pair * self.n_folds + own)
 
     def features(self, card_keys: pd.Series, card_fold: np.ndarray | None, table: Candidates) -> np.ndarray:
         """float32 [m, 2]: log of the smoothed share of the class given the key, log(1 + cards with the key)."""
@@ -93,8 +97,7 @@ class KeyCounts:
             key, cls = self._most_frequent(own, most)
             first, last = (np.searchsorted(key, code[cards], side=side) for side in ("left", "right"))
             each = last - first
-            place = np.arange(each.sum()) - np.repeat(np.cumsum(each) - each, each)
-            parts.append((np.repeat(cards, each), cls[np.repeat(first, each) + place]))
+            parts.append((np.repeat(cards, each), cls[ranges(first, each)]))
         card, cls = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         order = np.argsort(card, kind="stable")
         return card[order], cls[order]
@@ -306,14 +309,6 @@ class Numbers:
         """float64 [3, size]: number, sum and sum of squares of x by place."""
         return np.stack([np.bincount(at, weights=x**moment, minlength=size) for moment in range(3)])
 
-    @staticmethod
-    def _find(keys: np.ndarray, moments: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-        """float64 [3, m]: the moments of the wanted keys, zeros for unknown ones."""
-        if not len(keys):
-            return np.zeros((3, len(wanted)))
-        place = np.searchsorted(keys, wanted).clip(0, len(keys) - 1)
-        return np.where(keys[place] == wanted, moments[:, place], 0.0)
-
     def features(self, attributes: pd.Series, card_fold: np.ndarray | None, table: Candidates) -> np.ndarray:
         """float32 [m]: sum over the card's numbers; NO_NUMBER where it has none."""
         total = np.full(len(table.card), NO_NUMBER)
@@ -325,11 +320,7 @@ class Numbers:
             block = slice(start, start + ENTRIES)
             each = (last - first)[block]
             entry = np.repeat(np.arange(len(each)), each)
-            at = (
-                np.repeat(first[block], each)
-                + np.arange(len(entry))
-                - np.repeat(np.cumsum(each) - each, each)
-            )
+            at = ranges(first[block], each)
             own = None if card_fold is None else card_fold[card[at]]
             fit = self._fit(name[at], x[at], table.cls[block][entry], own)
             total[block] += np.bincount(entry, fit, minlength=len(each))
@@ -341,9 +332,9 @@ class Numbers:
         mean_all = first / n
         var_all = np.maximum(second / n - mean_all**2, 1e-6)
         cell = name * self.n_classes + cls
-        moments = self._find(self.cells, self.by_cell, cell)
+        moments = find(self.cells, self.by_cell, cell)
         if own is not None:
-            moments = moments - self._find(self.fold_cells, self.by_fold, cell * self.n_folds + own)
+            moments = moments - find(self.fold_cells, self.by_fold, cell * self.n_folds + own)
         count, one, two = moments
         mean = (one + PRIOR_CARDS * mean_all) / (count + PRIOR_CARDS)
         square = (two + PRIOR_CARDS * (var_all + mean_all**2)) / (count + PRIOR_CARDS)

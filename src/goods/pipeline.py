@@ -17,9 +17,9 @@ from goods.errors import GoodsError
 from goods.folds import make_folds
 from goods.images import FEWEST_PHOTOS
 from goods.log import say
-from goods.preparation import prepare
-from goods.report import write_report
-from goods.submission import comparison, overall, parts, submit
+from goods.preparation import parts, prepare
+from goods.report import comparison, write_report
+from goods.submission import overall, submit
 from goods.training import train
 
 PRESETS = {"quick": "stack.yaml", "full": "stack-full.yaml"}

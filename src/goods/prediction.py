@@ -20,7 +20,8 @@ from goods.config import CompetitionConfig, ExperimentConfig, StackConfig, load_
 from goods.errors import GoodsError
 from goods.images import ImageStore, audit
 from goods.log import say
-from goods.submission import attributes_table, parts, submission_table
+from goods.preparation import parts
+from goods.submission import attributes_table, submission_table
 from goods.training import load_run_models, mean_of, top_k
 
 

@@ -80,7 +80,7 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
     if not data.is_dir():
         READERS[config.reader](data)  # raises with the reader's own advice
     key = content_hash(config.reader, config.targets, str(data), listing(data), code_hash(*CODE))
-    spaces = [ws, *(ws.target(name) for name in config.targets)]
+    spaces = {ws, *(space for space, _ in parts(ws, config))}
     if not force and all(is_done(space.prepared, key) for space in spaces):
         say(f"prepare: unchanged, {ws.cards} kept")
         return
@@ -187,6 +187,13 @@ def find_images(raw: Raw, data: Path) -> dict[int, str]:
         for product_id, problem in problems + missing:
             raw.issues.add(product_id, "image", problem, "predicted without a photo")
     return found
+
+
+def parts(ws: Workspace, competition: CompetitionConfig) -> list[tuple[Workspace, CompetitionConfig]]:
+    """The competition of each target; itself where it has a single one."""
+    if not competition.targets:
+        return [(ws, competition)]
+    return [(ws.target(name), competition.of_target(name)) for name in competition.targets]
 
 
 def data_folder(ws: Workspace) -> Path:

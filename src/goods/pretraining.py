@@ -16,6 +16,7 @@ from goods.log import say
 from goods.models.base import Context
 from goods.models.contrastive import NO_LABELS, ContrastiveModel
 from goods.preparation import data_folder
+from goods.tables import markdown
 
 
 def pretrain(ws: Workspace, config: ExperimentConfig, force: bool = False) -> str:
@@ -25,20 +26,26 @@ def pretrain(ws: Workspace, config: ExperimentConfig, force: bool = False) -> st
     say(
         f"pretrain {config.name}: {report['cards']} cards, temperature {report['temperature']}, {model.folder}"
     )
-    lines = [
-        f"| {report['held_out']} held-out cards | before | after |",
-        "|---|---|---|",
-        *(f"| {name} | {value} | {report['after'][name]} |" for name, value in report["before"].items()),
-    ]
-    return "\n".join(lines)
+    title = f"{report['held_out']} held-out cards"
+    return markdown(
+        [
+            {title: name, "before": str(value), "after": str(report["after"][name])}
+            for name, value in report["before"].items()
+        ]
+    )
 
 
 def contrastive_model(ws: Workspace, config: ExperimentConfig) -> ContrastiveModel:
     """The experiment's model with a whole competition's cache and photos, without labels."""
     if config.model.family != "contrastive":
         raise GoodsError(f"experiment {config.name} is of family {config.model.family}, not contrastive")
+    return ContrastiveModel(config.model, context_without_labels(ws, config))
+
+
+def context_without_labels(ws: Workspace, config: ExperimentConfig) -> Context:
+    """A competition's cache and photos, for encoders that learn or are measured without its labels."""
     (place, *_), _ = places(1, True)
-    context = Context(
+    return Context(
         labels=NO_LABELS,
         seed=config.seed,
         device=place.device,
@@ -47,4 +54,3 @@ def contrastive_model(ws: Workspace, config: ExperimentConfig) -> ContrastiveMod
         cache=ws.cache,
         progress=True,
     )
-    return ContrastiveModel(config.model, context)

@@ -7,8 +7,6 @@ writes: submissions/<competition>/probe.md, probe.html (with a map of every embe
 
 from __future__ import annotations
 
-import base64
-import io
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,18 +30,18 @@ from sklearn.preprocessing import StandardScaler, normalize
 from tqdm import tqdm
 
 from goods.artifacts import Workspace, write_text
-from goods.cards import TEXT_FIELDS, Labels, load_cards
+from goods.cards import TEXT_FIELDS, Labels, has_photo, load_cards
 from goods.config import CompetitionConfig, ContrastiveConfig, ExperimentConfig, NavecConfig
 from goods.errors import GoodsError
 from goods.evidence import word_vectors
-from goods.execution import places
 from goods.folds import load_folds
-from goods.images import ImageStore
 from goods.metrics import score
-from goods.models.base import Context
-from goods.models.contrastive import NO_LABELS, ContrastiveModel, retrieval, same_cards
+from goods.models.contrastive import ContrastiveModel, retrieval, same_cards
 from goods.models.registry import build
-from goods.preparation import data_folder, select
+from goods.preparation import select
+from goods.pretraining import context_without_labels
+from goods.report import png
+from goods.tables import markdown
 from goods.text import near_duplicate_key
 
 NEIGHBOURS = 10
@@ -89,16 +87,7 @@ def embeddings(
             Embedding(f"{name} words: {field}", word_vectors(cards[field].tolist()), classes)
             for field in (*TITLE, *DESCRIPTION)
         ]
-    (place, *_), _ = places(1, True)
-    context = Context(
-        NO_LABELS,
-        config.seed,
-        place.device,
-        place.threads,
-        ImageStore(data_folder(ws)),
-        ws.cache,
-        progress=True,
-    )
+    context = context_without_labels(ws, config)
     names = named_cards(labels)
     if isinstance(model_config, ContrastiveConfig):
         return of_pair(name, ContrastiveModel(model_config, context), ws, cards, names)
@@ -261,9 +250,7 @@ def map_of(vectors: np.ndarray, target: np.ndarray, labels: Labels, title: str, 
         )
     axis.set(title=title, xticks=[], yticks=[])
     axis.legend(markerscale=4, fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=90, metadata={"Software": None})
-    return base64.b64encode(stream.getvalue()).decode()
+    return png(figure, dpi=90)
 
 
 # the report
@@ -308,7 +295,7 @@ def probe(
                 (embedding.name, map_of(embedding.vectors, target, labels, embedding.name, competition.seed))
             )
     same = same_cards(train)
-    seen = np.array([isinstance(ref, str) for ref in train.image], bool)
+    seen = has_photo(train)
     by_name = {e.name: e.vectors for e in found}
     for name, text in by_name.items():
         photo = by_name.get(f"{name.removesuffix(': text')}: photo")
@@ -336,12 +323,6 @@ def probe(
         folder / "probe.html", html.render(name=competition.name, sections=sections, pictures=pictures)
     )
     return tables
-
-
-def markdown(rows: list[dict[str, str]]) -> str:
-    header = list(rows[0])
-    lines = [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
-    return "\n".join([*lines, *(f"| {' | '.join(row[c] for c in header)} |" for row in rows)])
 
 
 TEMPLATE = """<!doctype html>

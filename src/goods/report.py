@@ -18,9 +18,11 @@ from matplotlib.figure import Figure
 
 from goods.artifacts import Predictions, Workspace, read_json, write_text
 from goods.cards import Labels, load_cards
-from goods.config import CompetitionConfig, ExperimentConfig, StackConfig
+from goods.config import CompetitionConfig, ExperimentConfig, StackConfig, load_experiment
 from goods.metrics import DEFINITIONS
-from goods.preparation import select
+from goods.preparation import parts, select
+from goods.submission import attribute_of, finished_report
+from goods.tables import markdown
 
 TEMPLATE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{{ competition.name }}: report</title>
@@ -118,6 +120,52 @@ def write_report(ws: Workspace, competition: CompetitionConfig, config: Experime
     return path
 
 
+MODALITIES = {"linear": "text", "fasttext": "text", "navec": "text", "transformer": "text", "image": "image"}
+
+
+def comparison(ws: Workspace, competition: CompetitionConfig, experiment: str) -> str:
+    """Markdown: for every attribute the best experiment on text alone, on photos alone and joining both in one
+    network, and the stack; out-of-fold macro F1 ± sd, weighted and binary F1 of the stack besides.
+
+    What is best is read off the same scores, which favours the three over the stack, not the stack.
+    """
+    rows = []
+    for space, _ in parts(ws, competition):
+        report = finished_report(space, experiment)
+        best: dict[str, tuple[float, str]] = {}
+        for base in report["base"]:
+            scored, modality = finished_report(space, base), modality_of(space, base)
+            macro = scored["scores"]["macro_f1"]
+            if macro > best.get(modality, (-1.0, ""))[0]:
+                best[modality] = (macro, f"{macro_f1(scored)} ({base})")
+        scores = report["scores"]
+        rows.append(
+            {"attribute": attribute_of(space), "known cards": str((load_cards(space).target >= 0).sum())}
+            | {modality: best.get(modality, (0.0, "–"))[1] for modality in ("text", "image", "fusion")}
+            | {
+                "stack": f"**{macro_f1(report)}**",
+                "stack: weighted F1": f"{scores['weighted_f1']:.4f}",
+                "binary F1": f"{scores['binary_f1']:.4f}" if "binary_f1" in scores else "–",
+            }
+        )
+    return markdown(rows) + "\n"
+
+
+def macro_f1(report: dict[str, Any]) -> str:
+    """With its spread over folds where that is the competition's metric."""
+    spread = f" ± {report['sd']:.4f}" if report["metric"] == "macro_f1" else ""
+    return f"{report['scores']['macro_f1']:.4f}{spread}"
+
+
+def modality_of(ws: Workspace, experiment: str) -> str:
+    """text, image or fusion: what an experiment and those it builds on look at."""
+    config = load_experiment(ws.run(experiment).config)
+    below = {modality_of(ws, name) for name in config.upstream}
+    own = MODALITIES.get(config.model.family)
+    found = below | ({own} if own else set())
+    return found.pop() if len(found) == 1 else "fusion"
+
+
 def reliability_plot(calibration: dict[str, Any]) -> str:
     """Accuracy over confidence of each model, before and after calibration: PNG, base64."""
     figure = Figure(figsize=(3 * len(calibration), 3), layout="constrained")
@@ -130,8 +178,13 @@ def reliability_plot(calibration: dict[str, Any]) -> str:
         axis.set(title=name, xlabel="confidence", xlim=(0, 1), ylim=(0, 1))
     axes[0].set_ylabel("accuracy")
     axes[0].legend(frameon=False)
+    return png(figure, dpi=100)
+
+
+def png(figure: Figure, dpi: int) -> str:
+    """The picture, base64, the same bytes every time."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=100, metadata={"Software": None})
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
     return base64.b64encode(stream.getvalue()).decode()
 
 

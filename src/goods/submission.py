@@ -25,10 +25,10 @@ from goods.artifacts import (
 )
 from goods.cards import Labels, load_cards
 from goods.competitions import SUBMISSION_COLUMNS
-from goods.config import CompetitionConfig, load_experiment
+from goods.config import CompetitionConfig
 from goods.errors import GoodsError
 from goods.log import say
-from goods.preparation import select
+from goods.preparation import parts, select
 
 SCHOOL_ID = "nm"
 LEADERBOARD = (
@@ -137,13 +137,6 @@ def submit(
     return path
 
 
-def parts(ws: Workspace, competition: CompetitionConfig) -> list[tuple[Workspace, CompetitionConfig]]:
-    """The competition of each target; itself where it has a single one."""
-    if not competition.targets:
-        return [(ws, competition)]
-    return [(ws.target(name), competition.of_target(name)) for name in competition.targets]
-
-
 def finished_report(ws: Workspace, experiment: str) -> dict[str, Any]:
     run = ws.run(experiment)
     if done_key(run.path) is None:
@@ -173,51 +166,6 @@ def result_table(ws: Workspace, competition: CompetitionConfig, experiment: str)
     table = submission_table(predictions, labels, columns)
     check_submission(table, columns, ids, labels.ids)
     return table
-
-
-MODALITIES = {"linear": "text", "fasttext": "text", "navec": "text", "transformer": "text", "image": "image"}
-
-
-def comparison(ws: Workspace, competition: CompetitionConfig, experiment: str) -> str:
-    """Markdown: for every attribute the best experiment on text alone, on photos alone and joining both in one
-    network, and the stack; out-of-fold macro F1 ± sd, weighted and binary F1 of the stack besides.
-
-    What is best is read off the same scores, which favours the three over the stack, not the stack.
-    """
-    columns = ("text", "image", "fusion")
-    lines = [
-        f"| attribute | known cards | {' | '.join(columns)} | stack | stack: weighted F1 | binary F1 |",
-        "|---" * (len(columns) + 5) + "|",
-    ]
-    for space, _ in parts(ws, competition):
-        report = finished_report(space, experiment)
-        best: dict[str, tuple[float, str]] = {}
-        for base in report["base"]:
-            scored = finished_report(space, base)
-            modality = modality_of(space, base)
-            macro = scored["scores"]["macro_f1"]
-            if macro > best.get(modality, (-1.0, ""))[0]:
-                spread = f" ± {scored['sd']:.4f}" if scored["metric"] == "macro_f1" else ""
-                best[modality] = (macro, f"{macro:.4f}{spread} ({base})")
-        scores = report["scores"]
-        known = int((load_cards(space).target >= 0).sum())
-        cells = [best.get(column, (0.0, "–"))[1] for column in columns]
-        spread = f" ± {report['sd']:.4f}" if report["metric"] == "macro_f1" else ""
-        binary = f"{scores['binary_f1']:.4f}" if "binary_f1" in scores else "–"
-        lines.append(
-            f"| {attribute_of(space)} | {known} | {' | '.join(cells)} | **{scores['macro_f1']:.4f}{spread}** | "
-            f"{scores['weighted_f1']:.4f} | {binary} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def modality_of(ws: Workspace, experiment: str) -> str:
-    """text, image or fusion: what an experiment and those it builds on look at."""
-    config = load_experiment(ws.run(experiment).config)
-    below = {modality_of(ws, name) for name in config.upstream}
-    own = MODALITIES.get(config.model.family)
-    found = below | ({own} if own else set())
-    return found.pop() if len(found) == 1 else "fusion"
 
 
 def append_leaderboard(path: Path, row: dict) -> None:

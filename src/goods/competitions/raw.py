@@ -38,7 +38,7 @@ class Raw:
 
 
 def read_table(path: Path, required: dict[str, str], optional: dict[str, str] | None = None) -> pd.DataFrame:
-    """A parquet file with its columns checked: kind is 'int', 'str', 'bool', 'float' or 'any'.
+    """A parquet file with its columns checked: kind is 'int', 'str', 'bool' or 'any'.
 
     Missing optional columns come back as null. Raises GoodsError naming file, column and mend.
     """
@@ -76,7 +76,6 @@ def _check_kind(path: Path, column: str, kind: str, type_: pa.DataType) -> None:
         "int": pa.types.is_integer(type_) or pa.types.is_floating(type_),
         "str": is_text,
         "bool": pa.types.is_boolean(type_) or pa.types.is_integer(type_) or pa.types.is_null(type_),
-        "float": pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_null(type_),
         "any": True,
     }[kind]
     if not good:

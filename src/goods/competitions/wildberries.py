@@ -40,7 +40,17 @@ ALL_AGES, ADULTS, TEENS, CHILDREN, TODDLERS = (
     "для детей",
     "для малышей",
 )
-_AGE = re.compile(r"(до\s*)?(\d+)(?:\s*[-–—]\s*(\d+))?[\s+-]*(?:х\s+)?(мес|м\b|month)?")
+_AGE = re.compile(r"(до\s*)?(\d+)(?:\s*[-–—]\s*\d+)?[\s+-]*(?:х\s+)?(мес|м\b|month)?")
+_AGES_SAID = (  # in words that count more than a number
+    (r"без огран|нет огран|не огран|для всех|люб(?:ой|ого|ые)|все возраст|универсал", ALL_AGES),
+    (r"рожден|малыш|младен|новорожд|грудн", TODDLERS),
+)
+_AGES_MEANT = (  # where there is no number
+    (r"мес\b|месяц|годик", TODDLERS),
+    (r"подрост", TEENS),
+    (r"дет(?:и|ей|ям|ск)|реб[её]н|школ|девоч|мальчик", CHILDREN),
+    (r"взросл|женщ|мужч", ADULTS),
+)
 BOYS, GIRLS, BOTH, WOMEN, MEN = "для мальчиков", "для девочек", "для детей", "для женщин", "для мужчин"
 _SEXES = (
     (r"мальчик|\bboys?\b", BOYS),
@@ -69,14 +79,9 @@ def sex_of(text: str) -> str | None:
     if re.search(r"унисекс|unisex", text):
         return CONTRADICTION
     found = groups(_SEXES, text)
-    if found & {BOYS, GIRLS, BOTH} and not found & {WOMEN, MEN}:
-        return (
-            BOYS
-            if found <= {BOYS, BOTH} and BOYS in found
-            else GIRLS
-            if found <= {GIRLS, BOTH} and GIRLS in found
-            else BOTH
-        )
+    if found and found <= {BOYS, GIRLS, BOTH}:
+        told_apart = found - {BOTH}
+        return told_apart.pop() if len(told_apart) == 1 else BOTH
     return one_of(found)
 
 
@@ -108,26 +113,21 @@ def age_of(text: str) -> str | None:
     """
     if re.fullmatch(r"0\s*\+?", text):
         return None
-    if re.search(r"без огран|нет огран|не огран|для всех|люб(?:ой|ого|ые)|все возраст|универсал", text):
-        return ALL_AGES
-    if re.search(r"рожден|малыш|младен|новорожд|грудн", text):
-        return TODDLERS
+    if said := first_of(_AGES_SAID, text):
+        return said
+    bounded = re.search(r"\bот\b|\bс\b", text)
     ages = []
-    for below, number, last, months in _AGE.findall(text):
+    for below, number, months in _AGE.findall(text):
         years = float(number) / (12 if months else 1)
-        ages.append(years - 0.01 if below and not re.search(r"\bот\b|\bс\b", text) else years)
-        if last and months:
-            ages[-1] = float(number) / 12
+        ages.append(years - 0.01 if below and not bounded else years)
     if ages:
         youngest = min(ages)
         return TODDLERS if youngest < 3 else CHILDREN if youngest < 12 else TEENS if youngest < 18 else ADULTS
-    if re.search(r"мес\b|месяц|годик", text):
-        return TODDLERS
-    if re.search(r"подрост", text):
-        return TEENS
-    if re.search(r"дет(?:и|ей|ям|ск)|реб[её]н|школ|девоч|мальчик", text):
-        return CHILDREN
-    return ADULTS if re.search(r"взросл|женщ|мужч", text) else None
+    return first_of(_AGES_MEANT, text)
+
+
+def first_of(rules: tuple[tuple[str, str], ...], text: str) -> str | None:
+    return next((group for pattern, group in rules if re.search(pattern, text)), None)
 
 
 class Attribute(NamedTuple):
@@ -180,18 +180,16 @@ def cards_of(frame: pd.DataFrame, path: Path, split: str, issues: Issues) -> pd.
     }
     for i, (title, description) in enumerate(zip(texts["title"], texts["description"], strict=True)):
         if not title or not description:
-            problem = "no title and no description" if not title and not description else None
             missing = "title" if not title else "description"
-            issues.add(
-                cards.product_id[i], missing, problem or f"empty {missing}", "taken from the other field"
-            )
+            problem = f"empty {missing}" if title or description else "no title and no description"
+            issues.add(cards.product_id[i], missing, problem, "taken from the other field")
             texts["title"][i], texts["description"][i] = repaired(title, description)
     attributes: list[str] = []
     targets: dict[str, list[str | None]] = {name: [] for name in ATTRIBUTES}
     for product_id, raw in zip(cards.product_id, frame.characteristics, strict=True):
-        found, problem = parse_characteristics(raw)
-        if problem:
-            issues.add(product_id, "characteristics", problem, "predicted from the other fields")
+        found, unread = parse_characteristics(raw)
+        if unread:
+            issues.add(product_id, "characteristics", unread, "predicted from the other fields")
         mine: dict[str, list[str]] = {}
         lines = []
         for charc, values in found.items():
@@ -203,11 +201,10 @@ def cards_of(frame: pd.DataFrame, path: Path, split: str, issues: Issues) -> pd.
         attributes.append(unique_lines(lines))
         for name, classes in targets.items():
             classes.append(normalise(name, mine.get(name, [])) if split == "train" else None)
-    for field, column in (("title", texts["title"]), ("description", texts["description"])):
+    texts["attributes"] = attributes
+    texts["shop"] = [squeeze(v) if isinstance(v, str) else "" for v in frame.brand]
+    for field, column in texts.items():
         cards[field] = pd.Series(column, dtype="str", index=cards.index)
-    cards["attributes"] = pd.Series(attributes, dtype="str", index=cards.index)
-    brands = [squeeze(v) if isinstance(v, str) else "" for v in frame.brand]
-    cards["shop"] = pd.Series(brands, dtype="str", index=cards.index)
     cards["sale"] = False
     for name in ATTRIBUTES:
         cards[f"target_{name}"] = pd.Series(targets[name], dtype=object, index=cards.index)

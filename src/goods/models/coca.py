@@ -22,25 +22,11 @@ from goods.models.base import Context
 from goods.models.encoder import SPECIAL, scratch_tokenizer
 from goods.models.neural import Network, NeuralModel
 from goods.models.tokens import Ragged, tokenized
+from goods.models.transformer import TokenRows
 from goods.models.wordvectors import look_up
 
 PAD, START, END, UNKNOWN = range(4)  # as in SPECIAL
 WORD_WIDTH = 300  # of Navec vectors
-
-
-class TextRows:
-    """Token numbers of each card from START to END."""
-
-    def __init__(self, tokens: Ragged, target: np.ndarray) -> None:
-        self.tokens, self.target = tokens, target
-        self.lengths: np.ndarray | None = tokens.lengths
-
-    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
-        taken = self.tokens.take(rows)
-        mask = np.arange(taken.lengths.max()) < taken.lengths[:, None]
-        numbers = np.full(mask.shape, PAD, np.int64)
-        numbers[mask] = taken.values
-        return {"tokens": torch.from_numpy(numbers), "mask": torch.from_numpy(mask)}
 
 
 def block(config: CaptionConfig, cross: bool) -> nn.Module:
@@ -195,13 +181,14 @@ class CaptionModel(NeuralModel):
         table = np.array([self.words.get(word, UNKNOWN) for word in words], np.int64)
         return [row.tolist() for row in np.split(table[rows.values], rows.offsets[1:-1])]
 
-    def encode(self, cards: pd.DataFrame) -> TextRows:
+    def encode(self, cards: pd.DataFrame) -> TokenRows:
         room = self.config.max_tokens - 2
         merged = [
             list(chain(*parts))[:room]
             for parts in zip(*(self._numbers(cards, f) for f in self.config.fields), strict=True)
         ]
-        return TextRows(Ragged.of([[START, *row, END] for row in merged]), cards.target.to_numpy(np.int64))
+        tokens = Ragged.of([[START, *row, END] for row in merged])
+        return TokenRows(tokens, PAD, cards.target.to_numpy(np.int64))
 
     def build(self, restore: bool = False) -> CaptionNetwork:
         words = None

@@ -34,10 +34,11 @@ from goods.artifacts import (
     read_json,
     write_json,
 )
-from goods.cards import TEXT_FIELDS, Labels
-from goods.config import CaptionConfig, ContrastiveConfig, TrainerConfig
+from goods.cards import TEXT_FIELDS, Labels, has_photo
+from goods.config import SCRATCH, CaptionConfig, ContrastiveConfig, TrainerConfig, TransformerConfig
 from goods.errors import GoodsError
 from goods.images import FEWEST_PHOTOS
+from goods.models import backbone, encoder
 from goods.models.base import Context
 from goods.models.coca import Captioner, CaptionNetwork
 from goods.models.fusion import SIDES, PairRows, both_by_depth
@@ -53,10 +54,9 @@ from goods.models.neural import (
 )
 from goods.models.registry import build, sources
 from goods.models.rowcache import RowCache
-from goods.models.tokens import text_keys
+from goods.models.tokens import UNIT, joined_texts, text_keys
 from goods.text import near_duplicate_key
 
-UNIT = "\x1f"
 MOST_SCALE = 100.0  # of the similarities, as in CLIP
 NO_LABELS = Labels([0, 1], [("a",), ("b",)], [("0",), ("1",)])  # the encoders are built without any
 RETRIEVED = (1, 5, 10)
@@ -259,17 +259,12 @@ class ContrastiveModel(NeuralModel):
 
     def _weights(self, side: str) -> str | None:
         """What a side starts from, where it is a local file: its hash, not its name, tells it apart."""
-        part: Any = getattr(self.config, side)
-        path = Path(getattr(part, "weights", ""))
-        if side == "text" and part.family == "transformer" and path.is_dir():
-            from goods.models.encoder import weights_key
-
-            return weights_key(part.weights)
         if side == "image":
-            from goods.models.backbone import weights_key as image_weights_key
-
-            return image_weights_key(part, self.context.seed)
-        return None
+            return backbone.weights_key(self.config.image, self.context.seed)
+        text = self.config.text
+        if not isinstance(text, TransformerConfig) or text.weights == SCRATCH:
+            return None
+        return encoder.weights_key(text.weights)
 
     def _side(self, side: str) -> NeuralModel:
         context = replace(self.context, labels=NO_LABELS, scratch=None)
@@ -279,15 +274,13 @@ class ContrastiveModel(NeuralModel):
 
     def keys(self, cards: pd.DataFrame) -> np.ndarray:
         """uint64 [n] hash of what the encoders see of a card."""
-        texts = [UNIT.join(row) for row in zip(*(cards[f].tolist() for f in TEXT_FIELDS), strict=True)]
-        photos = np.zeros(len(cards), np.uint64)
-        has = np.array([isinstance(ref, str) for ref in cards.image], bool)
+        photos, has = np.zeros(len(cards), np.uint64), has_photo(cards)
         if has.any():
             image = self.models.get("image") or self._side("image")
             assert isinstance(image, ImageModel)
             photos[has] = image._keys(list(cards.image[has]))
-        joined = [f"{text}{UNIT}{photo}" for text, photo in zip(texts, photos.tolist(), strict=True)]
-        return text_keys(joined)
+        texts = joined_texts(cards, TEXT_FIELDS)
+        return text_keys([f"{text}{UNIT}{photo}" for text, photo in zip(texts, photos.tolist(), strict=True)])
 
     def warm(self, cards: pd.DataFrame) -> None:
         self.pretrain(cards)
@@ -305,25 +298,16 @@ class ContrastiveModel(NeuralModel):
             begin(folder, "forced")  # from nothing, a checkpoint included
         if folder is not None:
             begin(folder, known)
-        seen = cards[[isinstance(ref, str) for ref in cards.image]].reset_index(drop=True)
+        seen = cards[has_photo(cards)].reset_index(drop=True)
         if len(seen) < FEWEST_PHOTOS:
             raise GoodsError(
                 "contrastive: too few cards have a photo to learn from; leave this experiment out"
             )
-        for side in SIDES:
-            self.models[side] = self._side(side)
-            self.models[side].warm(cards)
         held = np.random.default_rng(self.context.seed).random(len(seen)) < self.config.holdout
         held[:2], held[2:4] = False, True  # neither side is ever empty
         with threads(self.context), scratch_folder(replace(self.context, scratch=folder)) as scratch:
-            torch.manual_seed(self.context.seed)
-            for model in self.models.values():
-                model.prepare(seen[~held])
-            torch.manual_seed(self.context.seed)
-            self.pair = self._network({side: model.build() for side, model in self.models.items()})
+            self._begin(cards, seen[~held])
             report = self._train(seen, held, known, scratch)
-        for side in SIDES:
-            self.models[side].net = self.pair.sides[side]  # type: ignore[assignment]
         if folder is not None:
             self._save_pair(folder)
             self._pair_key = pair_key(folder)
@@ -334,17 +318,22 @@ class ContrastiveModel(NeuralModel):
     def untrained(self, cards: pd.DataFrame) -> ContrastiveModel:
         """The same pair before its pretraining, kept nowhere: what training is measured against."""
         model = ContrastiveModel(self.config, self.context)
-        seen = cards[[isinstance(ref, str) for ref in cards.image]]
-        for side in SIDES:
-            model.models[side] = model._side(side)
-            model.models[side].warm(cards)
-            model.models[side].prepare(seen)
-        torch.manual_seed(self.context.seed)
-        model.pair = self._network({side: part.build() for side, part in model.models.items()})
-        for side in SIDES:
-            model.models[side].net = model.pair.sides[side]  # type: ignore[assignment]
+        model._begin(cards, cards[has_photo(cards)])
         model._vectors = RowCache(None)
         return model
+
+    def _begin(self, cards: pd.DataFrame, seen: pd.DataFrame) -> None:
+        """A new pair: caches filled for all `cards`, vocabularies and the like from those `seen` in training."""
+        for side in SIDES:
+            self.models[side] = self._side(side)
+            self.models[side].warm(cards)
+        torch.manual_seed(self.context.seed)
+        for model in self.models.values():
+            model.prepare(seen)
+        torch.manual_seed(self.context.seed)
+        self.pair = self._network({side: model.build() for side, model in self.models.items()})
+        for side, model in self.models.items():
+            model.net = self.pair.sides[side]  # type: ignore[assignment]
 
     def _train(self, seen: pd.DataFrame, held: np.ndarray, known: str, scratch: Path) -> dict[str, Any]:
         from goods.models.loop import train_network  # lightning takes seconds to import

@@ -17,6 +17,7 @@ from torch import nn
 from tqdm import tqdm
 
 from goods.artifacts import atomic, content_hash
+from goods.cards import has_photo
 from goods.config import ImageConfig
 from goods.errors import GoodsError
 from goods.images import ImageStore, load_arrays
@@ -282,7 +283,7 @@ class ImageModel(NeuralModel):
         return FeatureRows(features, has, target)
 
     def has_input(self, cards: pd.DataFrame) -> np.ndarray:
-        return np.array([isinstance(ref, str) for ref in cards.image], bool)
+        return has_photo(cards)
 
     def pretrained_vectors(self, cards: pd.DataFrame) -> np.ndarray:
         if not self.config.frozen:

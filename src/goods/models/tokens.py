@@ -22,6 +22,7 @@ from goods.lemmas import lemmatize
 
 MAX_CHARS = 20_000  # of one field; what a scrape leaves behind that is not worth reading
 CHUNK = 2_000  # texts per job
+UNIT = "\x1f"  # between fields where a card's fields are hashed
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class Ragged:
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         starts = np.repeat(self.offsets[:-1] - offsets[:-1], lengths)
         return Ragged(self.values[starts + np.arange(offsets[-1])], offsets)
+
+
+def joined_texts(cards: pd.DataFrame, fields: Sequence[str]) -> list[str]:
+    """A card's fields joined, to be hashed."""
+    return [UNIT.join(row) for row in zip(*(cards[f].tolist() for f in fields), strict=True)]
 
 
 def text_keys(texts: Sequence[str]) -> np.ndarray:

@@ -42,11 +42,10 @@ from goods.models.neural import (
     threads,
 )
 from goods.models.rowcache import RowCache
-from goods.models.tokens import Ragged, text_keys
+from goods.models.tokens import Ragged, joined_texts, text_keys
 
 TOKENIZE_BLOCK = 10_000
 SAMPLE = 1_000  # train cards whose vectors tell how to standardise them
-UNIT = "\x1f"  # between fields where a card's fields are hashed
 
 
 class TokenRows:
@@ -195,7 +194,7 @@ class TransformerModel(NeuralModel):
 
     def _texts(self, cards: pd.DataFrame) -> list[str]:
         """A card's fields joined, to be hashed."""
-        return [UNIT.join(row) for row in zip(*(cards[f].tolist() for f in self.config.fields), strict=True)]
+        return joined_texts(cards, self.config.fields)
 
     def _tokenize(self, cards: pd.DataFrame) -> Ragged:
         """Fields in order, joined by the separator; what is beyond max_tokens is cut from the end."""
