@@ -1,20 +1,31 @@
-"""Generate demo raw files (KazanExpress 2023 format) of any size into a folder."""
+"""Generate demo raw files of any size into a folder, in the format of KazanExpress 2023 or of Ozon's matching 2023."""
 
 from pathlib import Path
 
 from goods import cli
-from goods.competitions.demo import generate
+from goods.competitions import demo, demo_offers
+
+ROWS = {"kazanexpress2023": 6000, "ozon": 3000}
 
 
 def main() -> None:
     parser = cli.parser(__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--rows", type=int, default=6000, help="train cards; a fifth more are test cards")
+    parser.add_argument("--format", choices=list(ROWS), default="kazanexpress2023")
+    parser.add_argument(
+        "--rows",
+        type=int,
+        help="train cards (default: 6000), of ozon train pairs (3000); a fifth more for test",
+    )
     parser.add_argument("--classes", type=int, default=80, help="leaves of the category tree, 60 or more")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--no-images", action="store_true")
     args = parser.parse_args()
-    generate(args.folder, args.rows, args.classes, args.seed, images=not args.no_images)
+    rows = ROWS[args.format] if args.rows is None else args.rows
+    if args.format == "ozon":
+        demo_offers.generate(args.folder, rows, args.seed)
+    else:
+        demo.generate(args.folder, rows, args.classes, args.seed, images=not args.no_images)
     print(args.folder)
 
 

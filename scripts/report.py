@@ -1,10 +1,11 @@
-"""Write submissions/<competition>/report.html for a finished stack."""
+"""Write submissions/<competition>/report.html for a finished stack or run of pairs."""
 
 from pathlib import Path
 
 from goods import cli
 from goods.artifacts import Workspace
-from goods.config import load_competition
+from goods.config import PairsConfig, load_competition
+from goods.matching.report import write_pairs_report
 from goods.prediction import saved_config
 from goods.report import write_report
 
@@ -19,7 +20,8 @@ def main() -> None:
     args = parser.parse_args()
     ws = Workspace(args.work, args.competition)
     config = saved_config(ws, args.experiment)
-    print(write_report(ws, load_competition(args.competition, cli.CONFIGS), config, args.out))
+    write = write_pairs_report if isinstance(config.model, PairsConfig) else write_report
+    print(write(ws, load_competition(args.competition, cli.CONFIGS), config, args.out))
 
 
 if __name__ == "__main__":

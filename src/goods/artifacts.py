@@ -152,6 +152,10 @@ class Predictions:
         except (OSError, ValueError, KeyError) as error:
             raise GoodsError(f"{path}: damaged ({error}); delete its folder and run again") from None
 
+    def proba_of(self, c: int) -> np.ndarray:
+        """float32 [n] probability of class `c`, 0 where it is not kept."""
+        return np.where(self.classes == c, self.proba, np.float32(0)).sum(1)
+
     @property
     def hash(self) -> str:
         return content_hash(self.product_id, self.classes, self.proba)
@@ -225,6 +229,16 @@ class Workspace:
     @property
     def cards(self) -> Path:
         return self.prepared / "cards.parquet"
+
+    @property
+    def pairs(self) -> Path:
+        """Only where the competition asks which cards are the same product."""
+        return self.prepared / "pairs.parquet"
+
+    @property
+    def vectors(self) -> Path:
+        """Embeddings that came with the cards of `pairs`."""
+        return self.prepared / "vectors.npz"
 
     @property
     def labels(self) -> Path:

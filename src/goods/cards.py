@@ -98,6 +98,12 @@ def has_photo(cards: pd.DataFrame) -> np.ndarray:
     return np.array([isinstance(ref, str) for ref in cards.image], bool)
 
 
+def load_rows(ws: Workspace) -> pd.DataFrame:
+    """What is classified: the cards, or, in a matching competition, pairs of cards: product_id (the pair's number),
+    split, variantid1, variantid2, category, target (1: the same product)."""
+    return pd.read_parquet(ws.pairs) if ws.pairs.is_file() else load_cards(ws)
+
+
 def load_cards(ws: Workspace) -> pd.DataFrame:
     if not ws.cards.is_file():
         raise GoodsError(f"{ws.cards}: missing; run scripts/prepare.py {ws.competition} first")

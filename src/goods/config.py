@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from goods.errors import GoodsError
 
-METRICS = ("weighted_f1", "macro_f1", "accuracy", "hierarchical_f1")
 SCRATCH = "scratch"
 PACKAGED = "packaged"
 
@@ -30,6 +29,11 @@ class FamilyConfig(Strict):
     @property
     def upstream(self) -> tuple[str, ...]:
         """Experiments this one builds on, fold by fold; they are trained first."""
+        return ()
+
+    @property
+    def scored_by(self) -> tuple[str, ...]:
+        """Experiments whose predictions, out of fold for train rows, are features; they are trained first."""
         return ()
 
 
@@ -139,6 +143,78 @@ class TransformerConfig(FamilyConfig):
     hidden: int = Field(512, ge=1, description="of the head on frozen vectors")
     dropout: float = Field(0.1, ge=0, lt=1)
     trainer: TrainerConfig
+
+
+class CrossEncoderConfig(TransformerConfig):
+    """Reads both products of a pair at once: names, differing attributes, colours."""
+
+    family: Literal["cross_encoder"]  # type: ignore[assignment]
+    fields: tuple[str, ...] = ("title",)
+    layers: int | None = Field(
+        None, ge=1, description="lowest layers of the encoder that are used; null: all"
+    )
+
+    @model_validator(mode="after")
+    def is_tuned(self) -> CrossEncoderConfig:
+        if self.frozen or self.mlm:
+            raise ValueError("a cross_encoder is always tuned: frozen and mlm do not apply")
+        return self
+
+
+class BiEncoderConfig(TransformerConfig):
+    """One vector per product; matches get near ones. With `frozen` the encoder stays as it is."""
+
+    family: Literal["bi_encoder"]  # type: ignore[assignment]
+    fields: tuple[str, ...] = ("title",)
+    layers: int | None = Field(
+        None, ge=1, description="lowest layers of the encoder that are used; null: all"
+    )
+    temperature: float = Field(0.05, gt=0, description="of the cosines in training")
+
+    @model_validator(mode="after")
+    def has_no_warm_up(self) -> BiEncoderConfig:
+        if self.mlm:
+            raise ValueError("mlm does not apply to a bi_encoder")
+        return self
+
+
+class PairWordsConfig(FamilyConfig):
+    """Logistic regression over the words that both names of a pair have and those that only one has."""
+
+    family: Literal["pair_words"]
+    C: float = Field(0.1, gt=0)
+    min_pairs: int = Field(2, ge=1, description="train pairs that a word must tell something about")
+
+
+PairFeatures = Literal[
+    "strings", "tfidf", "attributes", "colours", "categories", "pictures", "price", "graph", "catalogue"
+]
+
+
+class PairsConfig(FamilyConfig):
+    """CatBoost over features of pairs and over what other experiments say of them."""
+
+    family: Literal["pairs"]
+    features: tuple[PairFeatures, ...] = Field(get_args(PairFeatures), description="groups of features")
+    experiments: tuple[str, ...] = Field((), description="their out-of-fold scores are features")
+    classifier: Literal["catboost", "logistic"] = "catboost"
+    iterations: int = Field(1500, ge=1)
+    depth: int = Field(6, ge=1, le=12)
+    learning_rate: float = Field(0.05, gt=0)
+    l2_leaf_reg: float = Field(5.0, ge=0)
+    feature_share: float = Field(0.5, gt=0, le=1, description="features tried at each split, drawn at random")
+    random_strength: float = Field(1.0, ge=0)
+    patience: int = Field(100, ge=1)
+    bags: int = Field(1, ge=1, description="boosters of different seeds, averaged")
+    calibration: Literal["none", "temperature", "platt", "isotonic"] = "temperature"
+    cleanup: bool = Field(
+        True,
+        description="a score gives way where a third product matches one of both, as far as honest folds gain",
+    )
+
+    @property
+    def scored_by(self) -> tuple[str, ...]:
+        return self.experiments
 
 
 class ImageConfig(FamilyConfig):
@@ -346,6 +422,10 @@ ModelConfig = Annotated[
     | FusionConfig
     | KnnConfig
     | ContrastiveConfig
+    | CrossEncoderConfig
+    | BiEncoderConfig
+    | PairWordsConfig
+    | PairsConfig
     | StackConfig,
     Field(discriminator="family"),
 ]
@@ -404,17 +484,26 @@ class ExperimentConfig(Strict):
     def upstream(self) -> tuple[str, ...]:
         """Experiments that must be trained before this one."""
         labelled_by = self.pseudo.experiments if self.pseudo else ()
-        return tuple(dict.fromkeys((*self.model.upstream, *labelled_by)))
+        return tuple(dict.fromkeys((*self.model.upstream, *self.model.scored_by, *labelled_by)))
 
 
 class CompetitionConfig(Strict):
     name: str
-    reader: Literal["kazanexpress2023", "kazanexpress2022", "wildberries", "demo"]
+    reader: Literal["kazanexpress2023", "kazanexpress2022", "wildberries", "ozon", "demo"]
     targets: tuple[str, ...] = Field(
         (), description="attributes to predict, each a competition of its own named <name>/<target>"
     )
     data: str = Field(description="folder of the raw files; --data overrides it")
-    metric: Literal["weighted_f1", "macro_f1", "accuracy", "hierarchical_f1"] = "weighted_f1"
+    metric: Literal[
+        "weighted_f1",
+        "macro_f1",
+        "accuracy",
+        "hierarchical_f1",
+        "pr_auc_prefix",
+        "pr_auc_prefix_weighted",
+        "pr_auc_masked",
+        "pr_auc_masked_weighted",
+    ] = "weighted_f1"
     n_folds: int = Field(5, ge=2, le=50)
     seed: int = 42
     group_near_duplicates: bool = False

@@ -13,10 +13,11 @@ import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
 from goods.artifacts import Workspace, content_hash, file_hash, read_json, write_json, write_parquet
-from goods.cards import load_cards
+from goods.cards import load_rows
 from goods.config import CompetitionConfig
 from goods.errors import GoodsError
 from goods.log import say
+from goods.matching.groups import ends_of, group_pairs, untouched
 from goods.preparation import prepared_key, select
 from goods.text import near_duplicate_key
 
@@ -58,12 +59,21 @@ def make_folds(ws: Workspace, config: CompetitionConfig, force: bool = False) ->
         if made == {"key": key, "hash": file_hash(ws.folds)}:
             say(f"folds: unchanged, {ws.folds} kept")
             return
-    cards = select(load_cards(ws), "train")
-    groups = near_duplicate_groups(cards) if config.group_near_duplicates else np.arange(len(cards))
-    fold = assign_folds(cards.target.to_numpy(), groups, config.n_folds, config.seed)
-    write_parquet(ws.folds, pd.DataFrame({"product_id": cards.product_id, "fold": fold}))
+    rows, what, note = select(load_rows(ws), "train"), "cards", ""
+    if are_pairs(rows):
+        grouping = group_pairs(*ends_of(rows), rows.target.to_numpy(), config.n_folds, config.seed)
+        fold, what = grouping.fold, "pairs"
+        note = (
+            f"; {grouping.cut} components too large for one were cut: {grouping.torn.sum()} pairs "
+            f"({grouping.torn.mean():.1%}) torn, {(grouping.torn & (rows.target == 1)).sum()} of them matches"
+        )
+    else:
+        groups = near_duplicate_groups(rows) if config.group_near_duplicates else np.arange(len(rows))
+        fold = assign_folds(rows.target.to_numpy(), groups, config.n_folds, config.seed)
+    write_parquet(ws.folds, pd.DataFrame({"product_id": rows.product_id, "fold": fold}))
     write_json(marker, {"key": key, "hash": file_hash(ws.folds)})
-    say(f"folds: {config.n_folds} folds of {np.bincount(fold).min()} to {np.bincount(fold).max()} cards")
+    sizes = np.bincount(fold, minlength=config.n_folds)
+    say(f"folds: {config.n_folds} folds of {sizes.min()} to {sizes.max()} {what}{note}")
 
 
 def load_folds(ws: Workspace, train: pd.DataFrame) -> np.ndarray:
@@ -82,6 +92,23 @@ def load_folds(ws: Workspace, train: pd.DataFrame) -> np.ndarray:
             f"{ws.folds}: product_id {train.product_id[fold.isna()].iloc[0]} has no fold; make them again"
         )
     return fold.to_numpy(np.int8)
+
+
+def are_pairs(rows: pd.DataFrame) -> bool:
+    return "variantid1" in rows
+
+
+def outside(rows: pd.DataFrame, scored: np.ndarray) -> np.ndarray:
+    """bool [n]: train rows that may be fitted on when those `scored` bool [n] are: of pairs only those that share no
+    product with any of them."""
+    return untouched(*ends_of(rows), scored) if are_pairs(rows) else ~scored
+
+
+def inner_rows(rows: pd.DataFrame, share: float, seed: int) -> np.ndarray:
+    """bool [n], True for the inner validation rows among a fold's train rows: about `share` of them."""
+    if not are_pairs(rows):
+        return inner_split(rows.target.to_numpy(), share, seed)
+    return group_pairs(*ends_of(rows), rows.target.to_numpy(), max(2, round(1 / share)), seed).fold == 0
 
 
 def inner_split(target: np.ndarray, share: float, seed: int) -> np.ndarray:

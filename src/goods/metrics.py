@@ -1,11 +1,15 @@
-"""Every metric once, with its definition. Inputs are class indices int [n]."""
+"""Every metric once, with its definition. Inputs are class indices int [n]; those of scored pairs are in
+matching/metrics.py."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from sklearn.metrics import accuracy_score, f1_score
 
+from goods.artifacts import Predictions
 from goods.cards import Labels
+from goods.matching.metrics import PAIR_METRICS, pair_score
 
 DEFINITIONS = {
     "weighted_f1": "per-class F1 averaged with the number of true cards as weights (scikit-learn)",
@@ -48,3 +52,24 @@ def all_scores(true: np.ndarray, predicted: np.ndarray, labels: Labels) -> dict[
     """Every metric that is defined for so many classes."""
     defined = [metric for metric in DEFINITIONS if metric != "binary_f1" or labels.n_classes == 2]
     return {metric: round(score(metric, true, predicted, labels), 6) for metric in defined}
+
+
+def evaluate(metric: str, rows: pd.DataFrame, predictions: Predictions, labels: Labels) -> float:
+    """Of the most probable class of each of `rows` (the predictions' order); of pairs by their probability."""
+    target = rows.target.to_numpy()
+    if metric in PAIR_METRICS:
+        return pair_score(metric, target, predictions.proba_of(1), rows.category.to_numpy(str))
+    return score(metric, target, predictions.classes[:, 0], labels)
+
+
+def evaluate_all(
+    metric: str, rows: pd.DataFrame, predictions: Predictions, labels: Labels
+) -> dict[str, float]:
+    """Every metric of the kind `metric` is of."""
+    if metric in PAIR_METRICS:
+        return {name: round(evaluate(name, rows, predictions, labels), 6) for name in PAIR_METRICS}
+    return all_scores(rows.target.to_numpy(), predictions.classes[:, 0], labels)
+
+
+def definition(metric: str) -> str:
+    return (DEFINITIONS | PAIR_METRICS)[metric]

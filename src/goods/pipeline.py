@@ -11,8 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goods.artifacts import Workspace, write_text
-from goods.cards import load_cards
-from goods.config import CompetitionConfig, ExperimentConfig, StackConfig, load_competition, load_experiment
+from goods.cards import load_cards, load_rows
+from goods.config import (
+    CompetitionConfig,
+    ExperimentConfig,
+    PairsConfig,
+    StackConfig,
+    load_competition,
+    load_experiment,
+)
 from goods.errors import GoodsError
 from goods.folds import make_folds
 from goods.images import FEWEST_PHOTOS
@@ -58,7 +65,7 @@ def run_all(name: str, options: Options) -> str:
         write_text(path.with_name("comparison.md"), table)
         say(table)
     metric, score, _ = overall(ws, competition, stack_experiment.name)
-    rows = int((load_cards(ws).split == "test").sum())
+    rows = int((load_rows(ws).split == "test").sum())
     seconds = time.perf_counter() - started
     return f"result: {path} rows={rows} {metric}={score:.4f} seconds={seconds:.0f}"
 
@@ -75,6 +82,12 @@ def run_stages(
             if needed not in trained:
                 train_experiment(ws, competition, options, needed)
                 trained.append(needed)
+    if isinstance(stack_experiment.model, PairsConfig):
+        from goods.matching.report import write_pairs_report
+
+        train(ws, competition, stack_experiment, force=options.force)
+        write_pairs_report(ws, competition, stack_experiment, options.out)
+        return
     from goods.stacking import stack  # CatBoost takes a second to load: only when it is reached
 
     stack(ws, competition, stack_experiment, options.force)
@@ -113,9 +126,12 @@ def with_upstream(options: Options, name: str, experiment: str) -> list[str]:
     return [*names, experiment]
 
 
-def stack_model(config: ExperimentConfig) -> StackConfig:
-    if not isinstance(config.model, StackConfig):
-        raise GoodsError(f"experiment {config.name}: expected family stack, found {config.model.family}")
+def stack_model(config: ExperimentConfig) -> StackConfig | PairsConfig:
+    """What the last experiment is made of: base experiments joined."""
+    if not isinstance(config.model, StackConfig | PairsConfig):
+        raise GoodsError(
+            f"experiment {config.name}: expected family stack or pairs, found {config.model.family}"
+        )
     return config.model
 
 
@@ -123,6 +139,10 @@ def with_possible(ws: Workspace, options: Options, config: ExperimentConfig) -> 
     """Without photos image experiments are left out; a local text encoder brings its frozen experiment along."""
     model = stack_model(config)
     names = list(model.experiments)
+    if isinstance(model, PairsConfig):
+        if options.text_weights and not names:
+            names.append("bi-encoder-frozen")
+        return config.model_copy(update={"model": model.model_copy(update={"experiments": tuple(names)})})
     if options.text_weights and not any(n.startswith("transformer") for n in names):
         names.append("transformer-frozen")
     if load_cards(ws.whole).image.notna().sum() < FEWEST_PHOTOS:

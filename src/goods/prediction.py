@@ -27,6 +27,10 @@ from goods.training import load_run_models, mean_of, top_k
 
 def read_new_cards(path: Path, competition: CompetitionConfig, images: Path | None) -> pd.DataFrame:
     """Card rows of a raw file without answers; photos are looked up in `images` as those of the test split."""
+    if competition.reader == "ozon":
+        raise GoodsError(
+            f"{competition.name} matches products: scripts/match.py finds the matches of new cards"
+        )
     issues = Issues()
     if competition.reader == "kazanexpress2022":
         cards = cards_2022(read_table(path, COLUMNS_2022), path, "test", issues)

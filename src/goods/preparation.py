@@ -3,7 +3,8 @@
 reads:  data/<competition>/ (or --data DIR); the demo competition generates its own
 writes: work/<competition>/prepared/{cards.parquet,labels.json,issues.parquet,source.json}; where attributes are asked
         for, cards.parquet has a class index per attribute (target_<name>, -1 unknown) in place of labels, and
-        work/<competition>/<attribute>/prepared/ is what other competitions have
+        work/<competition>/<attribute>/prepared/ is what other competitions have; where products are matched,
+        cards.parquet has what only matching reads besides, pairs.parquet what is asked and vectors.npz embeddings
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ from goods.artifacts import (
 )
 from goods.cards import COLUMNS, Labels, validate
 from goods.competitions import READERS
+from goods.competitions.ozon import RawPairs
 from goods.competitions.raw import Raw
 from goods.config import CompetitionConfig
 from goods.errors import GoodsError
 from goods.log import say
+from goods.matching.products import MATCHING_COLUMNS, Vectors, save_vectors
 
 CODE = (
     "text.py",
@@ -43,6 +46,7 @@ CODE = (
     "competitions/kazanexpress.py",
     "competitions/wildberries.py",
     "competitions/characteristics.py",
+    "competitions/ozon.py",
 )
 DEMO_CODE = ("competitions/demo.py", "competitions/demo_words.py", "competitions/demo_photos.py")
 
@@ -85,6 +89,9 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
         say(f"prepare: unchanged, {ws.cards} kept")
         return
     raw = READERS[config.reader](data)
+    if isinstance(raw, RawPairs):
+        prepare_pairs(ws, raw, data, key)
+        return
     images = find_images(raw, data)
     cards = raw.cards
     cards["image"] = (
@@ -116,6 +123,27 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
     say(
         f"prepare: {n_train} train and {len(cards) - n_train} test cards, {what}, "
         f"{len(images)} photos, {len(raw.issues.rows)} input problems noted in {ws.issues}"
+    )
+
+
+def prepare_pairs(ws: Workspace, raw: RawPairs, data: Path, key: str) -> None:
+    begin(ws.prepared, key)
+    write_parquet(ws.cards, raw.cards[[*COLUMNS, *MATCHING_COLUMNS]])
+    write_parquet(ws.pairs, raw.pairs)
+    vectors = {
+        kind: Vectors.of(owner, values, len(raw.cards)) for kind, (owner, values) in raw.embeddings.items()
+    }
+    save_vectors(ws, vectors)
+    Labels([0, 1], [("different",), ("same",)], [("different",), ("same",)]).save(ws)
+    write_parquet(ws.issues, raw.issues.table())
+    write_json(ws.source, {"data": str(data), "photos": ""})
+    mark_done(ws.prepared, key)
+    train = raw.pairs[raw.pairs.split == "train"]
+    have = ", ".join(f"{kind} of {(v.counts > 0).sum()}" for kind, v in vectors.items() if len(v.values))
+    say(
+        f"prepare: {len(train)} train and {len(raw.pairs) - len(train)} test pairs of {len(raw.cards)} products, "
+        f"{(train.target == 1).mean():.1%} of the train pairs match, {train.category.nunique()} categories, "
+        f"embeddings: {have or 'none'}, {len(raw.issues.rows)} input problems noted in {ws.issues}"
     )
 
 
@@ -204,7 +232,8 @@ def prepared_key(ws: Workspace) -> str:
     """Hash of what later stages read: it changes whenever cards, labels or photos do."""
     if done_key(ws.prepared) is None:
         raise GoodsError(f"{ws.cards}: missing; run scripts/prepare.py {ws.competition} first")
-    return content_hash(file_hash(ws.cards), file_hash(ws.labels), read_json(ws.source)["photos"])
+    of_pairs = [file_hash(path) for path in (ws.pairs, ws.vectors) if path.is_file()]
+    return content_hash(file_hash(ws.cards), file_hash(ws.labels), read_json(ws.source)["photos"], *of_pairs)
 
 
 def select(cards: pd.DataFrame, split: str) -> pd.DataFrame:

@@ -24,13 +24,17 @@ from goods.preparation import parts, select
 from goods.submission import attribute_of, finished_report
 from goods.tables import markdown
 
-TEMPLATE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{{ competition.name }}: report</title>
+STYLE = """
 <style>
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .25rem .7rem; border-bottom: 1px solid #ddd }
 th { text-align: left } td.n { text-align: right; font-variant-numeric: tabular-nums } .best { font-weight: 600 }
-</style>
+</style>"""
+TEMPLATE = (
+    """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{{ competition.name }}: report</title>"""
+    + STYLE
+    + """
 <h1>{{ competition.name }}</h1>
 <p>Submitted: <b>{{ stack.name }}</b>, method <b>{{ report.winner }}</b>, out-of-fold {{ report.metric }}
 <b>{{ "%.4f"|format(report.score) }}</b> ± {{ "%.4f"|format(report.sd) }} (standard deviation over folds).
@@ -86,6 +90,7 @@ table holds {{ report.candidates_per_card }} a card, of which those within the m
 {% for e in errors %}<tr><td>{{ e.id }}<td>{{ e.title }}<td>{{ e.true }}<td>{{ e.predicted }}
 <td class="n">{{ "%.3f"|format(e.confidence) }}</tr>{% endfor %}</table>
 """
+)
 
 
 def write_report(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, out: Path) -> Path:

@@ -23,8 +23,10 @@ from goods.artifacts import (
     read_json,
     write_parquet,
 )
-from goods.cards import Labels, load_cards
+from goods.cards import Labels, load_rows
 from goods.competitions import SUBMISSION_COLUMNS
+from goods.competitions.ozon import PAIR_IDS
+from goods.competitions.ozon import SUBMISSION_COLUMNS as PAIR_COLUMNS
 from goods.config import CompetitionConfig
 from goods.errors import GoodsError
 from goods.log import say
@@ -95,6 +97,23 @@ def check_attributes(table: pd.DataFrame, ids: np.ndarray, classes: dict[str, li
             raise GoodsError(f"submission: {name}_confidence is outside 0 … 1")
 
 
+def pairs_table(pairs: pd.DataFrame, predictions: Predictions) -> pd.DataFrame:
+    """variantid1, variantid2 and the probability of a match, row by row as the pairs were given."""
+    score = predictions.aligned(pairs.product_id.to_numpy()).proba_of(1)
+    return pd.DataFrame({**{name: pairs[name].to_numpy() for name in PAIR_IDS}, PAIR_COLUMNS[-1]: score})
+
+
+def check_pairs(table: pd.DataFrame, pairs: pd.DataFrame) -> None:
+    """Raise unless the table is what the matching contest takes: every test pair, in order, with a finite score."""
+    if tuple(table.columns) != PAIR_COLUMNS:
+        raise GoodsError(f"submission has columns {list(table.columns)}, expected {list(PAIR_COLUMNS)}")
+    for name in PAIR_IDS:
+        if table[name].dtype != np.int64 or not np.array_equal(table[name], pairs[name]):
+            raise GoodsError(f"submission: column {name} is not that of the test pairs")
+    if not table.target.between(0, 1).all():
+        raise GoodsError("submission: a score is outside 0 … 1")
+
+
 def check_submission(
     table: pd.DataFrame, columns: tuple[str, str], ids: np.ndarray, known: list[int]
 ) -> None:
@@ -156,11 +175,16 @@ def result_table(ws: Workspace, competition: CompetitionConfig, experiment: str)
     spaces = parts(ws, competition)
     for space, _ in spaces:
         finished_report(space, experiment)
-    ids = select(load_cards(ws), "test").product_id.to_numpy()
+    rows = select(load_rows(ws), "test")
+    ids = rows.product_id.to_numpy()
     found = [Predictions.load(space.run(experiment).test).aligned(ids) for space, _ in spaces]
     if competition.reader == "wildberries":
         table = attributes_table([space for space, _ in spaces], found)
         check_attributes(table, ids, {attribute_of(s): class_names(Labels.load(s)) for s, _ in spaces})
+        return table
+    if ws.pairs.is_file():
+        table = pairs_table(rows, found[0])
+        check_pairs(table, rows)
         return table
     columns, labels, predictions = SUBMISSION_COLUMNS[competition.reader], Labels.load(ws), found[0]
     table = submission_table(predictions, labels, columns)

@@ -33,19 +33,21 @@ from goods.artifacts import (
     write_json,
     write_text,
 )
-from goods.cards import Labels, load_cards
-from goods.config import CompetitionConfig, ExperimentConfig, dump, load_experiment
+from goods.cards import Labels, load_cards, load_rows
+from goods.config import CompetitionConfig, ExperimentConfig, PairsConfig, dump, load_experiment
 from goods.errors import GoodsError
 from goods.execution import Place, places, run_jobs
-from goods.folds import inner_split, load_folds
+from goods.folds import inner_rows, load_folds, outside
 from goods.images import ImageStore
 from goods.log import say
-from goods.metrics import all_scores, score
+from goods.matching.cleanup import clean
+from goods.matching.products import Products
+from goods.metrics import evaluate, evaluate_all
 from goods.models.base import Context, Model, Refitted, Upstream
-from goods.models.registry import ON_GPU, build, sources
+from goods.models.registry import ON_GPU, PAIRED, build, sources
 from goods.preparation import data_folder, prepared_key, select
 
-CODE = ("training.py", "folds.py", "models/base.py")
+CODE = ("training.py", "folds.py", "matching/groups.py", "models/base.py")
 BLOCK = 4096  # cards predicted at once: bounds the dense block of probabilities
 
 
@@ -53,7 +55,24 @@ def inputs_key(ws: Workspace, config: ExperimentConfig) -> str:
     """What the folds of an experiment depend on besides their number."""
     described = config.model_dump(mode="json", exclude={"tune", "name", "refit"})
     code = code_hash(*CODE, *sources(config.model.family))
-    return content_hash(described, code, prepared_key(ws), file_hash(ws.folds))
+    return content_hash(described, code, prepared_key(ws), file_hash(ws.folds), scores_key(ws, config))
+
+
+def scores_key(ws: Workspace, config: ExperimentConfig) -> list[str]:
+    """Hashes of the predictions that are features of this experiment."""
+    runs = [scored_run(ws, config, name) for name in config.model.scored_by]
+    return [file_hash(path) for run in runs for path in (run.oof, run.test)]
+
+
+def scored_run(ws: Workspace, config: ExperimentConfig, name: str) -> Run:
+    """A finished run whose predictions are features of `config`; GoodsError where it was not trained."""
+    run = ws.run(name)
+    if not (run.oof.is_file() and run.test.is_file()):
+        raise GoodsError(
+            f"experiment {config.name} builds on {name}, which is not trained; "
+            f"run scripts/train.py configs/{config.competition}/{name}.yaml first"
+        )
+    return run
 
 
 def fold_key(ws: Workspace, config: ExperimentConfig, k: int) -> str:
@@ -122,6 +141,18 @@ def make_context(
         scratch=scratch,
         progress=progress,
         upstream={} if fold is None else upstream_of(ws, config, fold),
+        products=Products.load(ws) if config.model.family in PAIRED else None,
+        scores={name: said_of_all(scored_run(ws, config, name)) for name in config.model.scored_by},
+    )
+
+
+def said_of_all(run: Run) -> Predictions:
+    """What an experiment says of every row: out of fold of train rows, submitted of test rows."""
+    oof, test = Predictions.load(run.oof), Predictions.load(run.test)
+    return Predictions(
+        np.concatenate([oof.product_id, test.product_id]),
+        np.concatenate([oof.classes, test.classes]),
+        np.concatenate([oof.proba, test.proba]),
     )
 
 
@@ -157,12 +188,12 @@ def fit_fold(
     """
     folder = ws.run(config.name).fold(k)
     begin(folder, key)
-    cards = load_cards(ws)
-    train, test = select(cards, "train"), select(cards, "test")
+    rows = load_rows(ws)
+    train, test = select(rows, "train"), select(rows, "test")
     fold = load_folds(ws, train)
     model = build(config.model, make_context(ws, config, place, folder, progress, k))
     started = time.perf_counter()
-    known, extra = train[fold != k].reset_index(drop=True), pseudo_cards(ws, config, k, test)
+    known, extra = train[outside(train, fold == k)].reset_index(drop=True), pseudo_cards(ws, config, k, test)
     if k == ALL and isinstance(model, Refitted):
         folds = [ws.run(config.name).fold(j) for j in range(int(fold.max()) + 1)]
         model.refit(pd.concat([known, extra], ignore_index=True), folds)
@@ -194,8 +225,9 @@ def fit_on(
 ) -> None:
     """Fit with an inner split taken from `train`: the fold that is scored is never seen. `extra` cards (pseudo-
     labelled ones) are fitted on and judge nothing."""
-    inner = inner_split(train.target.to_numpy(), config.inner_share, config.seed)
-    parts = [train[~inner]] if extra is None else [train[~inner], extra]
+    inner = inner_rows(train, config.inner_share, config.seed)
+    kept = train[outside(train, inner)]
+    parts = [kept] if extra is None else [kept, extra]
     model.fit(pd.concat(parts, ignore_index=True), train[inner].reset_index(drop=True))
 
 
@@ -246,7 +278,7 @@ def refits(config: ExperimentConfig) -> bool:
 def tuned_below(ws: Workspace, config: ExperimentConfig) -> tuple[int, ...]:
     """Folds that studies have used of the experiment or of any it builds on."""
     used = set(config.tuned_on)
-    for name in (*config.model.upstream, *labellers(config)):
+    for name in config.upstream:
         used |= set(tuned_below(ws, load_experiment(ws.run(name).config)))
     return tuple(sorted(used))
 
@@ -290,12 +322,17 @@ def fit_folds(ws: Workspace, config: ExperimentConfig, todo: list[int]) -> None:
     run = ws.run(config.name)
     write_text(run.config, dump(config))
     model = build(config.model, make_context(ws, config, warm_place, None, True))
-    model.warm(load_cards(ws.whole))
+    model.warm(all_rows(ws))
     jobs = [
         (ws, config, k, fold_key(ws, config, k), place, at_once == 1)
         for k, place in zip(todo, where, strict=True)
     ]
     run_jobs(fit_fold, jobs, at_once, where[0].threads, f"train {config.name}")
+
+
+def all_rows(ws: Workspace) -> pd.DataFrame:
+    """What caches are filled for: every pair, or every card, those of other targets included."""
+    return load_rows(ws) if ws.pairs.is_file() else load_cards(ws.whole)
 
 
 def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
@@ -314,7 +351,7 @@ def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConf
         say(f"train {config.name}: unchanged, {headline(read_json(run.report))}")
         return
     (run.path / "DONE").unlink(missing_ok=True)
-    train_cards = select(load_cards(ws), "train")
+    train_cards = select(load_rows(ws), "train")
     valid = [Predictions.load(f / "valid.npz") for f in folds]
     joined = Predictions(
         np.concatenate([p.product_id for p in valid]),
@@ -326,10 +363,17 @@ def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConf
             f"{run.path}: folds hold {len(joined.product_id)} of {len(train_cards)} train cards; --force"
         )
     oof = joined.aligned(train_cards.product_id.to_numpy())
+    test = test_predictions(run, config, competition.n_folds)
+    agreed: dict[str, Any] = {}
+    if isinstance(config.model, PairsConfig) and config.model.cleanup:
+        rows, fold = load_rows(ws), load_folds(ws, train_cards)
+        test = test.aligned(select(rows, "test").product_id.to_numpy())
+        oof, test, found = clean(rows, oof, test, fold, ~np.isin(fold, tuned_on), competition.metric)
+        agreed = {"cleanup": found}
     oof.save(run.oof)
-    test_predictions(run, config, competition.n_folds).save(run.test)
+    test.save(run.test)
     write_text(run.config, dump(config))
-    report = oof_report(ws, competition, oof, train_cards, tuned_on)
+    report = oof_report(ws, competition, oof, train_cards, tuned_on) | agreed
     report["fit_seconds"] = [read_json(f / "report.json")["fit_seconds"] for f in folds]
     report["cards_per_second"] = [read_json(f / "report.json")["cards_per_second"] for f in folds]
     write_json(run.report, report)
@@ -344,22 +388,25 @@ def oof_report(
     train_cards: pd.DataFrame,
     tuned_on: tuple[int, ...],
 ) -> dict[str, Any]:
-    """Scores of the best class per card. `score` is over the folds no study has used."""
+    """Scores of the out-of-fold predictions of `train_cards`, in their order. `score` is over the folds no study has
+    used."""
     labels, metric = Labels.load(ws), competition.metric
-    fold, target, predicted = load_folds(ws, train_cards), train_cards.target.to_numpy(), oof.classes[:, 0]
-    honest = ~np.isin(fold, tuned_on)
-    per_fold = [
-        score(metric, target[fold == k], predicted[fold == k], labels) for k in range(competition.n_folds)
-    ]
+    fold = load_folds(ws, train_cards)
+
+    def part(rows: np.ndarray) -> tuple[pd.DataFrame, Predictions]:
+        return train_cards[rows], Predictions(oof.product_id[rows], oof.classes[rows], oof.proba[rows])
+
+    honest = part(~np.isin(fold, tuned_on))
+    per_fold = [evaluate(metric, *part(fold == k), labels) for k in range(competition.n_folds)]
     kept = [per_fold[k] for k in range(competition.n_folds) if k not in tuned_on]
     return {
         "metric": metric,
-        "score": round(score(metric, target[honest], predicted[honest], labels), 6),
+        "score": round(evaluate(metric, *honest, labels), 6),
         "sd": round(float(np.std(kept, ddof=1)) if len(kept) > 1 else 0.0, 6),
         "folds": [round(s, 6) for s in per_fold],
         "tuned_on": list(tuned_on),
-        "score_all_folds": round(score(metric, target, predicted, labels), 6),
-        "scores": all_scores(target[honest], predicted[honest], labels),
+        "score_all_folds": round(evaluate(metric, train_cards, oof, labels), 6),
+        "scores": evaluate_all(metric, *honest, labels),
     }
 
 
@@ -395,17 +442,28 @@ def _merge(classes: np.ndarray, proba: np.ndarray, k: int) -> tuple[np.ndarray, 
 
 
 def load_run_models(
-    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, images: Path | None
+    ws: Workspace,
+    competition: CompetitionConfig,
+    config: ExperimentConfig,
+    images: Path | None,
+    products: Products | None = None,
+    scores: dict[str, Predictions] | None = None,
 ) -> Iterator[Model]:
     """The models that a finished run's test predictions come from, one at a time, for new cards whose photos are
-    below `images`."""
+    below `images`, or new pairs of `products` and what other experiments say of them."""
     run = ws.run(config.name)
     place = places(1, config.model.family in ON_GPU)[0][0]
     for k in [ALL] if refits(config) else range(competition.n_folds):
         if done_key(run.fold(k)) is None:
             raise GoodsError(f"{run.fold(k)}: not trained; run scripts/train.py first")
         context = make_context(ws, config, place, None, False, k)
-        context = replace(context, cache=None, images=ImageStore(images) if images else None)
+        context = replace(
+            context,
+            cache=None,
+            images=ImageStore(images) if images else None,
+            products=products,
+            scores=scores or {},
+        )
         model = build(config.model, context)
         model.load(run.fold(k))
         yield model

@@ -32,7 +32,7 @@ from goods.artifacts import (
     write_json,
     write_text,
 )
-from goods.cards import Labels, load_cards
+from goods.cards import Labels, load_rows
 from goods.config import (
     CompetitionConfig,
     ExperimentConfig,
@@ -44,13 +44,13 @@ from goods.config import (
 )
 from goods.errors import GoodsError
 from goods.execution import places
-from goods.folds import load_folds
+from goods.folds import load_folds, outside
 from goods.log import say
-from goods.metrics import score
+from goods.metrics import evaluate
 from goods.models.registry import ON_GPU, build
 from goods.preparation import select
 from goods.stacking import catboost_score, make_level, stack_config, stack_key
-from goods.training import fit_on, inputs_key, make_context, pseudo_cards, top_k, upstream_of
+from goods.training import all_rows, fit_on, inputs_key, make_context, pseudo_cards, top_k, upstream_of
 
 HEARTBEAT_SECONDS = 3
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -196,11 +196,11 @@ class Objective:
         assert config.tune is not None
         self.ws, self.config, self.tune, self.metric = ws, config, config.tune, competition.metric
         self.labels = Labels.load(ws)
-        self.cards, self.test = (select(load_cards(ws), split) for split in ("train", "test"))
+        self.cards, self.test = (select(load_rows(ws), split) for split in ("train", "test"))
         self.fold = load_folds(ws, self.cards)
         place = places(1, config.model.family in ON_GPU)[0][0]
         self.context = make_context(ws, config, place, None, False)
-        build(config.model, self.context).warm(load_cards(ws.whole))
+        build(config.model, self.context).warm(all_rows(ws))
 
     def __call__(self, trial: optuna.Trial) -> float:
         candidate = with_params(self.config, suggest(trial, self.tune.space))
@@ -215,7 +215,7 @@ class Objective:
         return float(np.mean(scores))
 
     def _score(self, candidate: ExperimentConfig, k: int, share: float) -> float:
-        rows = np.flatnonzero(self.fold != k)
+        rows = np.flatnonzero(outside(self.cards, self.fold == k))
         if share < 1:
             rng = np.random.default_rng(self.config.seed)
             rows = np.sort(rng.choice(rows, max(2, round(share * len(rows))), replace=False))
@@ -223,7 +223,7 @@ class Objective:
         extra = pseudo_cards(self.ws, candidate, k, self.test)
         fit_on(model, self.cards.iloc[rows].reset_index(drop=True), candidate, extra)
         valid = self.cards[self.fold == k]
-        return score(self.metric, valid.target.to_numpy(), top_k(model, valid, 1).classes[:, 0], self.labels)
+        return evaluate(self.metric, valid, top_k(model, valid, 2), self.labels)
 
 
 class StackObjective:

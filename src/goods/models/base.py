@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
+from goods.artifacts import Predictions
 from goods.cards import Labels
 
 if TYPE_CHECKING:
     from goods.images import ImageStore
+    from goods.matching.products import Products
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Context:
 
     `cache` is a folder for derived data keyed by content (None: compute and do not keep); `scratch` is the
     fold's folder for checkpoints and TensorBoard logs of a fit under way (None: a temporary one). `upstream`
-    holds this fold of the experiments the config names: trained on the same cards, so no more seen than those.
+    holds this fold of the experiments the config names: trained on the same cards, so no more seen than those. Of pairs
+    `products` has the cards, and `scores` what other experiments say of each pair: out of fold for train pairs.
     """
 
     labels: Labels
@@ -47,6 +50,8 @@ class Context:
     scratch: Path | None = None
     progress: bool = False
     upstream: dict[str, Upstream] = field(default_factory=dict)
+    products: Products | None = None
+    scores: dict[str, Predictions] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -258,6 +258,10 @@ class NeuralModel(ABC):
     @abstractmethod
     def encode(self, cards: pd.DataFrame) -> Rows: ...
 
+    def encode_train(self, train: pd.DataFrame) -> Rows:
+        """What is trained on, where that is not just the cards with their targets."""
+        return self.encode(train)
+
     @abstractmethod
     def build(self, restore: bool = False) -> Network:
         """A network to train, or (`restore`) one whose weights are about to be overwritten."""
@@ -285,7 +289,7 @@ class NeuralModel(ABC):
             self.prepare(train)
             torch.manual_seed(self.context.seed)
             net = self.build()
-            train_rows = self.encode(train)
+            train_rows = self.encode_train(train)
             valid_rows = self.encode(valid) if valid is not None and len(valid) else None
             key = content_hash(
                 self.config.model_dump(mode="json"),

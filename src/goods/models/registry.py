@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from goods.matching import FEATURE_CODE
 from goods.models.base import Context, Model
 
 LOOP = ("models/neural.py", "models/loop.py", "models/calibration.py")
@@ -34,9 +35,39 @@ FAMILIES = {
     "fusion": ("goods.models.fusion", "FusionModel", ("models/fusion.py", "models/upstream.py", *LOOP)),
     "contrastive": ("goods.models.contrastive", "ContrastiveModel", CONTRASTIVE),
     "caption": ("goods.models.coca", "CaptionModel", ("models/coca.py", "models/encoder.py", *NAVEC)),
+    "pairs": (
+        "goods.models.pairs",
+        "PairsModel",
+        ("models/pairs.py", "models/calibration.py", "matching/cleanup.py", *FEATURE_CODE),
+    ),
+    "pair_words": (
+        "goods.models.pair_words",
+        "PairWordsModel",
+        ("models/pair_words.py", "models/tokens.py", *FEATURE_CODE),
+    ),
+    "cross_encoder": (
+        "goods.models.pair_encoders",
+        "CrossEncoderModel",
+        ("models/pair_encoders.py", "matching/products.py", *TRANSFORMER),
+    ),
+    "bi_encoder": (
+        "goods.models.pair_encoders",
+        "BiEncoderModel",
+        ("models/pair_encoders.py", "matching/products.py", *TRANSFORMER),
+    ),
     "knn": ("goods.models.knn", "KnnModel", ("models/knn.py", "models/upstream.py")),
 }
-ON_GPU = ("navec", "transformer", "image", "fusion", "contrastive", "knn")  # where there is one
+PAIRED = ("pairs", "pair_words", "cross_encoder", "bi_encoder")  # of products, not of single cards
+ON_GPU = (  # where there is one
+    "navec",
+    "transformer",
+    "image",
+    "fusion",
+    "contrastive",
+    "knn",
+    "cross_encoder",
+    "bi_encoder",
+)
 
 
 def build(config: Any, context: Context) -> Model:

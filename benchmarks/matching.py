@@ -1,0 +1,164 @@
+"""What each stage of product matching gives, on the same folds of pairs.
+
+reads:  raw files of the ozon format (--data), with --experiments also their finished runs in --work
+writes: runs/match-<stage>/ below --work (resumable); a markdown table to stdout
+
+Folds keep connected products together; the last row shows what a random split of the pairs would claim instead.
+
+    .venv/bin/python benchmarks/matching.py --data DIR --work W [--experiments cross-encoder ...] [--tuned]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rapidfuzz import fuzz, process
+
+from goods import cli
+from goods.artifacts import Predictions, Workspace, read_json
+from goods.cards import Labels, load_rows
+from goods.config import CompetitionConfig, ExperimentConfig, load_competition, load_experiment
+from goods.execution import cores
+from goods.folds import load_folds, make_folds, outside
+from goods.matching.cleanup import of_matches
+from goods.matching.metrics import PAIR_METRICS
+from goods.matching.names import normal
+from goods.matching.products import Products
+from goods.metrics import evaluate
+from goods.models.base import Context
+from goods.models.registry import build
+from goods.preparation import prepare, select
+from goods.tables import markdown
+from goods.training import fit_on, oof_report, top_k, train
+
+CONFIG = cli.CONFIGS / "ozon" / "stack.yaml"
+STRINGS = ["strings"]
+TFIDF = [*STRINGS, "tfidf", "catalogue"]
+FIELDS = [*TFIDF, "attributes", "colours", "categories", "pictures", "price"]
+ALL = [*FIELDS, "graph"]
+STAGES: dict[str, dict[str, Any]] = {
+    "logistic-strings": {"features": STRINGS, "classifier": "logistic", "cleanup": False},
+    "strings": {"features": STRINGS, "cleanup": False},
+    "tfidf": {"features": TFIDF, "cleanup": False},
+    "fields": {"features": FIELDS, "cleanup": False},
+    "graph": {"features": ALL, "cleanup": False},
+    "logistic-all": {"features": ALL, "classifier": "logistic", "cleanup": False},
+}
+NAMES = {
+    "token-set": "one string distance (token set ratio), nothing learned",
+    "logistic-strings": "logistic regression on string features",
+    "strings": "CatBoost on string features",
+    "tfidf": "+ TF-IDF cosines and ranks in the catalogue",
+    "fields": "+ attributes, colours, categories, pictures, price (where there are any)",
+    "graph": "+ place among the candidate pairs",
+    "logistic-all": "logistic regression on the same features",
+    "cleanup": "+ agreement of triangles",
+    "tuned": "+ parameters of a study (its folds left out)",
+    "random": "optimistic: the same on a random split of pairs",
+}
+
+
+def stage_config(name: str, model: dict[str, Any], experiments: list[str]) -> ExperimentConfig:
+    settings = [f"name=match-{name}", f"model.experiments={experiments}"]
+    return load_experiment(CONFIG, [*settings, *(f"model.{key}={value}" for key, value in model.items())])
+
+
+def unlearned(ws: Workspace, competition: CompetitionConfig) -> dict[str, Any]:
+    """Report of a single string distance."""
+    started = time.perf_counter()
+    pairs, products = select(load_rows(ws), "train"), Products.load(ws)
+    names = [normal(title) for title in products.cards.title]
+    first, second = ([names[i] for i in side] for side in products.ends(pairs))
+    score = process.cpdist(first, second, scorer=fuzz.token_set_ratio, workers=cores()) / 100
+    report = oof_report(ws, competition, of_matches(pairs.product_id.to_numpy(), score), pairs, ())
+    return report | {"fit_seconds": [time.perf_counter() - started]}
+
+
+def direct(
+    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, random: bool
+) -> dict[str, Any]:
+    """Report of a config fitted here, on its folds or on a random split of the pairs, and kept nowhere."""
+    pairs = select(load_rows(ws), "train")
+    fold = load_folds(ws, pairs)
+    if random:
+        fold = np.random.default_rng(config.seed).integers(0, competition.n_folds, len(pairs))
+    context = Context(
+        labels=Labels.load(ws), seed=config.seed, threads=cores(), cache=ws.cache, products=Products.load(ws)
+    )
+    parts, seconds = [], []
+    for k in range(competition.n_folds):
+        started = time.perf_counter()
+        model = build(config.model, context)
+        kept = pairs[fold != k] if random else pairs[outside(pairs, fold == k)]
+        fit_on(model, kept.reset_index(drop=True), config)
+        parts.append(top_k(model, pairs[fold == k], 2))
+        seconds.append(time.perf_counter() - started)
+    joined = Predictions(
+        *(np.concatenate([getattr(p, n) for p in parts]) for n in ("product_id", "classes", "proba"))
+    )
+    oof, labels = joined.aligned(pairs.product_id.to_numpy()), context.labels
+    scores = {name: evaluate(name, pairs, oof, labels) for name in PAIR_METRICS}
+    return {"scores": scores, "sd": float("nan"), "fit_seconds": seconds}
+
+
+def row(name: str, report: dict[str, Any]) -> dict[str, str]:
+    scores = {metric: f"{report['scores'][metric]:.4f}" for metric in PAIR_METRICS}
+    spread = "" if np.isnan(report["sd"]) else f" ± {report['sd']:.4f}"
+    first = next(iter(PAIR_METRICS))
+    return (
+        {"stage": NAMES.get(name, name)}
+        | scores
+        | {first: scores[first] + spread, "fit, s": f"{sum(report['fit_seconds']):.0f}"}
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument(
+        "--experiments", nargs="*", default=[], help="finished runs whose scores are features"
+    )
+    parser.add_argument("--tuned", action="store_true", help="also train the study's best.yaml")
+    args = parser.parse_args()
+    competition = load_competition("ozon", cli.CONFIGS)
+    ws = Workspace(args.work, "ozon")
+    prepare(ws, competition, args.data)
+    make_folds(ws, competition)
+    rows = [row("token-set", unlearned(ws, competition))]
+
+    def trained(config: ExperimentConfig, name: str) -> None:
+        train(ws, competition, config)
+        rows.append(row(name, read_json(ws.run(config.name).report)))
+
+    for name, model in STAGES.items():
+        config = stage_config(name, model, [])
+        if model.get("classifier") == "logistic":
+            rows.append(row(name, direct(ws, competition, config, random=False)))
+        else:
+            trained(config, name)
+    joined: list[str] = []
+    for experiment in args.experiments:
+        rows.append(row(f"{experiment} alone", read_json(ws.run(experiment).report)))
+        joined.append(experiment)
+        config = stage_config("-".join(["with", *joined]), {"features": ALL, "cleanup": False}, joined)
+        trained(config, f"+ scores of {' and '.join(joined)}")
+    trained(stage_config("cleanup", {"features": ALL}, joined), "cleanup")
+    if args.tuned:
+        best = load_experiment(
+            ws.tuning("stack") / "best.yaml", [f"model.experiments={joined}", "name=match-tuned"]
+        )
+        trained(best, "tuned")
+    config = stage_config("random", {"features": ALL, "cleanup": False}, [])
+    rows.append(row("random", direct(ws, competition, config, random=True)))
+    print(markdown(rows))
+
+
+if __name__ == "__main__":
+    cli.run(main)

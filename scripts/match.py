@@ -1,0 +1,39 @@
+"""Which cards of a file are the same product: candidate pairs, their scores and groups."""
+
+from pathlib import Path
+
+from goods import cli
+from goods.artifacts import Workspace
+from goods.config import load_competition
+from goods.matching.blocking import BlockingConfig
+from goods.matching.catalogue import match_file
+from goods.matching.scoring import trained_scorer
+
+
+def main() -> None:
+    parser = cli.parser(__doc__)
+    parser.add_argument("cards", type=Path, help="parquet: product_id|variantid|nm|id, title|name")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: matched-<name> beside the file")
+    parser.add_argument("--threshold", type=float, default=0.5, help="least score of a match (default: 0.5)")
+    parser.add_argument(
+        "--neighbours", type=int, default=BlockingConfig().neighbours, help="of each card by title"
+    )
+    parser.add_argument("--truth", metavar="COLUMN", help="column of known identities, to report on")
+    parser.add_argument("--competition", default="ozon", help="whose experiment (default: ozon)")
+    parser.add_argument("--experiment", metavar="NAME", help="a trained scorer instead of the hand-made one")
+    args = parser.parse_args()
+    scorer = None
+    if args.experiment:
+        ws, competition = (
+            Workspace(args.work, args.competition),
+            load_competition(args.competition, cli.CONFIGS),
+        )
+        scorer = trained_scorer(ws, competition, args.experiment, args.cards)
+    out = args.out or args.cards.with_name(f"matched-{args.cards.stem}")
+    settings = {"threshold": args.threshold, "blocking": {"neighbours": args.neighbours}}
+    match_file(args.cards, out, settings, args.truth, scorer)
+    print(out)
+
+
+if __name__ == "__main__":
+    cli.run(main)

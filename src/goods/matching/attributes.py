@@ -1,0 +1,143 @@
+"""Attributes, colours, categories and prices of a pair: what is equal, what differs, what only one side tells."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from rapidfuzz import fuzz, process
+
+from goods.matching.sets import Columns, Sets, by_size, information, overlap, ratio
+from goods.models.tokens import UNIT
+
+TOP_KEYS = 20  # attributes with a feature of their own: those that most products have
+BRAND_KEYS = frozenset({"бренд", "brand", "марка", "производитель", "manufacturer", "торговая марка"})
+Characteristics = list[dict[str, list[str]]]
+
+
+def read_characteristics(cards: pd.DataFrame) -> Characteristics:
+    return [json.loads(text) for text in cards.characteristics]
+
+
+def brands_of(rows: Characteristics) -> list[str]:
+    """Lower-case brand of each product, "" where no attribute names one."""
+    return [
+        next((" ".join(values).lower() for key, values in row.items() if key in BRAND_KEYS), "")
+        for row in rows
+    ]
+
+
+def value_of(values: Sequence[str]) -> str:
+    """The whole value of an attribute, whatever the order of its parts."""
+    return " | ".join(sorted(v.lower() for v in values))
+
+
+def differing(left: dict[str, list[str]], right: dict[str, list[str]]) -> tuple[str, str]:
+    """The values of each side where a common attribute differs, in the order of the attributes' names."""
+    keys = [k for k in sorted(left.keys() & right.keys()) if value_of(left[k]) != value_of(right[k])]
+    first, second = (" ; ".join(f"{k}: {', '.join(side[k])}" for k in keys) for side in (left, right))
+    return first, second
+
+
+class Attributes:
+    """The attributes of all products, and features of pairs: shares of equal, different and one-sided ones, plain and
+    by how telling they are: agreement on a value by the bits it tells (as the u-probabilities of Fellegi and Sunter
+    1969), disagreement by the mean bits of the attribute."""
+
+    def __init__(self, rows: Characteristics) -> None:
+        self.rows = rows
+        entries = [{key: value_of(values) for key, values in row.items()} for row in rows]
+        self.keys = Sets.of([row.keys() for row in rows])
+        self.values = Sets.of([[f"{key}{UNIT}{value}" for key, value in row.items()] for row in entries])
+        telling = key_bits(entries)
+        self.key_bits, self.value_bits = (
+            np.array([telling[item.partition(UNIT)[0]] for item in sets.items], np.float32)
+            for sets in (self.keys, self.values)
+        )
+        counts = Counter(key for row in entries for key in row)
+        top = sorted(counts, key=lambda key: (-counts[key], key))[:TOP_KEYS]
+        self.codes = {
+            key: pd.factorize(pd.Series([row.get(key) for row in entries], dtype="str"))[0] for key in top
+        }
+
+    def features(self, left: np.ndarray, right: np.ndarray, threads: int) -> Columns:
+        found, equal = overlap(self.keys, left, right, "keys"), overlap(self.values, left, right, "values")
+        common = found["keys_common"]
+        told, told_equal = (
+            sets.common(bits, left, right)
+            for sets, bits in ((self.keys, self.key_bits), (self.values, self.value_bits))
+        )
+        columns = {
+            name: found[name] for name in ("keys_common", "keys_jaccard", "keys_apart_min", "keys_apart_max")
+        } | {
+            "values_equal": equal["values_common"],
+            "values_equal_share": ratio(equal["values_common"], common),
+            "values_equal_told": equal["values_told_common"],
+            "values_different": common - equal["values_common"],
+            "values_different_told": told - told_equal,
+            "differing_likeness": self.likeness(left, right, threads),
+        }
+        for key, code in self.codes.items():  # 1 equal, 0 different, not a number where a side lacks it
+            there = (code[left] >= 0) & (code[right] >= 0)
+            columns[f"key {key}"] = np.where(there, code[left] == code[right], np.nan).astype(np.float32)
+        return columns
+
+    def likeness(self, left: np.ndarray, right: np.ndarray, threads: int) -> np.ndarray:
+        """float32 [n] how alike the values that differ are as texts, not a number where none differs."""
+        texts = [
+            differing(self.rows[i], self.rows[j]) for i, j in zip(left.tolist(), right.tolist(), strict=True)
+        ]
+        first, second = [a for a, _ in texts], [b for _, b in texts]
+        alike = process.cpdist(first, second, scorer=fuzz.token_set_ratio, dtype=np.float32, workers=threads)
+        return np.where([bool(a) for a in first], alike / 100, np.nan).astype(np.float32)
+
+
+def key_bits(entries: list[dict[str, str]]) -> dict[str, float]:
+    """Mean bits that a value of each attribute tells: its entropy."""
+    counted: dict[str, Counter[str]] = {}
+    for row in entries:
+        for key, value in row.items():
+            counted.setdefault(key, Counter())[value] += 1
+    bits = {}
+    for key, counts in counted.items():
+        share = np.array(list(counts.values())) / counts.total()
+        bits[key] = float(-(share * np.log2(share)).sum())
+    return bits
+
+
+class Levels:
+    """The categories of all products, level by level."""
+
+    def __init__(self, cards: pd.DataFrame) -> None:
+        listed = [json.loads(text) for text in cards.levels]
+        depth = max((len(levels) for levels in listed), default=0)
+        self.codes = [
+            pd.factorize(pd.Series([row[d] if d < len(row) else "" for row in listed], dtype="str"))[0]
+            for d in range(depth)
+        ]
+        deepest = pd.Series([row[-1] if row else "" for row in listed], dtype="str")
+        self.bits = information(deepest.map(deepest.value_counts()).to_numpy(), len(listed))
+
+    def features(self, left: np.ndarray, right: np.ndarray) -> Columns:
+        """Down to which level both are in one category; bits that the deepest of either tells."""
+        agreed, still = np.zeros(len(left), np.float32), np.ones(len(left), bool)
+        for code in self.codes:
+            still &= code[left] == code[right]
+            agreed += still
+        return {"levels_agreed": agreed, **by_size(self.bits[left], self.bits[right], "category_bits")}
+
+
+def colour_features(colours: Sets, left: np.ndarray, right: np.ndarray) -> Columns:
+    found = overlap(colours, left, right, "colours")
+    return {name: found[name] for name in ("colours_common", "colours_jaccard", "colours_disagree")}
+
+
+def price_features(price: np.ndarray, left: np.ndarray, right: np.ndarray) -> Columns:
+    """price float64 [products], not a number where it is not known."""
+    low, high = np.minimum(price[left], price[right]), np.maximum(price[left], price[right])
+    with np.errstate(invalid="ignore"):
+        found = ratio(np.where(low > 0, low, np.nan), np.where(high > 0, high, 0))
+    return {"price_ratio": found.astype(np.float32)}

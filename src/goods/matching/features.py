@@ -1,0 +1,176 @@
+"""All features of pairs, by group; nothing depends on the order of the two products or on any label.
+
+writes: `cache`/pairs-<hash>.npz: the features of every pair of a competition
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_matrix
+
+from goods.artifacts import code_hash, content_hash, write_npz
+from goods.matching import FEATURE_CODE
+from goods.matching.attributes import (
+    Attributes,
+    Characteristics,
+    Levels,
+    brands_of,
+    colour_features,
+    price_features,
+    read_characteristics,
+)
+from goods.matching.blocking import BlockingConfig, block
+from goods.matching.embeddings import embedding_features
+from goods.matching.graph import CandidateGraph
+from goods.matching.names import Names, normal, tfidf, tfidf_features
+from goods.matching.products import Products
+from goods.matching.sets import Columns, Sets, row_cosine
+
+GROUPS = (
+    "strings",
+    "tfidf",
+    "attributes",
+    "colours",
+    "categories",
+    "pictures",
+    "price",
+    "graph",
+    "catalogue",
+)
+LIKE = 15  # nearest products by name that "catalogue" compares a pair with
+
+
+class FeatureMaker:
+    """Features of any pairs of the same products; what is of single products is computed once."""
+
+    def __init__(self, products: Products, groups: tuple[str, ...] = GROUPS, threads: int = 1) -> None:
+        self.products, self.groups, self.threads = products, groups, threads
+        self.last: tuple[str, pd.DataFrame] | None = None
+
+    def __call__(self, pairs: pd.DataFrame) -> pd.DataFrame:
+        """float32 [n, features] in the order of `pairs`; all missing where a product is unknown. The last answer is
+        kept: every fold's model asks for the same."""
+        asked = content_hash(pairs.variantid1.to_numpy(), pairs.variantid2.to_numpy())
+        if self.last is None or self.last[0] != asked:
+            self.last = asked, self._table(pairs)
+        return self.last[1].set_index(pairs.index)
+
+    def _table(self, pairs: pd.DataFrame) -> pd.DataFrame:
+        left, right = self.products.ends(pairs)
+        known = np.flatnonzero((left >= 0) & (right >= 0))
+        columns = self.columns(left[known], right[known])
+        table = np.full((len(pairs), len(columns)), np.nan, np.float32)
+        for i, values in enumerate(columns.values()):
+            table[known, i] = values
+        return pd.DataFrame(table, columns=list(columns))
+
+    def columns(self, left: np.ndarray, right: np.ndarray) -> Columns:
+        """Of rows of cards int64 [n] that are all known."""
+        cards, columns = self.products.cards, dict[str, np.ndarray]()
+        if "strings" in self.groups:
+            columns |= self.words.features(left, right, self.threads)
+        if "tfidf" in self.groups:
+            columns |= tfidf_features(self.tfidf, left, right)
+        if "attributes" in self.groups and any(self.characteristics):
+            columns |= self.attributes.features(left, right, self.threads)
+        if "colours" in self.groups and (cards.colours != "[]").any():
+            columns |= colour_features(self.colours, left, right)
+        if "categories" in self.groups:
+            columns |= self.levels.features(left, right)
+        if "pictures" in self.groups:
+            columns |= embedding_features(self.products, left, right)
+        if "price" in self.groups and cards.price.notna().any():
+            columns |= price_features(cards.price.to_numpy(np.float64), left, right)
+        if "graph" in self.groups:
+            columns |= self.asked.features(left, right)
+        if "catalogue" in self.groups:
+            for kind, graph in self.catalogue.items():
+                found = graph.features(left, right)
+                columns |= {f"{kind}_catalogue_{name}": column for name, column in found.items()}
+        return columns
+
+    @cached_property
+    def names(self) -> list[str]:
+        return [normal(title) for title in self.products.cards.title]
+
+    @cached_property
+    def words(self) -> Names:
+        return Names(self.names, brands_of(self.characteristics))
+
+    @cached_property
+    def tfidf(self) -> dict[str, csr_matrix]:
+        return tfidf(self.names)
+
+    @cached_property
+    def characteristics(self) -> Characteristics:
+        return read_characteristics(self.products.cards)
+
+    @cached_property
+    def attributes(self) -> Attributes:
+        return Attributes(self.characteristics)
+
+    @cached_property
+    def colours(self) -> Sets:
+        return Sets.of([json.loads(text) for text in self.products.cards.colours])
+
+    @cached_property
+    def levels(self) -> Levels:
+        return Levels(self.products.cards)
+
+    @cached_property
+    def asked(self) -> CandidateGraph:
+        """All pairs that are asked about."""
+        return self._graph(self.products.candidates, "chars")
+
+    @cached_property
+    def catalogue(self) -> dict[str, CandidateGraph]:
+        """The same and, beside them, like-named products of the whole catalogue."""
+        config = BlockingConfig(neighbours=LIKE, threads=self.threads)
+        found = block(self.products.cards[["product_id", "title"]], config)
+        like = np.stack([found.left, found.right], 1).astype(np.int64)
+        candidates = np.concatenate([self.products.candidates, like])
+        return {kind: self._graph(candidates, kind) for kind in self.tfidf}
+
+    def _graph(self, candidates: np.ndarray, kind: str) -> CandidateGraph:
+        asked = np.maximum(candidates, 0)  # what is said of an unknown product is not read
+        likeness = row_cosine(self.tfidf[kind], asked[:, 0], asked[:, 1])
+        return CandidateGraph.of(candidates, likeness, len(self.products.cards))
+
+
+def cached_features(
+    products: Products,
+    pairs: pd.DataFrame,
+    groups: tuple[str, ...],
+    threads: int,
+    cache: Path | None,
+    store: bool,
+) -> pd.DataFrame:
+    """Features, kept below `cache` by pair number once `store` has been asked for with all pairs."""
+    name = content_hash(products.key, groups, code_hash(*FEATURE_CODE))
+    path = None if cache is None else cache / f"pairs-{name}.npz"
+    if path is not None and path.is_file():
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                known = pd.DataFrame(arrays["values"], columns=arrays["names"].tolist())
+                place = pd.Index(arrays["product_id"]).get_indexer(pairs.product_id)
+            if (place >= 0).all():
+                return known.iloc[place].reset_index(drop=True)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            path.unlink(missing_ok=True)  # damaged: computed again
+    maker = products.makers.setdefault(groups, FeatureMaker(products, groups, threads))
+    table = maker(pairs).reset_index(drop=True)
+    if store and path is not None:
+        ids = pairs.product_id.to_numpy(np.int64)
+        write_npz(
+            path,
+            product_id=ids,
+            values=table.to_numpy(np.float32),
+            names=np.array(table.columns, dtype=np.str_),
+        )
+    return table

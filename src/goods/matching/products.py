@@ -1,0 +1,111 @@
+"""The cards that pairs are made of, with what only matching reads.
+
+reads:  prepared/cards.parquet pairs.parquet vectors.npz
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from goods.artifacts import Workspace, content_hash, file_hash, write_npz
+from goods.models.tokens import Ragged
+
+KINDS = ("main", "pictures", "name")
+MATCHING_COLUMNS = ("colours", "levels", "characteristics", "price")
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Vectors of cards: rows int64 offsets [n + 1] into values float32 [m, d]; a card may have several or none."""
+
+    values: np.ndarray
+    offsets: np.ndarray
+
+    @staticmethod
+    def of(owner: np.ndarray, values: np.ndarray, n: int) -> Vectors:
+        """`owner` int64 [m]: the card, 0 … n − 1, of each vector."""
+        order = np.argsort(owner, kind="stable")
+        counts = np.bincount(owner, minlength=n) if len(owner) else np.zeros(n, np.int64)
+        return Vectors(np.ascontiguousarray(values[order]), np.concatenate([[0], np.cumsum(counts)]))
+
+    @property
+    def counts(self) -> np.ndarray:
+        return np.diff(self.offsets)
+
+    @property
+    def rows(self) -> Ragged:
+        return Ragged(np.arange(len(self.values)), self.offsets)
+
+
+@dataclass(frozen=True)
+class Products:
+    """cards: one row per product · candidates int64 [m, 2]: rows of cards of every pair that is asked about, train and
+    test alike: the graph that neighbourhoods are read from · vectors by kind · key: hash of all of it · makers: what
+    features are made with, by their groups"""
+
+    cards: pd.DataFrame
+    candidates: np.ndarray
+    vectors: dict[str, Vectors]
+    key: str
+    makers: dict[tuple[str, ...], Any] = field(default_factory=dict)
+
+    @staticmethod
+    def of(
+        cards: pd.DataFrame,
+        pairs: pd.DataFrame,
+        vectors: dict[str, Vectors] | None = None,
+        key: str | None = None,
+    ) -> Products:
+        """Of a card table and the pairs of it; columns of the card table that only matching reads may be missing."""
+        filled = cards.assign(
+            **{
+                name: default
+                for name, default in (
+                    ("attributes", ""),
+                    ("colours", "[]"),
+                    ("levels", "[]"),
+                    ("characteristics", "{}"),
+                    ("price", np.nan),
+                )
+                if name not in cards
+            }
+        )
+        index = pd.Index(filled.product_id)
+        ends = [index.get_indexer(pairs[column]) for column in ("variantid1", "variantid2")]
+        candidates = np.stack(ends, 1).astype(np.int64)
+        nothing = Vectors(np.empty((0, 0), np.float32), np.zeros(len(filled) + 1, np.int64))
+        found = {kind: (vectors or {}).get(kind, nothing) for kind in KINDS}
+        return Products(filled, candidates, found, key or content_hash(row_hashes(filled), candidates))
+
+    @staticmethod
+    def load(ws: Workspace) -> Products:
+        with np.load(ws.vectors, allow_pickle=False) as arrays:
+            vectors = {kind: Vectors(arrays[kind], arrays[f"{kind}_offsets"]) for kind in KINDS}
+        key = content_hash(file_hash(ws.cards), file_hash(ws.pairs), file_hash(ws.vectors))
+        return Products.of(pd.read_parquet(ws.cards), pd.read_parquet(ws.pairs), vectors, key)
+
+    @cached_property
+    def index(self) -> pd.Index:
+        return pd.Index(self.cards.product_id)
+
+    def ends(self, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """(int64 [n], int64 [n]) rows of cards of each pair, −1 for a product that is not known; the product with the
+        lower id first, whichever order the pair was given in."""
+        first, second = pairs.variantid1.to_numpy(), pairs.variantid2.to_numpy()
+        low, high = np.minimum(first, second), np.maximum(first, second)
+        return self.index.get_indexer(low), self.index.get_indexer(high)
+
+
+def row_hashes(cards: pd.DataFrame) -> np.ndarray:
+    """uint64 [n]"""
+    return pd.util.hash_pandas_object(cards, index=False).to_numpy()
+
+
+def save_vectors(ws: Workspace, vectors: dict[str, Vectors]) -> None:
+    arrays = {kind: vectors[kind].values for kind in KINDS}
+    write_npz(ws.vectors, **arrays, **{f"{kind}_offsets": vectors[kind].offsets for kind in KINDS})

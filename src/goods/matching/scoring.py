@@ -1,0 +1,87 @@
+"""Trained matching experiments for pairs of any catalogue.
+
+reads:  runs/<experiment>/ and those of the experiments it builds on; of the catalogue's file the columns of the
+        contest's format
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from goods.artifacts import Predictions, Workspace
+from goods.cards import Issues
+from goods.competitions.ozon import CARD_OPTIONAL, EMBEDDINGS, matching_columns, vectors_of
+from goods.competitions.raw import read_table
+from goods.config import CompetitionConfig
+from goods.errors import GoodsError
+from goods.matching.handmade import Scorer
+from goods.matching.products import Products, Vectors
+from goods.models.registry import PAIRED
+from goods.prediction import saved_config
+from goods.training import load_run_models, mean_of, top_k
+
+PAIRS_AT_ONCE = 200_000
+
+
+def predict_pairs(
+    ws: Workspace, competition: CompetitionConfig, experiment: str, products: Products, pairs: pd.DataFrame
+) -> Predictions:
+    """Mean of a finished run's fold models on `pairs` (product_id, variantid1, variantid2, target) of `products`, whose
+    candidates they are, after what the experiments it builds on say."""
+    config = saved_config(ws, experiment)
+    if config.model.family not in PAIRED:
+        raise GoodsError(f"experiment {experiment} is of family {config.model.family}, which scores no pairs")
+    scores = {name: predict_pairs(ws, competition, name, products, pairs) for name in config.model.scored_by}
+    models = list(load_run_models(ws, competition, config, None, products, scores))
+    found = []
+    for start in tqdm(
+        range(0, len(pairs), PAIRS_AT_ONCE),
+        desc=f"scores ({experiment})",
+        disable=len(pairs) <= PAIRS_AT_ONCE,
+    ):
+        part = pairs.iloc[start : start + PAIRS_AT_ONCE].reset_index(drop=True)
+        found.append(mean_of([top_k(model, part, 2) for model in models]))
+    return Predictions(
+        *(np.concatenate([getattr(p, n) for p in found]) for n in ("product_id", "classes", "proba"))
+    )
+
+
+def trained_scorer(
+    ws: Workspace, competition: CompetitionConfig, experiment: str, path: Path | None = None
+) -> Scorer:
+    """Scores of candidate pairs as a finished experiment gives them; `path` is the cards' file, whose columns of the
+    contest's format are read. How a pair stands among all others is a feature: the scorer is asked once, for all."""
+    saved_config(ws, experiment)  # refused before hours of blocking
+
+    def scorer(cards: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        if not len(left):
+            return np.empty(0, np.float32)
+        ids = cards.product_id.to_numpy(np.int64)
+        pairs = pd.DataFrame(
+            {"product_id": np.arange(len(left)), "variantid1": ids[left], "variantid2": ids[right]}
+        )
+        pairs["target"] = np.int32(-1)
+        products = Products.of(cards, pairs) if path is None else contest_products(path, cards, pairs)
+        return predict_pairs(ws, competition, experiment, products, pairs).proba_of(1)
+
+    return scorer
+
+
+def contest_products(path: Path, cards: pd.DataFrame, pairs: pd.DataFrame) -> Products:
+    """`cards`, the rows of `path` in order, with what the file tells in columns of the contest's format."""
+    names, issues, ids = pq.read_schema(path).names, Issues(), cards.product_id.to_numpy(np.int64)
+    told = {column: kind for column, kind in CARD_OPTIONAL.items() if column in names}
+    frame = (
+        read_table(path, told, {c: k for c, k in CARD_OPTIONAL.items() if c not in told}) if told else None
+    )
+    described = cards if frame is None else cards.assign(**matching_columns(frame, ids, issues))
+    vectors = {
+        kind: Vectors.of(*vectors_of(path, column, ids, issues), len(cards))
+        for kind, column in EMBEDDINGS.items()
+    }
+    return Products.of(described, pairs, vectors)

@@ -1,0 +1,392 @@
+"""Transformers over pairs of products: one that reads both at once, one that gives each a vector.
+
+A cross-encoder sees "name, colours, differing attributes" of both products in one text; both orders are averaged. A
+bi-encoder is trained so that matches have near vectors, against the other products of a batch and labelled non-matches
+(hard negatives; Reimers and Gurevych 2019, arXiv 1908.10084); its cosine becomes a probability by a fitted line.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+from torch.nn import functional as F
+
+from goods.artifacts import read_json, write_json
+from goods.cards import Labels
+from goods.config import (
+    SCRATCH,
+    BiEncoderConfig,
+    CrossEncoderConfig,
+    TrainerConfig,
+    TransformerConfig,
+)
+from goods.errors import GoodsError
+from goods.matching.attributes import differing, read_characteristics
+from goods.matching.embeddings import unit
+from goods.matching.names import normal
+from goods.models.base import Context
+from goods.models.calibration import to_proba
+from goods.models.encoder import Encoder, encoder_from_files, encoder_layers, load_encoder, scratch_encoder
+from goods.models.neural import Network, NeuralModel, freeze_below, masked_mean, run_network
+from goods.models.tokens import Ragged
+from goods.models.transformer import SAMPLE, TransformerModel, TransformerNetwork
+
+CUT = 12  # characters a token at most: what is cut there would not fit
+MOST_SCALE = 100.0  # of cosines
+
+
+def padded(tokens: Ragged, pad: int) -> dict[str, torch.Tensor]:
+    """tokens int64 [b, t], mask bool [b, t]"""
+    mask = np.arange(max(1, tokens.lengths.max(initial=1))) < tokens.lengths[:, None]
+    numbers = np.full(mask.shape, pad, np.int64)
+    numbers[mask] = tokens.values
+    return {"tokens": torch.from_numpy(numbers), "mask": torch.from_numpy(mask)}
+
+
+class JoinedRows:
+    """[start] one [separator] other [separator] of each pair; `swapped` bool [n]: the right product comes first."""
+
+    def __init__(
+        self, left: Ragged, right: Ragged, encoder: Encoder, target: np.ndarray, swapped: np.ndarray
+    ) -> None:
+        self.left, self.right, self.target, self.swapped = left, right, target, swapped
+        self.start, self.separator, self.pad = encoder.start, encoder.separator, encoder.pad
+        self.lengths: np.ndarray | None = left.lengths + right.lengths
+
+    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
+        joined = []
+        for row in rows:
+            sides = [
+                side.values[side.offsets[row] : side.offsets[row + 1]].tolist()
+                for side in (self.left, self.right)
+            ]
+            one, other = reversed(sides) if self.swapped[row] else sides
+            joined.append([self.start, *one, self.separator, *other, self.separator])
+        return padded(Ragged.of(joined), self.pad)
+
+
+class SideRows:
+    """Tokens of both products of each pair, and of a labelled non-match of the left one where there is any."""
+
+    def __init__(self, tokens: Ragged, pad: int, sides: dict[str, np.ndarray], target: np.ndarray) -> None:
+        self.tokens, self.pad, self.sides, self.target = tokens, pad, sides, target
+        self.lengths: np.ndarray | None = sum(tokens.lengths[rows] for rows in sides.values())
+
+    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
+        found: dict[str, torch.Tensor] = {}
+        for side, numbers in self.sides.items():
+            taken = padded(self.tokens.take(np.maximum(numbers[rows], 0)), self.pad)
+            found |= {f"{side}.{name}": value for name, value in taken.items()}
+            found[f"{side}.product"] = torch.from_numpy(numbers[rows])
+        return found
+
+
+class SideNetwork(Network):
+    """tokens of two products → logits [b, 2] = (0, scale · cosine + shift); trained with `loss` on matches."""
+
+    def __init__(self, encoder: nn.Module, pretrained: bool, config: BiEncoderConfig) -> None:
+        super().__init__()
+        if pretrained:
+            freeze_below(encoder_layers(encoder), config.train_layers)
+        self.encoder, self.is_pretrained = encoder, pretrained
+        self.log_scale = nn.Parameter(torch.tensor(1 / config.temperature).log())
+        self.line = nn.Parameter(torch.tensor([10.0, -8.0]))
+
+    @property
+    def width(self) -> int:
+        return int(self.encoder.config.hidden_size)  # type: ignore[union-attr,arg-type]
+
+    def pretrained(self) -> list[list[nn.Parameter]]:
+        return encoder_layers(self.encoder) if self.is_pretrained else []
+
+    def vector(self, batch: dict[str, torch.Tensor], side: str) -> torch.Tensor:
+        """float [b, d] of length 1"""
+        mask = batch[f"{side}.mask"]
+        states = self.encoder(input_ids=batch[f"{side}.tokens"], attention_mask=mask.long()).last_hidden_state
+        return F.normalize(masked_mean(states, mask).float(), dim=1)
+
+    def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        return self.vector(batch, "left")
+
+    def logits(self, cosine: torch.Tensor) -> torch.Tensor:
+        return torch.stack([torch.zeros_like(cosine), self.line[0] * cosine + self.line[1]], 1)
+
+    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        return self.logits((self.vector(batch, "left") * self.vector(batch, "right")).sum(1))
+
+    def loss(self, batch: dict[str, torch.Tensor], config: TrainerConfig) -> torch.Tensor:
+        left, right, wrong = (self.vector(batch, side) for side in ("left", "right", "wrong"))
+        there = batch["wrong.product"] >= 0
+        others = torch.cat([right, wrong[there]])
+        product = torch.cat([batch["right.product"], batch["wrong.product"][there]])
+        similar = self.log_scale.exp().clamp(max=MOST_SCALE) * left @ others.T
+        # the same product elsewhere in the batch is no non-match
+        own = torch.arange(len(left), device=left.device)
+        again = product[None, :] == batch["right.product"][:, None]
+        again[own, own] = False
+        contrast = F.cross_entropy(similar.masked_fill(again, float("-inf")), own)
+        cosine = torch.cat([(left * right).sum(1), (left * wrong).sum(1)[there]])
+        matches = torch.cat([torch.ones_like(own), torch.zeros_like(own)[there]])
+        # the line is fitted beside the encoder, not through it
+        return contrast + F.cross_entropy(self.logits(cosine.detach()), matches)
+
+
+class PairEncoder(NeuralModel):
+    """What both have: an encoder cut to its lowest layers, tokens per product."""
+
+    config: Any
+    predict_batch = 128
+
+    def __init__(self, config: CrossEncoderConfig | BiEncoderConfig, context: Context) -> None:
+        super().__init__(config, context)
+        if context.products is None:
+            raise GoodsError(
+                f"{config.family}: this family matches products; it needs a matching competition such as ozon"
+            )
+        self.products = context.products
+        self.encoder: Encoder | None = None
+        self._tokens: Ragged | None = None
+
+    @property
+    def _scratch(self) -> bool:
+        return self.config.weights == SCRATCH
+
+    @property
+    def room(self) -> int:
+        """Tokens of one product."""
+        return self.config.max_tokens - 2
+
+    def texts(self) -> list[str]:
+        """Name and colours of every product."""
+        cards = self.products.cards
+        colours = [", ".join(json.loads(text)) for text in cards.colours]
+        return [
+            self.config.prefix + normal(title) + (f" ; {colour}" if colour else "")
+            for title, colour in zip(cards.title, colours, strict=True)
+        ]
+
+    def prepare(self, train: pd.DataFrame) -> None:
+        if self._scratch:
+            left, right = self.products.ends(train)
+            seen = np.unique(np.concatenate([left, right]))
+            texts = self.texts()
+            self.encoder = cut(scratch_encoder([texts[i] for i in seen], self.config), self.config.layers)
+        else:
+            self.encoder = cut(load_encoder(self.config.weights), self.config.layers)
+        self._tokens = None
+
+    def tokenize(self, texts: list[str], most: int) -> list[list[int]]:
+        assert self.encoder is not None
+        short = [text[: CUT * most] for text in texts]
+        found = self.encoder.tokenizer(
+            short, add_special_tokens=False, return_attention_mask=False, verbose=False
+        )
+        return [row[:most] for row in found["input_ids"]]
+
+    def save_parts(self, folder: Path) -> None:
+        assert self.encoder is not None
+        self.encoder.save(folder / "encoder", with_weights=False)
+
+    def load_parts(self, folder: Path, settings: dict[str, Any]) -> None:
+        self.encoder, self._tokens = encoder_from_files(folder / "encoder", with_weights=False), None
+
+
+def cut(encoder: Encoder, layers: int | None) -> Encoder:
+    """The encoder's lowest layers alone."""
+    if layers is None:
+        return encoder
+    config: Any = encoder.net.config
+    stacks = (m for m in encoder.net.modules() if isinstance(m, nn.ModuleList))
+    blocks = next((m for m in stacks if len(m) == config.num_hidden_layers), None)
+    if blocks is None or layers > len(blocks):
+        raise GoodsError(
+            f"model.layers: {layers} layers cannot be taken of this encoder; lower it or set null"
+        )
+    del blocks[layers:]
+    config.num_hidden_layers = layers
+    return encoder
+
+
+class CrossEncoderModel(PairEncoder):
+    config: CrossEncoderConfig
+
+    def encode(self, cards: pd.DataFrame, swapped: np.ndarray | None = None) -> JoinedRows:
+        """`swapped` bool [n]; drawn at random where it is not given: the network must not learn from the order."""
+        left, right = self.products.ends(cards)
+        if self._tokens is None:
+            self._tokens = Ragged.of(self.tokenize(self.texts(), self.room))
+        named = read_characteristics(self.products.cards.iloc[np.maximum(np.concatenate([left, right]), 0)])
+        pairs = zip(named[: len(left)], named[len(left) :], strict=True)
+        texts = [differing(one, other) for one, other in pairs]
+        half = (self.config.max_tokens - 3) // 2
+        sides = []
+        for side, rows in enumerate((left, right)):
+            told = self.tokenize([pair[side] for pair in texts], half // 2)
+            names = self._tokens.take(np.maximum(rows, 0))
+            sides.append(
+                Ragged.of(
+                    [
+                        [
+                            *names.values[names.offsets[i] : names.offsets[i + 1]][
+                                : half - len(more)
+                            ].tolist(),
+                            *more,
+                        ]
+                        if rows[i] >= 0
+                        else []
+                        for i, more in enumerate(told)
+                    ]
+                )
+            )
+        assert self.encoder is not None
+        if swapped is None:
+            swapped = np.random.default_rng(self.context.seed).random(len(cards)) < 0.5
+        return JoinedRows(sides[0], sides[1], self.encoder, cards.target.to_numpy(np.int64), swapped)
+
+    def build(self, restore: bool = False) -> Network:
+        assert self.encoder is not None
+        config, sample = self.config, None
+        if not restore and not self._scratch:
+            sample = self._sample
+        net = self.encoder.net if restore else copy.deepcopy(self.encoder.net)
+        return TransformerNetwork(net, 2, config.dropout, not self._scratch, config.train_layers, sample)
+
+    def prepare(self, train: pd.DataFrame) -> None:
+        super().prepare(train)
+        if not self._scratch:
+            assert self.encoder is not None
+            net = TransformerNetwork(self.encoder.net, 2, 0.0, True)
+            rows = np.random.default_rng(self.context.seed).permutation(len(train))[:SAMPLE]
+            self._sample = run_network(net, self.encode(train.iloc[np.sort(rows)]), self.context, 64, "embed")
+            net.cpu()
+
+    def predict(self, cards: pd.DataFrame) -> np.ndarray:
+        net = self._fitted()
+        if cards.empty:
+            return np.empty((0, 2), np.float32)
+        both = [
+            to_proba(
+                run_network(
+                    net, self.encode(cards, np.full(len(cards), swapped)), self.context, self.predict_batch
+                ),
+                self.temperature,
+            )
+            for swapped in (False, True)
+        ]
+        return (both[0] + both[1]) / 2
+
+
+class BiEncoderModel(PairEncoder):
+    """With `frozen` only the line from cosine to log-odds is fitted; vectors are computed once per set of products."""
+
+    config: BiEncoderConfig
+
+    def __init__(self, config: BiEncoderConfig, context: Context) -> None:
+        super().__init__(config, context)
+        self.line: list[float] = []
+
+    def warm(self, cards: pd.DataFrame) -> None:
+        if self.config.frozen:
+            self.cosines(cards, store=True)
+
+    def cosines(self, pairs: pd.DataFrame, store: bool = False) -> np.ndarray:
+        """float32 [n] of the frozen encoder's vectors, 0 for a product that is not known."""
+        described = TransformerConfig(
+            **{
+                name: getattr(self.config, name)
+                for name in TransformerConfig.model_fields
+                if name != "family"
+            },
+            family="transformer",
+        )
+        encoder = TransformerModel(described, replace(self.context, labels=Labels([0, 1], [], [])))
+        left, right = self.products.ends(pairs)
+        asked = np.unique(np.concatenate([left, right]))
+        cards = self.products.cards.iloc[asked[asked >= 0]]
+        vectors = unit(encoder.vectors(cards.assign(title=[normal(t) for t in cards.title]), store))
+        place = [np.searchsorted(asked[asked >= 0], np.maximum(side, 0)) for side in (left, right)]
+        cosine = np.einsum(
+            "nd,nd->n",
+            vectors[place[0].clip(max=len(vectors) - 1)],
+            vectors[place[1].clip(max=len(vectors) - 1)],
+        )
+        return np.where((left >= 0) & (right >= 0), cosine, 0).astype(np.float32)
+
+    def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
+        if not self.config.frozen:
+            super().fit(train, valid)
+            return
+        known = train if valid is None else pd.concat([train, valid], ignore_index=True)
+        fitted = LogisticRegression(C=1e3).fit(self.cosines(known)[:, None], known.target)
+        self.line = [float(fitted.coef_[0, 0]), float(fitted.intercept_[0])]
+
+    def predict(self, cards: pd.DataFrame) -> np.ndarray:
+        if not self.config.frozen:
+            return super().predict(cards)
+        if not self.line:
+            raise GoodsError("bi_encoder: fit or load the model first")
+        match = expit(self.line[0] * self.cosines(cards) + self.line[1])
+        return np.stack([1 - match, match], 1).astype(np.float32)
+
+    def save(self, folder: Path) -> None:
+        if not self.config.frozen:
+            super().save(folder)
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "model.json", {"line": self.line})
+
+    def load(self, folder: Path) -> None:
+        if not self.config.frozen:
+            super().load(folder)
+            return
+        self.line = read_json(folder / "model.json")["line"]
+
+    def refit(self, train: pd.DataFrame, folds: list[Path]) -> None:
+        if self.config.frozen:
+            self.fit(train, None)
+        else:
+            super().refit(train, folds)
+
+    def encode(self, cards: pd.DataFrame) -> SideRows:
+        left, right = self.products.ends(cards)
+        return self._rows({"left": left, "right": right}, cards.target.to_numpy(np.int64))
+
+    def _rows(self, sides: dict[str, np.ndarray], target: np.ndarray) -> SideRows:
+        assert self.encoder is not None
+        if self._tokens is None:
+            start, separator = self.encoder.start, self.encoder.separator
+            self._tokens = Ragged.of(
+                [[start, *row, separator] for row in self.tokenize(self.texts(), self.room)]
+            )
+        return SideRows(self._tokens, self.encoder.pad, sides, target)
+
+    def encode_train(self, train: pd.DataFrame) -> SideRows:
+        """Matches in both directions, each with a labelled non-match of its left product where there is one."""
+        left, right = self.products.ends(train)
+        target = train.target.to_numpy()
+        match = target == 1
+        one, other = np.concatenate([left[match], right[match]]), np.concatenate([right[match], left[match]])
+        wrong = np.full(len(one), -1, np.int64)
+        first = np.concatenate([left[~match], right[~match]])
+        second = np.concatenate([right[~match], left[~match]])
+        rng = np.random.default_rng(self.context.seed)
+        order = rng.permutation(len(first))
+        drawn = dict(zip(first[order].tolist(), second[order].tolist(), strict=True))
+        for i, product in enumerate(one.tolist()):
+            wrong[i] = drawn.get(product, -1)
+        return self._rows({"left": one, "right": other, "wrong": wrong}, np.ones(len(one), np.int64))
+
+    def build(self, restore: bool = False) -> Network:
+        assert self.encoder is not None
+        net = self.encoder.net if restore else copy.deepcopy(self.encoder.net)
+        return SideNetwork(net, not self._scratch, self.config)

@@ -1,0 +1,232 @@
+"""From a file of cards to groups of one product: scores, merging without chains, files, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from goods.competitions.demo_offers import offers
+from goods.errors import GoodsError
+from goods.matching.blocking import BlockingConfig, block
+from goods.matching.catalogue import MatchConfig, match, match_file, quality, read_catalogue
+from goods.matching.handmade import HandmadeScorer
+from goods.matching.merging import merge
+
+TITLES = [
+    "Чайник Altair RX-4510 1,7 л красный",
+    "чайник altair rx4510 1.7л красный",
+    "Чайник Altair RX-4520 1,7 л красный",
+    "Смартфон Deneb Vista 64 ГБ синий",
+    "смартфон deneb vista 64гб синий",
+    "Смартфон Deneb Vista 128 ГБ синий",
+    "",
+    None,
+    "книга о путешествиях",
+]
+SMALL = {"blocking": {"dimensions": 64, "threads": 1}}
+
+
+def cards_file(path: Path, titles: list[str | None] = TITLES, **columns) -> Path:
+    ids = np.arange(len(titles))[::-1] * 10 + 100
+    pd.DataFrame({"product_id": ids, "title": titles, **columns}).to_parquet(path, index=False)
+    return path
+
+
+def grouped(pairs: list[tuple[int, int, float]], n: int, threshold: float = 0.5, most: int = 50) -> list[int]:
+    left, right = (np.array([p[i] for p in pairs], np.int32) for i in (0, 1))
+    return merge(left, right, np.array([p[2] for p in pairs], np.float32), n, threshold, most).tolist()
+
+
+def test_good_pairs_are_merged_and_the_rest_stay_alone() -> None:
+    assert grouped([(0, 1, 0.9), (2, 4, 0.6), (1, 3, 0.4)], 5) == [0, 0, 2, 3, 2]
+    assert grouped([], 3) == [0, 1, 2]
+    assert grouped([(0, 1, 0.5)], 2, threshold=0.5) == [0, 0]
+
+
+def test_a_chain_whose_ends_disagree_is_not_merged() -> None:
+    assert grouped([(0, 1, 0.9), (1, 2, 0.8), (0, 2, 0.05)], 3) == [0, 0, 2]
+    assert grouped([(0, 1, 0.9), (1, 2, 0.8), (0, 2, 0.3)], 3) == [0, 0, 0]  # mean 0.55
+
+
+def test_one_strong_link_between_groups_does_not_outweigh_several_weak_ones() -> None:
+    pairs = [(0, 1, 0.95), (2, 3, 0.95), (0, 2, 0.9), (0, 3, 0.2), (1, 2, 0.2), (1, 3, 0.2)]
+    assert grouped(pairs, 4) == [0, 0, 2, 2]
+    assert grouped([*pairs[:3], (0, 3, 0.6), (1, 2, 0.6), (1, 3, 0.4)], 4) == [0, 0, 0, 0]
+
+
+def test_no_group_outgrows_its_cap() -> None:
+    pairs = [(i, j, 0.9) for i in range(9) for j in range(i + 1, 9)]
+    assert np.bincount(grouped(pairs, 9, most=4)).max() == 4
+    assert grouped(pairs, 9) == [0] * 9
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.integers(1, 12), st.floats(0.1, 0.9), st.integers(2, 6))
+def test_groups_are_a_partition_within_the_connected_good_pairs(
+    data: st.DataObject, n: int, threshold: float, most: int
+) -> None:
+    every = [(i, j) for i in range(n) for j in range(i + 1, n)]
+    chosen = [pair for pair in every if data.draw(st.booleans())]
+    pairs = [(i, j, float(np.float32(data.draw(st.floats(0, 1, width=32))))) for i, j in chosen]
+    groups = grouped(pairs, n, threshold, most)
+    for number, size in enumerate(np.bincount(groups, minlength=n)):
+        members = [row for row in range(n) if groups[row] == number]
+        assert len(members) == size <= most
+        assert not members or min(members) == number
+        inside = [s for i, j, s in pairs if i in members and j in members]
+        # a tree of mergers joins the members, each by pairs whose mean reaches the threshold
+        assert sum(s >= threshold for s in inside) >= size - 1
+        assert size < 2 or np.mean(inside) >= threshold - 1e-6
+    doubled = sorted(pairs, key=lambda pair: -pair[1])
+    assert grouped(doubled, n, threshold, most) == groups  # whatever the order of the pairs
+
+
+def test_the_handmade_score_falls_where_codes_amounts_or_numbers_disagree() -> None:
+    titles = [
+        "чайник altair rx-4510 1.7 л",
+        "чайник altair rx 4510 1,7л",
+        "чайник altair rx-4520 1.7 л",
+        "чайник altair rx-4510 2 л",
+        "чайник altair rx-4510 1700 мл",
+        "кеды deneb 41",
+        "кеды deneb 42",
+        "чайник altair rx-4510 220 в",
+    ]
+    cards = pd.DataFrame({"product_id": np.arange(8), "title": titles})
+    vectors = block(cards, BlockingConfig(dimensions=64, threads=1)).vectors
+    scorer = HandmadeScorer(cards, vectors)
+    left, right = np.array([0, 0, 0, 0, 5, 0]), np.array([1, 2, 3, 4, 6, 7])
+    score = scorer(cards, left, right)
+    assert score.dtype == np.float32 and ((score > 0) & (score < 1)).all()
+    assert score[0] > 0.8 > 0.5 > max(score[1], score[2], score[4])
+    agree, apart = scorer.agreement(left, right)["amounts"]
+    assert agree.tolist() == [True, True, False, True, False, False]
+    assert apart.tolist() == [False, False, True, False, False, False]
+    agree, apart = scorer.agreement(left, right)["codes"]
+    assert agree.tolist() == [True, False, True, True, False, True]
+    assert apart.tolist() == [False, True, False, False, False, False]
+
+
+def test_every_card_is_in_one_group_and_empty_titles_are_alone(tmp_path: Path) -> None:
+    report = match_file(cards_file(tmp_path / "cards.parquet"), tmp_path / "out", SMALL)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "groups.parquet",
+        "pairs.parquet",
+        "report.json",
+    ]
+    groups = pd.read_parquet(tmp_path / "out" / "groups.parquet")
+    assert {n: str(t) for n, t in groups.dtypes.items()} == {
+        "product_id": "int64",
+        "group": "int64",
+        "size": "int32",
+    }
+    assert groups.product_id.tolist() == [180, 170, 160, 150, 140, 130, 120, 110, 100]
+    assert groups.group.tolist() == [170, 170, 160, 140, 140, 130, 120, 110, 100]
+    assert groups["size"].tolist() == [2, 2, 1, 2, 2, 1, 1, 1, 1]
+    pairs = pd.read_parquet(tmp_path / "out" / "pairs.parquet")
+    assert list(pairs) == ["product_id1", "product_id2", "score"]
+    assert pairs[["product_id1", "product_id2"]].to_numpy().tolist() == [[140, 150], [170, 180]]
+    assert str(pairs.score.dtype) == "float32" and (pairs.score >= 0.5).all()
+    assert report == json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert (report["empty_titles"], report["groups"], report["cards_in_groups"]) == (2, 2, 4)
+
+
+def test_a_scorer_and_a_threshold_decide_what_is_a_match(tmp_path: Path) -> None:
+    cards = read_catalogue(cards_file(tmp_path / "cards.parquet"))
+    seen: list[int] = []
+
+    def scorer(given_cards: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        seen.append(len(left))
+        return np.where((left == 0) & (right == 2), 0.7, 0.1).astype(np.float32)
+
+    pairs, groups, report = match(cards, MatchConfig.model_validate(SMALL), scorer)
+    assert seen == [report["blocking"]["pairs"]]
+    assert pairs[["product_id1", "product_id2"]].to_numpy().tolist() == [[160, 180]]
+    assert groups["size"].tolist() == [2, 1, 2, 1, 1, 1, 1, 1, 1]
+    assert match(cards, MatchConfig.model_validate({**SMALL, "threshold": 0.8}), scorer)[0].empty
+
+
+def test_planted_duplicates_are_found_far_above_chance() -> None:
+    made = offers(1500, seed=2)
+    cards = pd.DataFrame({"product_id": made.variantid, "title": made.name, "identity": made["product"]})
+    pairs, groups, report = match(cards, MatchConfig.model_validate(SMALL))
+    assert report["blocking"]["recall"]["total"] > 0.95
+    identity = made.set_index("variantid")["product"]
+    hit = identity[pairs.product_id1].to_numpy() == identity[pairs.product_id2].to_numpy()
+    scored = report["quality"]["pairs"]
+    assert scored["precision"] == pytest.approx(hit.mean())
+    assert scored["recall"] == pytest.approx(hit.sum() / report["blocking"]["recall"]["true_pairs"])
+    assert scored["f1"] > 0.4 and report["quality"]["groups"]["f1"] > 0.35
+    sizes = groups.groupby("group").product_id.agg(["size", "min"])
+    assert (groups["size"] == groups.group.map(sizes["size"])).all() and (sizes["min"] == sizes.index).all()
+
+
+def test_quality_counts_pairs_of_known_cards() -> None:
+    identity = np.array(["a", "a", "a", "b", "b", None], object)
+    group = np.array([0, 0, 2, 2, 4, 4])
+    found = quality(np.array([0, 2, 4]), np.array([1, 3, 5]), group, identity)
+    assert found["pairs"] == {"precision": 0.5, "recall": 0.25, "f1": pytest.approx(1 / 3)}
+    assert found["groups"] == {"precision": 0.5, "recall": 0.25, "f1": pytest.approx(1 / 3)}
+
+
+@pytest.mark.parametrize("id_", ["product_id", "variantid", "nm", "id"])
+def test_known_names_of_columns_are_accepted(tmp_path: Path, id_: str) -> None:
+    pd.DataFrame({id_: [3, 4], "name": ["a", None]}).to_parquet(tmp_path / "cards.parquet")
+    cards = read_catalogue(tmp_path / "cards.parquet")
+    assert cards.product_id.tolist() == [3, 4] and cards.title.tolist() == ["a", ""]
+
+
+def test_the_same_file_gives_the_same_bytes(tmp_path: Path) -> None:
+    path = cards_file(tmp_path / "cards.parquet")
+    for name in ("one", "two"):
+        match_file(path, tmp_path / name, SMALL)
+    for name in ("pairs.parquet", "groups.parquet"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_the_script_writes_beside_the_file_and_reports_on_the_truth(tmp_path: Path, run_script) -> None:
+    path = cards_file(tmp_path / "cards.parquet", kind=[1, 1, 2, 3, 3, 4, None, None, 5])
+    code, out, err = run_script("match", path, "--truth", "kind", "--neighbours", 3)
+    assert code == 0 and Path(out.strip()) == tmp_path / "matched-cards"
+    assert "2 pairs, 2 groups" in err
+    report = json.loads((tmp_path / "matched-cards" / "report.json").read_text(encoding="utf-8"))
+    assert report["quality"]["groups"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0}
+    assert report["blocking"]["recall"]["total"] == 1.0
+
+
+def test_bad_input_ends_with_code_2_and_one_message(tmp_path: Path, run_script) -> None:
+    good = cards_file(tmp_path / "good.parquet")
+    twice = tmp_path / "twice.parquet"
+    pd.DataFrame({"nm": [7, 7], "title": ["a", "b"]}).to_parquet(twice)
+    nameless = tmp_path / "nameless.parquet"
+    pd.DataFrame({"id": [7, 8], "text": ["a", "b"]}).to_parquet(nameless)
+    gap = tmp_path / "gap.parquet"
+    pd.DataFrame({"id": [7, None], "title": ["a", "b"]}).to_parquet(gap)
+    text = tmp_path / "text.parquet"
+    text.write_text("not a parquet file")
+    for arguments, message in [
+        ([tmp_path / "none.parquet"], "no such file"),
+        ([text], "not a readable parquet file"),
+        ([twice], "nm 7 occurs more than once"),
+        ([nameless], "column 'title' is missing"),
+        ([gap], "row 1: 'id' is not a whole number"),
+        ([good, "--truth", "product"], "column 'product' is missing"),
+        ([good, "--threshold", "1.5"], "--threshold: Input should be less than or equal to 1"),
+        ([good, "--neighbours", "-1"], "--neighbours: Input should be greater than or equal to 0"),
+        ([good, "--experiment", "matcher"], "train experiment 'matcher' first"),
+    ]:
+        code, out, err = run_script("match", *arguments, "--out", tmp_path / "out")
+        assert (code, out) == (2, "") and message in err and "Traceback" not in err
+        assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_catalogue_without_cards_is_refused() -> None:
+    with pytest.raises(GoodsError, match="there are none"):
+        match(pd.DataFrame({"product_id": pd.Series([], dtype="int64"), "title": pd.Series([], dtype="str")}))

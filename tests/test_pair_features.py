@@ -1,0 +1,165 @@
+"""Features of pairs: hand-worked values, and nothing that depends on the order of the two products."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from goods.matching.attributes import differing
+from goods.matching.embeddings import best_of
+from goods.matching.features import GROUPS, FeatureMaker
+from goods.matching.graph import CandidateGraph
+from goods.matching.names import amounts, codes, leading_words, normal, numbers
+from goods.matching.products import Products, Vectors
+
+NAMES = [
+    "Смартфон Vekin G-3261 64 ГБ чёрный",
+    "vekin g3261 смартфон 64gb black",
+    "Смартфон Vekin G-3261 128 ГБ чёрный",
+    "Корм для кошек Nukvos 0,4 кг",
+    "",
+    "Кружка 300 мл",
+]
+CHARACTERISTICS = [
+    {"бренд": ["Vekin"], "память": ["64 ГБ"], "цвет": ["чёрный"]},
+    {"бренд": ["Vekin"], "память": ["64 ГБ"]},
+    {"бренд": ["Vekin"], "память": ["128 ГБ"], "цвет": ["чёрный"]},
+    {"бренд": ["Nukvos"], "вес": ["0.4 кг"]},
+    {},
+    {"объём": ["300 мл"]},
+]
+LEVELS = [["EPG", "Электроника", "Смартфоны", "A"]] * 3 + [["EPG", "Зоо", "Корма", "B"]] * 3
+
+
+def products(order: list[int] | None = None, pairs: pd.DataFrame | None = None) -> Products:
+    """Six products; `order` says which id each gets."""
+    ids = np.arange(10, 16) if order is None else np.array(order)
+    cards = pd.DataFrame(
+        {
+            "product_id": ids,
+            "title": NAMES,
+            "attributes": "",
+            "colours": [json.dumps(c) for c in (["чёрный"], [], ["чёрный", "серый"], [], [], ["белый"])],
+            "levels": [json.dumps(row, ensure_ascii=False) for row in LEVELS],
+            "characteristics": [json.dumps(row, ensure_ascii=False) for row in CHARACTERISTICS],
+            "price": [100.0, 80.0, 120.0, np.nan, 0.0, 5.0],
+        }
+    )
+    rng = np.random.default_rng(0)
+    owner = np.array([0, 0, 1, 2, 2, 2, 5])
+    vectors = {
+        "pictures": Vectors.of(owner, rng.normal(size=(7, 8)).astype(np.float32), 6),
+        "main": Vectors.of(np.array([0, 1, 2, 3]), rng.normal(size=(4, 8)).astype(np.float32), 6),
+        "name": Vectors.of(np.arange(6), rng.normal(size=(6, 4)).astype(np.float32), 6),
+    }
+    pairs = asked(ids) if pairs is None else pairs
+    return Products.of(cards, pairs, vectors)
+
+
+def asked(ids: np.ndarray) -> pd.DataFrame:
+    ends = [(0, 1), (0, 2), (1, 2), (2, 3), (3, 4), (0, 5), (4, 5)]
+    left, right = (np.array(side) for side in zip(*ends, strict=True))
+    return pd.DataFrame({"product_id": range(len(ends)), "variantid1": ids[left], "variantid2": ids[right]})
+
+
+def test_features_do_not_depend_on_the_order_of_the_pair():
+    pairs = asked(np.arange(10, 16))
+    swapped = pairs.rename(columns={"variantid1": "variantid2", "variantid2": "variantid1"})
+    found = FeatureMaker(products())(pairs)
+    pd.testing.assert_frame_equal(found, FeatureMaker(products(pairs=swapped))(swapped))
+    assert found.shape[1] > 100
+
+
+def test_features_do_not_depend_on_which_id_is_lower():
+    reverse = [15, 14, 13, 12, 11, 10]
+    found = FeatureMaker(products())(asked(np.arange(10, 16)))
+    turned = FeatureMaker(products(reverse))(asked(np.array(reverse)))
+    pd.testing.assert_frame_equal(found, turned, rtol=1e-4, atol=1e-4)
+
+
+def test_features_do_not_depend_on_labels_or_other_columns():
+    pairs = asked(np.arange(10, 16))
+    found = FeatureMaker(products())(pairs)
+    labelled = FeatureMaker(products())(pairs.assign(target=1, category="x"))
+    pd.testing.assert_frame_equal(found, labelled)
+
+
+def test_what_agrees_and_what_differs_is_counted():
+    found = FeatureMaker(products())(asked(np.arange(10, 16))).iloc
+    same, other_size = found[0], found[1]
+    assert (same.codes_common, same.codes_disagree, same.amounts_disagree) == (1, 0, 0)
+    assert (other_size.codes_common, other_size.amounts_disagree) == (1, 1)
+    assert (same.keys_common, same.values_equal, same.values_different) == (2, 2, 0)
+    assert (other_size.keys_common, other_size.values_equal, other_size.values_different) == (3, 2, 1)
+    assert other_size.values_equal_share == pytest.approx(2 / 3)
+    assert (same["key бренд"], other_size["key память"]) == (1, 0) and np.isnan(same["key цвет"])
+    assert (other_size.colours_common, other_size.colours_jaccard) == (1, 0.5)
+    assert (same.levels_agreed, found[3].levels_agreed) == (4, 1)
+    assert same.price_ratio == pytest.approx(0.8) and np.isnan(found[3].price_ratio)
+
+
+def test_an_empty_name_is_like_no_other():
+    row = FeatureMaker(products())(asked(np.arange(10, 16))).iloc[4]
+    assert np.isnan(row.name_levenshtein) and np.isnan(row.words_contained)
+    assert (row.words_common, row.tfidf_chars) == (0, 0)
+
+
+def test_pairs_of_unknown_products_and_of_a_product_with_itself_get_features_too():
+    pairs = pd.DataFrame({"product_id": [0, 1], "variantid1": [10, 99], "variantid2": [10, 11]})
+    found = FeatureMaker(products(pairs=pairs))(pairs)
+    assert found.iloc[0].name_levenshtein == 1
+    assert found.iloc[1].isna().all()
+
+
+def test_missing_fields_leave_their_features_out():
+    cards = pd.DataFrame({"product_id": [1, 2, 3], "title": NAMES[:3]})
+    pairs = pd.DataFrame({"product_id": [0], "variantid1": [1], "variantid2": [3]})
+    found = FeatureMaker(Products.of(cards, pairs), GROUPS)(pairs)
+    assert not [name for name in found if name.startswith(("key", "colours", "main", "price"))]
+    assert len(found) == 1
+
+
+def test_names_are_read():
+    assert normal('Ёлка  "GEL-Lyte"@en-US') == 'елка "gel-lyte'
+    assert codes("d-link dcs-855l/p 64gb 2590b002 ab 12345") == ["dcs855lp", "2590b002", "12345"]
+    assert amounts('64 гб 0,5l 2 x 8gb 15.6" 7 foo') == [
+        "bytes 64000",
+        "volume 500",
+        "zoom 2",
+        "bytes 8000",
+        "inches 15.6",
+    ]
+    assert numbers("air max 90 g5 1,5") == ["90", "1.5"]
+    assert leading_words([["nike", "air"]] * 5 + [["red", "nike"]]) == {"nike"}
+
+
+def test_differing_values_are_told_side_by_side():
+    one, other = {"a": ["1"], "b": ["x", "y"], "c": ["3"]}, {"a": ["2"], "b": ["Y", "x"], "d": ["4"]}
+    assert differing(one, other) == ("a: 1", "a: 2")
+    assert differing(other, one) == ("a: 2", "a: 1")
+
+
+def test_the_best_of_several_vectors_counts():
+    vectors = Vectors.of(
+        np.array([0, 0, 1, 1, 1]), np.array([[1, 0], [0, 2], [0, 1], [3, 4], [-1, 0]], np.float32), 3
+    )
+    high, mean, nearest = best_of(vectors, vectors, np.array([0, 0]), np.array([1, 2]))
+    assert high[0] == pytest.approx(1.0) and np.isnan(high[1])
+    assert mean[0] == pytest.approx((0 + 0.6 - 1 + 1 + 0.8 + 0) / 6)
+    assert nearest[0] == pytest.approx((0.6 + 1) / 2)
+
+
+def test_a_pair_is_compared_with_the_other_pairs_of_its_products():
+    candidates = np.array([[0, 1], [0, 2], [1, 2], [2, 3], [0, 1], [3, 3], [-1, 2]])
+    likeness = np.array([0.9, 0.5, 0.4, 0.8, 0.9, 1.0, 0.7], np.float32)
+    found = CandidateGraph.of(candidates, likeness, 4).features(np.array([0, 1, 3]), np.array([1, 2, 3]))
+    assert (found["degree_min"][0], found["degree_max"][1]) == (2, 3)
+    # the pair (0, 1): best of both; against 0.5 of (0, 2) and 0.4 of (1, 2)
+    assert (found["rank_max"][0], found["neighbours_common"][0]) == (1, 1)
+    assert found["margin_min"][0] == pytest.approx(0.4) and found["margin_max"][0] == pytest.approx(0.5)
+    # the pair (1, 2): second of 1, third of 2
+    assert (found["rank_min"][1], found["rank_max"][1]) == (2, 3)
+    assert np.isnan(found["rank_min"][2])
