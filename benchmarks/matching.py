@@ -16,10 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from rapidfuzz import fuzz, process
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import QuantileTransformer
 
 from goods import cli
-from goods.artifacts import Predictions, Workspace, read_json
+from goods.artifacts import Workspace, read_json
 from goods.cards import Labels, load_rows
 from goods.config import CompetitionConfig, ExperimentConfig, load_competition, load_experiment
 from goods.execution import cores
@@ -30,10 +34,11 @@ from goods.matching.names import normal
 from goods.matching.products import Products
 from goods.metrics import evaluate
 from goods.models.base import Context
+from goods.models.pairs import PairsModel
 from goods.models.registry import build
 from goods.preparation import prepare, select
 from goods.tables import markdown
-from goods.training import fit_on, oof_report, top_k, train
+from goods.training import fit_on, oof_report, train
 
 CONFIG = cli.CONFIGS / "ozon" / "stack.yaml"
 STRINGS = ["strings"]
@@ -41,12 +46,12 @@ TFIDF = [*STRINGS, "tfidf", "catalogue"]
 FIELDS = [*TFIDF, "attributes", "colours", "categories", "pictures", "price"]
 ALL = [*FIELDS, "graph"]
 STAGES: dict[str, dict[str, Any]] = {
-    "logistic-strings": {"features": STRINGS, "classifier": "logistic", "cleanup": False},
+    "logistic-strings": {"features": STRINGS},
     "strings": {"features": STRINGS, "cleanup": False},
     "tfidf": {"features": TFIDF, "cleanup": False},
     "fields": {"features": FIELDS, "cleanup": False},
     "graph": {"features": ALL, "cleanup": False},
-    "logistic-all": {"features": ALL, "classifier": "logistic", "cleanup": False},
+    "logistic-all": {"features": ALL},
 }
 NAMES = {
     "token-set": "one string distance (token set ratio), nothing learned",
@@ -57,13 +62,14 @@ NAMES = {
     "graph": "+ place among the candidate pairs",
     "logistic-all": "logistic regression on the same features",
     "cleanup": "+ agreement of triangles",
+    "bags": "+ three boosters of different seeds",
     "tuned": "+ parameters of a study (its folds left out)",
     "random": "optimistic: the same on a random split of pairs",
 }
 
 
 def stage_config(name: str, model: dict[str, Any], experiments: list[str]) -> ExperimentConfig:
-    settings = [f"name=match-{name}", f"model.experiments={experiments}"]
+    settings = [f"name=match-{name}", f"model.experiments={experiments}", "model.bags=1"]
     return load_experiment(CONFIG, [*settings, *(f"model.{key}={value}" for key, value in model.items())])
 
 
@@ -79,30 +85,51 @@ def unlearned(ws: Workspace, competition: CompetitionConfig) -> dict[str, Any]:
 
 
 def direct(
-    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, random: bool
+    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, kind: str
 ) -> dict[str, Any]:
-    """Report of a config fitted here, on its folds or on a random split of the pairs, and kept nowhere."""
+    """Report of what is fitted here and kept nowhere: logistic regression ("logistic") on the config's features and
+    folds, or the config itself on a random split of the pairs ("random")."""
     pairs = select(load_rows(ws), "train")
     fold = load_folds(ws, pairs)
-    if random:
+    if kind == "random":
         fold = np.random.default_rng(config.seed).integers(0, competition.n_folds, len(pairs))
     context = Context(
         labels=Labels.load(ws), seed=config.seed, threads=cores(), cache=ws.cache, products=Products.load(ws)
     )
-    parts, seconds = [], []
+    match, seconds = np.zeros(len(pairs)), []
     for k in range(competition.n_folds):
         started = time.perf_counter()
+        scored = fold == k
+        kept = pairs[~scored if kind == "random" else outside(pairs, scored)].reset_index(drop=True)
         model = build(config.model, context)
-        kept = pairs[fold != k] if random else pairs[outside(pairs, fold == k)]
-        fit_on(model, kept.reset_index(drop=True), config)
-        parts.append(top_k(model, pairs[fold == k], 2))
+        if kind == "logistic":
+            assert isinstance(model, PairsModel)
+            fitted = logistic(model.features(kept), kept.target.to_numpy(), config.seed)
+            match[scored] = fitted.predict_proba(filled(model.features(pairs[scored])))[:, 1]
+        else:
+            fit_on(model, kept, config)
+            match[scored] = model.predict(pairs[scored])[:, 1]
         seconds.append(time.perf_counter() - started)
-    joined = Predictions(
-        *(np.concatenate([getattr(p, n) for p in parts]) for n in ("product_id", "classes", "proba"))
-    )
-    oof, labels = joined.aligned(pairs.product_id.to_numpy()), context.labels
+    oof, labels = of_matches(pairs.product_id.to_numpy(), match), context.labels
+    if kind == "logistic":
+        return oof_report(ws, competition, oof, pairs, ()) | {"fit_seconds": seconds}
     scores = {name: evaluate(name, pairs, oof, labels) for name in PAIR_METRICS}
     return {"scores": scores, "sd": float("nan"), "fit_seconds": seconds}
+
+
+def filled(table: pd.DataFrame) -> np.ndarray:
+    """float [n, 2 · features]: zeros for missing values, and beside them which were missing."""
+    values = table.to_numpy(np.float64)
+    missing = np.isnan(values)
+    return np.concatenate([np.where(missing, 0.0, values), missing], 1)
+
+
+def logistic(table: pd.DataFrame, target: np.ndarray, seed: int) -> Any:
+    """The linear peer, over ranks of each feature: they are of many scales."""
+    ranks = QuantileTransformer(
+        n_quantiles=200, output_distribution="normal", subsample=None, random_state=seed
+    )
+    return make_pipeline(ranks, LogisticRegression(C=0.1, max_iter=2_000)).fit(filled(table), target)
 
 
 def row(name: str, report: dict[str, Any]) -> dict[str, str]:
@@ -139,8 +166,8 @@ def main() -> None:
 
     for name, model in STAGES.items():
         config = stage_config(name, model, [])
-        if model.get("classifier") == "logistic":
-            rows.append(row(name, direct(ws, competition, config, random=False)))
+        if name.startswith("logistic"):
+            rows.append(row(name, direct(ws, competition, config, "logistic")))
         else:
             trained(config, name)
     joined: list[str] = []
@@ -150,13 +177,15 @@ def main() -> None:
         config = stage_config("-".join(["with", *joined]), {"features": ALL, "cleanup": False}, joined)
         trained(config, f"+ scores of {' and '.join(joined)}")
     trained(stage_config("cleanup", {"features": ALL}, joined), "cleanup")
+    trained(stage_config("bags", {"features": ALL, "bags": 3}, joined), "bags")
     if args.tuned:
         best = load_experiment(
-            ws.tuning("stack") / "best.yaml", [f"model.experiments={joined}", "name=match-tuned"]
+            ws.tuning("stack") / "best.yaml",
+            [f"model.experiments={joined}", "model.bags=3", "name=match-tuned"],
         )
         trained(best, "tuned")
     config = stage_config("random", {"features": ALL, "cleanup": False}, [])
-    rows.append(row("random", direct(ws, competition, config, random=True)))
+    rows.append(row("random", direct(ws, competition, config, "random")))
     print(markdown(rows))
 
 

@@ -10,20 +10,28 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from conftest import ROOT, SHARED
 
-from goods import cli
 from goods.artifacts import Predictions, Workspace, read_json
-from goods.cards import load_rows
+from goods.cards import Labels, load_rows
 from goods.competitions.demo_offers import generate
 from goods.competitions.ozon import read_ozon
 from goods.config import CompetitionConfig, ExperimentConfig, load_experiment
 from goods.errors import GoodsError
+from goods.execution import Place
 from goods.folds import load_folds, make_folds
+from goods.matching.attributes import Levels
+from goods.matching.catalogue import match_file, read_catalogue
 from goods.matching.cleanup import Triangles, clean, lowered, of_matches
+from goods.matching.features import FeatureMaker
+from goods.matching.products import Products
 from goods.matching.report import write_pairs_report
-from goods.matching.scoring import trained_scorer
-from goods.models.pairs import calibrate, calibrated, mean_calibration
+from goods.matching.scoring import contest_products, predict_pairs, trained_scorer
+from goods.models.base import Context
+from goods.models.pair_encoders import BiEncoderModel
+from goods.models.pair_words import PairWordsModel
+from goods.models.pairs import PairsModel, calibrate, calibrated, mean_calibration
 from goods.preparation import prepare, select
 from goods.submission import submit
 from goods.training import train
@@ -237,18 +245,14 @@ def test_no_fold_is_fitted_on_a_product_it_scores(tmp_path, offers, monkeypatch)
     ws, seen = workspace(tmp_path, offers), []
     pairs = select(load_rows(ws), "train")
     fold = load_folds(ws, pairs)
-    from goods.models import pairs as family
-
-    fit = family.PairsModel.fit
+    fit = PairsModel.fit
 
     def spy(self, rows, valid):
         seen.append((rows, valid))
         fit(self, rows, valid)
 
-    monkeypatch.setattr(family.PairsModel, "fit", spy)
-    monkeypatch.setattr(
-        "goods.training.places", lambda n, neural: ([__import__("goods").execution.Place("cpu", 1)] * n, 1)
-    )
+    monkeypatch.setattr(PairsModel, "fit", spy)
+    monkeypatch.setattr("goods.training.places", lambda n, neural: ([Place("cpu", 1)] * n, 1))
     train(ws, COMPETITION, config_of("stack", *QUICK, "model.features=[strings]"))
     assert len(seen) == 3
     for k, (rows, valid) in enumerate(seen):
@@ -345,22 +349,61 @@ TINY = [
 
 @pytest.mark.parametrize("family", ["cross-encoder", "bi-encoder"])
 def test_encoders_train_save_load_and_do_not_care_for_the_order(trained, family):
-    config = config_of(family, *TINY, f"name=tiny-{family}")
-    train(trained, COMPETITION, config)
+    train(trained, COMPETITION, config_of(family, *TINY, f"name=tiny-{family}"))
     scorer = trained_scorer(trained, COMPETITION, f"tiny-{family}")
     cards = pd.read_parquet(trained.cards).head(20)
     left, right = np.arange(10), np.arange(10, 20)
-    there, back = scorer(cards, left, right), scorer(cards, right, left)
-    np.testing.assert_allclose(there, back, atol=1e-6)
-    assert there.shape == (10,) and there.std() > 0
+    found = scorer(cards, left, right)
+    assert found.shape == (10,) and found.std() > 0
+    # the lower id comes first inside: other ids turn every pair round
+    turned = cards.assign(product_id=cards.product_id.max() + 1 - cards.product_id)
+    np.testing.assert_allclose(scorer(turned, left, right), found, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", ["cross-encoder", "bi-encoder"])
+def test_an_unknown_product_is_not_the_first_one(trained, family):
+    train(trained, COMPETITION, config_of(family, *TINY, f"name=tiny-{family}"))
+    cards = pd.read_parquet(trained.cards).head(5)
+    first = int(cards.product_id[0])
+    pairs = pd.DataFrame({"product_id": [0, 1], "variantid1": [first, first], "variantid2": [first, 10**12]})
+    pairs["target"] = np.int32(-1)
+    products = Products.of(cards, pairs)
+    itself, unknown = predict_pairs(trained, COMPETITION, f"tiny-{family}", products, pairs).proba_of(1)
+    assert itself != unknown
+    if family == "bi-encoder":
+        assert unknown < itself
+
+
+def test_a_catalogue_is_scored_as_the_test_pairs_are(trained, offers):
+    cards = read_catalogue(offers / "test_data.parquet")
+    asked = pd.read_parquet(offers / "test_pairs_wo_target.parquet")
+    index = pd.Index(cards.product_id)
+    left, right = (index.get_indexer(asked[name]) for name in ("variantid1", "variantid2"))
+    train(trained, COMPETITION, config_of("words"))
+    found = trained_scorer(trained, COMPETITION, "words", offers / "test_data.parquet")(cards, left, right)
+    test = select(load_rows(trained), "test")
+    expected = Predictions.load(trained.run("words").test).aligned(test.product_id.to_numpy()).proba_of(1)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    products = contest_products(
+        offers / "test_data.parquet", cards, asked.assign(product_id=range(len(asked)))
+    )
+    prepared, ids = Products.load(trained), set(cards.product_id)
+    rows = [i for i, id_ in enumerate(prepared.cards.product_id) if id_ in ids]
+    for name in ("colours", "levels", "characteristics"):
+        assert products.cards[name].tolist() == prepared.cards[name].iloc[rows].tolist()
+    assert len(products.vectors["main"].values) > 0
+
+
+def test_a_catalogue_is_grouped_by_a_trained_experiment(trained, offers, tmp_path):
+    path = offers / "test_data.parquet"
+    scorer = trained_scorer(trained, COMPETITION, "stack", path)
+    report = match_file(path, tmp_path, {"threshold": 0.7}, scorer=scorer)
+    groups = pd.read_parquet(tmp_path / "groups.parquet")
+    assert sorted(groups.product_id) == sorted(pd.read_parquet(path).variantid)
+    assert (groups["size"] > 1).any() and report["largest_group"] <= 50
 
 
 def test_words_are_weighed_by_whether_both_names_have_them(raw, tmp_path):
-    from goods.cards import Labels
-    from goods.matching.products import Products
-    from goods.models.base import Context
-    from goods.models.pair_words import PairWordsModel
-
     colours = ["red", "blue"] * 20
     cards = pd.DataFrame(
         {"product_id": range(80), "title": [f"cup {c} {s}" for c in colours for s in ("sale", "new")]}
@@ -433,7 +476,7 @@ def test_a_pair_gives_way_where_a_third_product_matches_one_of_both():
     np.testing.assert_allclose(lowered(match, triangles, 0.0), match)
 
 
-def test_agreement_is_chosen_on_other_folds_and_uses_labels_only_for_test_pairs():
+def test_agreement_uses_labels_only_for_test_pairs(monkeypatch):
     pairs = pd.DataFrame(
         {
             "product_id": range(7),
@@ -448,15 +491,8 @@ def test_agreement_is_chosen_on_other_folds_and_uses_labels_only_for_test_pairs(
     test = of_matches(np.arange(4, 7), np.array([0.7, 0.5, 0.7]))
     fold = np.array([0, 0, 1, 1])
     for strength in (0.0, 1.0):
-        import goods.matching.cleanup as module
-
-        module_strengths, module.STRENGTHS = module.STRENGTHS, (strength,)
-        try:
-            cleaned_oof, cleaned_test, report = clean(
-                pairs, oof, test, fold, np.ones(4, bool), "pr_auc_prefix"
-            )
-        finally:
-            module.STRENGTHS = module_strengths
+        monkeypatch.setattr("goods.matching.cleanup.STRENGTHS", (strength,))
+        cleaned_oof, cleaned_test, report = clean(pairs, oof, test, fold, np.ones(4, bool), "pr_auc_prefix")
         # out of fold there is no triangle without the test pair
         np.testing.assert_allclose(cleaned_oof.proba_of(1), oof.proba_of(1), atol=1e-6)
         expected = 0.7 if strength == 0 else 1 - 0.98**2  # 0 = 1 and 1 ≠ 2 are labelled
@@ -486,4 +522,106 @@ def test_every_ozon_config_loads():
     assert names == ["bi-encoder", "bi-encoder-frozen", "cross-encoder", "stack", "stack-full", "words"]
     for name in names:
         assert config_of(name).competition == "ozon"
-    assert cli.CONFIGS.is_dir()
+
+
+def test_too_few_pairs_for_the_folds_are_refused(raw, tmp_path):
+    write_pairs(raw, [(1, 2, 1), (1, 3, 0)])
+    ws = Workspace(tmp_path / "work", "ozon")
+    prepare(ws, COMPETITION, raw)
+    with pytest.raises(GoodsError, match="2 pairs cannot fill 3 folds"):
+        make_folds(ws, COMPETITION)
+
+
+def test_a_product_is_no_negative_of_itself_in_contrastive_batches(trained):
+    context = Context(Labels.load(trained), products=Products.load(trained))
+    model = BiEncoderModel(config_of("bi-encoder", *TINY).model, context)
+    pairs = select(load_rows(trained), "train").head(60)
+    model.prepare(pairs)
+    rows = model.encode_train(pairs)
+    batch = rows.batch(np.arange(len(rows.target)))
+    left, right = rows.sides["left"], rows.sides["right"]
+    assert set(zip(left, right, strict=True)) == set(zip(right, left, strict=True))  # both directions
+    # what a row must not be told apart from: its own left product among the right ones of the batch
+    same = batch["right.same"].numpy()
+    for i in range(len(left)):
+        mine = np.flatnonzero(right == left[i])
+        assert (same[mine] == same[i]).all()
+    wrong = batch["wrong.same"].numpy()
+    assert (wrong[wrong >= 0] != same[wrong >= 0]).mean() > 0.95  # but for label noise
+    loss = model.build().loss(batch, model.config.trainer)
+    assert torch.isfinite(loss)
+
+
+def test_what_is_made_for_cards_says_so(trained):
+    with pytest.raises(GoodsError, match="ozon matches products: it has folds of pairs and none of cards"):
+        load_folds(trained, pd.read_parquet(trained.cards))
+
+
+def test_a_damaged_embedding_column_is_refused(raw):
+    values = np.random.default_rng(0).normal(size=(5, 64)).tolist()
+    with_embeddings(raw, "train_data.parquet", "name_bert_64", values, pa.list_(pa.float64()))
+    file = raw / "train_data.parquet"
+    start = pq.ParquetFile(file).metadata.row_group(0).column(5).data_page_offset
+    bytes_ = bytearray(file.read_bytes())
+    bytes_[start : start + 40] = b"\xff" * 40
+    file.write_bytes(bytes_)
+    with pytest.raises(GoodsError, match=r"'name_bert_64' cannot be read.*copy the file again"):
+        read_ozon(raw)
+
+
+def test_lists_without_any_number_are_no_embeddings(raw):
+    with_embeddings(raw, "train_data.parquet", "name_bert_64", [[], [], None, [], []], pa.list_(pa.null()))
+    assert len(read_ozon(raw).embeddings["name"][0]) == 0
+
+
+def test_names_of_any_length_are_compared_in_no_time():
+    rng = np.random.default_rng(0)
+    long = ["".join(rng.choice(list("abcd efgh1234"), 20_000)) for _ in range(2)]
+    cards = pd.DataFrame({"product_id": [1, 2], "title": long})
+    pairs = pd.DataFrame({"product_id": [0], "variantid1": [1], "variantid2": [2]})
+    found = FeatureMaker(Products.of(cards, pairs))(pairs)
+    assert found.name_length[0] <= 500
+
+
+def test_categories_that_are_not_known_neither_agree_nor_differ():
+    levels = [["a", "b"], ["a", "b"], ["", ""], ["", ""], ["a", ""]]
+    cards = pd.DataFrame({"levels": [json.dumps(row) for row in levels]})
+    found = Levels(cards).features(np.array([0, 2, 0, 0]), np.array([1, 3, 2, 4]))["levels_agreed"]
+    assert found[0] == 2 and np.isnan(found[1]) and np.isnan(found[2]) and found[3] == 1
+
+
+def test_pairs_that_all_share_a_product_are_refused(raw, tmp_path):
+    write_pairs(raw, [(1, 2, 1), (2, 3, 0), (3, 4, 1), (4, 1, 0)])
+    competition = COMPETITION.model_copy(update={"n_folds": 2})
+    ws = Workspace(tmp_path / "work", "ozon")
+    prepare(ws, competition, raw)
+    make_folds(ws, competition)
+    with pytest.raises(GoodsError, match=r"single class \(0 rows\).*lower n_folds"):
+        train(ws, competition, config_of("words"))
+
+
+def test_names_without_words_leave_the_share_of_matches(raw):
+    cards = pd.DataFrame({"product_id": [1, 2, 3], "title": ["!", "?", "…"]})
+    pairs = pd.DataFrame({"product_id": [0, 1], "variantid1": [1, 2], "variantid2": [2, 3], "target": [1, 0]})
+    model = PairWordsModel(
+        config_of("words").model, Context(Labels([0, 1], [], []), products=Products.of(cards, pairs))
+    )
+    model.fit(pairs, None)
+    np.testing.assert_allclose(model.predict(pairs)[:, 1], 0.5)
+
+
+def test_what_does_not_apply_to_pairs_is_refused(trained, tmp_path):
+    for config, told in (
+        (config_of("words", "pseudo={experiments: [stack]}"), "pseudo: does not apply to pairs"),
+        (
+            config_of("stack", *QUICK, "model.experiments=[stack]", "name=above"),
+            "stack is of family pairs itself",
+        ),
+    ):
+        with pytest.raises(GoodsError, match=told):
+            train(trained, COMPETITION, config)
+    linear = load_experiment(ROOT / "configs" / "kazanexpress2023" / "linear.yaml")
+    with pytest.raises(GoodsError, match="family linear is for a competition that classifies cards"):
+        train(trained, COMPETITION, linear)
+    with pytest.raises(ValueError, match="pr_auc"):
+        CompetitionConfig(name="ozon", reader="ozon", data="x", metric="weighted_f1")

@@ -56,7 +56,7 @@ def products(order: list[int] | None = None, pairs: pd.DataFrame | None = None) 
         "name": Vectors.of(np.arange(6), rng.normal(size=(6, 4)).astype(np.float32), 6),
     }
     pairs = asked(ids) if pairs is None else pairs
-    return Products.of(cards, pairs, vectors)
+    return Products.of(cards, pairs, lambda: vectors)
 
 
 def asked(ids: np.ndarray) -> pd.DataFrame:

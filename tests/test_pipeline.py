@@ -199,6 +199,7 @@ def test_a_2022_folder_made_from_demo_data_runs_through_and_scores_hierarchical_
     assert len(result) == 120
 
 
+@pytest.mark.slow
 def test_what_needs_photos_is_left_out_without_them_and_used_with_them(tmp_path, capsys):
     name = "kazanexpress2023"
     families = ["linear", "image-frozen", "knn-fused", "fusion"]

@@ -90,6 +90,7 @@ tuning.tune(Workspace(work, "kazanexpress2023"), competition, config)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_worker_s_trial_is_retried_and_workers_share_a_study(tmp_path):
     from goods.config import load_competition
 

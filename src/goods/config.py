@@ -156,8 +156,8 @@ class CrossEncoderConfig(TransformerConfig):
 
     @model_validator(mode="after")
     def is_tuned(self) -> CrossEncoderConfig:
-        if self.frozen or self.mlm:
-            raise ValueError("a cross_encoder is always tuned: frozen and mlm do not apply")
+        if self.frozen or self.mlm or self.fields != ("title",):
+            raise ValueError("a cross_encoder is tuned and reads names: frozen, mlm and fields do not apply")
         return self
 
 
@@ -173,8 +173,10 @@ class BiEncoderConfig(TransformerConfig):
 
     @model_validator(mode="after")
     def has_no_warm_up(self) -> BiEncoderConfig:
-        if self.mlm:
-            raise ValueError("mlm does not apply to a bi_encoder")
+        if self.mlm or self.fields != ("title",):
+            raise ValueError("a bi_encoder reads names: mlm and fields do not apply")
+        if self.frozen and self.layers is not None:
+            raise ValueError("layers does not apply to a frozen bi_encoder")
         return self
 
 
@@ -195,9 +197,10 @@ class PairsConfig(FamilyConfig):
     """CatBoost over features of pairs and over what other experiments say of them."""
 
     family: Literal["pairs"]
-    features: tuple[PairFeatures, ...] = Field(get_args(PairFeatures), description="groups of features")
+    features: tuple[PairFeatures, ...] = Field(
+        get_args(PairFeatures), min_length=1, description="groups of features"
+    )
     experiments: tuple[str, ...] = Field((), description="their out-of-fold scores are features")
-    classifier: Literal["catboost", "logistic"] = "catboost"
     iterations: int = Field(1500, ge=1)
     depth: int = Field(6, ge=1, le=12)
     learning_rate: float = Field(0.05, gt=0)
@@ -509,6 +512,12 @@ class CompetitionConfig(Strict):
     group_near_duplicates: bool = False
     demo_rows: int = Field(6000, ge=500, description="demo only: train cards the generator makes")
     demo_classes: int = Field(80, ge=60, description="demo only: leaves of the generated tree")
+
+    @model_validator(mode="after")
+    def metric_is_of_its_kind(self) -> CompetitionConfig:
+        if (self.reader == "ozon") != self.metric.startswith("pr_auc"):
+            raise ValueError("metrics pr_auc_* are of reader ozon, which matches products, and of no other")
+        return self
 
     def of_target(self, target: str) -> CompetitionConfig:
         """The competition of one attribute: the known cards of that attribute, its classes, all test cards."""

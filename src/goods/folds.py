@@ -70,9 +70,11 @@ def make_folds(ws: Workspace, config: CompetitionConfig, force: bool = False) ->
     else:
         groups = near_duplicate_groups(rows) if config.group_near_duplicates else np.arange(len(rows))
         fold = assign_folds(rows.target.to_numpy(), groups, config.n_folds, config.seed)
+    sizes = np.bincount(fold, minlength=config.n_folds)
+    if sizes.min() == 0:
+        raise GoodsError(f"{len(rows)} {what} cannot fill {config.n_folds} folds; lower n_folds")
     write_parquet(ws.folds, pd.DataFrame({"product_id": rows.product_id, "fold": fold}))
     write_json(marker, {"key": key, "hash": file_hash(ws.folds)})
-    sizes = np.bincount(fold, minlength=config.n_folds)
     say(f"folds: {config.n_folds} folds of {sizes.min()} to {sizes.max()} {what}{note}")
 
 
@@ -80,6 +82,8 @@ def load_folds(ws: Workspace, train: pd.DataFrame) -> np.ndarray:
     """int8 [n] folds in the order of the `train` cards; every card must have one."""
     if not ws.folds.is_file():
         raise GoodsError(f"{ws.folds}: missing; run scripts/make_folds.py {ws.competition} first")
+    if ws.pairs.is_file() and not are_pairs(train):
+        raise GoodsError(f"{ws.competition} matches products: it has folds of pairs and none of cards")
     table = pd.read_parquet(ws.folds)
     for column in ("product_id", "fold"):
         if column not in table:

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from goods.artifacts import Predictions, Workspace, read_json, write_text
 from goods.cards import Labels, load_cards
 from goods.config import CompetitionConfig, ExperimentConfig, StackConfig, load_experiment
+from goods.errors import GoodsError
 from goods.metrics import DEFINITIONS
 from goods.preparation import parts, select
 from goods.submission import attribute_of, finished_report
@@ -95,7 +96,10 @@ table holds {{ report.candidates_per_card }} a card, of which those within the m
 
 def write_report(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, out: Path) -> Path:
     """Write the report of a finished stack; returns its path."""
-    assert isinstance(config.model, StackConfig)
+    if not isinstance(config.model, StackConfig):
+        raise GoodsError(
+            f"experiment {config.name} is of family {config.model.family}: reports are of stacks"
+        )
     report, labels = read_json(ws.run(config.name).report), Labels.load(ws)
     rows = [experiment_row(ws, name) for name in config.model.experiments]
     rows += [

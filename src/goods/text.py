@@ -54,7 +54,10 @@ def as_text(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return ""
     if isinstance(value, int | float):
-        return f"{value:g}"
+        try:
+            return f"{value:g}"
+        except OverflowError:
+            return ""  # a whole number of hundreds of digits
     return ""
 
 

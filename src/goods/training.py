@@ -42,7 +42,7 @@ from goods.images import ImageStore
 from goods.log import say
 from goods.matching.cleanup import clean
 from goods.matching.products import Products
-from goods.metrics import evaluate, evaluate_all
+from goods.metrics import PAIR_METRICS, evaluate, evaluate_all
 from goods.models.base import Context, Model, Refitted, Upstream
 from goods.models.registry import ON_GPU, PAIRED, build, sources
 from goods.preparation import data_folder, prepared_key, select
@@ -141,9 +141,15 @@ def make_context(
         scratch=scratch,
         progress=progress,
         upstream={} if fold is None else upstream_of(ws, config, fold),
-        products=Products.load(ws) if config.model.family in PAIRED else None,
-        scores={name: said_of_all(scored_run(ws, config, name)) for name in config.model.scored_by},
     )
+
+
+def pair_context(ws: Workspace, config: ExperimentConfig, context: Context) -> Context:
+    """Of a matching experiment with its products and what other experiments say of their pairs."""
+    if config.model.family not in PAIRED:
+        return context
+    scores = {name: said_of_all(scored_run(ws, config, name)) for name in config.model.scored_by}
+    return replace(context, products=Products.load(ws), scores=scores)
 
 
 def said_of_all(run: Run) -> Predictions:
@@ -191,9 +197,15 @@ def fit_fold(
     rows = load_rows(ws)
     train, test = select(rows, "train"), select(rows, "test")
     fold = load_folds(ws, train)
-    model = build(config.model, make_context(ws, config, place, folder, progress, k))
+    context = make_context(ws, config, place, folder, progress, k)
+    model = build(config.model, pair_context(ws, config, context))
     started = time.perf_counter()
     known, extra = train[outside(train, fold == k)].reset_index(drop=True), pseudo_cards(ws, config, k, test)
+    if known.target.nunique() < 2:
+        raise GoodsError(
+            f"{ws.competition}: what may be fitted on for fold {k} is of a single class ({len(known)} rows): "
+            "the train rows hang together too much; lower n_folds in competition.yaml or give more of them"
+        )
     if k == ALL and isinstance(model, Refitted):
         folds = [ws.run(config.name).fold(j) for j in range(int(fold.max()) + 1)]
         model.refit(pd.concat([known, extra], ignore_index=True), folds)
@@ -227,6 +239,8 @@ def fit_on(
     labelled ones) are fitted on and judge nothing."""
     inner = inner_rows(train, config.inner_share, config.seed)
     kept = train[outside(train, inner)]
+    if kept.target.nunique() < 2:  # so few pairs that the inner split touches all of them
+        inner, kept = np.zeros(len(train), bool), train
     parts = [kept] if extra is None else [kept, extra]
     model.fit(pd.concat(parts, ignore_index=True), train[inner].reset_index(drop=True))
 
@@ -292,6 +306,7 @@ def train(
 ) -> None:
     """Train the folds that are not done (or all given, with `force`), then gather."""
     run = ws.run(config.name)
+    check_kind(ws, competition, config)
     wanted = list(range(competition.n_folds)) if folds is None else folds
     for k in wanted:
         if not 0 <= k < competition.n_folds:
@@ -315,13 +330,35 @@ def train(
     gather(ws, competition, config)
 
 
+def check_kind(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
+    """GoodsError where an experiment for cards meets pairs of them, or the other way round."""
+    paired = config.model.family in PAIRED
+    if paired != (competition.metric in PAIR_METRICS):
+        needs = "matches products" if paired else "classifies cards"
+        raise GoodsError(
+            f"experiment {config.name}: family {config.model.family} is for a competition that {needs}; "
+            f"{competition.name} does not"
+        )
+    if paired and config.pseudo is not None:
+        raise GoodsError(
+            f"experiment {config.name}: pseudo: does not apply to pairs: test pairs share products with scored ones"
+        )
+    for name in config.model.scored_by:
+        below = load_experiment(scored_run(ws, config, name).config)
+        if isinstance(below.model, PairsConfig):
+            raise GoodsError(
+                f"experiment {config.name}: {name} is of family pairs itself; name its experiments"
+            )
+
+
 def fit_folds(ws: Workspace, config: ExperimentConfig, todo: list[int]) -> None:
     neural = config.model.family in ON_GPU
     where, at_once = places(len(todo), neural)
     warm_place = Place(where[0].device, where[0].threads * at_once)
     run = ws.run(config.name)
     write_text(run.config, dump(config))
-    model = build(config.model, make_context(ws, config, warm_place, None, True))
+    context = make_context(ws, config, warm_place, None, True)
+    model = build(config.model, pair_context(ws, config, context))
     model.warm(all_rows(ws))
     jobs = [
         (ws, config, k, fold_key(ws, config, k), place, at_once == 1)

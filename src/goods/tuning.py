@@ -50,7 +50,17 @@ from goods.metrics import evaluate
 from goods.models.registry import ON_GPU, build
 from goods.preparation import select
 from goods.stacking import catboost_score, make_level, stack_config, stack_key
-from goods.training import all_rows, fit_on, inputs_key, make_context, pseudo_cards, top_k, upstream_of
+from goods.training import (
+    all_rows,
+    check_kind,
+    fit_on,
+    inputs_key,
+    make_context,
+    pair_context,
+    pseudo_cards,
+    top_k,
+    upstream_of,
+)
 
 HEARTBEAT_SECONDS = 3
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -75,6 +85,8 @@ def tune(
         )
     folder = ws.tuning(config.name)
     stacked = isinstance(config.model, StackConfig)
+    if not stacked:
+        check_kind(ws, competition, config)
     inputs = stack_key(ws, competition, config) if stacked else inputs_key(ws, config)
     key = content_hash(inputs, competition.metric, config.tune.model_dump(mode="json"))
     if not force and is_done(folder, key):
@@ -199,7 +211,7 @@ class Objective:
         self.cards, self.test = (select(load_rows(ws), split) for split in ("train", "test"))
         self.fold = load_folds(ws, self.cards)
         place = places(1, config.model.family in ON_GPU)[0][0]
-        self.context = make_context(ws, config, place, None, False)
+        self.context = pair_context(ws, config, make_context(ws, config, place, None, False))
         build(config.model, self.context).warm(all_rows(ws))
 
     def __call__(self, trial: optuna.Trial) -> float:

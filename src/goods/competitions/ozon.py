@@ -41,6 +41,7 @@ EMBEDDINGS = {
 LEVELS = ("1", "2", "3", "4")
 GROUPED_OVER = 1_000  # pairs: train categories of level 3 with more stand for themselves in the metric
 REST = "rest"
+MAX_VALUE = 500  # signs of an attribute's value: what is longer is a description
 
 
 @dataclass
@@ -101,8 +102,11 @@ def matching_columns(frame: pd.DataFrame, ids: np.ndarray, issues: Issues) -> di
         for field, problem in (("characteristics", broken), ("categories", unread)):
             if problem:
                 issues.add(id_, field, problem, "matched by the other fields")
-        kept = {squeeze(str(k)).lower(): texts_of(v) for k, v in named.items()}
-        characteristics.append(json.dumps({k: v for k, v in kept.items() if v}, ensure_ascii=False))
+        values: dict[str, list[str]] = {}
+        for name, value in named.items():
+            found = [text[:MAX_VALUE] for text in texts_of(value)]
+            values.setdefault(squeeze(str(name)).lower(), []).extend(found)
+        characteristics.append(json.dumps({k: v for k, v in values.items() if v}, ensure_ascii=False))
         attributes.append(unique_lines(name_values(named)))
         told = [squeeze(str(tree.get(level) or "")) for level in LEVELS]
         levels.append(json.dumps(told, ensure_ascii=False))
@@ -127,9 +131,15 @@ def vectors_of(path: Path, column: str, ids: np.ndarray, issues: Issues) -> tupl
     A vector of another length than most, or with a value that is no number, is left out and noted.
     """
     nothing = np.empty(0, np.int64), np.empty((0, 0), np.float32)
-    if column not in pq.read_schema(path).names:
-        return nothing
-    listed = pq.read_table(path, columns=[column])[column].combine_chunks()
+    try:
+        if column not in pq.read_schema(path).names:
+            return nothing
+        listed = pq.read_table(path, columns=[column])[column].combine_chunks()
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise GoodsError(
+            f"{path}: column {column!r} cannot be read ({reason}); copy the file again"
+        ) from None
     if isinstance(listed, pa.ChunkedArray):
         listed = pa.concat_arrays(listed.chunks)
     if pa.types.is_null(listed.type):
@@ -140,6 +150,8 @@ def vectors_of(path: Path, column: str, ids: np.ndarray, issues: Issues) -> tupl
     if _is_list(listed.type.value_type):
         owner = np.asarray(pc.list_parent_indices(listed), np.int64)
         listed = pc.list_flatten(listed)
+    if pa.types.is_null(listed.type) or pa.types.is_null(listed.type.value_type):
+        return nothing  # empty lists alone
     if not pa.types.is_floating(listed.type.value_type) and not pa.types.is_integer(listed.type.value_type):
         raise GoodsError(f"{path}: column {column!r} is {listed.type}, expected lists of numbers; convert it")
     lengths = np.asarray(pc.fill_null(pc.list_value_length(listed), 0), np.int64)
@@ -210,7 +222,7 @@ def grouped_categories(pairs: pd.DataFrame, category: pd.Series) -> pd.Series:
     """cat3_grouped: the first product's category where it has more than `GROUPED_OVER` train pairs, else "rest"."""
     own = pairs.variantid1.map(category).fillna("").astype("str")
     sizes = own[pairs.split == "train"].value_counts()
-    return own.where(own.isin(sizes.index[sizes > GROUPED_OVER]), REST)
+    return own.where(own.isin(sizes.index[sizes > GROUPED_OVER]) & (own != ""), REST)
 
 
 def embeddings_of(

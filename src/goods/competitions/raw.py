@@ -85,7 +85,8 @@ def _check_kind(path: Path, column: str, kind: str, type_: pa.DataType) -> None:
 def integer_ids(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
     """int64 values of an id column; null or fractional ones are refused with their row."""
     values = frame[column]
-    bad = values.isna() | (values.astype("float64") % 1 != 0)
+    as_float = values.astype("float64")
+    bad = values.isna() | (as_float % 1 != 0) | (as_float.abs() >= 2.0**63)
     if bad.any():
         raise GoodsError(
             f"{path}: row {int(bad.to_numpy().argmax())}: {column!r} is not a whole number; mend that row"

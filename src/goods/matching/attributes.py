@@ -109,24 +109,32 @@ def key_bits(entries: list[dict[str, str]]) -> dict[str, float]:
 
 
 class Levels:
-    """The categories of all products, level by level."""
+    """The categories of all products, level by level; what is not known is neither equal nor different."""
 
     def __init__(self, cards: pd.DataFrame) -> None:
         listed = [json.loads(text) for text in cards.levels]
         depth = max((len(levels) for levels in listed), default=0)
-        self.codes = [
-            pd.factorize(pd.Series([row[d] if d < len(row) else "" for row in listed], dtype="str"))[0]
-            for d in range(depth)
-        ]
-        deepest = pd.Series([row[-1] if row else "" for row in listed], dtype="str")
-        self.bits = information(deepest.map(deepest.value_counts()).to_numpy(), len(listed))
+        named = [[row[d] if d < len(row) and row[d] else None for row in listed] for d in range(depth)]
+        self.codes = [pd.factorize(pd.Series(column, dtype="str"))[0] for column in named]  # −1: not known
+        deepest = pd.Series([next(filter(None, reversed(row)), None) for row in listed], dtype="str")
+        bits = information(deepest.map(deepest.value_counts()).fillna(1).to_numpy(), len(listed))
+        self.bits = np.where(deepest.isna(), np.nan, bits).astype(np.float32)
+
+    @property
+    def known(self) -> bool:
+        return any((code >= 0).any() for code in self.codes)
 
     def features(self, left: np.ndarray, right: np.ndarray) -> Columns:
-        """Down to which level both are in one category; bits that the deepest of either tells."""
+        """Down to which level both are in one category, not a number where a side has none; bits that the deepest of
+        either tells."""
         agreed, still = np.zeros(len(left), np.float32), np.ones(len(left), bool)
+        told = np.zeros(len(left), bool)
         for code in self.codes:
-            still &= code[left] == code[right]
-            agreed += still
+            there = (code[left] >= 0) & (code[right] >= 0)
+            still &= ~there | (code[left] == code[right])
+            agreed += still & there
+            told |= there
+        agreed[~told] = np.nan
         return {"levels_agreed": agreed, **by_size(self.bits[left], self.bits[right], "category_bits")}
 
 

@@ -25,6 +25,7 @@ from goods.log import say
 from goods.matching.blocking import BlockingConfig, block, check_cards
 from goods.matching.handmade import HandmadeScorer, Scorer
 from goods.matching.merging import merge
+from goods.text import MAX_CHARS, strip_html
 
 IDS = ("product_id", "variantid", "nm", "id")
 TITLES = ("title", "name")
@@ -54,7 +55,12 @@ def read_catalogue(path: Path, truth: str | None = None) -> pd.DataFrame:
     table = read_table(path, wanted, {extra: "str"} if extra else None)
     ids = integer_ids(table, id_, path)
     require_unique(ids, id_, path)
-    cards = pd.DataFrame({"product_id": ids, "title": table[title].fillna("").astype("str")})
+    cards = pd.DataFrame(
+        {
+            "product_id": ids,
+            "title": [strip_html(text)[:MAX_CHARS] if isinstance(text, str) else "" for text in table[title]],
+        }
+    )
     if extra:
         cards["attributes"] = table[extra].fillna("").astype("str")
     if truth:

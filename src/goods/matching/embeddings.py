@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from goods.matching.neighbours import unit
 from goods.matching.products import Products, Vectors
 from goods.matching.sets import Columns, by_size
 
 BLOCK = 20_000  # pairs compared at once
-
-
-def unit(values: np.ndarray) -> np.ndarray:
-    """Rows of length 1; zeros stay zeros."""
-    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
 
 
 def best_of(
@@ -23,7 +19,8 @@ def best_of(
     high, mean, chamfer = (np.full(len(left), np.nan, np.float32) for _ in range(3))
     if not len(a.values) or not len(b.values):
         return high, mean, chamfer
-    first, second = unit(a.values), unit(b.values)
+    first = unit(a.values)
+    second = first if a is b else unit(b.values)
     for start in range(0, len(left), BLOCK):
         i, j = left[start : start + BLOCK], right[start : start + BLOCK]
         n_i, n_j = a.counts[i], b.counts[j]

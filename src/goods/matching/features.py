@@ -43,7 +43,7 @@ GROUPS = (
     "graph",
     "catalogue",
 )
-LIKE = 15  # nearest products by name that "catalogue" compares a pair with
+LIKE = 15  # nearest products by name among what "catalogue" compares a pair with
 
 
 class FeatureMaker:
@@ -59,7 +59,7 @@ class FeatureMaker:
         asked = content_hash(pairs.variantid1.to_numpy(), pairs.variantid2.to_numpy())
         if self.last is None or self.last[0] != asked:
             self.last = asked, self._table(pairs)
-        return self.last[1].set_index(pairs.index)
+        return self.last[1]
 
     def _table(self, pairs: pd.DataFrame) -> pd.DataFrame:
         left, right = self.products.ends(pairs)
@@ -81,7 +81,7 @@ class FeatureMaker:
             columns |= self.attributes.features(left, right, self.threads)
         if "colours" in self.groups and (cards.colours != "[]").any():
             columns |= colour_features(self.colours, left, right)
-        if "categories" in self.groups:
+        if "categories" in self.groups and self.levels.known:
             columns |= self.levels.features(left, right)
         if "pictures" in self.groups:
             columns |= embedding_features(self.products, left, right)
@@ -130,7 +130,7 @@ class FeatureMaker:
 
     @cached_property
     def catalogue(self) -> dict[str, CandidateGraph]:
-        """The same and, beside them, like-named products of the whole catalogue."""
+        """The same and, beside them, the pairs of the whole catalogue that blocking finds worth comparing."""
         config = BlockingConfig(neighbours=LIKE, threads=self.threads)
         found = block(self.products.cards[["product_id", "title"]], config)
         like = np.stack([found.left, found.right], 1).astype(np.int64)
@@ -149,28 +149,33 @@ def cached_features(
     groups: tuple[str, ...],
     threads: int,
     cache: Path | None,
-    store: bool,
+    store: bool = False,
 ) -> pd.DataFrame:
-    """Features, kept below `cache` by pair number once `store` has been asked for with all pairs."""
-    name = content_hash(products.key, groups, code_hash(*FEATURE_CODE))
-    path = None if cache is None else cache / f"pairs-{name}.npz"
-    if path is not None and path.is_file():
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                known = pd.DataFrame(arrays["values"], columns=arrays["names"].tolist())
-                place = pd.Index(arrays["product_id"]).get_indexer(pairs.product_id)
+    """Features, kept below `cache` by pair number once `store` has been asked for with all pairs; read from there once
+    for all blocks of a process."""
+    path = None
+    if cache is not None:
+        path = cache / f"pairs-{content_hash(products.key, groups, code_hash(*FEATURE_CODE))}.npz"
+        known = products.makers.get((str(path),)) or read_features(path)
+        if known is not None:
+            products.makers[str(path),] = known
+            place = known[0].get_indexer(pd.Index(pairs.product_id))
             if (place >= 0).all():
-                return known.iloc[place].reset_index(drop=True)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            path.unlink(missing_ok=True)  # damaged: computed again
+                return known[1].iloc[place].reset_index(drop=True)
     maker = products.makers.setdefault(groups, FeatureMaker(products, groups, threads))
-    table = maker(pairs).reset_index(drop=True)
+    table = maker(pairs)
     if store and path is not None:
         ids = pairs.product_id.to_numpy(np.int64)
-        write_npz(
-            path,
-            product_id=ids,
-            values=table.to_numpy(np.float32),
-            names=np.array(table.columns, dtype=np.str_),
-        )
+        names = np.array(table.columns, dtype=np.str_)
+        write_npz(path, product_id=ids, values=table.to_numpy(np.float32), names=names)
     return table
+
+
+def read_features(path: Path) -> tuple[pd.Index, pd.DataFrame] | None:
+    """Pair numbers and features as `cached_features` wrote them; None where they are missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            table = pd.DataFrame(arrays["values"], columns=arrays["names"].tolist())
+            return pd.Index(arrays["product_id"]), table
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None

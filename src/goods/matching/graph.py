@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,11 @@ class CandidateGraph:
     best: np.ndarray
     degree: np.ndarray
     matrix: csr_matrix
+
+    @cached_property
+    def keys(self) -> np.ndarray:
+        """int64 [m] ascending: one number per pair."""
+        return self.low * len(self.degree) + self.high
 
     @staticmethod
     def of(candidates: np.ndarray, likeness: np.ndarray, n: int) -> CandidateGraph:
@@ -49,7 +55,7 @@ class CandidateGraph:
         [k], one of the candidates, stands among its products' other pairs."""
         n = len(self.degree)
         first, last = np.minimum(left, right), np.maximum(left, right)
-        keys = self.low * n + self.high
+        keys = self.keys
         asked = first.astype(np.int64) * n + last
         place = np.searchsorted(keys, asked).clip(max=max(0, len(keys) - 1))
         there = np.flatnonzero(keys[place] == asked) if len(keys) else np.empty(0, np.int64)

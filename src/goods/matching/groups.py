@@ -21,7 +21,7 @@ LARGEST = 0.25  # of a fold: larger components are cut
 
 @dataclass(frozen=True)
 class Grouping:
-    """fold int8 [n] of each pair · torn bool [n]: its products lie in different folds · cut: how many components were
+    """fold int32 [n] of each pair · torn bool [n]: its products lie in different folds · cut: how many components were
     too large"""
 
     fold: np.ndarray
@@ -46,7 +46,7 @@ def group_pairs(left: np.ndarray, right: np.ndarray, target: np.ndarray, n_folds
     whole = components(first, second, n_units)
     pairs_of = np.bincount(whole[first], minlength=int(whole.max()) + 1)
     rng = np.random.default_rng(seed)
-    fold_of, load, cut = np.full(n_units, -1, np.int8), np.zeros(n_folds), 0
+    fold_of, load, cut = np.full(n_units, -1, np.int32), np.zeros(n_folds), 0
     graph = weighted_graph(first, second, n_units)
     weight = np.bincount(first, minlength=n_units) + np.bincount(second, minlength=n_units)
     members = np.split(np.argsort(whole, kind="stable"), np.cumsum(np.bincount(whole))[:-1])

@@ -39,6 +39,7 @@ UNITS = {
     for spellings, size in scale.items()
     for spelling in spellings.split()
 }
+MAX_CHARS = 500  # of a name: the longest of honest ones; string distances of longer ones take seconds a pair
 LEAST_CODE = 4  # signs of a model code
 OFTEN_FIRST, LEAST_NAMES = (
     0.3,
@@ -62,8 +63,8 @@ ONE_WAY = (
 
 
 def normal(name: str) -> str:
-    """Lower case, ё as е, no language tags."""
-    return " ".join(_LANGUAGE.sub(" ", name).lower().replace("ё", "е").split())
+    """Lower case, ё as е, no language tags, the first MAX_CHARS signs."""
+    return " ".join(_LANGUAGE.sub(" ", name[:MAX_CHARS]).lower().replace("ё", "е").split())
 
 
 def words(name: str) -> list[str]:

@@ -5,6 +5,7 @@ reads:  prepared/cards.parquet pairs.parquet vectors.npz
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,10 +14,16 @@ import numpy as np
 import pandas as pd
 
 from goods.artifacts import Workspace, content_hash, file_hash, write_npz
-from goods.models.tokens import Ragged
 
 KINDS = ("main", "pictures", "name")
 MATCHING_COLUMNS = ("colours", "levels", "characteristics", "price")
+EMPTY: dict[str, Any] = {
+    "attributes": "",
+    "colours": "[]",
+    "levels": "[]",
+    "characteristics": "{}",
+    "price": np.nan,
+}
 
 
 @dataclass(frozen=True)
@@ -37,20 +44,17 @@ class Vectors:
     def counts(self) -> np.ndarray:
         return np.diff(self.offsets)
 
-    @property
-    def rows(self) -> Ragged:
-        return Ragged(np.arange(len(self.values)), self.offsets)
-
 
 @dataclass(frozen=True)
 class Products:
     """cards: one row per product · candidates int64 [m, 2]: rows of cards of every pair that is asked about, train and
-    test alike: the graph that neighbourhoods are read from · vectors by kind · key: hash of all of it · makers: what
-    features are made with, by their groups"""
+    test alike: the graph that neighbourhoods are read from · read: gives the vectors by kind, once they are wanted ·
+    key: hash of all of it · makers: what features are made with, by their groups, and vectors: kept for all models of
+    a process"""
 
     cards: pd.DataFrame
     candidates: np.ndarray
-    vectors: dict[str, Vectors]
+    read: Callable[[], dict[str, Vectors]]
     key: str
     makers: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
@@ -58,36 +62,32 @@ class Products:
     def of(
         cards: pd.DataFrame,
         pairs: pd.DataFrame,
-        vectors: dict[str, Vectors] | None = None,
+        read: Callable[[], dict[str, Vectors]] = dict,
         key: str | None = None,
     ) -> Products:
         """Of a card table and the pairs of it; columns of the card table that only matching reads may be missing."""
-        filled = cards.assign(
-            **{
-                name: default
-                for name, default in (
-                    ("attributes", ""),
-                    ("colours", "[]"),
-                    ("levels", "[]"),
-                    ("characteristics", "{}"),
-                    ("price", np.nan),
-                )
-                if name not in cards
-            }
-        )
+        filled = cards.assign(**{name: empty for name, empty in EMPTY.items() if name not in cards})
         index = pd.Index(filled.product_id)
         ends = [index.get_indexer(pairs[column]) for column in ("variantid1", "variantid2")]
         candidates = np.stack(ends, 1).astype(np.int64)
-        nothing = Vectors(np.empty((0, 0), np.float32), np.zeros(len(filled) + 1, np.int64))
-        found = {kind: (vectors or {}).get(kind, nothing) for kind in KINDS}
-        return Products(filled, candidates, found, key or content_hash(row_hashes(filled), candidates))
+        if key is None:
+            key = content_hash(pd.util.hash_pandas_object(filled, index=False).to_numpy(), candidates)
+        return Products(filled, candidates, read, key)
 
     @staticmethod
     def load(ws: Workspace) -> Products:
-        with np.load(ws.vectors, allow_pickle=False) as arrays:
-            vectors = {kind: Vectors(arrays[kind], arrays[f"{kind}_offsets"]) for kind in KINDS}
+        def read() -> dict[str, Vectors]:
+            with np.load(ws.vectors, allow_pickle=False) as arrays:
+                return {kind: Vectors(arrays[kind], arrays[f"{kind}_offsets"]) for kind in KINDS}
+
         key = content_hash(file_hash(ws.cards), file_hash(ws.pairs), file_hash(ws.vectors))
-        return Products.of(pd.read_parquet(ws.cards), pd.read_parquet(ws.pairs), vectors, key)
+        return Products.of(pd.read_parquet(ws.cards), pd.read_parquet(ws.pairs), read, key)
+
+    @cached_property
+    def vectors(self) -> dict[str, Vectors]:
+        """Of every kind, empty where there are none."""
+        nothing = Vectors(np.empty((0, 0), np.float32), np.zeros(len(self.cards) + 1, np.int64))
+        return dict.fromkeys(KINDS, nothing) | self.read()
 
     @cached_property
     def index(self) -> pd.Index:
@@ -99,11 +99,6 @@ class Products:
         first, second = pairs.variantid1.to_numpy(), pairs.variantid2.to_numpy()
         low, high = np.minimum(first, second), np.maximum(first, second)
         return self.index.get_indexer(low), self.index.get_indexer(high)
-
-
-def row_hashes(cards: pd.DataFrame) -> np.ndarray:
-    """uint64 [n]"""
-    return pd.util.hash_pandas_object(cards, index=False).to_numpy()
 
 
 def save_vectors(ws: Workspace, vectors: dict[str, Vectors]) -> None:

@@ -141,11 +141,16 @@ def curves_plot(target: np.ndarray, match: np.ndarray, category: np.ndarray) -> 
         own = category == name
         if target[own].any():
             recall, precision = curve(target[own], match[own])
-            axis.plot(recall, precision, linewidth=1, label=name)
+            axis.plot(recall, precision, linewidth=1, label=plain_label(name))
     axis.axhline(LEVEL, color="#bbb", linewidth=1)
     axis.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
     axis.legend(frameon=False, fontsize=8)
     return png(figure, dpi=100)
+
+
+def plain_label(name: str) -> str:
+    """As matplotlib shows it: no formulas, and no label that it would hide."""
+    return " " + name.replace("$", r"\$")
 
 
 def importance(ws: Workspace, name: str, n_folds: int) -> list[tuple[str, float]]:

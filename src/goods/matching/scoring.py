@@ -19,11 +19,12 @@ from goods.competitions.ozon import CARD_OPTIONAL, EMBEDDINGS, matching_columns,
 from goods.competitions.raw import read_table
 from goods.config import CompetitionConfig
 from goods.errors import GoodsError
+from goods.matching.cleanup import of_matches
 from goods.matching.handmade import Scorer
 from goods.matching.products import Products, Vectors
 from goods.models.registry import PAIRED
 from goods.prediction import saved_config
-from goods.training import load_run_models, mean_of, top_k
+from goods.training import load_run_models
 
 PAIRS_AT_ONCE = 200_000
 
@@ -34,8 +35,6 @@ def predict_pairs(
     """Mean of a finished run's fold models on `pairs` (product_id, variantid1, variantid2, target) of `products`, whose
     candidates they are, after what the experiments it builds on say."""
     config = saved_config(ws, experiment)
-    if config.model.family not in PAIRED:
-        raise GoodsError(f"experiment {experiment} is of family {config.model.family}, which scores no pairs")
     scores = {name: predict_pairs(ws, competition, name, products, pairs) for name in config.model.scored_by}
     models = list(load_run_models(ws, competition, config, None, products, scores))
     found = []
@@ -45,10 +44,17 @@ def predict_pairs(
         disable=len(pairs) <= PAIRS_AT_ONCE,
     ):
         part = pairs.iloc[start : start + PAIRS_AT_ONCE].reset_index(drop=True)
-        found.append(mean_of([top_k(model, part, 2) for model in models]))
-    return Predictions(
-        *(np.concatenate([getattr(p, n) for p in found]) for n in ("product_id", "classes", "proba"))
-    )
+        found.append(np.mean([model.predict(part)[:, 1] for model in models], axis=0))
+    return of_matches(pairs.product_id.to_numpy(), np.concatenate(found))
+
+
+def check_finished(ws: Workspace, experiment: str) -> None:
+    """GoodsError, before hours of blocking, unless the experiment and those below it are trained and score pairs."""
+    config = saved_config(ws, experiment)
+    if config.model.family not in PAIRED:
+        raise GoodsError(f"experiment {experiment} is of family {config.model.family}, which scores no pairs")
+    for name in config.model.scored_by:
+        check_finished(ws, name)
 
 
 def trained_scorer(
@@ -56,7 +62,7 @@ def trained_scorer(
 ) -> Scorer:
     """Scores of candidate pairs as a finished experiment gives them; `path` is the cards' file, whose columns of the
     contest's format are read. How a pair stands among all others is a feature: the scorer is asked once, for all."""
-    saved_config(ws, experiment)  # refused before hours of blocking
+    check_finished(ws, experiment)
 
     def scorer(cards: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         if not len(left):
@@ -84,4 +90,4 @@ def contest_products(path: Path, cards: pd.DataFrame, pairs: pd.DataFrame) -> Pr
         kind: Vectors.of(*vectors_of(path, column, ids, issues), len(cards))
         for kind, column in EMBEDDINGS.items()
     }
-    return Products.of(described, pairs, vectors)
+    return Products.of(described, pairs, lambda: vectors)

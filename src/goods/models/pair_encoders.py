@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn import functional as F
 
-from goods.artifacts import read_json, write_json
+from goods.artifacts import content_hash, read_json, write_json
 from goods.cards import Labels
 from goods.config import (
     SCRATCH,
@@ -31,9 +31,10 @@ from goods.config import (
     TransformerConfig,
 )
 from goods.errors import GoodsError
-from goods.matching.attributes import differing, read_characteristics
-from goods.matching.embeddings import unit
+from goods.matching.attributes import Characteristics, differing, read_characteristics
+from goods.matching.groups import components
 from goods.matching.names import normal
+from goods.matching.neighbours import cosines, unit
 from goods.models.base import Context
 from goods.models.calibration import to_proba
 from goods.models.encoder import Encoder, encoder_from_files, encoder_layers, load_encoder, scratch_encoder
@@ -76,18 +77,24 @@ class JoinedRows:
 
 
 class SideRows:
-    """Tokens of both products of each pair, and of a labelled non-match of the left one where there is any."""
+    """Tokens of both products of each pair, and of a labelled non-match of the left one where there is any (else −1).
 
-    def __init__(self, tokens: Ragged, pad: int, sides: dict[str, np.ndarray], target: np.ndarray) -> None:
-        self.tokens, self.pad, self.sides, self.target = tokens, pad, sides, target
-        self.lengths: np.ndarray | None = sum(tokens.lengths[rows] for rows in sides.values())
+    `same` int [products]: equal for products known to be the same; the batch has it of the right one and the non-match.
+    """
+
+    def __init__(
+        self, tokens: Ragged, pad: int, sides: dict[str, np.ndarray], target: np.ndarray, same: np.ndarray
+    ) -> None:
+        self.tokens, self.pad, self.sides, self.target, self.same = tokens, pad, sides, target, same
+        self.lengths: np.ndarray | None = sum(tokens.lengths[np.maximum(r, 0)] for r in sides.values())
 
     def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
         found: dict[str, torch.Tensor] = {}
         for side, numbers in self.sides.items():
             taken = padded(self.tokens.take(np.maximum(numbers[rows], 0)), self.pad)
             found |= {f"{side}.{name}": value for name, value in taken.items()}
-            found[f"{side}.product"] = torch.from_numpy(numbers[rows])
+            known = numbers[rows] >= 0
+            found[f"{side}.same"] = torch.from_numpy(np.where(known, self.same[numbers[rows]], -1))
         return found
 
 
@@ -126,13 +133,13 @@ class SideNetwork(Network):
 
     def loss(self, batch: dict[str, torch.Tensor], config: TrainerConfig) -> torch.Tensor:
         left, right, wrong = (self.vector(batch, side) for side in ("left", "right", "wrong"))
-        there = batch["wrong.product"] >= 0
+        there = batch["wrong.same"] >= 0
         others = torch.cat([right, wrong[there]])
-        product = torch.cat([batch["right.product"], batch["wrong.product"][there]])
+        same = torch.cat([batch["right.same"], batch["wrong.same"][there]])
         similar = self.log_scale.exp().clamp(max=MOST_SCALE) * left @ others.T
-        # the same product elsewhere in the batch is no non-match
+        # the same product elsewhere in the batch, itself included, is no non-match
         own = torch.arange(len(left), device=left.device)
-        again = product[None, :] == batch["right.product"][:, None]
+        again = same[None, :] == batch["right.same"][:, None]
         again[own, own] = False
         contrast = F.cross_entropy(similar.masked_fill(again, float("-inf")), own)
         cosine = torch.cat([(left * right).sum(1), (left * wrong).sum(1)[there]])
@@ -220,38 +227,42 @@ def cut(encoder: Encoder, layers: int | None) -> Encoder:
 class CrossEncoderModel(PairEncoder):
     config: CrossEncoderConfig
 
+    def __init__(self, config: CrossEncoderConfig, context: Context) -> None:
+        super().__init__(config, context)
+        self._characteristics: Characteristics | None = None
+        self._sample: np.ndarray | None = None
+
     def encode(self, cards: pd.DataFrame, swapped: np.ndarray | None = None) -> JoinedRows:
         """`swapped` bool [n]; drawn at random where it is not given: the network must not learn from the order."""
         left, right = self.products.ends(cards)
         if self._tokens is None:
             self._tokens = Ragged.of(self.tokenize(self.texts(), self.room))
-        named = read_characteristics(self.products.cards.iloc[np.maximum(np.concatenate([left, right]), 0)])
-        pairs = zip(named[: len(left)], named[len(left) :], strict=True)
-        texts = [differing(one, other) for one, other in pairs]
+        if self._characteristics is None:
+            self._characteristics = read_characteristics(self.products.cards)
+        named = self._characteristics
+        texts = [
+            differing(named[i], named[j]) if min(i, j) >= 0 else ("", "")
+            for i, j in zip(left.tolist(), right.tolist(), strict=True)
+        ]
         half = (self.config.max_tokens - 3) // 2
         sides = []
         for side, rows in enumerate((left, right)):
             told = self.tokenize([pair[side] for pair in texts], half // 2)
-            names = self._tokens.take(np.maximum(rows, 0))
             sides.append(
-                Ragged.of(
-                    [
-                        [
-                            *names.values[names.offsets[i] : names.offsets[i + 1]][
-                                : half - len(more)
-                            ].tolist(),
-                            *more,
-                        ]
-                        if rows[i] >= 0
-                        else []
-                        for i, more in enumerate(told)
-                    ]
-                )
+                Ragged.of([self._side(row, more, half) for row, more in zip(rows, told, strict=True)])
             )
         assert self.encoder is not None
         if swapped is None:
             swapped = np.random.default_rng(self.context.seed).random(len(cards)) < 0.5
         return JoinedRows(sides[0], sides[1], self.encoder, cards.target.to_numpy(np.int64), swapped)
+
+    def _side(self, product: int, differing: list[int], most: int) -> list[int]:
+        """Tokens of a product's name and of the attributes that differ, at most `most`; none of an unknown product."""
+        assert self._tokens is not None
+        if product < 0:
+            return []
+        name = self._tokens.values[self._tokens.offsets[product] : self._tokens.offsets[product + 1]]
+        return [*name[: most - len(differing)].tolist(), *differing]
 
     def build(self, restore: bool = False) -> Network:
         assert self.encoder is not None
@@ -301,38 +312,42 @@ class BiEncoderModel(PairEncoder):
 
     def cosines(self, pairs: pd.DataFrame, store: bool = False) -> np.ndarray:
         """float32 [n] of the frozen encoder's vectors, 0 for a product that is not known."""
-        described = TransformerConfig(
-            **{
-                name: getattr(self.config, name)
-                for name in TransformerConfig.model_fields
-                if name != "family"
-            },
-            family="transformer",
-        )
-        encoder = TransformerModel(described, replace(self.context, labels=Labels([0, 1], [], [])))
         left, right = self.products.ends(pairs)
-        asked = np.unique(np.concatenate([left, right]))
-        cards = self.products.cards.iloc[asked[asked >= 0]]
-        vectors = unit(encoder.vectors(cards.assign(title=[normal(t) for t in cards.title]), store))
-        place = [np.searchsorted(asked[asked >= 0], np.maximum(side, 0)) for side in (left, right)]
-        cosine = np.einsum(
-            "nd,nd->n",
-            vectors[place[0].clip(max=len(vectors) - 1)],
-            vectors[place[1].clip(max=len(vectors) - 1)],
-        )
+        cosine = cosines(self.vectors(store), np.maximum(left, 0), np.maximum(right, 0))
         return np.where((left >= 0) & (right >= 0), cosine, 0).astype(np.float32)
+
+    def vectors(self, store: bool) -> np.ndarray:
+        """float32 [products, d] of length 1; computed once for all folds."""
+        names = TransformerConfig.model_fields.keys() - {"family"}
+        settings = {name: getattr(self.config, name) for name in names}
+        known = ("vectors", content_hash({k: str(v) for k, v in settings.items()}))
+        if known not in self.products.makers:
+            config = TransformerConfig(family="transformer", **settings)
+            encoder = TransformerModel(config, replace(self.context, labels=Labels([0, 1], [], [])))
+            cards = self.products.cards
+            named = cards.assign(title=[normal(title) for title in cards.title])
+            self.products.makers[known] = unit(encoder.vectors(named, store))
+        return self.products.makers[known]
 
     def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
         if not self.config.frozen:
             super().fit(train, valid)
             return
         known = train if valid is None else pd.concat([train, valid], ignore_index=True)
+        if known.target.nunique() < 2:
+            raise GoodsError("bi_encoder: fit needs pairs that match and pairs that do not")
         fitted = LogisticRegression(C=1e3).fit(self.cosines(known)[:, None], known.target)
         self.line = [float(fitted.coef_[0, 0]), float(fitted.intercept_[0])]
 
     def predict(self, cards: pd.DataFrame) -> np.ndarray:
         if not self.config.frozen:
-            return super().predict(cards)
+            found = super().predict(cards)
+            left, right = self.products.ends(cards)
+            unknown = (left < 0) | (right < 0)
+            if unknown.any():  # as of a cosine of 0
+                shift = self._fitted().line[1].detach().cpu().numpy()  # type: ignore[index,union-attr]
+                found[unknown] = to_proba(np.array([[0.0, float(shift)]]), self.temperature)
+            return found
         if not self.line:
             raise GoodsError("bi_encoder: fit or load the model first")
         match = expit(self.line[0] * self.cosines(cards) + self.line[1])
@@ -361,14 +376,17 @@ class BiEncoderModel(PairEncoder):
         left, right = self.products.ends(cards)
         return self._rows({"left": left, "right": right}, cards.target.to_numpy(np.int64))
 
-    def _rows(self, sides: dict[str, np.ndarray], target: np.ndarray) -> SideRows:
+    def _rows(
+        self, sides: dict[str, np.ndarray], target: np.ndarray, same: np.ndarray | None = None
+    ) -> SideRows:
         assert self.encoder is not None
         if self._tokens is None:
             start, separator = self.encoder.start, self.encoder.separator
             self._tokens = Ragged.of(
                 [[start, *row, separator] for row in self.tokenize(self.texts(), self.room)]
             )
-        return SideRows(self._tokens, self.encoder.pad, sides, target)
+        same = np.arange(len(self.products.cards)) if same is None else same
+        return SideRows(self._tokens, self.encoder.pad, sides, target, same)
 
     def encode_train(self, train: pd.DataFrame) -> SideRows:
         """Matches in both directions, each with a labelled non-match of its left product where there is one."""
@@ -384,7 +402,8 @@ class BiEncoderModel(PairEncoder):
         drawn = dict(zip(first[order].tolist(), second[order].tolist(), strict=True))
         for i, product in enumerate(one.tolist()):
             wrong[i] = drawn.get(product, -1)
-        return self._rows({"left": one, "right": other, "wrong": wrong}, np.ones(len(one), np.int64))
+        same = components(left[match], right[match], len(self.products.cards)).astype(np.int64)
+        return self._rows({"left": one, "right": other, "wrong": wrong}, np.ones(len(one), np.int64), same)
 
     def build(self, restore: bool = False) -> Network:
         assert self.encoder is not None

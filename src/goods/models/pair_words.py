@@ -20,6 +20,7 @@ from goods.artifacts import read_json, write_json, write_npz
 from goods.config import PairWordsConfig
 from goods.errors import GoodsError
 from goods.matching.attributes import read_characteristics, value_of
+from goods.matching.cleanup import logit
 from goods.matching.names import normal
 from goods.matching.sets import Sets
 from goods.models.base import Context
@@ -36,7 +37,8 @@ class PairWordsModel:
             )
         self.config, self.context, self.products = config, context, context.products
         self.columns: list[str] = []  # features with a weight, by name
-        self.weights, self.intercept = np.empty(0), 0.0
+        self.weights = np.empty(0)
+        self.intercept: float | None = None
         self._sets: tuple[Sets, Sets, Sets] | None = None
 
     def warm(self, rows: pd.DataFrame) -> None:
@@ -92,6 +94,10 @@ class PairWordsModel:
             raise GoodsError("pair_words: fit needs pairs that match and pairs that do not")
         table, names = self.parts(rows)
         kept = np.flatnonzero(table.getnnz(axis=0) >= self.config.min_pairs)
+        if not len(kept):  # no word that two pairs share: the share of matches is all there is to say
+            self.columns, self.weights = [], np.empty(0)
+            self.intercept = float(logit(np.array(rows.target.mean())))
+            return
         fitted = LogisticRegression(C=self.config.C, solver="liblinear", random_state=self.context.seed)
         fitted.fit(table[:, kept], rows.target)
         self.columns = [names[i] for i in kept]
@@ -101,7 +107,7 @@ class PairWordsModel:
         self.fit(train, None)
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        if not self.columns:
+        if self.intercept is None:
             raise GoodsError("pair_words: fit or load the model first")
         if rows.empty:
             return np.empty((0, 2), np.float32)

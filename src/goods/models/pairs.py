@@ -16,8 +16,6 @@ from catboost import CatBoost, CatBoostError, Pool
 from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import QuantileTransformer
 
 from goods.artifacts import Predictions, read_json, write_json
 from goods.config import PairsConfig
@@ -65,6 +63,10 @@ class PairsModel:
             raise GoodsError("pairs: fit needs pairs that match and pairs that do not")
         table, target = self.features(train), train.target.to_numpy()
         self.names = list(table.columns)
+        if not self.names:
+            raise GoodsError(
+                f"pairs: the products have nothing for the features {', '.join(self.config.features)}; add groups"
+            )
         if valid is None or valid.target.nunique() < 2:
             self.boosters = self._boosters(table, target, None)
             return
@@ -75,8 +77,7 @@ class PairsModel:
 
     def _all(self, table: pd.DataFrame, target: np.ndarray) -> None:
         """Fit again on what has stopped the boosting, too."""
-        if self.config.classifier == "catboost":
-            self.trees = max(1, round(MORE * np.mean([b.tree_count_ for b in self.boosters])))
+        self.trees = max(1, round(MORE * np.mean([b.tree_count_ for b in self.boosters])))
         self.boosters = self._boosters(table, target, None)
 
     def refit(self, train: pd.DataFrame, folds: list[Path]) -> None:
@@ -90,8 +91,6 @@ class PairsModel:
     def _boosters(
         self, table: pd.DataFrame, target: np.ndarray, stop: tuple[pd.DataFrame, np.ndarray] | None
     ) -> list[Any]:
-        if self.config.classifier == "logistic":
-            return [fit_logistic(table, target, self.context.seed)]
         found = []
         for bag in range(self.config.bags):
             booster = CatBoost(self._parameters(self.context.seed + bag))
@@ -120,8 +119,6 @@ class PairsModel:
         """float64 [n] log-odds before calibration, the mean of the bags."""
         if not self.boosters:
             raise GoodsError("pairs: fit or load the model first")
-        if self.config.classifier == "logistic":
-            return self.boosters[0].decision_function(filled(table))
         return np.mean([b.predict(table, prediction_type="RawFormulaVal") for b in self.boosters], axis=0)
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
@@ -134,14 +131,10 @@ class PairsModel:
 
     def importance(self) -> dict[str, float]:
         """Share of each feature in the change of predictions, in %, the mean of the bags."""
-        if self.config.classifier == "logistic":
-            return {}
         mean = np.asarray([b.get_feature_importance() for b in self.boosters]).mean(0)
         return dict(zip(self.names, np.round(mean, 4).tolist(), strict=True))
 
     def save(self, folder: Path) -> None:
-        if self.config.classifier == "logistic":
-            raise GoodsError("pairs: classifier logistic is a baseline of benchmarks; it cannot be saved")
         folder.mkdir(parents=True, exist_ok=True)
         for i, booster in enumerate(self.boosters):
             booster.save_model(str(folder / f"booster-{i}.cbm"))
@@ -158,21 +151,6 @@ class PairsModel:
             ]
         except (CatBoostError, KeyError) as error:
             raise GoodsError(f"{folder}: missing or damaged model files ({error}); train it again") from None
-
-
-def filled(table: pd.DataFrame) -> np.ndarray:
-    """float [n, 2 · features] for what cannot miss a value: zeros there, and beside them which were missing."""
-    values = table.to_numpy(np.float64)
-    missing = np.isnan(values)
-    return np.concatenate([np.where(missing, 0.0, values), missing], 1)
-
-
-def fit_logistic(table: pd.DataFrame, target: np.ndarray, seed: int) -> Any:
-    """The linear baseline, over ranks of each feature: they are of many scales."""
-    ranks = QuantileTransformer(
-        n_quantiles=200, output_distribution="normal", subsample=None, random_state=seed
-    )
-    return make_pipeline(ranks, LogisticRegression(C=0.1, max_iter=2_000)).fit(filled(table), target)
 
 
 def calibrate(method: str, raw: np.ndarray, target: np.ndarray) -> dict[str, list[float]]:

@@ -38,7 +38,13 @@ FAMILIES = {
     "pairs": (
         "goods.models.pairs",
         "PairsModel",
-        ("models/pairs.py", "models/calibration.py", "matching/cleanup.py", *FEATURE_CODE),
+        (
+            "models/pairs.py",
+            "models/calibration.py",
+            "matching/cleanup.py",
+            "matching/metrics.py",
+            *FEATURE_CODE,
+        ),
     ),
     "pair_words": (
         "goods.models.pair_words",
@@ -48,12 +54,12 @@ FAMILIES = {
     "cross_encoder": (
         "goods.models.pair_encoders",
         "CrossEncoderModel",
-        ("models/pair_encoders.py", "matching/products.py", *TRANSFORMER),
+        ("models/pair_encoders.py", *FEATURE_CODE, *TRANSFORMER),
     ),
     "bi_encoder": (
         "goods.models.pair_encoders",
         "BiEncoderModel",
-        ("models/pair_encoders.py", "matching/products.py", *TRANSFORMER),
+        ("models/pair_encoders.py", *FEATURE_CODE, *TRANSFORMER),
     ),
     "knn": ("goods.models.knn", "KnnModel", ("models/knn.py", "models/upstream.py")),
 }
