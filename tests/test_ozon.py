@@ -40,7 +40,8 @@ from goods.tuning import tune
 CONFIGS = ROOT / "configs" / "ozon"
 WDC = SHARED / "competitions" / "wdc_matching"
 COMPETITION = CompetitionConfig(name="ozon", reader="ozon", data="nowhere", metric="pr_auc_prefix", n_folds=3)
-QUICK = ["model.iterations=60", "model.learning_rate=0.2", "model.depth=4", "model.experiments=[]"]
+NO_OTHERS = ["model.experiments=[]", "model.bags=1"]
+QUICK = ["model.iterations=60", "model.learning_rate=0.2", "model.depth=4", *NO_OTHERS]
 
 
 def config_of(name: str, *settings: str, offline: bool = True) -> ExperimentConfig:
@@ -271,7 +272,7 @@ def test_shuffled_labels_score_at_chance(tmp_path, offers):
     pairs.to_parquet(tmp_path / "train_pairs.parquet", index=False)
     ws = workspace(tmp_path / "work", tmp_path)
     train(ws, COMPETITION, config_of("words"))
-    train(ws, COMPETITION, config_of("stack", *QUICK[:-1], "model.experiments=[words]"))
+    train(ws, COMPETITION, config_of("stack", *QUICK, "model.experiments=[words]"))
     scores = read_json(ws.run("stack").report)["scores"]
     assert abs(scores["average_precision"] - pairs.target.mean()) < 0.08
     assert scores["pr_auc_masked"] < 0.05
@@ -511,7 +512,7 @@ def test_real_pairs_reach_what_strings_and_boosting_give(tmp_path):
     ws = Workspace(tmp_path, "ozon")
     prepare(ws, competition, WDC)
     make_folds(ws, competition)
-    train(ws, competition, config_of("stack", "model.iterations=300", "model.learning_rate=0.1"))
+    train(ws, competition, config_of("stack", "model.iterations=300", "model.learning_rate=0.1", *NO_OTHERS))
     scores = read_json(ws.run("stack").report)["scores"]
     assert scores["pr_auc_prefix"] > 0.82
     assert scores["best_f1"] > 0.82
@@ -625,3 +626,22 @@ def test_what_does_not_apply_to_pairs_is_refused(trained, tmp_path):
         train(trained, COMPETITION, linear)
     with pytest.raises(ValueError, match="pr_auc"):
         CompetitionConfig(name="ozon", reader="ozon", data="x", metric="weighted_f1")
+
+
+def test_a_frozen_encoder_is_never_a_new_one(trained):
+    with pytest.raises(GoodsError, match="frozen needs trained weights; give --text-weights"):
+        train(trained, COMPETITION, config_of("bi-encoder-frozen"))
+
+
+@pytest.mark.skipif(
+    not (SHARED / "models" / "e5-small-trimmed").is_dir(), reason="no shared text encoder here"
+)
+def test_a_frozen_encoder_s_cosine_tells_matches(tmp_path, offers):
+    ws = workspace(tmp_path, offers)
+    weights = SHARED / "models" / "e5-small-trimmed"
+    config = load_experiment(CONFIGS / "bi-encoder-frozen.yaml", [], True, weights)
+    train(ws, COMPETITION, config)
+    report, pairs = read_json(ws.run("bi-encoder-frozen").report), select(load_rows(ws), "train")
+    assert report["scores"]["average_precision"] > pairs.target.mean() + 0.05
+    scorer = trained_scorer(ws, COMPETITION, "bi-encoder-frozen")
+    assert scorer(pd.read_parquet(ws.cards).head(4), np.array([0, 1]), np.array([2, 3])).shape == (2,)

@@ -140,7 +140,7 @@ def with_possible(ws: Workspace, options: Options, config: ExperimentConfig) -> 
     model = stack_model(config)
     names = list(model.experiments)
     if isinstance(model, PairsConfig):
-        if options.text_weights and not any("-encoder" in name for name in names):
+        if options.text_weights and "bi-encoder-frozen" not in names:
             names.append("bi-encoder-frozen")
         return config.model_copy(update={"model": model.model_copy(update={"experiments": tuple(names)})})
     if options.text_weights and not any(n.startswith("transformer") for n in names):

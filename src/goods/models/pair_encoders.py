@@ -305,6 +305,8 @@ class BiEncoderModel(PairEncoder):
     def __init__(self, config: BiEncoderConfig, context: Context) -> None:
         super().__init__(config, context)
         self.line: list[float] = []
+        if config.frozen and self._scratch:
+            raise GoodsError("bi_encoder: frozen needs trained weights; give --text-weights DIR")
 
     def warm(self, cards: pd.DataFrame) -> None:
         if self.config.frozen:
