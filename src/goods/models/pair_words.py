@@ -39,7 +39,6 @@ class PairWordsModel:
         self.columns: list[str] = []  # features with a weight, by name
         self.weights = np.empty(0)
         self.intercept: float | None = None
-        self._sets: tuple[Sets, Sets, Sets] | None = None
 
     def warm(self, rows: pd.DataFrame) -> None:
         return
@@ -76,16 +75,17 @@ class PairWordsModel:
         return table, names
 
     def sets(self) -> tuple[Sets, Sets, Sets]:
-        """Words, values and keys of every product."""
-        if self._sets is None:
+        """Words, values and keys of every product; found once for the models of all folds."""
+        made, known = self.products.makers, ("pair_words",)
+        if known not in made:
             cards = self.products.cards
             rows = read_characteristics(cards)
-            self._sets = (
+            made[known] = (
                 Sets.of([_PART.findall(normal(title)) for title in cards.title]),
                 Sets.of([[f"{key}{UNIT}{value_of(values)}" for key, values in row.items()] for row in rows]),
                 Sets.of([row.keys() for row in rows]),
             )
-        return self._sets
+        return made[known]
 
     def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
         """On all pairs, the inner split included: nothing is stopped or calibrated by it."""
