@@ -29,7 +29,7 @@ from goods.matching.products import Products
 from goods.matching.report import write_pairs_report
 from goods.matching.scoring import contest_products, predict_pairs, trained_scorer
 from goods.models.base import Context
-from goods.models.pair_encoders import BiEncoderModel
+from goods.models.bi_encoder import BiEncoderModel
 from goods.models.pair_words import PairWordsModel
 from goods.models.pairs import PairsModel, calibrate, calibrated, mean_calibration
 from goods.preparation import prepare, select

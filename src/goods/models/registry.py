@@ -12,6 +12,7 @@ LOOP = ("models/neural.py", "models/loop.py", "models/calibration.py")
 ENCODER = ("models/encoder.py", "models/hub.py", "models/tokens.py", "models/rowcache.py")
 NAVEC = ("models/navec.py", "models/wordvectors.py", "models/tokens.py", "lemmas.py", *LOOP)
 TRANSFORMER = ("models/transformer.py", "models/mlm.py", *ENCODER, *LOOP)
+PAIR_ENCODER = ("models/pair_encoder.py", *FEATURE_CODE, *TRANSFORMER)
 IMAGE = (
     "models/image.py",
     "models/backbone.py",
@@ -52,15 +53,11 @@ FAMILIES = {
         ("models/pair_words.py", "models/tokens.py", *FEATURE_CODE),
     ),
     "cross_encoder": (
-        "goods.models.pair_encoders",
+        "goods.models.cross_encoder",
         "CrossEncoderModel",
-        ("models/pair_encoders.py", *FEATURE_CODE, *TRANSFORMER),
+        ("models/cross_encoder.py", *PAIR_ENCODER),
     ),
-    "bi_encoder": (
-        "goods.models.pair_encoders",
-        "BiEncoderModel",
-        ("models/pair_encoders.py", *FEATURE_CODE, *TRANSFORMER),
-    ),
+    "bi_encoder": ("goods.models.bi_encoder", "BiEncoderModel", ("models/bi_encoder.py", *PAIR_ENCODER)),
     "knn": ("goods.models.knn", "KnnModel", ("models/knn.py", "models/upstream.py")),
 }
 PAIRED = ("pairs", "pair_words", "cross_encoder", "bi_encoder")  # of products, not of single cards

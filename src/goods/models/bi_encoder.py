@@ -1,17 +1,12 @@
-"""Transformers over pairs of products: one that reads both at once, one that gives each a vector.
-
-A cross-encoder sees "name, colours, differing attributes" of both products in one text; both orders are averaged. A
-bi-encoder is trained so that matches have near vectors, against the other products of a batch and labelled non-matches
-(hard negatives; Reimers and Gurevych 2019, arXiv 1908.10084); its cosine becomes a probability by a fitted line.
+"""A vector per product; trained so that matches have near ones, against the other products of a batch and labelled
+non-matches (hard negatives; Reimers and Gurevych 2019, arXiv 1908.10084). Its cosine becomes a probability by a line.
 """
 
 from __future__ import annotations
 
 import copy
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,56 +19,23 @@ from torch.nn import functional as F
 from goods.artifacts import content_hash, read_json, write_json
 from goods.cards import Labels
 from goods.config import (
-    SCRATCH,
     BiEncoderConfig,
-    CrossEncoderConfig,
     TrainerConfig,
     TransformerConfig,
 )
 from goods.errors import GoodsError
-from goods.matching.attributes import Characteristics, differing, read_characteristics
 from goods.matching.groups import components
 from goods.matching.names import normal
 from goods.matching.neighbours import cosines, unit
 from goods.models.base import Context
 from goods.models.calibration import to_proba
-from goods.models.encoder import Encoder, encoder_from_files, encoder_layers, load_encoder, scratch_encoder
-from goods.models.neural import Network, NeuralModel, freeze_below, masked_mean, run_network
+from goods.models.encoder import encoder_layers
+from goods.models.neural import Network, freeze_below, masked_mean
+from goods.models.pair_encoder import PairEncoder, padded
 from goods.models.tokens import Ragged
-from goods.models.transformer import SAMPLE, TransformerModel, TransformerNetwork
+from goods.models.transformer import TransformerModel
 
-CUT = 12  # characters a token at most: what is cut there would not fit
 MOST_SCALE = 100.0  # of cosines
-
-
-def padded(tokens: Ragged, pad: int) -> dict[str, torch.Tensor]:
-    """tokens int64 [b, t], mask bool [b, t]"""
-    mask = np.arange(max(1, tokens.lengths.max(initial=1))) < tokens.lengths[:, None]
-    numbers = np.full(mask.shape, pad, np.int64)
-    numbers[mask] = tokens.values
-    return {"tokens": torch.from_numpy(numbers), "mask": torch.from_numpy(mask)}
-
-
-class JoinedRows:
-    """[start] one [separator] other [separator] of each pair; `swapped` bool [n]: the right product comes first."""
-
-    def __init__(
-        self, left: Ragged, right: Ragged, encoder: Encoder, target: np.ndarray, swapped: np.ndarray
-    ) -> None:
-        self.left, self.right, self.target, self.swapped = left, right, target, swapped
-        self.start, self.separator, self.pad = encoder.start, encoder.separator, encoder.pad
-        self.lengths: np.ndarray | None = left.lengths + right.lengths
-
-    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
-        joined = []
-        for row in rows:
-            sides = [
-                side.values[side.offsets[row] : side.offsets[row + 1]].tolist()
-                for side in (self.left, self.right)
-            ]
-            one, other = reversed(sides) if self.swapped[row] else sides
-            joined.append([self.start, *one, self.separator, *other, self.separator])
-        return padded(Ragged.of(joined), self.pad)
 
 
 class SideRows:
@@ -146,155 +108,6 @@ class SideNetwork(Network):
         matches = torch.cat([torch.ones_like(own), torch.zeros_like(own)[there]])
         # the line is fitted beside the encoder, not through it
         return contrast + F.cross_entropy(self.logits(cosine.detach()), matches)
-
-
-class PairEncoder(NeuralModel):
-    """What both have: an encoder cut to its lowest layers, tokens per product."""
-
-    config: Any
-    predict_batch = 128
-
-    def __init__(self, config: CrossEncoderConfig | BiEncoderConfig, context: Context) -> None:
-        super().__init__(config, context)
-        if context.products is None:
-            raise GoodsError(
-                f"{config.family}: this family matches products; it needs a matching competition such as ozon"
-            )
-        self.products = context.products
-        self.encoder: Encoder | None = None
-        self._tokens: Ragged | None = None
-
-    @property
-    def _scratch(self) -> bool:
-        return self.config.weights == SCRATCH
-
-    @property
-    def room(self) -> int:
-        """Tokens of one product."""
-        return self.config.max_tokens - 2
-
-    def texts(self) -> list[str]:
-        """Name and colours of every product."""
-        cards = self.products.cards
-        colours = [", ".join(json.loads(text)) for text in cards.colours]
-        return [
-            self.config.prefix + normal(title) + (f" ; {colour}" if colour else "")
-            for title, colour in zip(cards.title, colours, strict=True)
-        ]
-
-    def prepare(self, train: pd.DataFrame) -> None:
-        if self._scratch:
-            left, right = self.products.ends(train)
-            seen = np.unique(np.concatenate([left, right]))
-            texts = self.texts()
-            self.encoder = cut(scratch_encoder([texts[i] for i in seen], self.config), self.config.layers)
-        else:
-            self.encoder = cut(load_encoder(self.config.weights), self.config.layers)
-        self._tokens = None
-
-    def tokenize(self, texts: list[str], most: int) -> list[list[int]]:
-        assert self.encoder is not None
-        short = [text[: CUT * most] for text in texts]
-        found = self.encoder.tokenizer(
-            short, add_special_tokens=False, return_attention_mask=False, verbose=False
-        )
-        return [row[:most] for row in found["input_ids"]]
-
-    def save_parts(self, folder: Path) -> None:
-        assert self.encoder is not None
-        self.encoder.save(folder / "encoder", with_weights=False)
-
-    def load_parts(self, folder: Path, settings: dict[str, Any]) -> None:
-        self.encoder, self._tokens = encoder_from_files(folder / "encoder", with_weights=False), None
-
-
-def cut(encoder: Encoder, layers: int | None) -> Encoder:
-    """The encoder's lowest layers alone."""
-    if layers is None:
-        return encoder
-    config: Any = encoder.net.config
-    stacks = (m for m in encoder.net.modules() if isinstance(m, nn.ModuleList))
-    blocks = next((m for m in stacks if len(m) == config.num_hidden_layers), None)
-    if blocks is None or layers > len(blocks):
-        raise GoodsError(
-            f"model.layers: {layers} layers cannot be taken of this encoder; lower it or set null"
-        )
-    del blocks[layers:]
-    config.num_hidden_layers = layers
-    return encoder
-
-
-class CrossEncoderModel(PairEncoder):
-    config: CrossEncoderConfig
-
-    def __init__(self, config: CrossEncoderConfig, context: Context) -> None:
-        super().__init__(config, context)
-        self._characteristics: Characteristics | None = None
-        self._sample: np.ndarray | None = None
-
-    def encode(self, cards: pd.DataFrame, swapped: np.ndarray | None = None) -> JoinedRows:
-        """`swapped` bool [n]; drawn at random where it is not given: the network must not learn from the order."""
-        left, right = self.products.ends(cards)
-        if self._tokens is None:
-            self._tokens = Ragged.of(self.tokenize(self.texts(), self.room))
-        if self._characteristics is None:
-            self._characteristics = read_characteristics(self.products.cards)
-        named = self._characteristics
-        texts = [
-            differing(named[i], named[j]) if min(i, j) >= 0 else ("", "")
-            for i, j in zip(left.tolist(), right.tolist(), strict=True)
-        ]
-        half = (self.config.max_tokens - 3) // 2
-        sides = []
-        for side, rows in enumerate((left, right)):
-            told = self.tokenize([pair[side] for pair in texts], half // 2)
-            sides.append(
-                Ragged.of([self._side(row, more, half) for row, more in zip(rows, told, strict=True)])
-            )
-        assert self.encoder is not None
-        if swapped is None:
-            swapped = np.random.default_rng(self.context.seed).random(len(cards)) < 0.5
-        return JoinedRows(sides[0], sides[1], self.encoder, cards.target.to_numpy(np.int64), swapped)
-
-    def _side(self, product: int, differing: list[int], most: int) -> list[int]:
-        """Tokens of a product's name and of the attributes that differ, at most `most`; none of an unknown product."""
-        assert self._tokens is not None
-        if product < 0:
-            return []
-        name = self._tokens.values[self._tokens.offsets[product] : self._tokens.offsets[product + 1]]
-        return [*name[: most - len(differing)].tolist(), *differing]
-
-    def build(self, restore: bool = False) -> Network:
-        assert self.encoder is not None
-        config, sample = self.config, None
-        if not restore and not self._scratch:
-            sample = self._sample
-        net = self.encoder.net if restore else copy.deepcopy(self.encoder.net)
-        return TransformerNetwork(net, 2, config.dropout, not self._scratch, config.train_layers, sample)
-
-    def prepare(self, train: pd.DataFrame) -> None:
-        super().prepare(train)
-        if not self._scratch:
-            assert self.encoder is not None
-            net = TransformerNetwork(self.encoder.net, 2, 0.0, True)
-            rows = np.random.default_rng(self.context.seed).permutation(len(train))[:SAMPLE]
-            self._sample = run_network(net, self.encode(train.iloc[np.sort(rows)]), self.context, 64, "embed")
-            net.cpu()
-
-    def predict(self, cards: pd.DataFrame) -> np.ndarray:
-        net = self._fitted()
-        if cards.empty:
-            return np.empty((0, 2), np.float32)
-        both = [
-            to_proba(
-                run_network(
-                    net, self.encode(cards, np.full(len(cards), swapped)), self.context, self.predict_batch
-                ),
-                self.temperature,
-            )
-            for swapped in (False, True)
-        ]
-        return (both[0] + both[1]) / 2
 
 
 class BiEncoderModel(PairEncoder):
