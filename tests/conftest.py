@@ -175,3 +175,11 @@ def run_script(capsys, monkeypatch):
         return code, out, err
 
     return call
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_job_at_a_time():
+    """Starting worker processes takes longer than fitting a tiny shop."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("goods.execution.cores", lambda: 1)
+        yield

@@ -46,6 +46,7 @@ def test_the_stored_notebook_has_no_outputs():
     assert all(c.execution_count is None for c in notebook.cells if c.cell_type == "code")
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_on_a_prepared_demo_and_stays_light(tmp_path, execute):
     competition = competition_config(name="demo", reader="demo")
     generate(tmp_path / "raw", rows=700, classes=60, seed=1)

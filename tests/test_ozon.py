@@ -321,6 +321,7 @@ def test_the_report_names_categories_errors_and_features(trained, tmp_path):
         assert told in text
 
 
+@pytest.mark.slow
 def test_a_study_tunes_the_booster_and_its_fold_is_left_out(tmp_path, offers):
     ws = workspace(tmp_path, offers)
     settings = ["model.features=[strings]", "tune.trials=2", "tune.startup_trials=1", *QUICK]

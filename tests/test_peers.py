@@ -45,6 +45,7 @@ def ws(ws):
     return ws
 
 
+@pytest.mark.slow
 def test_peers_and_runs_are_scored_on_the_same_folds(ws, competition, peers):
     train(ws, competition, load_experiment(LINEAR))
     rows = peers.compare(ws, competition)
@@ -116,6 +117,7 @@ def test_missing_stages_are_named(ws, competition, peers, tmp_path):
         peers.compare(Workspace(tmp_path / "nowhere", competition.name), competition)
 
 
+@pytest.mark.slow
 def test_the_script_prints_a_table_and_writes_json(ws, competition, peers, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(peers, "load_competition", lambda name, configs: competition)
     out = tmp_path / "peers.json"

@@ -10,7 +10,7 @@ from goods.artifacts import Predictions, read_json
 from goods.cards import Labels, load_cards
 from goods.config import load_experiment
 from goods.errors import GoodsError
-from goods.execution import Place
+from goods.execution import Place, places
 from goods.folds import load_folds
 from goods.metrics import score
 from goods.models import registry
@@ -128,6 +128,15 @@ def test_folds_trained_one_by_one_give_the_same_oof(ws, competition):
     shutil.rmtree(ws.run("linear").path)
     train(ws, competition, config)
     assert ws.run("linear").oof.read_bytes() == one_by_one
+
+
+def test_folds_in_processes_side_by_side_give_the_same_oof(ws, competition, monkeypatch):
+    train(ws, competition, load_experiment(LINEAR))
+    alone = Predictions.load(ws.run("linear").oof)
+    monkeypatch.setattr("goods.execution.cores", lambda: 2)
+    assert places(3, neural=False)[1] == 2
+    train(ws, competition, load_experiment(LINEAR), force=True)
+    assert Predictions.load(ws.run("linear").oof).hash == alone.hash
 
 
 @pytest.mark.parametrize("name", ["linear", "fasttext"])
