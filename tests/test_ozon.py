@@ -634,6 +634,7 @@ def test_a_frozen_encoder_is_never_a_new_one(trained):
         train(trained, COMPETITION, config_of("bi-encoder-frozen"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not (SHARED / "models" / "e5-small-trimmed").is_dir(), reason="no shared text encoder here"
 )
