@@ -15,7 +15,7 @@ from goods.candidates import FLOOR, Candidates, normalise_by_card, softmax_by_ca
 from goods.config import StackConfig
 from goods.execution import cores
 from goods.folds import inner_split
-from goods.stack_features import logit
+from goods.models.calibration import logit
 
 INNER_SHARE = 0.15  # of the cards: they stop the boosting
 BINARY = "Logloss"
@@ -24,7 +24,7 @@ EVAL = {"Logloss": "Logloss", "QuerySoftMax": "QuerySoftMax", "YetiRank": "PFoun
 
 def baseline(model: StackConfig, blend: np.ndarray) -> np.ndarray:
     """float [m] where boosting starts: log-odds for the binary loss, log-probability for the ranking ones."""
-    return logit(blend) if model.loss == BINARY else np.log(blend.clip(FLOOR))
+    return logit(blend, FLOOR) if model.loss == BINARY else np.log(blend.clip(FLOOR))
 
 
 def parameters(model: StackConfig, seed: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pandas as pd
 from goods.candidates import FLOOR, Candidates, Named, best_two, normalise_by_card, ranks
 from goods.cards import Labels
 from goods.evidence import CategoryNames, KeyCounts, Neighbours, Numbers, TitleNeighbours, card_keys
+from goods.models.calibration import logit
 
 PER_SOURCE = 3  # classes per card that a source other than the models may name
 
@@ -87,18 +88,13 @@ def model_features(columns: dict[str, np.ndarray], name: str, table: Candidates,
     """Log-odds and rank of the class, its gap to the card's best, the card's margin and entropy."""
     rank = ranks(table, proba)
     best, second = best_two(table, proba, rank)
-    columns[f"{name}_log_odds"] = logit(proba)
+    columns[f"{name}_log_odds"] = logit(proba, FLOOR)
     columns[f"{name}_rank"] = rank
     columns[f"{name}_gap"] = np.log(best / proba.clip(FLOOR))
     columns[f"{name}_margin"] = best - second
     share = normalise_by_card(table, proba)
     starts, group = table.segments
     columns[f"{name}_entropy"] = np.add.reduceat(-share * np.log(share.clip(FLOOR)), starts)[group]
-
-
-def logit(proba: np.ndarray) -> np.ndarray:
-    clipped = proba.clip(FLOOR, 1 - FLOOR)
-    return np.log(clipped) - np.log1p(-clipped)
 
 
 def card_features(columns: dict[str, np.ndarray], cards: pd.DataFrame, table: Candidates) -> None:

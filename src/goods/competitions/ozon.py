@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from goods.cards import Issues
-from goods.competitions.raw import clip_text, integer_ids, read_table, require_unique
+from goods.competitions.raw import clip_text, integer_ids, read_table, readable, require_unique
 from goods.errors import GoodsError
 from goods.text import name_values, squeeze, strip_html, unique_lines
 
@@ -131,15 +131,10 @@ def vectors_of(path: Path, column: str, ids: np.ndarray, issues: Issues) -> tupl
     A vector of another length than most, or with a value that is no number, is left out and noted.
     """
     nothing = np.empty(0, np.int64), np.empty((0, 0), np.float32)
-    try:
+    with readable(path, f"column {column!r} cannot be read", "copy the file again"):
         if column not in pq.read_schema(path).names:
             return nothing
         listed = pq.read_table(path, columns=[column])[column].combine_chunks()
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise GoodsError(
-            f"{path}: column {column!r} cannot be read ({reason}); copy the file again"
-        ) from None
     if isinstance(listed, pa.ChunkedArray):
         listed = pa.concat_arrays(listed.chunks)
     if pa.types.is_null(listed.type):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -37,6 +39,17 @@ class Raw:
     targets: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+@contextmanager
+def readable(
+    path: Path, problem: str = "not a readable parquet file", mend: str = "copy it again"
+) -> Iterator[None]:
+    """What pyarrow says of a damaged file becomes a GoodsError."""
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
+        raise GoodsError(f"{path}: {problem} ({str(error).splitlines()[0]}); {mend}") from None
+
+
 def read_table(path: Path, required: dict[str, str], optional: dict[str, str] | None = None) -> pd.DataFrame:
     """A parquet file with its columns checked: kind is 'int', 'str', 'bool' or 'any'.
 
@@ -46,7 +59,7 @@ def read_table(path: Path, required: dict[str, str], optional: dict[str, str] | 
         raise GoodsError(
             f"{path}: missing; put the contest's {path.name} there or name its folder with --data DIR"
         )
-    try:
+    with readable(path):
         schema = pq.read_schema(path)
         missing = [c for c in required if c not in schema.names]
         if missing:
@@ -56,9 +69,6 @@ def read_table(path: Path, required: dict[str, str], optional: dict[str, str] | 
             )
         wanted = {**required, **{c: k for c, k in (optional or {}).items() if c in schema.names}}
         table = pq.read_table(path, columns=list(wanted))
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise GoodsError(f"{path}: not a readable parquet file ({reason}); copy it again") from None
     for column, kind in wanted.items():
         _check_kind(path, column, kind, table.schema.field(column).type)
     frame = table.to_pandas(ignore_metadata=True)  # rows are counted from 0, whatever index was saved

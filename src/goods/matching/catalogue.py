@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field, ValidationError
 
 from goods.artifacts import write_json, write_parquet
-from goods.competitions.raw import integer_ids, read_table, require_unique
+from goods.competitions.raw import integer_ids, read_table, readable, require_unique
 from goods.config import Strict
 from goods.errors import GoodsError
 from goods.log import say
@@ -44,11 +43,8 @@ def read_catalogue(path: Path, truth: str | None = None) -> pd.DataFrame:
     """product_id int64, title str ("" where null), attributes str if there, and `truth` as the column `identity`."""
     if not path.is_file():
         raise GoodsError(f"{path}: no such file; name a parquet file of cards")
-    try:
+    with readable(path):
         names = pq.read_schema(path).names
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise GoodsError(f"{path}: not a readable parquet file ({reason}); copy it again") from None
     id_, title = _one_of(path, names, IDS), _one_of(path, names, TITLES)
     extra = next((column for column in ATTRIBUTES if column in names), None)
     wanted = {id_: "int", title: "str"} | ({truth: "any"} if truth else {})

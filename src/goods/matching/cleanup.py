@@ -17,16 +17,11 @@ from scipy.special import expit
 from goods.artifacts import Predictions
 from goods.matching.groups import ends_of
 from goods.matching.metrics import pair_score
+from goods.models.calibration import logit
 
 STRENGTHS = (0.0, 0.25, 0.5, 1.0)  # share of the way, in log-odds
 KNOWN = 0.98  # how far a label is trusted
 SURE = 1e-6  # probabilities are kept so far from 0 and 1
-
-
-def logit(proba: np.ndarray) -> np.ndarray:
-    """float64 log-odds, finite."""
-    sure = np.asarray(proba, np.float64).clip(SURE, 1 - SURE)
-    return np.log(sure / (1 - sure))
 
 
 @dataclass(frozen=True)
@@ -77,8 +72,8 @@ def lowered(match: np.ndarray, triangles: Triangles, strength: float) -> np.ndar
     against = np.zeros(len(match))
     one, other = match[triangles.one], match[triangles.other]
     np.maximum.at(against, triangles.pair, np.maximum(one * (1 - other), other * (1 - one)))
-    own = logit(match)
-    return expit(own + strength * np.minimum(logit(1 - against) - own, 0) * (against > 0))
+    own = logit(match.astype(np.float64), SURE)
+    return expit(own + strength * np.minimum(logit(1 - against, SURE) - own, 0) * (against > 0))
 
 
 def clean(

@@ -9,12 +9,14 @@ import json
 import zipfile
 from functools import cached_property
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
 from goods.artifacts import code_hash, content_hash, write_npz
+from goods.config import PairFeatures
 from goods.matching import FEATURE_CODE
 from goods.matching.attributes import (
     Attributes,
@@ -30,19 +32,9 @@ from goods.matching.embeddings import embedding_features
 from goods.matching.graph import CandidateGraph
 from goods.matching.names import Names, normal, tfidf, tfidf_features
 from goods.matching.products import Products
-from goods.matching.sets import Columns, Sets, row_cosine
+from goods.matching.sets import Columns, Sets, row_dot
 
-GROUPS = (
-    "strings",
-    "tfidf",
-    "attributes",
-    "colours",
-    "categories",
-    "pictures",
-    "price",
-    "graph",
-    "catalogue",
-)
+GROUPS: tuple[PairFeatures, ...] = get_args(PairFeatures)
 LIKE = 15  # nearest products by name among what "catalogue" compares a pair with
 
 
@@ -139,7 +131,7 @@ class FeatureMaker:
 
     def _graph(self, candidates: np.ndarray, kind: str) -> CandidateGraph:
         asked = np.maximum(candidates, 0)  # what is said of an unknown product is not read
-        likeness = row_cosine(self.tfidf[kind], asked[:, 0], asked[:, 1])
+        likeness = row_dot(self.tfidf[kind], self.tfidf[kind], asked[:, 0], asked[:, 1])
         return CandidateGraph.of(candidates, likeness, len(self.products.cards))
 
 

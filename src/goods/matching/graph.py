@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from goods.matching.sets import BLOCK, Columns, by_size
+from goods.matching.sets import Columns, by_size, row_dot
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,9 @@ class CandidateGraph:
         margins = [
             own - np.where(own >= self.best[0, e], self.best[1, e], self.best[0, e]) for e in (first, last)
         ]
-        shared = [
-            np.asarray(
-                self.matrix[left[i : i + BLOCK]].multiply(self.matrix[right[i : i + BLOCK]]).sum(1),
-                np.float32,
-            ).ravel()
-            for i in range(0, len(left), BLOCK)
-        ]
         return {
             **by_size(self.degree[left], self.degree[right], "degree"),
             **by_size(ranks[0], ranks[1], "rank"),
             **by_size(margins[0], margins[1], "margin"),
-            "neighbours_common": np.concatenate(shared) if shared else np.empty(0, np.float32),
+            "neighbours_common": row_dot(self.matrix, self.matrix, left, right),
         }

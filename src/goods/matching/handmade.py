@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from goods.matching.names import amounts, normal
 from goods.matching.neighbours import LARGE, cosines
-from goods.matching.sets import Sets, row_cosine
+from goods.matching.sets import Sets, row_dot
 from goods.matching.spelling import MAX_CHARS, codes, plain
 
 Scorer = Callable[[pd.DataFrame, np.ndarray, np.ndarray], np.ndarray]
@@ -62,9 +62,9 @@ class HandmadeScorer:
         found = {}
         for kind, sets in self.sets.items():
             comparable = self.dimensions if kind == "amounts" else sets
-            common = row_cosine(sets.matrix, left, right)
+            common = row_dot(sets.matrix, sets.matrix, left, right)
             if kind == "amounts":  # 64 GB and 2 m do not contradict each other
-                apart = row_cosine(comparable.matrix, left, right) > common
+                apart = row_dot(comparable.matrix, comparable.matrix, left, right) > common
             else:
                 size = comparable.matrix.getnnz(axis=1)
                 apart = (size[left] > 0) & (size[right] > 0) & (common == 0)

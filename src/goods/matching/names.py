@@ -12,7 +12,7 @@ from rapidfuzz.distance import Jaro, LCSseq, Levenshtein, Prefix
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from goods.matching.sets import Columns, Sets, by_size, overlap, ratio, row_cosine
+from goods.matching.sets import Columns, Sets, by_size, overlap, ratio, row_dot
 
 _LANGUAGE = re.compile(r'"?@[a-z]{2}(?:-[a-z]{2})?\b', re.IGNORECASE)  # of texts taken from RDF
 _WORD = re.compile(r"[^\W_]+(?:[.,]\d+)?")
@@ -174,4 +174,4 @@ def tfidf(names: Sequence[str]) -> dict[str, csr_matrix]:
 
 
 def tfidf_features(rows: dict[str, csr_matrix], left: np.ndarray, right: np.ndarray) -> Columns:
-    return {f"tfidf_{name}": row_cosine(matrix, left, right) for name, matrix in rows.items()}
+    return {f"tfidf_{name}": row_dot(matrix, matrix, left, right) for name, matrix in rows.items()}

@@ -86,8 +86,11 @@ def contest_products(path: Path, cards: pd.DataFrame, pairs: pd.DataFrame) -> Pr
         read_table(path, told, {c: k for c, k in CARD_OPTIONAL.items() if c not in told}) if told else None
     )
     described = cards if frame is None else cards.assign(**matching_columns(frame, ids, issues))
-    vectors = {
-        kind: Vectors.of(*vectors_of(path, column, ids, issues), len(cards))
-        for kind, column in EMBEDDINGS.items()
-    }
-    return Products.of(described, pairs, lambda: vectors)
+
+    def read() -> dict[str, Vectors]:
+        columns = EMBEDDINGS.items()
+        return {
+            kind: Vectors.of(*vectors_of(path, column, ids, issues), len(cards)) for kind, column in columns
+        }
+
+    return Products.of(described, pairs, read)

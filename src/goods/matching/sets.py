@@ -34,12 +34,7 @@ class Sets:
 
     def common(self, weight: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """float32 [n] Σ of `weight` [items] over the items of both rows."""
-        weighted = self.matrix.multiply(weight[None, :]).tocsr() if len(weight) else self.matrix
-        parts = [
-            _flat(weighted[left[i : i + BLOCK]].multiply(self.matrix[right[i : i + BLOCK]]).sum(1))
-            for i in range(0, len(left), BLOCK)
-        ]
-        return np.concatenate(parts) if parts else np.empty(0, np.float32)
+        return row_dot(self.matrix.multiply(weight[None, :]).tocsr(), self.matrix, left, right)
 
 
 def information(counts: np.ndarray, n: int) -> np.ndarray:
@@ -97,10 +92,10 @@ def _rarest(apart: csr_matrix, weight: np.ndarray) -> np.ndarray:
     return np.asarray(apart.multiply(weight[None, :]).tocsr().max(axis=1).todense(), np.float32).ravel()
 
 
-def row_cosine(rows: csr_matrix, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """float32 [n]: products of rows of length 1."""
+def row_dot(first: csr_matrix, second: csr_matrix, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """float32 [n]: products of row left[i] of `first` and row right[i] of `second`, block by block."""
     parts = [
-        _flat(rows[left[i : i + BLOCK]].multiply(rows[right[i : i + BLOCK]]).sum(1))
+        _flat(first[left[i : i + BLOCK]].multiply(second[right[i : i + BLOCK]]).sum(1))
         for i in range(0, len(left), BLOCK)
     ]
     return np.concatenate(parts) if parts else np.empty(0, np.float32)

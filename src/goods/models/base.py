@@ -16,6 +16,7 @@ import pandas as pd
 
 from goods.artifacts import Predictions
 from goods.cards import Labels
+from goods.errors import GoodsError
 
 if TYPE_CHECKING:
     from goods.images import ImageStore
@@ -52,6 +53,15 @@ class Context:
     upstream: dict[str, Upstream] = field(default_factory=dict)
     products: Products | None = None
     scores: dict[str, Predictions] = field(default_factory=dict)
+
+
+def products_of(family: str, context: Context) -> Products:
+    """The products of a matching competition; GoodsError in any other."""
+    if context.products is None:
+        raise GoodsError(
+            f"{family}: this family matches products; it needs a matching competition such as ozon"
+        )
+    return context.products
 
 
 @runtime_checkable

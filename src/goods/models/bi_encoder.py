@@ -28,7 +28,7 @@ from goods.matching.groups import components
 from goods.matching.names import normal
 from goods.matching.neighbours import cosines, unit
 from goods.models.base import Context
-from goods.models.calibration import to_proba
+from goods.models.calibration import to_proba, two_classes
 from goods.models.encoder import encoder_layers
 from goods.models.neural import Network, freeze_below, masked_mean
 from goods.models.pair_encoder import PairEncoder, padded
@@ -165,8 +165,7 @@ class BiEncoderModel(PairEncoder):
             return found
         if not self.line:
             raise GoodsError("bi_encoder: fit or load the model first")
-        match = expit(self.line[0] * self.cosines(cards) + self.line[1])
-        return np.stack([1 - match, match], 1).astype(np.float32)
+        return two_classes(expit(self.line[0] * self.cosines(cards) + self.line[1]))
 
     def save(self, folder: Path) -> None:
         if not self.config.frozen:

@@ -1,4 +1,4 @@
-"""Temperature scaling (Guo et al. 2017, arXiv 1706.04599) on an inner split."""
+"""Temperature scaling (Guo et al. 2017, arXiv 1706.04599) on an inner split; log-odds and probabilities."""
 
 from __future__ import annotations
 
@@ -24,6 +24,17 @@ def fit_temperature(logits: np.ndarray, target: np.ndarray) -> float:
 
     best = minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded", options={"xatol": 1e-3})
     return float(np.exp(best.x))
+
+
+def logit(proba: np.ndarray, least: float) -> np.ndarray:
+    """Log-odds, finite: probabilities are kept `least` away from 0 and 1."""
+    clipped = proba.clip(least, 1 - least)
+    return np.log(clipped) - np.log1p(-clipped)
+
+
+def two_classes(second: np.ndarray) -> np.ndarray:
+    """float32 [n, 2] from the probability of the second of two classes."""
+    return np.stack([1 - second, second], 1).astype(np.float32)
 
 
 def to_proba(logits: np.ndarray, temperature: float) -> np.ndarray:

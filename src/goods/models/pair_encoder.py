@@ -18,7 +18,7 @@ from goods.config import (
 )
 from goods.errors import GoodsError
 from goods.matching.names import normal
-from goods.models.base import Context
+from goods.models.base import Context, products_of
 from goods.models.encoder import Encoder, encoder_from_files, load_encoder, scratch_encoder
 from goods.models.neural import NeuralModel
 from goods.models.tokens import Ragged
@@ -42,11 +42,7 @@ class PairEncoder(NeuralModel):
 
     def __init__(self, config: CrossEncoderConfig | BiEncoderConfig, context: Context) -> None:
         super().__init__(config, context)
-        if context.products is None:
-            raise GoodsError(
-                f"{config.family}: this family matches products; it needs a matching competition such as ozon"
-            )
-        self.products = context.products
+        self.products = products_of(config.family, context)
         self.encoder: Encoder | None = None
         self._tokens: Ragged | None = None
 

@@ -20,10 +20,10 @@ from sklearn.linear_model import LogisticRegression
 from goods.artifacts import Predictions, read_json, write_json
 from goods.config import PairsConfig
 from goods.errors import GoodsError
-from goods.matching.cleanup import SURE, logit
+from goods.matching.cleanup import SURE
 from goods.matching.features import cached_features
-from goods.models.base import Context
-from goods.models.calibration import fit_temperature
+from goods.models.base import Context, products_of
+from goods.models.calibration import fit_temperature, logit, two_classes
 
 MORE = 1.1  # trees on all pairs for each on the pairs outside the inner split
 KNOTS = 200  # of the isotonic calibration that are kept
@@ -31,11 +31,7 @@ KNOTS = 200  # of the isotonic calibration that are kept
 
 class PairsModel:
     def __init__(self, config: PairsConfig, context: Context) -> None:
-        if context.products is None:
-            raise GoodsError(
-                "pairs: this family matches products; it needs a matching competition such as ozon"
-            )
-        self.config, self.context = config, context
+        self.config, self.context, self.products = config, context, products_of(config.family, context)
         self.names: list[str] = []
         self.boosters: list[Any] = []
         self.trees = config.iterations
@@ -46,9 +42,8 @@ class PairsModel:
 
     def features(self, rows: pd.DataFrame, store: bool = False) -> pd.DataFrame:
         """float32 [n, features]; log-odds of other experiments at the end, by their names."""
-        assert self.context.products is not None
         table = cached_features(
-            self.context.products, rows, self.config.features, self.context.threads, self.context.cache, store
+            self.products, rows, self.config.features, self.context.threads, self.context.cache, store
         )
         said = {f"score {name}": self.said(name, rows) for name in self.config.experiments}
         return pd.concat([table, pd.DataFrame(said, index=table.index)], axis=1) if said else table
@@ -56,7 +51,7 @@ class PairsModel:
     def said(self, name: str, rows: pd.DataFrame) -> np.ndarray:
         """float32 [n] log-odds of a match."""
         found: Predictions = self.context.scores[name].aligned(rows.product_id.to_numpy())
-        return logit(found.proba_of(1)).astype(np.float32)
+        return logit(found.proba_of(1).astype(np.float64), SURE).astype(np.float32)
 
     def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
         if train.target.nunique() < 2:
@@ -73,12 +68,9 @@ class PairsModel:
         inner, said = self.features(valid), valid.target.to_numpy()
         self.boosters = self._boosters(table, target, (inner, said))
         self.calibration = calibrate(self.config.calibration, self.raw(inner), said)
-        self._all(pd.concat([table, inner], ignore_index=True), np.concatenate([target, said]))
-
-    def _all(self, table: pd.DataFrame, target: np.ndarray) -> None:
-        """Fit again on what has stopped the boosting, too."""
         self.trees = max(1, round(MORE * np.mean([b.tree_count_ for b in self.boosters])))
-        self.boosters = self._boosters(table, target, None)
+        everything = pd.concat([table, inner], ignore_index=True)
+        self.boosters = self._boosters(everything, np.concatenate([target, said]), None)
 
     def refit(self, train: pd.DataFrame, folds: list[Path]) -> None:
         """Fit on all of `train`, for as many trees and with the calibration that the folds' mean says."""
@@ -126,8 +118,7 @@ class PairsModel:
             return np.empty((0, 2), np.float32)
         # another catalogue may lack some features (its products have no pictures): they are missing then
         table = self.features(rows).reindex(columns=self.names)
-        match = calibrated(self.calibration, self.raw(table)).clip(SURE, 1 - SURE)
-        return np.stack([1 - match, match], 1).astype(np.float32)
+        return two_classes(calibrated(self.calibration, self.raw(table)).clip(SURE, 1 - SURE))
 
     def importance(self) -> dict[str, float]:
         """Share of each feature in the change of predictions, in %, the mean of the bags."""

@@ -50,7 +50,7 @@ FAMILIES = {
     "pair_words": (
         "goods.models.pair_words",
         "PairWordsModel",
-        ("models/pair_words.py", "models/tokens.py", *FEATURE_CODE),
+        ("models/pair_words.py", "models/calibration.py", "models/tokens.py", *FEATURE_CODE),
     ),
     "cross_encoder": (
         "goods.models.cross_encoder",
