@@ -19,13 +19,17 @@ if [ ! -x "$PYTHON" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
         echo "error: Python 3.11 or newer is needed; $base is older. Install it and run again." >&2
         exit 2
     fi
+    free="$(df -Pk "$ROOT" | awk 'NR == 2 {print int($4 / 1048576)}')"
+    if [ ! -x "$PYTHON" ] && [ "${free:-99}" -lt 12 ]; then
+        echo "warning: $free GB are free in $ROOT; setting up takes 12 GB, of which .venv keeps 8" >&2
+    fi
     if command -v uv >/dev/null; then
         [ -x "$PYTHON" ] || uv venv -q --python "$base" "$ROOT/.venv"
         uv pip install -q --python "$PYTHON" -r "$ROOT/requirements.txt"
         uv pip install -q --python "$PYTHON" --no-deps -e "$ROOT"
     else
         [ -x "$PYTHON" ] && "$PYTHON" -m pip --version >/dev/null 2>&1 || "$base" -m venv --clear "$ROOT/.venv"
-        "$PYTHON" -m pip install -q --disable-pip-version-check -r "$ROOT/requirements.txt"
+        "$PYTHON" -m pip install -q --no-cache-dir --disable-pip-version-check -r "$ROOT/requirements.txt"
         "$PYTHON" -m pip install -q --disable-pip-version-check --no-deps -e "$ROOT"
     fi
     printf '%s' "$wanted" >"$stamp"
