@@ -20,8 +20,8 @@ if [ ! -x "$PYTHON" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
         exit 2
     fi
     free="$(df -Pk "$ROOT" | awk 'NR == 2 {print int($4 / 1048576)}')"
-    if [ ! -x "$PYTHON" ] && [ "${free:-99}" -lt 12 ]; then
-        echo "warning: $free GB are free in $ROOT; setting up takes 12 GB, of which .venv keeps 8" >&2
+    if [ ! -x "$PYTHON" ] && [ "${free:-99}" -lt 11 ]; then
+        echo "warning: $free GB are free in $ROOT; setting up takes 11 GB, of which .venv keeps 8" >&2
     fi
     if command -v uv >/dev/null; then
         [ -x "$PYTHON" ] || uv venv -q --python "$base" "$ROOT/.venv"
