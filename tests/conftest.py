@@ -13,9 +13,11 @@ import yaml
 from PIL import Image
 
 from goods.artifacts import Workspace
-from goods.config import CompetitionConfig
+from goods.competitions.demo_offers import generate
+from goods.config import CompetitionConfig, ExperimentConfig, load_experiment
 from goods.folds import make_folds
 from goods.preparation import prepare
+from goods.training import train
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 ROOT = Path(__file__).parents[1]
@@ -183,3 +185,43 @@ def one_job_at_a_time():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("goods.execution.cores", lambda: 1)
         yield
+
+
+OZON_CONFIGS = ROOT / "configs" / "ozon"
+OZON = CompetitionConfig(name="ozon", reader="ozon", data="nowhere", metric="pr_auc_prefix", n_folds=3)
+NO_OTHERS = ["model.experiments=[]", "model.bags=1"]
+QUICK = ["model.iterations=60", "model.learning_rate=0.2", "model.depth=4", *NO_OTHERS]
+TINY = [
+    "model.scratch_vocab=300",
+    "model.scratch_layers=2",
+    "model.scratch_width=24",
+    "model.max_tokens=32",
+    "model.trainer.epochs=1",
+]
+
+
+def ozon_config(name: str, *settings: str, offline: bool = True) -> ExperimentConfig:
+    return load_experiment(OZON_CONFIGS / f"{name}.yaml", list(settings), offline)
+
+
+@pytest.fixture(scope="session")
+def offers(tmp_path_factory) -> Path:
+    """Raw files of 700 train pairs."""
+    folder = tmp_path_factory.mktemp("offers")
+    generate(folder, rows=700, seed=3)
+    return folder
+
+
+def ozon_workspace(folder: Path, data: Path) -> Workspace:
+    ws = Workspace(folder, "ozon")
+    prepare(ws, OZON, data)
+    make_folds(ws, OZON)
+    return ws
+
+
+@pytest.fixture(scope="session")
+def trained_pairs(tmp_path_factory, offers) -> Workspace:
+    """A workspace with a finished run of the pairs family."""
+    ws = ozon_workspace(tmp_path_factory.mktemp("work"), offers)
+    train(ws, OZON, ozon_config("stack", *QUICK))
+    return ws

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from goods.matching.attributes import differing
+from goods.matching.attributes import Levels, differing
 from goods.matching.embeddings import best_of
 from goods.matching.features import GROUPS, FeatureMaker
 from goods.matching.graph import CandidateGraph
@@ -163,3 +163,19 @@ def test_a_pair_is_compared_with_the_other_pairs_of_its_products():
     # the pair (1, 2): second of 1, third of 2
     assert (found["rank_min"][1], found["rank_max"][1]) == (2, 3)
     assert np.isnan(found["rank_min"][2])
+
+
+def test_names_of_any_length_are_compared_in_no_time():
+    rng = np.random.default_rng(0)
+    long = ["".join(rng.choice(list("abcd efgh1234"), 20_000)) for _ in range(2)]
+    cards = pd.DataFrame({"product_id": [1, 2], "title": long})
+    pairs = pd.DataFrame({"product_id": [0], "variantid1": [1], "variantid2": [2]})
+    found = FeatureMaker(Products.of(cards, pairs))(pairs)
+    assert found.name_length[0] <= 500
+
+
+def test_categories_that_are_not_known_neither_agree_nor_differ():
+    levels = [["a", "b"], ["a", "b"], ["", ""], ["", ""], ["a", ""]]
+    cards = pd.DataFrame({"levels": [json.dumps(row) for row in levels]})
+    found = Levels(cards).features(np.array([0, 2, 0, 0]), np.array([1, 3, 2, 4]))["levels_agreed"]
+    assert found[0] == 2 and np.isnan(found[1]) and np.isnan(found[2]) and found[3] == 1

@@ -34,20 +34,30 @@ from goods.artifacts import (
     write_text,
 )
 from goods.cards import Labels, load_cards, load_rows
-from goods.config import CompetitionConfig, ExperimentConfig, PairsConfig, dump, load_experiment
+from goods.config import CompetitionConfig, ExperimentConfig, PairsConfig, dump
 from goods.errors import GoodsError
 from goods.execution import Place, places, run_jobs
 from goods.folds import inner_rows, load_folds, outside
+from goods.foundations import (
+    check_kind,
+    key_of,
+    labellers,
+    make_context,
+    pair_context,
+    scores_key,
+    tuned_below,
+    upstream_of,
+)
 from goods.images import ImageStore
 from goods.log import say
 from goods.matching.cleanup import clean
 from goods.matching.products import Products
-from goods.metrics import PAIR_METRICS, evaluate, evaluate_all
-from goods.models.base import Context, Model, Refitted, Upstream
-from goods.models.registry import ON_GPU, PAIRED, build, sources
-from goods.preparation import data_folder, prepared_key, select
+from goods.metrics import evaluate, evaluate_all
+from goods.models.base import Model, Refitted
+from goods.models.registry import ON_GPU, build, sources
+from goods.preparation import prepared_key, select
 
-CODE = ("training.py", "folds.py", "matching/groups.py", "models/base.py")
+CODE = ("training.py", "foundations.py", "folds.py", "matching/groups.py", "models/base.py")
 BLOCK = 4096  # cards predicted at once: bounds the dense block of probabilities
 
 
@@ -56,23 +66,6 @@ def inputs_key(ws: Workspace, config: ExperimentConfig) -> str:
     described = config.model_dump(mode="json", exclude={"tune", "name", "refit"})
     code = code_hash(*CODE, *sources(config.model.family))
     return content_hash(described, code, prepared_key(ws), file_hash(ws.folds), scores_key(ws, config))
-
-
-def scores_key(ws: Workspace, config: ExperimentConfig) -> list[str]:
-    """Hashes of the predictions that are features of this experiment."""
-    runs = [scored_run(ws, config, name) for name in config.model.scored_by]
-    return [file_hash(path) for run in runs for path in (run.oof, run.test)]
-
-
-def scored_run(ws: Workspace, config: ExperimentConfig, name: str) -> Run:
-    """A finished run whose predictions are features of `config`; GoodsError where it was not trained."""
-    run = ws.run(name)
-    if not (run.oof.is_file() and run.test.is_file()):
-        raise GoodsError(
-            f"experiment {config.name} builds on {name}, which is not trained; "
-            f"run scripts/train.py configs/{config.competition}/{name}.yaml first"
-        )
-    return run
 
 
 def fold_key(ws: Workspace, config: ExperimentConfig, k: int) -> str:
@@ -86,80 +79,6 @@ def is_trained(ws: Workspace, config: ExperimentConfig, k: int) -> bool:
     if any(done_key(ws.run(name).fold(k)) is None for name in config.upstream):
         return False
     return is_done(ws.run(config.name).fold(k), fold_key(ws, config, k))
-
-
-def labellers(config: ExperimentConfig) -> tuple[str, ...]:
-    return config.pseudo.experiments if config.pseudo else ()
-
-
-def key_of(ws: Workspace, config: ExperimentConfig, name: str, k: int) -> str:
-    """The key under which fold k of an experiment below `config` was trained; GoodsError where it was not."""
-    key = done_key(ws.run(name).fold(k))
-    if key is None:
-        missing = "is not fitted on all folds" if k == ALL else f"has no trained fold {k}"
-        how = " with --set refit=true" if k == ALL else ""
-        raise GoodsError(
-            f"experiment {config.name} builds on {name}, which {missing}; "
-            f"run scripts/train.py configs/{config.competition}/{name}.yaml{how} first"
-        )
-    return key
-
-
-def upstream_of(ws: Workspace, config: ExperimentConfig, k: int) -> dict[str, Upstream]:
-    """Fold k of the experiments that `config` builds on."""
-    found = {}
-    for name in config.model.upstream:
-        run = ws.run(name)
-        key = key_of(ws, config, name, k)
-        other = load_experiment(run.config)
-        if (other.seed, other.inner_share) != (config.seed, config.inner_share):
-            raise GoodsError(
-                f"experiment {config.name}: seed and inner_share must be those of {name}: its training cards "
-                "would be in the inner split that stops and calibrates this one"
-            )
-        found[name] = Upstream(other.model, run.fold(k), key)
-    return found
-
-
-def make_context(
-    ws: Workspace,
-    config: ExperimentConfig,
-    place: Place,
-    scratch: Path | None,
-    progress: bool,
-    fold: int | None = None,
-) -> Context:
-    return Context(
-        labels=Labels.load(ws),
-        seed=config.seed,
-        device=place.device,
-        threads=place.threads,
-        images=ImageStore(data_folder(ws))
-        if config.model.family in ("image", "contrastive") or config.model.upstream
-        else None,
-        cache=ws.cache,
-        scratch=scratch,
-        progress=progress,
-        upstream={} if fold is None else upstream_of(ws, config, fold),
-    )
-
-
-def pair_context(ws: Workspace, config: ExperimentConfig, context: Context) -> Context:
-    """Of a matching experiment with its products and what other experiments say of their pairs."""
-    if config.model.family not in PAIRED:
-        return context
-    scores = {name: said_of_all(scored_run(ws, config, name)) for name in config.model.scored_by}
-    return replace(context, products=Products.load(ws), scores=scores)
-
-
-def said_of_all(run: Run) -> Predictions:
-    """What an experiment says of every row: out of fold of train rows, submitted of test rows."""
-    oof, test = Predictions.load(run.oof), Predictions.load(run.test)
-    return Predictions(
-        np.concatenate([oof.product_id, test.product_id]),
-        np.concatenate([oof.classes, test.classes]),
-        np.concatenate([oof.proba, test.proba]),
-    )
 
 
 def top_k(model: Model, cards: pd.DataFrame, k: int = TOP_K) -> Predictions:
@@ -289,14 +208,6 @@ def refits(config: ExperimentConfig) -> bool:
     return config.refit and config.pseudo is None
 
 
-def tuned_below(ws: Workspace, config: ExperimentConfig) -> tuple[int, ...]:
-    """Folds that studies have used of the experiment or of any it builds on."""
-    used = set(config.tuned_on)
-    for name in config.upstream:
-        used |= set(tuned_below(ws, load_experiment(ws.run(name).config)))
-    return tuple(sorted(used))
-
-
 def train(
     ws: Workspace,
     competition: CompetitionConfig,
@@ -328,27 +239,6 @@ def train(
     if refits(config) and (force or not is_trained(ws, config, ALL)):
         fit_folds(ws, config, [ALL])
     gather(ws, competition, config)
-
-
-def check_kind(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
-    """GoodsError where an experiment for cards meets pairs of them, or the other way round."""
-    paired = config.model.family in PAIRED
-    if paired != (competition.metric in PAIR_METRICS):
-        needs = "matches products" if paired else "classifies cards"
-        raise GoodsError(
-            f"experiment {config.name}: family {config.model.family} is for a competition that {needs}; "
-            f"{competition.name} does not"
-        )
-    if paired and config.pseudo is not None:
-        raise GoodsError(
-            f"experiment {config.name}: pseudo: does not apply to pairs: test pairs share products with scored ones"
-        )
-    for name in config.model.scored_by:
-        below = load_experiment(scored_run(ws, config, name).config)
-        if isinstance(below.model, PairsConfig):
-            raise GoodsError(
-                f"experiment {config.name}: {name} is of family pairs itself; name its experiments"
-            )
 
 
 def fit_folds(ws: Workspace, config: ExperimentConfig, todo: list[int]) -> None:

@@ -45,22 +45,13 @@ from goods.config import (
 from goods.errors import GoodsError
 from goods.execution import places
 from goods.folds import load_folds, outside
+from goods.foundations import check_kind, make_context, pair_context, upstream_of
 from goods.log import say
 from goods.metrics import evaluate
 from goods.models.registry import ON_GPU, build
 from goods.preparation import select
 from goods.stacking import catboost_score, make_level, stack_config, stack_key
-from goods.training import (
-    all_rows,
-    check_kind,
-    fit_on,
-    inputs_key,
-    make_context,
-    pair_context,
-    pseudo_cards,
-    top_k,
-    upstream_of,
-)
+from goods.training import all_rows, fit_on, inputs_key, pseudo_cards, top_k
 
 HEARTBEAT_SECONDS = 3
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)

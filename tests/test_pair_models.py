@@ -1,0 +1,241 @@
+"""Models of pairs: encoders, words, the booster above them, its calibration, and scores of a catalogue."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import OZON, OZON_CONFIGS, QUICK, SHARED, TINY, ozon_config, ozon_workspace
+
+from goods.artifacts import Predictions, read_json
+from goods.cards import Labels, load_rows
+from goods.config import load_experiment
+from goods.errors import GoodsError
+from goods.matching.catalogue import match_file, read_catalogue
+from goods.matching.cleanup import Triangles, clean, lowered, of_matches
+from goods.matching.products import Products
+from goods.matching.scoring import contest_products, predict_pairs, trained_scorer
+from goods.models.base import Context
+from goods.models.bi_encoder import BiEncoderModel
+from goods.models.pair_words import PairWordsModel
+from goods.models.pairs import calibrate, calibrated, mean_calibration
+from goods.preparation import select
+from goods.training import train
+
+# the encoders
+
+
+@pytest.mark.parametrize("family", ["cross-encoder", "bi-encoder"])
+def test_encoders_train_save_load_and_do_not_care_for_the_order(trained_pairs, family):
+    train(trained_pairs, OZON, ozon_config(family, *TINY, f"name=tiny-{family}"))
+    scorer = trained_scorer(trained_pairs, OZON, f"tiny-{family}")
+    cards = pd.read_parquet(trained_pairs.cards).head(20)
+    left, right = np.arange(10), np.arange(10, 20)
+    found = scorer(cards, left, right)
+    assert found.shape == (10,) and found.std() > 0
+    # the lower id comes first inside: other ids turn every pair round
+    turned = cards.assign(product_id=cards.product_id.max() + 1 - cards.product_id)
+    np.testing.assert_allclose(scorer(turned, left, right), found, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", ["cross-encoder", "bi-encoder"])
+def test_an_unknown_product_is_not_the_first_one(trained_pairs, family):
+    train(trained_pairs, OZON, ozon_config(family, *TINY, f"name=tiny-{family}"))
+    cards = pd.read_parquet(trained_pairs.cards).head(5)
+    first = int(cards.product_id[0])
+    pairs = pd.DataFrame({"product_id": [0, 1], "variantid1": [first, first], "variantid2": [first, 10**12]})
+    pairs["target"] = np.int32(-1)
+    products = Products.of(cards, pairs)
+    itself, unknown = predict_pairs(trained_pairs, OZON, f"tiny-{family}", products, pairs).proba_of(1)
+    assert itself != unknown
+    if family == "bi-encoder":
+        assert unknown < itself
+
+
+def test_an_encoder_cannot_be_cut_deeper_than_it_is(trained_pairs):
+    with pytest.raises(GoodsError, match=r"model\.layers: 9 layers"):
+        train(trained_pairs, OZON, ozon_config("cross-encoder", *TINY, "model.layers=9", "name=deep"))
+
+
+def test_a_product_is_no_negative_of_itself_in_contrastive_batches(trained_pairs):
+    context = Context(Labels.load(trained_pairs), products=Products.load(trained_pairs))
+    model = BiEncoderModel(ozon_config("bi-encoder", *TINY).model, context)
+    pairs = select(load_rows(trained_pairs), "train").head(60)
+    model.prepare(pairs)
+    rows = model.encode_train(pairs)
+    batch = rows.batch(np.arange(len(rows.target)))
+    left, right = rows.sides["left"], rows.sides["right"]
+    assert set(zip(left, right, strict=True)) == set(zip(right, left, strict=True))  # both directions
+    # what a row must not be told apart from: its own left product among the right ones of the batch
+    same = batch["right.same"].numpy()
+    for i in range(len(left)):
+        mine = np.flatnonzero(right == left[i])
+        assert (same[mine] == same[i]).all()
+    wrong = batch["wrong.same"].numpy()
+    assert (wrong[wrong >= 0] != same[wrong >= 0]).mean() > 0.95  # but for label noise
+    loss = model.build().loss(batch, model.config.trainer)
+    assert torch.isfinite(loss)
+
+
+def test_a_frozen_encoder_is_never_a_new_one(trained_pairs):
+    with pytest.raises(GoodsError, match="frozen needs trained weights; give --text-weights"):
+        train(trained_pairs, OZON, ozon_config("bi-encoder-frozen"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (SHARED / "models" / "e5-small-trimmed").is_dir(), reason="no shared text encoder here"
+)
+def test_a_frozen_encoder_s_cosine_tells_matches(tmp_path, offers):
+    ws = ozon_workspace(tmp_path, offers)
+    weights = SHARED / "models" / "e5-small-trimmed"
+    config = load_experiment(OZON_CONFIGS / "bi-encoder-frozen.yaml", [], True, weights)
+    train(ws, OZON, config)
+    report, pairs = read_json(ws.run("bi-encoder-frozen").report), select(load_rows(ws), "train")
+    assert report["scores"]["average_precision"] > pairs.target.mean() + 0.05
+    scorer = trained_scorer(ws, OZON, "bi-encoder-frozen")
+    assert scorer(pd.read_parquet(ws.cards).head(4), np.array([0, 1]), np.array([2, 3])).shape == (2,)
+
+
+# words
+
+
+def test_words_are_weighed_by_whether_both_names_have_them(tmp_path):
+    colours = ["red", "blue"] * 20
+    cards = pd.DataFrame(
+        {"product_id": range(80), "title": [f"cup {c} {s}" for c in colours for s in ("sale", "new")]}
+    )
+    ends = [(i, i + 1, 1) for i in range(0, 80, 2)] + [(i, i + 2, 0) for i in range(0, 76, 2)]
+    pairs = pd.DataFrame(ends, columns=["variantid1", "variantid2", "target"])
+    pairs.insert(0, "product_id", range(len(pairs)))
+    context = Context(Labels([0, 1], [], []), products=Products.of(cards, pairs))
+    model = PairWordsModel(ozon_config("words", "model.C=10").model, context)
+    model.fit(pairs, None)
+    weight = dict(zip(model.columns, model.weights, strict=True))
+    assert weight["-red"] < 0 < weight["+red"]  # another colour is another product
+    assert weight["-sale"] > weight["-red"]  # another wording is not
+    model.save(tmp_path)
+    again = PairWordsModel(model.config, context)
+    again.load(tmp_path)
+    np.testing.assert_array_equal(again.predict(pairs), model.predict(pairs))
+    assert ((model.predict(pairs)[:, 1] > 0.5) == pairs.target).all()
+
+
+def test_names_without_words_leave_the_share_of_matches():
+    cards = pd.DataFrame({"product_id": [1, 2, 3], "title": ["!", "?", "…"]})
+    pairs = pd.DataFrame({"product_id": [0, 1], "variantid1": [1, 2], "variantid2": [2, 3], "target": [1, 0]})
+    model = PairWordsModel(
+        ozon_config("words").model, Context(Labels([0, 1], [], []), products=Products.of(cards, pairs))
+    )
+    model.fit(pairs, None)
+    np.testing.assert_allclose(model.predict(pairs)[:, 1], 0.5)
+
+
+# what the booster builds on
+
+
+def test_out_of_fold_scores_of_an_encoder_are_features_of_the_booster(trained_pairs):
+    train(trained_pairs, OZON, ozon_config("bi-encoder", *TINY, "name=tiny-bi"))
+    config = ozon_config(
+        "stack", *QUICK, "model.features=[strings]", "model.experiments=[tiny-bi]", "name=joined"
+    )
+    train(trained_pairs, OZON, config)
+    names = read_json(trained_pairs.run("joined").fold(0) / "model.json")["names"]
+    assert names[-1] == "score tiny-bi"
+    cards = pd.read_parquet(trained_pairs.cards).head(20)
+    assert trained_scorer(trained_pairs, OZON, "joined")(cards, np.arange(5), np.arange(5, 10)).shape == (5,)
+
+
+def test_a_missing_experiment_is_named(trained_pairs):
+    with pytest.raises(GoodsError, match=r"builds on nowhere.*train\.py configs/ozon/nowhere\.yaml"):
+        train(trained_pairs, OZON, ozon_config("stack", *QUICK, "model.experiments=[nowhere]", "name=lost"))
+
+
+# catalogues
+
+
+def test_a_catalogue_is_scored_as_the_test_pairs_are(trained_pairs, offers):
+    cards = read_catalogue(offers / "test_data.parquet")
+    asked = pd.read_parquet(offers / "test_pairs_wo_target.parquet")
+    index = pd.Index(cards.product_id)
+    left, right = (index.get_indexer(asked[name]) for name in ("variantid1", "variantid2"))
+    train(trained_pairs, OZON, ozon_config("words"))
+    found = trained_scorer(trained_pairs, OZON, "words", offers / "test_data.parquet")(cards, left, right)
+    test = select(load_rows(trained_pairs), "test")
+    expected = (
+        Predictions.load(trained_pairs.run("words").test).aligned(test.product_id.to_numpy()).proba_of(1)
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    products = contest_products(
+        offers / "test_data.parquet", cards, asked.assign(product_id=range(len(asked)))
+    )
+    prepared, ids = Products.load(trained_pairs), set(cards.product_id)
+    rows = [i for i, id_ in enumerate(prepared.cards.product_id) if id_ in ids]
+    for name in ("colours", "levels", "characteristics"):
+        assert products.cards[name].tolist() == prepared.cards[name].iloc[rows].tolist()
+    assert len(products.vectors["main"].values) > 0
+
+
+def test_a_catalogue_is_grouped_by_a_trained_experiment(trained_pairs, offers, tmp_path):
+    path = offers / "test_data.parquet"
+    scorer = trained_scorer(trained_pairs, OZON, "stack", path)
+    report = match_file(path, tmp_path, {"threshold": 0.7}, scorer=scorer)
+    groups = pd.read_parquet(tmp_path / "groups.parquet")
+    assert sorted(groups.product_id) == sorted(pd.read_parquet(path).variantid)
+    assert (groups["size"] > 1).any() and report["largest_group"] <= 50
+
+
+# calibration and agreement
+
+
+@pytest.mark.parametrize("method", ["none", "temperature", "platt", "isotonic"])
+def test_calibration_keeps_the_order_and_brings_the_mean_right(method):
+    rng = np.random.default_rng(0)
+    raw = rng.normal(size=4000)
+    target = (rng.random(4000) < 1 / (1 + np.exp(-0.5 * raw))).astype(int)  # twice too sure
+    fitted = calibrate(method, raw, target)
+    found = calibrated(fitted, raw)
+    order = np.argsort(raw)
+    assert (np.diff(found[order]) >= 0).all()
+    if method != "none":
+        assert abs(found[raw > 1].mean() - target[raw > 1].mean()) < 0.02
+    again = mean_calibration([fitted, fitted])
+    np.testing.assert_allclose(calibrated(again, raw), found, atol=1e-3)
+
+
+def test_a_pair_gives_way_where_a_third_product_matches_one_of_both():
+    # 0–1 surely match, 1–2 surely not, 0–2 unsure; 3–4 stands alone
+    left, right = np.array([0, 1, 0, 3]), np.array([1, 2, 2, 4])
+    triangles = Triangles.among(left, right)
+    assert sorted(triangles.pair.tolist()) == [0, 1, 2]
+    match = np.array([0.98, 0.02, 0.6, 0.6])
+    found = lowered(match, triangles, 1.0)
+    assert found[2] == pytest.approx(1 - 0.98 * 0.98)
+    assert found[3] == pytest.approx(0.6)
+    np.testing.assert_allclose(lowered(match, triangles, 0.0), match)
+
+
+def test_agreement_uses_labels_only_for_test_pairs(monkeypatch):
+    pairs = pd.DataFrame(
+        {
+            "product_id": range(7),
+            "split": ["train"] * 4 + ["test"] * 3,
+            "variantid1": [0, 1, 10, 11, 0, 0, 20],
+            "variantid2": [1, 2, 11, 12, 2, 1, 21],
+            "category": "a",
+            "target": [1, 0, 1, 0, -1, -1, -1],
+        }
+    )
+    oof = of_matches(np.arange(4), np.array([0.6, 0.4, 0.6, 0.4]))
+    test = of_matches(np.arange(4, 7), np.array([0.7, 0.5, 0.7]))
+    fold = np.array([0, 0, 1, 1])
+    for strength in (0.0, 1.0):
+        monkeypatch.setattr("goods.matching.cleanup.STRENGTHS", (strength,))
+        cleaned_oof, cleaned_test, report = clean(pairs, oof, test, fold, np.ones(4, bool), "pr_auc_prefix")
+        # out of fold there is no triangle without the test pair
+        np.testing.assert_allclose(cleaned_oof.proba_of(1), oof.proba_of(1), atol=1e-6)
+        expected = 0.7 if strength == 0 else 1 - 0.98**2  # 0 = 1 and 1 ≠ 2 are labelled
+        assert cleaned_test.proba_of(1)[0] == pytest.approx(expected, abs=1e-3)
+        assert cleaned_test.proba_of(1)[2] == pytest.approx(0.7, abs=1e-6)
+        assert report["strength"] == strength
