@@ -6,7 +6,7 @@ from goods import cli
 from goods.artifacts import Workspace
 from goods.config import load_competition
 from goods.matching.blocking import BlockingConfig
-from goods.matching.catalogue import match_file
+from goods.matching.catalogue import MatchConfig, match_file
 from goods.matching.scoring import trained_scorer
 
 
@@ -17,6 +17,9 @@ def main() -> None:
     parser.add_argument("--threshold", type=float, default=0.5, help="least score of a match (default: 0.5)")
     parser.add_argument(
         "--neighbours", type=int, default=BlockingConfig().neighbours, help="of each card by title"
+    )
+    parser.add_argument(
+        "--max-group", type=int, default=MatchConfig().max_group, help="most different cards of a group"
     )
     parser.add_argument("--truth", metavar="COLUMN", help="column of known identities, to report on")
     parser.add_argument("--competition", default="ozon", help="whose experiment (default: ozon)")
@@ -30,7 +33,11 @@ def main() -> None:
         )
         scorer = trained_scorer(ws, competition, args.experiment, args.cards)
     out = args.out or args.cards.with_name(f"matched-{args.cards.stem}")
-    settings = {"threshold": args.threshold, "blocking": {"neighbours": args.neighbours}}
+    settings = {
+        "threshold": args.threshold,
+        "max_group": args.max_group,
+        "blocking": {"neighbours": args.neighbours},
+    }
     match_file(args.cards, out, settings, args.truth, scorer)
     print(out)
 

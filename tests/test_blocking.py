@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from goods.competitions.demo_offers import offers
 from goods.errors import GoodsError
 from goods.matching.blocking import COMBINED, NEIGHBOUR, TOKEN, BlockingConfig, Candidates, block, recall
-from goods.matching.neighbours import TitleEncoder, build_index, nearest
+from goods.matching.neighbours import TitleEncoder, build_index, copies, nearest
 from goods.matching.sharing import combinations, shared
 from goods.matching.spelling import keys, plain
 
@@ -168,8 +168,32 @@ def test_identical_titles_are_pairs_even_where_more_copies_exist_than_neighbours
     found = block(cards_of(["чехол для телефона"] * 40), config(neighbours=3, **NEIGHBOURS_ONLY))
     assert len(found.left) >= 40 * 3 / 2 and found.cosine.min() > 0.999
     assert set(found.left.tolist()) | set(found.right.tolist()) == set(range(40))
-    left, _ = nearest(build_index(found.vectors, True, 1, 0), found.vectors, 3, 0.5)
+    rows = np.arange(40)
+    left, _ = nearest(build_index(found.vectors, rows, True, 1, 0), found.vectors, rows, 3, 0.5)
     assert len(left) == 40 * 3
+
+
+def test_many_copies_hide_no_other_neighbour() -> None:
+    titles = ["чехол для телефона синий"] * 20 + ["чехол для телефона"] + ["миска", "миска"]
+    found = block(cards_of(titles), config(neighbours=3, **NEIGHBOURS_ONLY))
+    pairs = pairs_of(found)
+    assert (0, 20) in pairs and (21, 22) in pairs
+    assert len([pair for pair in pairs if max(pair) < 20]) == 40  # each with two after it and two before it
+
+
+def test_copies_are_paired_with_those_of_like_attributes() -> None:
+    cards = cards_of(["чехол"] * 20)
+    cards["attributes"] = ["цвет: синий", "цвет: белый"] * 10
+    found = block(cards, config(neighbours=2, **NEIGHBOURS_ONLY))
+    same = (found.left % 2) == (found.right % 2)
+    assert len(found.left) == 20 and same.sum() == 18  # a ring of two halves
+
+
+def test_copies_are_equal_vectors_but_no_zeros() -> None:
+    vectors = np.array([[1, 0], [0, 0], [0, 1], [1, 0], [0, 0], [0, 1], [1, 0], [0, 0]], np.float32)
+    assert sorted(rows.tolist() for rows in copies(vectors, 1)) == [[0, 3, 6], [2, 5]]
+    assert [rows.tolist() for rows in copies(vectors, 2)] == [[0, 3, 6]]
+    assert copies(vectors, 3) == []
 
 
 def test_given_embeddings_replace_the_title_vectors() -> None:
@@ -195,12 +219,16 @@ def test_duplicate_ids_and_missing_columns_are_refused() -> None:
 def test_inverted_lists_find_most_of_what_exact_search_finds(catalogue: pd.DataFrame) -> None:
     titles = [plain(title) for title in catalogue.title]
     vectors = TitleEncoder(titles, 64, seed=0).encode(titles)
-    exact = set(zip(*nearest(build_index(vectors, True, 1, 0), vectors, 5, 0.5), strict=True))
-    listed = set(zip(*nearest(build_index(vectors, False, 64, 0), vectors, 5, 0.5), strict=True))
+    rows = np.arange(len(vectors))
+
+    def pairs(exact: bool) -> set[tuple[int, int]]:
+        index = build_index(vectors, rows, exact, 64, 0)
+        return set(zip(*nearest(index, vectors, rows, 5, 0.5), strict=True))
+
+    exact, listed = pairs(True), pairs(False)
     assert all(0 <= left < right < 3000 for left, right in listed)
     assert len(exact & listed) > 0.8 * len(exact)
-    again = set(zip(*nearest(build_index(vectors, False, 64, 0), vectors, 5, 0.5), strict=True))
-    assert listed == again
+    assert listed == pairs(False)
 
 
 def test_recall_leaves_unknown_identities_out() -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,7 +42,8 @@ def cards_file(path: Path, titles: list[str | None] = TITLES, **columns) -> Path
 
 def grouped(pairs: list[tuple[int, int, float]], n: int, threshold: float = 0.5, most: int = 50) -> list[int]:
     left, right = (np.array([p[i] for p in pairs], np.int32) for i in (0, 1))
-    return merge(left, right, np.array([p[2] for p in pairs], np.float32), n, threshold, most).tolist()
+    score = np.array([p[2] for p in pairs], np.float32)
+    return merge(left, right, score, threshold, most, np.ones(n, np.int64))[0].tolist()
 
 
 def test_good_pairs_are_merged_and_the_rest_stay_alone() -> None:
@@ -64,6 +67,36 @@ def test_no_group_outgrows_its_cap() -> None:
     pairs = [(i, j, 0.9) for i in range(9) for j in range(i + 1, 9)]
     assert np.bincount(grouped(pairs, 9, most=4)).max() == 4
     assert grouped(pairs, 9) == [0] * 9
+
+
+def test_the_cap_counts_by_weight_and_says_what_it_kept_apart() -> None:
+    left, right = (np.array(ends, np.int32) for ends in zip((0, 1), (1, 2), (2, 3), strict=True))
+    score = np.array([0.9, 0.8, 0.7], np.float32)
+    group, refused = merge(left, right, score, 0.5, 2, np.ones(4, np.int64))
+    assert group.tolist() == [0, 0, 2, 2] and refused == 1
+    group, refused = merge(left, right, score, 0.5, 2, np.array([1, 0, 1, 0]))
+    assert group.tolist() == [0, 0, 0, 0] and refused == 0
+
+
+@pytest.mark.parametrize("copies", [20, 60, 300])
+def test_cards_told_alike_are_one_group_however_many(tmp_path: Path, copies: int) -> None:
+    made = offers(400, seed=4)
+    titles = ["iPhone 11 64 ГБ"] * copies + [title for title in made.name if title]
+    cards = pd.DataFrame({"product_id": np.arange(len(titles)), "title": titles})
+    _, groups, report = match(cards, MatchConfig.model_validate(SMALL))
+    assert groups.group[:copies].nunique() == 1
+    assert groups["size"][0] == copies and not (groups.group[copies:] == groups.group[0]).any()
+    assert report["kept_apart_by_max_group"] == 0
+
+
+def test_what_max_group_keeps_apart_is_told(tmp_path: Path, run_script) -> None:
+    titles = [f"чайник altair rx-4510 {word}" for word in ("новый", "белый", "синий", "серый", "алый")]
+    pd.DataFrame({"product_id": range(5), "title": titles}).to_parquet(tmp_path / "cards.parquet")
+    options = ["--threshold", 0.01, "--max-group", 2]
+    code, _, err = run_script("match", tmp_path / "cards.parquet", *options)
+    assert code == 0 and "outgrown 2 cards" in err and "--max-group" in err
+    code, _, err = run_script("match", tmp_path / "cards.parquet", "--threshold", 0.01)
+    assert code == 0 and "outgrown" not in err
 
 
 @settings(max_examples=150, deadline=None)
@@ -208,6 +241,16 @@ def test_bad_input_ends_with_code_2_and_one_message(tmp_path: Path, run_script) 
     pd.DataFrame({"id": [7, 8], "text": ["a", "b"]}).to_parquet(nameless)
     gap = tmp_path / "gap.parquet"
     pd.DataFrame({"id": [7, None], "title": ["a", "b"]}).to_parquet(gap)
+    mangled = tmp_path / "mangled.parquet"
+    letters = pa.array([b"a", b"\xff\xfe"], pa.binary())
+    letters = pa.Array.from_buffers(pa.string(), 2, letters.buffers())
+    pq.write_table(pa.table({"id": [7, 8], "title": letters}), mangled)
+    several = tmp_path / "several.parquet"
+    pq.write_table(
+        pa.Table.from_arrays([pa.array([7])] + [pa.array(["a"])] * 2, ["id", "title", "title"]), several
+    )
+    lettered = tmp_path / "lettered.parquet"
+    pd.DataFrame({"id": ["sku7", "sku8"], "title": ["a", "b"]}).to_parquet(lettered)
     text = tmp_path / "text.parquet"
     text.write_text("not a parquet file")
     for arguments, message in [
@@ -218,6 +261,10 @@ def test_bad_input_ends_with_code_2_and_one_message(tmp_path: Path, run_script) 
         ([gap], "row 1: 'id' is not a whole number"),
         ([good, "--truth", "product"], "column 'product' is missing"),
         ([good, "--threshold", "1.5"], "--threshold: Input should be less than or equal to 1"),
+        ([good, "--max-group", "1"], "--max-group: Input should be greater than or equal to 2"),
+        ([mangled], "column 'title' is damaged"),
+        ([several], "there are several columns 'title'; keep one"),
+        ([lettered], "string, expected int; number them if they are texts"),
         ([good, "--neighbours", "-1"], "--neighbours: Input should be greater than or equal to 0"),
         ([good, "--experiment", "matcher"], "train experiment 'matcher' first"),
     ]:
@@ -225,6 +272,23 @@ def test_bad_input_ends_with_code_2_and_one_message(tmp_path: Path, run_script) 
         assert (code, out) == (2, "") and message in err and "Traceback" not in err
         assert len(err.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_is_refused_before_the_work(tmp_path: Path, run_script, monkeypatch) -> None:
+    monkeypatch.setattr("goods.matching.catalogue.match", lambda *_: pytest.fail("matched all the same"))
+    good = cards_file(tmp_path / "good.parquet")
+    for out in (good, good / "below"):
+        code, _, err = run_script("match", good, "--out", out)
+        assert code == 2 and err.startswith(f"error: {out}: ") and len(err.strip().splitlines()) == 1
+
+
+def test_attributes_may_be_lists(tmp_path: Path) -> None:
+    cards_file(tmp_path / "cards.parquet", ["a", "b", "c"], attributes=[["Цвет: белый", "ZX-9"], None, []])
+    assert read_catalogue(tmp_path / "cards.parquet").attributes.tolist() == [
+        "['Цвет: белый', 'ZX-9']",
+        "",
+        "[]",
+    ]
 
 
 def test_a_catalogue_without_cards_is_refused() -> None:

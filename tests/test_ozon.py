@@ -102,7 +102,7 @@ def test_test_pairs_are_all_kept_whatever_they_name(raw):
         (lambda f: (f / "test_data.parquet").write_bytes(b"PAR1 nonsense"), "not a readable parquet file"),
         (lambda f: write_pairs(f, [(1, 2, 1), (1, 3, 2)]), "row 1: target is not 0 or 1"),
         (lambda f: write_pairs(f, [(1, 2, 1), (2, None, 0)]), "row 1: 'variantid2' is not a whole number"),
-        (lambda f: write_pairs(f, [(1, 2, 1), (2, 3, 1)]), "all alike"),
+        (lambda f: write_pairs(f, [(1, 2, 1), (2, 3, 1)]), "its 2 usable pairs are all alike, of target 1"),
         (lambda f: write_pairs(f, [(71, 72, 1), (1, 2, 0), (8, 99, 1)]), "variantid 71"),
         (
             lambda f: pd.DataFrame({"variantid": [1, 1], "name": ["a", "b"]}).to_parquet(
@@ -166,6 +166,25 @@ def test_embeddings_of_another_kind_are_refused(raw):
     with_embeddings(raw, "train_data.parquet", "name_bert_64", ["1,2"] * 5, pa.string())
     with pytest.raises(GoodsError, match=r"'name_bert_64' is string, expected lists of numbers"):
         read_ozon(raw)
+
+
+def test_embeddings_of_endless_numbers_are_left_out(raw):
+    values = [[1.0, 2], [1e38, 1e38], [3, 4], [np.inf, 0], [5, 6]]
+    with_embeddings(raw, "train_data.parquet", "name_bert_64", values, pa.list_(pa.float64()))
+    found = read_ozon(raw)
+    assert found.embeddings["name"][0].tolist() == [0, 2, 4]
+    assert {row[0] for row in found.issues.rows if row[1] == "name_bert_64"} == {2, 4}
+
+
+def test_prices_that_are_no_numbers_and_contradictions_are_noted(raw):
+    cards = pd.read_parquet(raw / "train_data.parquet").assign(price=["10.5", "1 000,50 ₽", None, "7", "8"])
+    cards.to_parquet(raw / "train_data.parquet", index=False)
+    found = read_ozon(raw)
+    assert found.cards.price[[0, 1, 3]].tolist()[::2] == [10.5, 7] and np.isnan(found.cards.price[1])
+    assert [row[0] for row in found.issues.rows if row[1] == "price"] == [2]
+    told = [row[0] for row in found.issues.rows if "told otherwise" in row[2]]
+    assert told == [5]  # "Кот" in one file, "Чайник А1" in the other
+    assert found.cards.title[found.cards.product_id == 5].tolist() == ["Кот"]
 
 
 def test_a_damaged_embedding_column_is_refused(raw):
@@ -296,6 +315,21 @@ def test_the_report_names_categories_errors_and_features(trained_pairs, tmp_path
     text = path.read_text(encoding="utf-8")
     for told in ("Precision and recall by category", "rest", "What the booster looks at", "variantid1"):
         assert told in text
+
+
+def test_the_report_shows_as_errors_what_is_wrong(trained_pairs, tmp_path, monkeypatch):
+    shown = []
+
+    def spy(ws, pairs, match, among, ascending):
+        shown.append((match[among], pairs.target[among], ascending))
+        return []
+
+    monkeypatch.setattr("goods.matching.report.gallery", spy)
+    path = write_pairs_report(trained_pairs, OZON, ozon_config("stack", *QUICK), tmp_path)
+    (missed, matches, _), (taken, others, _) = shown
+    assert (matches == 1).all() and (others == 0).all()
+    assert missed.max() < taken.min()  # the threshold lies between
+    assert path.read_text(encoding="utf-8").count("<p>None.</p>") == 2
 
 
 @pytest.mark.slow

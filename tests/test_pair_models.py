@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import OZON, OZON_CONFIGS, QUICK, SHARED, TINY, ozon_config, ozon_workspace
+from conftest import NO_OTHERS, OZON, OZON_CONFIGS, QUICK, SHARED, TINY, ozon_config, ozon_workspace
 
 from goods.artifacts import Predictions, read_json
 from goods.cards import Labels, load_rows
@@ -19,7 +21,7 @@ from goods.matching.scoring import contest_products, predict_pairs, trained_scor
 from goods.models.base import Context
 from goods.models.bi_encoder import BiEncoderModel
 from goods.models.pair_words import PairWordsModel
-from goods.models.pairs import calibrate, calibrated, mean_calibration
+from goods.models.pairs import PairsModel, calibrate, calibrated, mean_calibration
 from goods.preparation import select
 from goods.training import train
 
@@ -96,6 +98,50 @@ def test_a_frozen_encoder_s_cosine_tells_matches(tmp_path, offers):
     assert report["scores"]["average_precision"] > pairs.target.mean() + 0.05
     scorer = trained_scorer(ws, OZON, "bi-encoder-frozen")
     assert scorer(pd.read_parquet(ws.cards).head(4), np.array([0, 1]), np.array([2, 3])).shape == (2,)
+
+
+def test_a_pair_of_which_nothing_is_known_has_the_share_of_matches(trained_pairs):
+    train_pairs = select(load_rows(trained_pairs), "train")
+    cards = pd.read_parquet(trained_pairs.cards).head(5)
+    first = int(cards.product_id[0])
+    ends = [(first, 10**12), (10**12, 10**12 + 1), (10**12, 10**12), (first, first)]
+    pairs = pd.DataFrame(ends, columns=["variantid1", "variantid2"])
+    pairs.insert(0, "product_id", range(4))
+    pairs["target"] = np.int32(-1)
+    found = predict_pairs(trained_pairs, OZON, "stack", Products.of(cards, pairs), pairs).proba_of(1)
+    assert found[:2] == pytest.approx(train_pairs.target.mean(), abs=0.02)
+    assert found[2:] == pytest.approx(1, abs=1e-4)
+
+
+def test_features_that_new_cards_lack_are_told_of(trained_pairs, capsys):
+    cards = pd.read_parquet(trained_pairs.cards).head(40)
+    ends = np.arange(20), np.arange(20, 40)
+    capsys.readouterr()
+    trained_scorer(trained_pairs, OZON, "stack")(cards, *ends)
+    told = capsys.readouterr().err
+    assert re.search(r"warning: \d+ % of what stack goes by is not known of these cards \(\w+", told)
+    train(
+        trained_pairs,
+        OZON,
+        ozon_config("stack", *QUICK, "model.features=[strings,graph]", "name=names-alone"),
+    )
+    capsys.readouterr()
+    trained_scorer(trained_pairs, OZON, "names-alone")(cards, *ends)
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_features_that_test_pairs_lack_are_told_of(capsys):
+    cards = pd.DataFrame({"product_id": range(8), "title": [f"cup {i}" for i in range(8)]})
+    cards["price"] = [1.0, 2, 3, 4] + [np.nan] * 4
+    pairs = pd.DataFrame({"product_id": range(4), "variantid1": [0, 2, 4, 6], "variantid2": [1, 3, 5, 7]})
+    pairs["split"] = ["train", "train", "test", "test"]
+    context = Context(Labels([0, 1], [], []), products=Products.of(cards, pairs))
+    capsys.readouterr()
+    PairsModel(ozon_config("stack", "model.features=[strings,price]", *NO_OTHERS).model, context).warm(pairs)
+    assert "warning: most test pairs lack price" in capsys.readouterr().err
+    context = Context(Labels([0, 1], [], []), products=Products.of(cards.assign(price=1.0), pairs))
+    PairsModel(ozon_config("stack", "model.features=[strings,price]", *NO_OTHERS).model, context).warm(pairs)
+    assert "warning" not in capsys.readouterr().err
 
 
 # words
@@ -202,6 +248,20 @@ def test_calibration_keeps_the_order_and_brings_the_mean_right(method):
         assert abs(found[raw > 1].mean() - target[raw > 1].mean()) < 0.02
     again = mean_calibration([fitted, fitted])
     np.testing.assert_allclose(calibrated(again, raw), found, atol=1e-3)
+
+
+@pytest.mark.parametrize("method", ["temperature", "platt", "isotonic"])
+def test_pairs_told_apart_without_an_error_are_not_made_endlessly_sure(method):
+    """Else all scores are 0 or 1, and the order that the metric reads is lost."""
+    rng = np.random.default_rng(0)
+    target = np.arange(200) % 2
+    raw = (2 * target - 1) * rng.uniform(2, 4, 200)
+    new = np.sort(rng.uniform(-6, 6, 500))
+    found = calibrated(calibrate(method, raw, target), new)
+    assert len(np.unique(found.clip(1e-6, 1 - 1e-6).astype(np.float32))) > 450
+    assert found[new > 0].min() > 0.4
+    if method != "isotonic":
+        assert 0.98 < calibrated(calibrate(method, raw, target), np.array([3.0]))[0] < 0.999
 
 
 def test_a_pair_gives_way_where_a_third_product_matches_one_of_both():

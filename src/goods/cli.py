@@ -75,12 +75,19 @@ def experiment_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfi
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call a script's main; a GoodsError becomes one line and exit code 2."""
+    """Call a script's main; a GoodsError, or a file that cannot be read or written, becomes one line and exit code
+    2."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         main()
     except GoodsError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.strerror is None:
+            raise
+        where = "" if error.filename is None else f"{error.filename}: "
+        print(f"error: {where}{error.strerror}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on", file=sys.stderr)

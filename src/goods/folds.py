@@ -72,10 +72,20 @@ def make_folds(ws: Workspace, config: CompetitionConfig, force: bool = False) ->
         fold = assign_folds(rows.target.to_numpy(), groups, config.n_folds, config.seed)
     sizes = np.bincount(fold, minlength=config.n_folds)
     if sizes.min() == 0:
-        raise GoodsError(f"{len(rows)} {what} cannot fill {config.n_folds} folds; lower n_folds")
+        raise GoodsError(
+            f"{len(rows)} {what} cannot fill {config.n_folds} folds{hub_of(rows)}; lower n_folds or give more of them"
+        )
     write_parquet(ws.folds, pd.DataFrame({"product_id": rows.product_id, "fold": fold}))
     write_json(marker, {"key": key, "hash": file_hash(ws.folds)})
     say(f"folds: {config.n_folds} folds of {sizes.min()} to {sizes.max()} {what}{note}")
+
+
+def hub_of(rows: pd.DataFrame) -> str:
+    """What keeps pairs together: the product that most of them share."""
+    if not are_pairs(rows):
+        return ""
+    counts = pd.concat([rows.variantid1, rows.variantid2]).value_counts()
+    return f": product {counts.index[0]} is in {counts.iloc[0]} of them"
 
 
 def load_folds(ws: Workspace, train: pd.DataFrame) -> np.ndarray:

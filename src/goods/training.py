@@ -123,7 +123,8 @@ def fit_fold(
     if known.target.nunique() < 2:
         raise GoodsError(
             f"{ws.competition}: what may be fitted on for fold {k} is of a single class ({len(known)} rows): "
-            "the train rows hang together too much; lower n_folds in competition.yaml or give more of them"
+            f"the rarest class has {train.target.value_counts().min()} of {len(train)} train rows, and pairs that "
+            "share a product with the fold are left out; give more rows or lower n_folds in competition.yaml"
         )
     if k == ALL and isinstance(model, Refitted):
         folds = [ws.run(config.name).fold(j) for j in range(int(fold.max()) + 1)]

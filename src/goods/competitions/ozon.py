@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from goods.cards import Issues
-from goods.competitions.raw import clip_text, integer_ids, read_table, readable, require_unique
+from goods.competitions.raw import clip_text, columns_of, integer_ids, read_table, readable, require_unique
 from goods.errors import GoodsError
 from goods.text import name_values, squeeze, strip_html, unique_lines
 
@@ -41,6 +41,7 @@ EMBEDDINGS = {
 LEVELS = ("1", "2", "3", "4")
 GROUPED_OVER = 1_000  # pairs: train categories of level 3 with more stand for themselves in the metric
 REST = "rest"
+HUGE = 1e15  # no embedding has such numbers, and their squares would be infinite
 MAX_VALUE = 500  # signs of an attribute's value: what is longer is a description
 
 
@@ -118,7 +119,10 @@ def matching_columns(frame: pd.DataFrame, ids: np.ndarray, issues: Issues) -> di
         "characteristics": characteristics,
     }
     columns = {name: pd.Series(rows, dtype="str", index=frame.index) for name, rows in texts.items()}
-    return columns | {"price": pd.to_numeric(frame.price, errors="coerce").astype("float64")}
+    price = pd.to_numeric(frame.price, errors="coerce").astype("float64")
+    for id_ in ids[(frame.price.notna() & price.isna()).to_numpy()]:
+        issues.add(id_, "price", "price is not a number", "matched by the other fields")
+    return columns | {"price": price}
 
 
 def level_3(levels: pd.Series) -> pd.Series:
@@ -131,9 +135,9 @@ def vectors_of(path: Path, column: str, ids: np.ndarray, issues: Issues) -> tupl
     A vector of another length than most, or with a value that is no number, is left out and noted.
     """
     nothing = np.empty(0, np.int64), np.empty((0, 0), np.float32)
+    if column not in columns_of(path):
+        return nothing
     with readable(path, f"column {column!r} cannot be read", "copy the file again"):
-        if column not in pq.read_schema(path).names:
-            return nothing
         listed = pq.read_table(path, columns=[column])[column].combine_chunks()
     if isinstance(listed, pa.ChunkedArray):
         listed = pa.concat_arrays(listed.chunks)
@@ -156,7 +160,7 @@ def vectors_of(path: Path, column: str, ids: np.ndarray, issues: Issues) -> tupl
     fits = lengths == width
     values = pc.list_flatten(listed.filter(pa.array(fits))).to_numpy(zero_copy_only=False)
     vectors = values.astype(np.float32).reshape(-1, width)
-    finite = np.isfinite(vectors).all(1)
+    finite = (np.abs(vectors) < HUGE).all(1)  # not so of what is no number
     for row in np.unique(np.concatenate([owner[(lengths > 0) & ~fits], owner[fits][~finite]])):
         issues.add(ids[row], column, f"a vector not of {width} numbers", "matched without that vector")
     return owner[fits][finite], vectors[finite]
@@ -244,6 +248,16 @@ def embeddings_of(
     return np.concatenate(owners), np.concatenate(vectors)
 
 
+def one_of_each(cards: pd.DataFrame, issues: Issues) -> pd.DataFrame:
+    """The first row of every product: the train file's of those in both files; notes those told otherwise in the
+    other."""
+    told = ["product_id", "title", "colours", "levels", "characteristics"]
+    variants = cards[told].drop_duplicates()
+    for id_ in variants.product_id[variants.product_id.duplicated()]:
+        issues.add(id_, "variantid", "told otherwise in each data file", f"as in {CARD_FILES['train']}")
+    return cards.drop_duplicates("product_id", ignore_index=True)
+
+
 def read_ozon(data: Path) -> RawPairs:
     """All four files. Raises GoodsError naming the file and the mend."""
     if not data.is_dir():
@@ -253,8 +267,7 @@ def read_ozon(data: Path) -> RawPairs:
         )
     issues = Issues()
     parts = {split: cards_of(data / name, split, issues) for split, name in CARD_FILES.items()}
-    # a product may be in both files, told alike: the train file's row is kept
-    cards = pd.concat(parts.values(), ignore_index=True).drop_duplicates("product_id", ignore_index=True)
+    cards = one_of_each(pd.concat(parts.values(), ignore_index=True), issues)
     embeddings = {
         kind: embeddings_of(data, column, parts, pd.Index(cards.product_id), issues)
         for kind, column in EMBEDDINGS.items()
@@ -269,7 +282,8 @@ def read_ozon(data: Path) -> RawPairs:
     train = pairs.target[pairs.split == "train"]
     if train.nunique() < 2:
         raise GoodsError(
-            f"{data / PAIR_FILES['train']}: its usable pairs are all alike; there is nothing to learn"
+            f"{data / PAIR_FILES['train']}: its {len(train)} usable pairs are all alike, of target "
+            f"{', '.join(map(str, train.unique()))}; give matches (1) and others (0)"
         )
     pairs["category"] = grouped_categories(pairs, level_3(cards.set_index("product_id").levels))
     pairs.insert(0, "product_id", np.arange(len(pairs), dtype=np.int64))

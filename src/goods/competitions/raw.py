@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -50,6 +51,16 @@ def readable(
         raise GoodsError(f"{path}: {problem} ({str(error).splitlines()[0]}); {mend}") from None
 
 
+def columns_of(path: Path) -> list[str]:
+    """Names of a parquet file's columns, each once."""
+    with readable(path):
+        names = pq.read_schema(path).names
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise GoodsError(f"{path}: there are several columns {twice[0]!r}; keep one")
+    return names
+
+
 def read_table(path: Path, required: dict[str, str], optional: dict[str, str] | None = None) -> pd.DataFrame:
     """A parquet file with its columns checked: kind is 'int', 'str', 'bool' or 'any'.
 
@@ -59,24 +70,26 @@ def read_table(path: Path, required: dict[str, str], optional: dict[str, str] | 
         raise GoodsError(
             f"{path}: missing; put the contest's {path.name} there or name its folder with --data DIR"
         )
+    names = columns_of(path)
+    missing = [c for c in required if c not in names]
+    if missing:
+        raise GoodsError(
+            f"{path}: column {missing[0]!r} is missing (it has {', '.join(names)}); "
+            "give the contest's own file or rename the column"
+        )
+    wanted = {**required, **{c: k for c, k in (optional or {}).items() if c in names}}
     with readable(path):
-        schema = pq.read_schema(path)
-        missing = [c for c in required if c not in schema.names]
-        if missing:
-            raise GoodsError(
-                f"{path}: column {missing[0]!r} is missing (it has {', '.join(schema.names)}); "
-                "give the contest's own file or rename the column"
-            )
-        wanted = {**required, **{c: k for c, k in (optional or {}).items() if c in schema.names}}
         table = pq.read_table(path, columns=list(wanted))
     for column, kind in wanted.items():
         _check_kind(path, column, kind, table.schema.field(column).type)
+        with readable(path, f"column {column!r} is damaged"):
+            table[column].validate(full=True)  # text that is not UTF-8 would else be met much later
     frame = table.to_pandas(ignore_metadata=True)  # rows are counted from 0, whatever index was saved
     for column in optional or {}:
         if column not in frame:
             frame[column] = None
     if frame.empty:
-        raise GoodsError(f"{path}: holds no rows; copy it again")
+        raise GoodsError(f"{path}: holds no rows; give a file with at least one")
     return frame
 
 
@@ -89,7 +102,8 @@ def _check_kind(path: Path, column: str, kind: str, type_: pa.DataType) -> None:
         "any": True,
     }[kind]
     if not good:
-        raise GoodsError(f"{path}: column {column!r} is {type_}, expected {kind}; convert it")
+        mend = "number them if they are texts" if kind == "int" and is_text else "convert it"
+        raise GoodsError(f"{path}: column {column!r} is {type_}, expected {kind}; {mend}")
 
 
 def integer_ids(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:

@@ -25,7 +25,17 @@ from tqdm import tqdm
 from goods.config import Strict
 from goods.errors import GoodsError
 from goods.execution import cores
-from goods.matching.neighbours import LARGE, SAMPLE, TitleEncoder, build_index, cosines, nearest, unit
+from goods.matching.neighbours import (
+    LARGE,
+    SAMPLE,
+    TitleEncoder,
+    build_index,
+    copies,
+    cosines,
+    nearest,
+    ring,
+    unit,
+)
 from goods.matching.sharing import combinations, shared
 from goods.matching.spelling import keys, plain
 
@@ -100,11 +110,7 @@ def block(
     faiss.omp_set_num_threads(threads)
     near, alone, together = NOTHING, NOTHING, NOTHING
     if config.neighbours and n > 1:
-        with clock("index"):
-            index = build_index(vectors, n <= config.exact_up_to, config.probes, config.seed)
-        with clock("search"):
-            near = nearest(index, vectors, config.neighbours, config.min_similarity)
-        del index
+        near = neighbours(vectors, attributes_of(cards), config, clock)
     faiss.omp_set_num_threads(before)
     most = config.max_frequency
     with clock("tokens"):
@@ -129,6 +135,32 @@ def block(
     if identity is not None:
         report["recall"] = recall(left, right, source, identity)
     return Candidates(left, right, cosine, source, vectors, report)
+
+
+def neighbours(
+    vectors: np.ndarray, attributes: np.ndarray | None, config: BlockingConfig, clock: Clock
+) -> tuple[np.ndarray, np.ndarray]:
+    """(left, right) int64 [m]: each card with its nearest. Where more than `neighbours` cards have one vector they
+    would be each other's only neighbours: the first of them stands for all, and among themselves they are paired with
+    those of like attributes."""
+    k, searched = config.neighbours, np.ones(len(vectors), bool)
+    with clock("copies"):
+        rings = [NOTHING]
+        for rows in copies(vectors, k):
+            searched[rows[1:]] = False
+            told = rows if attributes is None else rows[np.argsort(attributes[rows], kind="stable")]
+            rings.append(ring(told, k))
+    rows = np.flatnonzero(searched)
+    with clock("index"):
+        index = build_index(vectors, rows, len(rows) <= config.exact_up_to, config.probes, config.seed)
+    with clock("search"):
+        found = [nearest(index, vectors, rows, k, config.min_similarity), *rings]
+    return np.concatenate([left for left, _ in found]), np.concatenate([right for _, right in found])
+
+
+def attributes_of(cards: pd.DataFrame) -> np.ndarray | None:
+    """str objects [n], "" where null; None without such a column."""
+    return cards.attributes.fillna("").to_numpy(object) if "attributes" in cards else None
 
 
 def check_cards(cards: pd.DataFrame) -> None:
@@ -166,7 +198,7 @@ def read_titles(
     """
     n = len(cards)
     titles = cards.title.fillna("")
-    attributes = cards.attributes.fillna("") if "attributes" in cards else None
+    attributes = attributes_of(cards)
     encoder = None
     if encode:
         chosen = np.sort(np.random.default_rng(config.seed).permutation(n)[:SAMPLE])
@@ -176,7 +208,7 @@ def read_titles(
     jobs = (
         delayed(_read_block)(
             titles.iloc[start : start + config.block_rows].tolist(),
-            None if attributes is None else attributes.iloc[start : start + config.block_rows].tolist(),
+            None if attributes is None else attributes[start : start + config.block_rows].tolist(),
             encoder,
         )
         for start in starts

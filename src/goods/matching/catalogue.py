@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from pydantic import Field, ValidationError
 
 from goods.artifacts import write_json, write_parquet
-from goods.competitions.raw import integer_ids, read_table, readable, require_unique
+from goods.competitions.raw import columns_of, integer_ids, read_table, require_unique
 from goods.config import Strict
 from goods.errors import GoodsError
 from goods.log import say
@@ -35,7 +34,9 @@ class MatchConfig(Strict):
     threshold: float = Field(
         default=0.5, ge=0, le=1, description="least score of a pair, and of the mean between groups"
     )
-    max_group: int = Field(default=50, ge=2, description="most cards of a group")
+    max_group: int = Field(
+        default=50, ge=2, description="most cards of a group; of cards told alike the first counts"
+    )
     blocking: BlockingConfig = BlockingConfig()
 
 
@@ -43,12 +44,11 @@ def read_catalogue(path: Path, truth: str | None = None) -> pd.DataFrame:
     """product_id int64, title str ("" where null), attributes str if there, and `truth` as the column `identity`."""
     if not path.is_file():
         raise GoodsError(f"{path}: no such file; name a parquet file of cards")
-    with readable(path):
-        names = pq.read_schema(path).names
+    names = columns_of(path)
     id_, title = _one_of(path, names, IDS), _one_of(path, names, TITLES)
     extra = next((column for column in ATTRIBUTES if column in names), None)
     wanted = {id_: "int", title: "str"} | ({truth: "any"} if truth else {})
-    table = read_table(path, wanted, {extra: "str"} if extra else None)
+    table = read_table(path, wanted, {extra: "any"} if extra else None)
     ids = integer_ids(table, id_, path)
     require_unique(ids, id_, path)
     cards = pd.DataFrame(
@@ -58,10 +58,19 @@ def read_catalogue(path: Path, truth: str | None = None) -> pd.DataFrame:
         }
     )
     if extra:
-        cards["attributes"] = table[extra].fillna("").astype("str")
+        cards["attributes"] = pd.Series([as_words(value) for value in table[extra]], dtype="str")
     if truth:
         cards["identity"] = table[truth].astype("str")  # lists and the like cannot be compared
     return cards
+
+
+def as_words(value: Any) -> str:
+    """A text as it is; lists and mappings as Python writes them, of which words and numbers are read."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    return str(value) if isinstance(value, list | dict) else ""
 
 
 def _one_of(path: Path, names: list[str], known: tuple[str, ...]) -> str:
@@ -93,7 +102,8 @@ def match(
     del found
     score = scorer(cards, left, right)
     scored = time.perf_counter()
-    group = merge(left, right, score, len(cards), config.threshold, config.max_group)
+    weight = first_told(cards).astype(np.int64)
+    group, refused = merge(left, right, score, config.threshold, config.max_group, weight)
     seconds = {"score": round(scored - started, 2), "group": round(time.perf_counter() - scored, 2)}
 
     ids = cards.product_id.to_numpy(np.int64)
@@ -112,12 +122,19 @@ def match(
         "groups": int((np.bincount(group) > 1).sum()),
         "cards_in_groups": int((size > 1).sum()),
         "largest_group": int(size.max(initial=0)),
+        "kept_apart_by_max_group": refused,
         "blocking": report,
         "seconds": seconds,
     }
     if identity is not None:
         result["quality"] = quality(left, right, group, identity)
     return pairs, groups, result
+
+
+def first_told(cards: pd.DataFrame) -> np.ndarray:
+    """bool [n]: cards that no earlier one is told just like, by title and attributes; empty titles tell nothing."""
+    told = cards.reindex(columns=["title", "attributes"]).fillna("").astype("str")
+    return ~told.duplicated().to_numpy() | (told.title.str.strip() == "").to_numpy()
 
 
 def quality(
@@ -156,10 +173,17 @@ def match_file(
         config = MatchConfig.model_validate(settings)
     except ValidationError as error:
         first = error.errors()[0]
-        raise GoodsError(f"--{'.'.join(map(str, first['loc'][-1:]))}: {first['msg']}") from None
-    pairs, groups, report = match(read_catalogue(path, truth), config, scorer)
+        raise GoodsError(f"--{str(first['loc'][-1]).replace('_', '-')}: {first['msg']}") from None
+    cards = read_catalogue(path, truth)
+    out.mkdir(parents=True, exist_ok=True)  # before the work: where it cannot be, nothing need be matched
+    pairs, groups, report = match(cards, config, scorer)
     write_parquet(out / "pairs.parquet", pairs)
     write_parquet(out / "groups.parquet", groups)
     write_json(out / "report.json", report)
     say(f"match: {len(pairs)} pairs, {report['groups']} groups of two or more among {len(groups)} cards")
+    if refused := report["kept_apart_by_max_group"]:
+        say(
+            f"match: {refused} times two groups that belong together would have outgrown {config.max_group} cards and "
+            "were kept apart; raise --threshold if groups look too large, --max-group if they are right"
+        )
     return report

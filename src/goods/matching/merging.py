@@ -17,16 +17,23 @@ Link = list[float]  # sum of scores, number of pairs
 
 
 def merge(
-    left: np.ndarray, right: np.ndarray, score: np.ndarray, n: int, threshold: float, max_size: int
-) -> np.ndarray:
-    """int32 [n]: the smallest row number of each row's group; rows without a good pair are groups of their own.
+    left: np.ndarray,
+    right: np.ndarray,
+    score: np.ndarray,
+    threshold: float,
+    max_size: int,
+    weight: np.ndarray,
+) -> tuple[np.ndarray, int]:
+    """(int32 [n]: the smallest row number of each row's group, how many mergers the cap forbade); rows without a good
+    pair are groups of their own.
 
     left, right int [m] are row numbers, each pair once; score float [m]. Pairs below `threshold` speak against merging.
+    weight int [n] is what each row counts for in the size of its group.
     """
-    group = np.arange(n, dtype=np.int32)
-    for first, second, scores in clusters(left, right, score, n, threshold):
-        Merger(first, second, scores, max_size).run(threshold, group)
-    return group
+    group, refused = np.arange(len(weight), dtype=np.int32), 0
+    for first, second, scores in clusters(left, right, score, len(weight), threshold):
+        refused += Merger(first, second, scores, max_size, weight).run(threshold, group)
+    return group, refused
 
 
 def clusters(
@@ -50,27 +57,37 @@ def clusters(
 class Merger:
     """The groups of one component: members by group, and of each two groups the sum and number of scores between."""
 
-    def __init__(self, left: list[int], right: list[int], score: list[float], max_size: int) -> None:
+    def __init__(
+        self, left: list[int], right: list[int], score: list[float], max_size: int, weight: np.ndarray
+    ) -> None:
         self.pairs, self.max_size = list(zip(left, right, score, strict=True)), max_size
         self.members = {row: [row] for row in [*left, *right]}
+        self.size = {row: int(weight[row]) for row in self.members}
         self.group = {row: row for row in self.members}
         self.links: dict[int, dict[int, Link]] = {row: {} for row in self.members}
         for a, b, s in self.pairs:
             self.links[a][b] = self.links[b][a] = [s, 1]  # one list, seen from both sides
 
-    def run(self, threshold: float, group: np.ndarray) -> None:
-        """Merge what may be merged; write the smallest row of each group into `group`."""
+    def run(self, threshold: float, group: np.ndarray) -> int:
+        """Merge what may be merged; write the smallest row of each group into `group`. Returns how many pairs of
+        groups stay apart for their size alone."""
+        refused = set()
         for left, right, score in self.pairs:
             if score < threshold:
                 break
             a, b = self.group[left], self.group[right]
-            if a == b or len(self.members[a]) + len(self.members[b]) > self.max_size:
+            if a == b:
                 continue
             total, count = self.links[a][b]
-            if total >= threshold * count:
+            if total < threshold * count:
+                continue
+            if self.size[a] + self.size[b] > self.max_size:
+                refused.add((min(a, b), max(a, b)))
+            else:
                 self._join(a, b)
         for rows in self.members.values():
             group[rows] = min(rows)
+        return len(refused)
 
     def _join(self, a: int, b: int) -> None:
         """The group with more links takes the other in."""
@@ -79,6 +96,7 @@ class Merger:
         for row in self.members[b]:
             self.group[row] = a
         self.members[a] += self.members.pop(b)
+        self.size[a] += self.size.pop(b)
         del self.links[a][b]
         for other, (total, count) in self.links.pop(b).items():
             if other == a:

@@ -11,6 +11,7 @@ from typing import Any
 
 import faiss
 import numpy as np
+import xxhash
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from tqdm import tqdm
@@ -19,6 +20,7 @@ from goods.matching.spelling import keys
 
 SAMPLE = 100_000  # cards that IDF weights come from
 GRAM_BITS = WORD_BITS = 17
+ADDED = 65_536  # vectors given to an index at once
 QUERIES = 4096  # one search call, whatever the block size: results must not depend on that
 TRAIN_PER_LIST = 40  # cards per list that its centroid is fitted on
 LARGE = 100_000  # cards: progress is shown
@@ -52,41 +54,57 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return (vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)).astype(np.float32)
 
 
-def build_index(vectors: np.ndarray, exact: bool, probes: int, seed: int) -> Any:
-    """Index by inner product of unit `vectors` [n, d]: exact, or inverted lists of half-precision vectors."""
-    n, width = vectors.shape
-    if exact:
-        index: Any = faiss.IndexFlatIP(width)
-        index.add(vectors)
-        return index
-    lists = max(16, int(4 * np.sqrt(n)))
-    index = faiss.IndexIVFScalarQuantizer(
-        faiss.IndexFlatIP(width), width, lists, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
-    )
-    index.cp.seed, index.cp.niter, index.cp.spherical = seed, 6, True
-    index.nprobe = probes
-    chosen = np.random.default_rng(seed).permutation(n)[: TRAIN_PER_LIST * lists]
-    index.train(vectors[np.sort(chosen)])
-    index.add(vectors)
+def build_index(vectors: np.ndarray, rows: np.ndarray, exact: bool, probes: int, seed: int) -> Any:
+    """Index by inner product of the unit vectors [n, d] of some `rows`: exact, or inverted lists of half-precision
+    vectors."""
+    n, width = len(rows), vectors.shape[1]
+    index: Any = faiss.IndexFlatIP(width)
+    if not exact:
+        lists = max(16, int(4 * np.sqrt(n)))
+        index = faiss.IndexIVFScalarQuantizer(
+            index, width, lists, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+        )
+        index.cp.seed, index.cp.niter, index.cp.spherical = seed, 6, True
+        index.nprobe = probes
+        chosen = np.random.default_rng(seed).permutation(n)[: TRAIN_PER_LIST * lists]
+        index.train(vectors[rows[np.sort(chosen)]])
+    for start in range(0, n, ADDED):
+        index.add(vectors[rows[start : start + ADDED]])
     return index
 
 
-def nearest(index: Any, vectors: np.ndarray, k: int, least: float) -> tuple[np.ndarray, np.ndarray]:
-    """(left, right) int64 [m], left < right: each row's k nearest others with a cosine of at least `least`.
-
-    Rows must be in the index in the same order; pairs found from both sides come twice.
-    """
-    n = len(vectors)
+def nearest(
+    index: Any, vectors: np.ndarray, rows: np.ndarray, k: int, least: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """(left, right) int64 [m], left < right: of each of the `rows` (ascending) that the index holds, the k nearest
+    others with a cosine of at least `least`; pairs found from both sides come twice."""
+    n = len(rows)
     left, right = [], []
     for start in tqdm(range(0, n, QUERIES), desc="neighbours", disable=n < LARGE):
-        similarity, found = index.search(vectors[start : start + QUERIES], min(k + 1, n))
+        similarity, found = index.search(vectors[rows[start : start + QUERIES]], min(k + 1, n))
         own = np.arange(start, start + len(found))[:, None]
         good = (similarity >= least) & (found != own)  # a place left empty has the least of similarities
         good &= np.cumsum(good, axis=1) <= k  # a card with many copies may miss itself among them
-        own = np.broadcast_to(own, found.shape)[good]
-        left.append(np.minimum(own, found[good]))
-        right.append(np.maximum(own, found[good]))
+        own, found = rows[np.broadcast_to(own, found.shape)[good]], rows[found[good]]
+        left.append(np.minimum(own, found))
+        right.append(np.maximum(own, found))
     return np.concatenate(left), np.concatenate(right)
+
+
+def copies(vectors: np.ndarray, most: int) -> list[np.ndarray]:
+    """Rows int64, ascending, of each vector other than zeros that more than `most` rows share."""
+    hashes = np.fromiter((xxhash.xxh3_64_intdigest(row.data) for row in vectors), np.uint64, len(vectors))
+    _, number, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    frequent = np.flatnonzero((counts > most)[number] & vectors.any(axis=1))
+    order = frequent[np.argsort(number[frequent], kind="stable")]
+    return np.split(order, np.flatnonzero(np.diff(number[order])) + 1) if len(order) else []
+
+
+def ring(rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """(left, right), left < right: each of the `rows` with the k / 2 after it and before it, round the end."""
+    after = [np.roll(rows, -step) for step in range(1, (k + 1) // 2 + 1)]
+    left, right = np.tile(rows, len(after)), np.concatenate(after)
+    return np.minimum(left, right), np.maximum(left, right)
 
 
 def cosines(vectors: np.ndarray, left: np.ndarray, right: np.ndarray, rows: int = 100_000) -> np.ndarray:

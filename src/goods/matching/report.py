@@ -68,9 +68,9 @@ TEMPLATE = (
 <table>{% for feature, value in importance %}<tr><td>{{ feature }}<td class="n">{{ "%.1f"|format(value) }}</tr>
 {% endfor %}</table>
 {% for title, errors in galleries %}<h2>{{ title }}</h2>
-<table><tr><th>score<th>variantid1<th>name<th>variantid2<th>name</tr>
+{% if not errors %}<p>None.</p>{% else %}<table><tr><th>score<th>variantid1<th>name<th>variantid2<th>name</tr>
 {% for e in errors %}<tr><td class="n">{{ "%.3f"|format(e.score) }}<td>{{ e.variantid1 }}<td>{{ e.name1 }}
-<td>{{ e.variantid2 }}<td>{{ e.name2 }}</tr>{% endfor %}</table>{% endfor %}
+<td>{{ e.variantid2 }}<td>{{ e.name2 }}</tr>{% endfor %}</table>{% endif %}{% endfor %}
 """
 )
 
@@ -102,8 +102,14 @@ def write_pairs_report(
         threshold=threshold,
         importance=importance(ws, config.name, competition.n_folds),
         galleries=[
-            ("Surest of no match, and wrong", gallery(ws, honest, match, target == 1, ascending=True)),
-            ("Surest of a match, and wrong", gallery(ws, honest, match, target == 0, ascending=False)),
+            (
+                "Surest of no match, and wrong",
+                gallery(ws, honest, match, (target == 1) & (match < threshold), True),
+            ),
+            (
+                "Surest of a match, and wrong",
+                gallery(ws, honest, match, (target == 0) & (match >= threshold), False),
+            ),
         ],
     )
     path = out / competition.name / "report.html"

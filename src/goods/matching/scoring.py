@@ -19,14 +19,18 @@ from goods.competitions.ozon import CARD_OPTIONAL, EMBEDDINGS, matching_columns,
 from goods.competitions.raw import read_table
 from goods.config import CompetitionConfig
 from goods.errors import GoodsError
+from goods.log import say
 from goods.matching.cleanup import of_matches
 from goods.matching.handmade import Scorer
 from goods.matching.products import Products, Vectors
+from goods.models.base import Model
+from goods.models.pairs import PairsModel, in_short
 from goods.models.registry import PAIRED
 from goods.prediction import saved_config
 from goods.training import load_run_models
 
 PAIRS_AT_ONCE = 200_000
+LOST = 10  # % of a booster's importance that cards may lack without a word
 
 
 def predict_pairs(
@@ -37,6 +41,7 @@ def predict_pairs(
     config = saved_config(ws, experiment)
     scores = {name: predict_pairs(ws, competition, name, products, pairs) for name in config.model.scored_by}
     models = list(load_run_models(ws, competition, config, None, products, scores))
+    warn_of_lacking(models[0], experiment, pairs.head(PAIRS_AT_ONCE))
     found = []
     for start in tqdm(
         range(0, len(pairs), PAIRS_AT_ONCE),
@@ -46,6 +51,18 @@ def predict_pairs(
         part = pairs.iloc[start : start + PAIRS_AT_ONCE].reset_index(drop=True)
         found.append(np.mean([model.predict(part)[:, 1] for model in models], axis=0))
     return of_matches(pairs.product_id.to_numpy(), np.concatenate(found))
+
+
+def warn_of_lacking(model: Model, experiment: str, pairs: pd.DataFrame) -> None:
+    """Say so where the products have nothing for much of what a booster goes by."""
+    lost = model.lacking(pairs) if isinstance(model, PairsModel) else {}
+    share = sum(lost.values())
+    if share > LOST:
+        say(
+            f"warning: {share:.0f} % of what {experiment} goes by is not known of these cards "
+            f"({in_short(sorted(lost, key=lost.__getitem__, reverse=True))}): its scores may be far off; give the "
+            "cards those columns, or train it without their groups in model.features"
+        )
 
 
 def check_finished(ws: Workspace, experiment: str) -> None:

@@ -7,20 +7,21 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 
-def fit_temperature(logits: np.ndarray, target: np.ndarray) -> float:
+def fit_temperature(logits: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> float:
     """The T > 0 that minimises the negative log-likelihood of softmax(logits / T).
 
-    logits float [n, C] (-inf allowed for classes the model never saw), target int [n]. Rows whose class is
-    at -inf are left out: no temperature can help them. Returns 1.0 when no row is left.
+    logits float [n, C] (-inf allowed for classes the model never saw), target int [n], weight float [n] of the rows.
+    Rows whose class is at -inf are left out: no temperature can help them. Returns 1.0 when no row is left.
     """
     rows = np.flatnonzero(np.isfinite(logits[np.arange(len(target)), target]))
     if rows.size == 0:
         return 1.0
     logits, target = logits[rows].astype(np.float64), target[rows]
+    weight = None if weight is None else weight[rows]
 
     def loss(log_t: float) -> float:
         log_proba = log_softmax(logits / np.exp(log_t), axis=1)
-        return -log_proba[np.arange(len(target)), target].mean()
+        return -np.average(log_proba[np.arange(len(target)), target], weights=weight)
 
     best = minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded", options={"xatol": 1e-3})
     return float(np.exp(best.x))

@@ -7,6 +7,7 @@ writes: `context.cache`/pairs-<hash>.npz (see matching/features.py)
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from goods.artifacts import Predictions, read_json, write_json
 from goods.config import PairsConfig
 from goods.errors import GoodsError
+from goods.log import say
 from goods.matching.cleanup import SURE
 from goods.matching.features import cached_features
 from goods.models.base import Context, products_of
@@ -36,9 +38,17 @@ class PairsModel:
         self.boosters: list[Any] = []
         self.trees = config.iterations
         self.calibration: dict[str, list[float]] = {}
+        self.share = 0.5  # of matches among the pairs fitted on
 
     def warm(self, rows: pd.DataFrame) -> None:
-        self.features(rows, store=True)
+        known = self.features(rows, store=True).notna()
+        train, test = (known[(rows.split == split).to_numpy()].mean() for split in ("train", "test"))
+        lost = known.columns[((train > 0.5) & (test < train / 2)).to_numpy(bool)]
+        if len(lost):
+            say(
+                f"warning: most test pairs lack {in_short(lost)}, which most train pairs have: out-of-fold scores "
+                "promise too much of test pairs; leave those groups out of model.features"
+            )
 
     def features(self, rows: pd.DataFrame, store: bool = False) -> pd.DataFrame:
         """float32 [n, features]; log-odds of other experiments at the end, by their names."""
@@ -57,7 +67,7 @@ class PairsModel:
         if train.target.nunique() < 2:
             raise GoodsError("pairs: fit needs pairs that match and pairs that do not")
         table, target = self.features(train), train.target.to_numpy()
-        self.names = list(table.columns)
+        self.names, self.share = list(table.columns), float(target.mean())
         if not self.names:
             raise GoodsError(
                 f"pairs: the products have nothing for the features {', '.join(self.config.features)}; add groups"
@@ -76,7 +86,8 @@ class PairsModel:
         """Fit on all of `train`, for as many trees and with the calibration that the folds' mean says."""
         chosen = [read_json(folder / "model.json") for folder in folds]
         table = self.features(train)
-        self.names, self.trees = list(table.columns), round(float(np.mean([c["trees"] for c in chosen])))
+        self.names, self.share = list(table.columns), float(train.target.mean())
+        self.trees = round(float(np.mean([c["trees"] for c in chosen])))
         self.calibration = mean_calibration([c["calibration"] for c in chosen])
         self.boosters = self._boosters(table, train.target.to_numpy(), None)
 
@@ -118,7 +129,18 @@ class PairsModel:
             return np.empty((0, 2), np.float32)
         # another catalogue may lack some features (its products have no pictures): they are missing then
         table = self.features(rows).reindex(columns=self.names)
-        return two_classes(calibrated(self.calibration, self.raw(table)).clip(SURE, 1 - SURE))
+        match = calibrated(self.calibration, self.raw(table))
+        left, right = self.products.ends(rows)
+        match[(left < 0) | (right < 0)] = self.share  # nothing is known of such a pair
+        match[(rows.variantid1 == rows.variantid2).to_numpy()] = 1
+        return two_classes(match.clip(SURE, 1 - SURE))
+
+    def lacking(self, rows: pd.DataFrame) -> dict[str, float]:
+        """Importance, in %, of the features that the booster goes by and that none of the `rows` has."""
+        there = self.features(rows).notna().any()
+        return {
+            name: value for name, value in self.importance().items() if value and not there.get(name, False)
+        }
 
     def importance(self) -> dict[str, float]:
         """Share of each feature in the change of predictions, in %, the mean of the bags."""
@@ -130,13 +152,13 @@ class PairsModel:
         for i, booster in enumerate(self.boosters):
             booster.save_model(str(folder / f"booster-{i}.cbm"))
         settings = {"trees": self.trees, "calibration": self.calibration, "names": self.names}
-        write_json(folder / "model.json", settings | {"importance": self.importance()})
+        write_json(folder / "model.json", settings | {"share": self.share, "importance": self.importance()})
 
     def load(self, folder: Path) -> None:
         settings = read_json(folder / "model.json")
         try:
             self.trees, self.names = settings["trees"], settings["names"]
-            self.calibration = settings["calibration"]
+            self.calibration, self.share = settings["calibration"], settings["share"]
             self.boosters = [
                 CatBoost().load_model(str(folder / f"booster-{i}.cbm")) for i in range(self.config.bags)
             ]
@@ -144,15 +166,29 @@ class PairsModel:
             raise GoodsError(f"{folder}: missing or damaged model files ({error}); train it again") from None
 
 
+def in_short(names: Iterable[str], shown: int = 3) -> str:
+    """The first names, and how many more there are."""
+    listed = list(names)
+    more = f" and {len(listed) - shown} more features" if len(listed) > shown else ""
+    return ", ".join(listed[:shown]) + more
+
+
 def calibrate(method: str, raw: np.ndarray, target: np.ndarray) -> dict[str, list[float]]:
     """What turns log-odds into probabilities: a slope, a slope and an intercept (Platt 1999), or knots of a rising
-    line."""
+    line.
+
+    Lines are fitted to Platt's targets, (n + 1) / (n + 2) in place of 1 and likewise of 0: a few pairs that are told
+    apart without an error do not make it infinitely steep.
+    """
+    alike = np.bincount(target, minlength=2)[target]  # pairs of the same label
+    doubt = 1 / (alike + 2)
+    both, weight = np.concatenate([target, 1 - target]), np.concatenate([1 - doubt, doubt])
     if method == "temperature":
-        both = np.stack([np.zeros(len(raw)), raw], 1)
-        return {"line": [1 / fit_temperature(both, target), 0.0]}
+        logits = np.stack([np.zeros(len(raw)), raw], 1)
+        return {"line": [1 / fit_temperature(np.tile(logits, (2, 1)), both, weight), 0.0]}
     if method == "platt":
         # a weak prior only: two parameters on an inner split
-        fitted = LogisticRegression(C=1e3).fit(raw[:, None], target)
+        fitted = LogisticRegression(C=1e3).fit(np.tile(raw, 2)[:, None], both, weight)
         slope = float(fitted.coef_[0, 0])
         return {"line": [slope, float(fitted.intercept_[0])]} if slope > 0 else {}
     if method == "isotonic":
