@@ -47,6 +47,17 @@ def test_folds_are_the_same_every_time():
     np.testing.assert_array_equal(a.fold, b.fold)
 
 
+def test_folds_do_not_depend_on_the_order_of_pairs_or_of_their_products():
+    left, right, target = chained(300)
+    found = group_pairs(left, right, target, 4, 7)
+    assert found.torn.any()
+    rng = np.random.default_rng(0)
+    turned, order = rng.random(len(left)) < 0.5, rng.permutation(len(left))
+    a, b = np.where(turned, right, left), np.where(turned, left, right)
+    again = group_pairs(a[order], b[order], target[order], 4, 7)
+    np.testing.assert_array_equal(again.fold, found.fold[order])
+
+
 def test_no_pair_that_shares_a_product_with_a_scored_one_is_fitted_on():
     left, right, target = chained(400)
     fold = group_pairs(left, right, target, 5, 3).fold

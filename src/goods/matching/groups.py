@@ -2,7 +2,7 @@
 
 Connected components are dealt whole. One too large for that (hard negatives chain most of a catalogue together) is cut
 where fewest pairs are torn, by METIS (Karypis and Kumar 1998, doi 10.1137/S1064827595287997), products known to be the
-same kept on one side; a torn pair is scored with its first product's fold. Whatever is scored, no pair that shares a
+same kept on one side; a torn pair is scored with the fold of its product of the lower id. Whatever is scored, no pair that shares a
 product with it is fitted on (`untouched`).
 """
 
@@ -36,7 +36,8 @@ def components(left: np.ndarray, right: np.ndarray, n: int) -> np.ndarray:
 
 
 def group_pairs(left: np.ndarray, right: np.ndarray, target: np.ndarray, n_folds: int, seed: int) -> Grouping:
-    """Deal the pairs (left, right) int [n] of products to folds; `target` 1 for known matches."""
+    """Deal the pairs (left, right) int [n] of products to folds, in whichever order; `target` 1 for known matches."""
+    left, right = np.minimum(left, right), np.maximum(left, right)
     products, ends = np.unique(np.concatenate([left, right]), return_inverse=True)
     a, b = ends[: len(left)], ends[len(left) :]
     same = target == 1
