@@ -14,8 +14,10 @@ from goods.artifacts import Predictions, read_json
 from goods.cards import Labels, load_rows
 from goods.config import load_experiment
 from goods.errors import GoodsError
+from goods.folds import load_folds
 from goods.matching.catalogue import match_file, read_catalogue
 from goods.matching.cleanup import Triangles, clean, lowered, of_matches
+from goods.matching.explaining import explain_pair
 from goods.matching.products import Products
 from goods.matching.scoring import contest_products, predict_pairs, trained_scorer
 from goods.models.base import Context
@@ -142,6 +144,28 @@ def test_features_that_test_pairs_lack_are_told_of(capsys):
     context = Context(Labels([0, 1], [], []), products=Products.of(cards.assign(price=1.0), pairs))
     PairsModel(ozon_config("stack", "model.features=[strings,price]", *NO_OTHERS).model, context).warm(pairs)
     assert "warning" not in capsys.readouterr().err
+
+
+def test_the_reasons_of_a_pair_add_up_to_its_score(trained_pairs, run_script):
+    pairs = select(load_rows(trained_pairs), "train")
+    pair = pairs.iloc[5]
+    fold = trained_pairs.run("stack").fold(int(load_folds(trained_pairs, pairs)[5]))
+    explained = explain_pair(trained_pairs, OZON, "stack", [pair.variantid2, pair.variantid1])
+    raw = explained.start + sum(reason.contribution for reason in explained.reasons)
+    calibration = read_json(fold / "model.json")["calibration"]
+    own = Predictions.load(fold / "valid.npz").aligned(np.array([pair.product_id])).proba_of(1)[0]
+    assert calibrated(calibration, np.array([raw]))[0] == pytest.approx(own, abs=1e-5)
+    weights = [abs(reason.contribution) for reason in explained.reasons]
+    assert weights == sorted(weights, reverse=True) and weights[0] > 0
+    asked = select(load_rows(trained_pairs), "test").iloc[0]
+    ids = [int(asked.variantid1), int(asked.variantid2)]
+    assert 0 <= explain_pair(trained_pairs, OZON, "stack", ids).proba <= 1
+    work, ids = trained_pairs.root, [int(pair.variantid1), int(pair.variantid2)]
+    code, out, _ = run_script("explain", "ozon", "stack", *ids, "--work", work)
+    assert code == 0 and out.startswith(f"{ids[0]} – {ids[1]}  ") and "the same product" in out
+    for wrong, told in ((ids[:1], "1 products given"), ([1, 2], "are no pair of ozon")):
+        code, _, err = run_script("explain", "ozon", "stack", *wrong, "--work", work)
+        assert code == 2 and told in err
 
 
 # words

@@ -121,7 +121,7 @@ def contributions(
     return values, values.to_numpy() * weights, start
 
 
-def as_text(product_id: int, title: str, candidates: list[Explained], most: int = 8) -> str:
+def as_text(product_id: int | str, title: str, candidates: list[Explained], most: int = 8) -> str:
     lines = [f"{product_id}  {title}"]
     for c in candidates:
         lines.append(f"  {c.proba:.4f}  {c.category}   (score starts at {c.start:+.2f})")

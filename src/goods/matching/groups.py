@@ -2,8 +2,8 @@
 
 Connected components are dealt whole. One too large for that (hard negatives chain most of a catalogue together) is cut
 where fewest pairs are torn, by METIS (Karypis and Kumar 1998, doi 10.1137/S1064827595287997), products known to be the
-same kept on one side; a torn pair is scored with the fold of its product of the lower id. Whatever is scored, no pair that shares a
-product with it is fitted on (`untouched`).
+same kept on one side; a torn pair is scored with the fold of its product of the lower id. Whatever is scored, no pair
+that shares a product with it is fitted on (`untouched`).
 """
 
 from __future__ import annotations

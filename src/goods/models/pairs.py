@@ -19,6 +19,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from goods.artifacts import Predictions, read_json, write_json
+from goods.boosting import shap_values
 from goods.config import PairsConfig
 from goods.errors import GoodsError
 from goods.log import say
@@ -127,13 +128,23 @@ class PairsModel:
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
         if rows.empty:
             return np.empty((0, 2), np.float32)
-        # another catalogue may lack some features (its products have no pictures): they are missing then
-        table = self.features(rows).reindex(columns=self.names)
-        match = calibrated(self.calibration, self.raw(table))
+        match = calibrated(self.calibration, self.raw(self.seen(rows)))
         left, right = self.products.ends(rows)
         match[(left < 0) | (right < 0)] = self.share  # nothing is known of such a pair
         match[(rows.variantid1 == rows.variantid2).to_numpy()] = 1
         return two_classes(match.clip(SURE, 1 - SURE))
+
+    def seen(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The booster's features; another catalogue may lack some (its products have no pictures): missing then."""
+        return self.features(rows).reindex(columns=self.names)
+
+    def contributions(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+        """(values [n, f], what each adds to the log-odds before calibration [n, f], where they start [n]), the mean of
+        the bags."""
+        table = self.seen(rows)
+        parts = [shap_values(booster, table, np.zeros(len(table))) for booster in self.boosters]
+        added, start = (np.mean(part, axis=0) for part in zip(*parts, strict=True))
+        return table, added, start
 
     def lacking(self, rows: pd.DataFrame) -> dict[str, float]:
         """Importance, in %, of the features that the booster goes by and that none of the `rows` has."""
