@@ -221,3 +221,12 @@ def test_batches_are_the_same_however_many_processes_cut_them(workers):
         loader.sampler.set_epoch(epoch)
         cut = np.concatenate([batch["vectors"].numpy()[:, 0] for batch in loader])
         assert cut.tolist() == random.permutation(50).tolist()
+
+
+def test_many_cards_have_fewer_epochs_where_steps_are_bounded(tmp_path):
+    cards = toy_cards(48)
+    for steps, seen in ((None, 4), (100, 4), (18, 3), (1, 1)):
+        config = navec_config(trainer=trainer(epochs=4, batch_size=8, max_steps=steps))
+        model = NavecModel(config, toy_context(tmp_path / str(steps)))
+        model.fit(cards, None)
+        assert model.epochs == seen  # of six batches each

@@ -80,6 +80,7 @@ class TrainerConfig(Strict):
     """How a neural family is trained; shared by all of them."""
 
     epochs: int = Field(20, ge=1)
+    max_steps: int | None = Field(None, ge=1, description="batches at most: fewer epochs of many cards")
     batch_size: int = Field(128, ge=1)
     lr: float = Field(1e-3, gt=0)
     encoder_lr: float | None = Field(None, gt=0, description="learning rate of pre-trained weights")

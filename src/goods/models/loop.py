@@ -188,7 +188,10 @@ def train_network(
     # a GPU should not wait for batches; on a CPU the cores are busy with the network
     workers = min(MOST_WORKERS, context.threads - 1) if on_gpu else 0
     loader = batches(train, config.batch_size, context.seed, config.class_balance, workers)
-    learner = Learner(net, config, config.epochs * len(loader), context.seed)
+    epochs = config.epochs
+    if config.max_steps is not None:
+        epochs = min(epochs, max(1, round(config.max_steps / len(loader))))
+    learner = Learner(net, config, epochs * len(loader), context.seed)
     checkpoint = scratch / f"training-{key}.ckpt"
     callbacks: list[Callback] = []
     best = BestWeights(config.patience, config.soup) if valid is not None else None
@@ -204,7 +207,7 @@ def train_network(
             accelerator="gpu" if on_gpu else "cpu",
             devices=[torch.device(context.device).index or 0] if on_gpu else 1,
             precision=precision_for(config.precision, context.device),  # type: ignore[arg-type]
-            max_epochs=min(config.epochs, config.stop_after or config.epochs),
+            max_epochs=min(epochs, config.stop_after or epochs),
             callbacks=callbacks,
             logger=TensorBoardLogger(scratch, name="", version="logs"),
             gradient_clip_val=config.clip,
