@@ -104,13 +104,14 @@ def block(
         )
     n, threads, clock = len(cards), config.threads or cores(), Clock()
     with clock("read"):
-        vectors, token_rows, tokens = read_titles(cards, config, threads, embeddings is None)
+        attributes = cards.attributes.fillna("").to_numpy(object) if "attributes" in cards else None
+        vectors, token_rows, tokens = read_titles(cards, attributes, config, threads, embeddings is None)
         vectors = unit(np.nan_to_num(embeddings)) if embeddings is not None else vectors
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(threads)
     near, alone, together = NOTHING, NOTHING, NOTHING
     if config.neighbours and n > 1:
-        near = neighbours(vectors, attributes_of(cards), config, clock)
+        near = neighbours(vectors, attributes, config, clock)
     faiss.omp_set_num_threads(before)
     most = config.max_frequency
     with clock("tokens"):
@@ -140,9 +141,11 @@ def block(
 def neighbours(
     vectors: np.ndarray, attributes: np.ndarray | None, config: BlockingConfig, clock: Clock
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(left, right) int64 [m]: each card with its nearest. Where more than `neighbours` cards have one vector they
-    would be each other's only neighbours: the first of them stands for all, and among themselves they are paired with
-    those of like attributes."""
+    """(left, right) int64 [m]: each card with its nearest; `attributes` str objects [n].
+
+    Where more than `neighbours` cards have one vector they would be each other's only neighbours: the first of them
+    stands for all, and among themselves they are paired with those of like attributes.
+    """
     k, searched = config.neighbours, np.ones(len(vectors), bool)
     with clock("copies"):
         rings = [NOTHING]
@@ -156,11 +159,6 @@ def neighbours(
     with clock("search"):
         found = [nearest(index, vectors, rows, k, config.min_similarity), *rings]
     return np.concatenate([left for left, _ in found]), np.concatenate([right for _, right in found])
-
-
-def attributes_of(cards: pd.DataFrame) -> np.ndarray | None:
-    """str objects [n], "" where null; None without such a column."""
-    return cards.attributes.fillna("").to_numpy(object) if "attributes" in cards else None
 
 
 def check_cards(cards: pd.DataFrame) -> None:
@@ -190,7 +188,7 @@ class Clock:
 
 
 def read_titles(
-    cards: pd.DataFrame, config: BlockingConfig, threads: int, encode: bool
+    cards: pd.DataFrame, attributes: np.ndarray | None, config: BlockingConfig, threads: int, encode: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(vectors float32 [n, d], rows int32 [t], tokens uint64 [t]): a row number for each token of each card.
 
@@ -198,7 +196,6 @@ def read_titles(
     """
     n = len(cards)
     titles = cards.title.fillna("")
-    attributes = attributes_of(cards)
     encoder = None
     if encode:
         chosen = np.sort(np.random.default_rng(config.seed).permutation(n)[:SAMPLE])

@@ -15,6 +15,7 @@ from goods.execution import places
 from goods.explaining import Explained, Reason
 from goods.folds import load_folds
 from goods.foundations import make_context, pair_context
+from goods.matching.groups import ends_of
 from goods.models.pairs import PairsModel
 from goods.prediction import saved_config
 from goods.preparation import select
@@ -34,10 +35,8 @@ def explain_pair(
     if len(products) != 2:
         raise GoodsError(f"{len(products)} products given; a pair is two")
     rows = load_rows(ws)
-    pair = rows[
-        (rows[["variantid1", "variantid2"]].min(axis=1) == min(products))
-        & (rows[["variantid1", "variantid2"]].max(axis=1) == max(products))
-    ].head(1)
+    ends = np.sort(np.stack(ends_of(rows), 1), axis=1)
+    pair = rows[(ends == sorted(products)).all(axis=1)].head(1)
     if pair.empty:
         raise GoodsError(
             f"{products[0]} and {products[1]} are no pair of {ws.competition}; see {ws.pairs} for those there are"

@@ -100,6 +100,11 @@ class Products:
         low, high = np.minimum(first, second), np.maximum(first, second)
         return self.index.get_indexer(low), self.index.get_indexer(high)
 
+    def known(self, pairs: pd.DataFrame) -> np.ndarray:
+        """bool [n]: pairs of two products that are both among the cards."""
+        left, right = self.ends(pairs)
+        return (left >= 0) & (right >= 0)
+
 
 def save_vectors(ws: Workspace, vectors: dict[str, Vectors]) -> None:
     arrays = {kind: vectors[kind].values for kind in KINDS}

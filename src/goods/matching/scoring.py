@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from goods.artifacts import Predictions, Workspace
 from goods.cards import Issues
 from goods.competitions.ozon import CARD_OPTIONAL, EMBEDDINGS, matching_columns, vectors_of
-from goods.competitions.raw import read_table
+from goods.competitions.raw import columns_of, read_table
 from goods.config import CompetitionConfig
 from goods.errors import GoodsError
 from goods.log import say
@@ -97,7 +96,7 @@ def trained_scorer(
 
 def contest_products(path: Path, cards: pd.DataFrame, pairs: pd.DataFrame) -> Products:
     """`cards`, the rows of `path` in order, with what the file tells in columns of the contest's format."""
-    names, issues, ids = pq.read_schema(path).names, Issues(), cards.product_id.to_numpy(np.int64)
+    names, issues, ids = columns_of(path), Issues(), cards.product_id.to_numpy(np.int64)
     told = {column: kind for column, kind in CARD_OPTIONAL.items() if column in names}
     frame = (
         read_table(path, told, {c: k for c, k in CARD_OPTIONAL.items() if c not in told}) if told else None

@@ -18,11 +18,7 @@ from torch.nn import functional as F
 
 from goods.artifacts import content_hash, read_json, write_json
 from goods.cards import Labels
-from goods.config import (
-    BiEncoderConfig,
-    TrainerConfig,
-    TransformerConfig,
-)
+from goods.config import BiEncoderConfig, TrainerConfig, TransformerConfig
 from goods.errors import GoodsError
 from goods.matching.groups import components
 from goods.matching.names import normal
@@ -157,8 +153,7 @@ class BiEncoderModel(PairEncoder):
     def predict(self, cards: pd.DataFrame) -> np.ndarray:
         if not self.config.frozen:
             found = super().predict(cards)
-            left, right = self.products.ends(cards)
-            unknown = (left < 0) | (right < 0)
+            unknown = ~self.products.known(cards)
             if unknown.any():  # as of a cosine of 0
                 shift = self._fitted().line[1].detach().cpu().numpy()  # type: ignore[index,union-attr]
                 found[unknown] = to_proba(np.array([[0.0, float(shift)]]), self.temperature)

@@ -11,9 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from goods.config import (
-    CrossEncoderConfig,
-)
+from goods.config import CrossEncoderConfig
 from goods.matching.attributes import Characteristics, differing, read_characteristics
 from goods.models.base import Context
 from goods.models.calibration import to_proba
@@ -54,8 +52,8 @@ class CrossEncoderModel(PairEncoder):
         self._characteristics: Characteristics | None = None
         self._sample: np.ndarray | None = None
 
-    def encode(self, cards: pd.DataFrame, swapped: np.ndarray | None = None) -> JoinedRows:
-        """`swapped` bool [n]; drawn at random where it is not given: the network must not learn from the order."""
+    def encode(self, cards: pd.DataFrame) -> JoinedRows:
+        """Which product comes first is drawn at random: the network must not learn from the order."""
         left, right = self.products.ends(cards)
         if self._tokens is None:
             self._tokens = Ragged.of(self.tokenize(self.texts(), self.room))
@@ -74,8 +72,7 @@ class CrossEncoderModel(PairEncoder):
                 Ragged.of([self._side(row, more, half) for row, more in zip(rows, told, strict=True)])
             )
         assert self.encoder is not None
-        if swapped is None:
-            swapped = np.random.default_rng(self.context.seed).random(len(cards)) < 0.5
+        swapped = np.random.default_rng(self.context.seed).random(len(cards)) < 0.5
         return JoinedRows(sides[0], sides[1], self.encoder, cards.target.to_numpy(np.int64), swapped)
 
     def _side(self, product: int, differing: list[int], most: int) -> list[int]:
@@ -107,13 +104,9 @@ class CrossEncoderModel(PairEncoder):
         net = self._fitted()
         if cards.empty:
             return np.empty((0, 2), np.float32)
-        both = [
-            to_proba(
-                run_network(
-                    net, self.encode(cards, np.full(len(cards), swapped)), self.context, self.predict_batch
-                ),
-                self.temperature,
-            )
-            for swapped in (False, True)
-        ]
+        rows, both = self.encode(cards), []
+        for swapped in (False, True):
+            rows.swapped = np.full(len(cards), swapped)
+            logits = run_network(net, rows, self.context, self.predict_batch)
+            both.append(to_proba(logits, self.temperature))
         return (both[0] + both[1]) / 2

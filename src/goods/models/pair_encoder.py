@@ -11,11 +11,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from goods.config import (
-    SCRATCH,
-    BiEncoderConfig,
-    CrossEncoderConfig,
-)
+from goods.config import SCRATCH, BiEncoderConfig, CrossEncoderConfig
 from goods.errors import GoodsError
 from goods.matching.names import normal
 from goods.models.base import Context, products_of

@@ -129,8 +129,7 @@ class PairsModel:
         if rows.empty:
             return np.empty((0, 2), np.float32)
         match = calibrated(self.calibration, self.raw(self.seen(rows)))
-        left, right = self.products.ends(rows)
-        match[(left < 0) | (right < 0)] = self.share  # nothing is known of such a pair
+        match[~self.products.known(rows)] = self.share
         match[(rows.variantid1 == rows.variantid2).to_numpy()] = 1
         return two_classes(match.clip(SURE, 1 - SURE))
 
