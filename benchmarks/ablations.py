@@ -21,15 +21,19 @@ import numpy as np
 import yaml
 
 from goods import cli
-from goods.artifacts import Predictions, Workspace, done_key, read_json, write_json
-from goods.cards import Labels, load_cards
-from goods.config import CompetitionConfig, ExperimentConfig, load_competition, load_experiment
-from goods.errors import GoodsError
-from goods.folds import load_folds
-from goods.log import say
-from goods.metrics import score
-from goods.preparation import select
-from goods.training import train
+from goods.cards.labels import Labels
+from goods.cards.table import load_cards, select
+from goods.config.competition import CompetitionConfig
+from goods.config.experiment import ExperimentConfig
+from goods.config.loading import load_competition, load_experiment
+from goods.core.artifacts import done_key, read_json, write_json
+from goods.core.errors import GoodsError
+from goods.core.log import say
+from goods.core.predictions import Predictions
+from goods.core.workspace import Workspace
+from goods.metrics.classification import score
+from goods.prepare.folds import load_folds
+from goods.train.stage import train
 
 ROWS = Path(__file__).with_name("ablations.yaml")
 METRICS = ("weighted_f1", "macro_f1")

@@ -22,9 +22,9 @@ import psutil
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import NearestNeighbors
 
-from goods.competitions.demo_offers import offers
-from goods.config import override
-from goods.execution import cores
+from goods.config.loading import override
+from goods.core.execution import cores
+from goods.demo.offers import offers
 from goods.matching.blocking import NEIGHBOUR, BlockingConfig, block, recall, unite
 
 

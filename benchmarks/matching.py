@@ -23,22 +23,29 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 
 from goods import cli
-from goods.artifacts import Workspace, read_json
-from goods.cards import Labels, load_rows
-from goods.config import CompetitionConfig, ExperimentConfig, load_competition, load_experiment
-from goods.execution import cores
-from goods.folds import load_folds, make_folds, outside
+from goods.cards.labels import Labels
+from goods.cards.table import select
+from goods.config.competition import CompetitionConfig
+from goods.config.experiment import ExperimentConfig
+from goods.config.loading import load_competition, load_experiment
+from goods.core.artifacts import read_json
+from goods.core.execution import cores
+from goods.core.tables import markdown
+from goods.core.workspace import Workspace
 from goods.matching.cleanup import of_matches
-from goods.matching.metrics import PAIR_METRICS
 from goods.matching.names import normal
 from goods.matching.products import Products
-from goods.metrics import evaluate
+from goods.metrics.evaluation import evaluate
+from goods.metrics.pairs import PAIR_METRICS
 from goods.models.base import Context
-from goods.models.pairs import PairsModel
+from goods.models.pairs.pairs_model import PairsModel
 from goods.models.registry import build
-from goods.preparation import prepare, select
-from goods.tables import markdown
-from goods.training import fit_on, oof_report, train
+from goods.prepare.folds import load_folds, make_folds
+from goods.prepare.stage import prepare
+from goods.problems.rows import load_rows, outside
+from goods.train.fold import fit_on
+from goods.train.gather import oof_report
+from goods.train.stage import train
 
 CONFIG = cli.CONFIGS / "ozon" / "stack.yaml"
 STRINGS = ["strings"]

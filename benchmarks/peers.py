@@ -25,16 +25,20 @@ from sklearn.pipeline import make_union
 from sklearn.svm import LinearSVC
 
 from goods import cli
-from goods.artifacts import Predictions, Workspace, read_json, write_json
-from goods.cards import TEXT_FIELDS, Labels, load_cards
-from goods.config import CompetitionConfig, load_competition
-from goods.errors import GoodsError
-from goods.execution import places, run_jobs
-from goods.folds import load_folds
-from goods.log import say
-from goods.models.fasttext import zeroed_malloc
-from goods.preparation import prepared_key, select
-from goods.training import oof_report
+from goods.cards.labels import Labels
+from goods.cards.table import TEXT_FIELDS, load_cards, select
+from goods.config.competition import CompetitionConfig
+from goods.config.loading import load_competition
+from goods.core.artifacts import read_json, write_json
+from goods.core.errors import GoodsError
+from goods.core.execution import places, run_jobs
+from goods.core.log import say
+from goods.core.predictions import Predictions
+from goods.core.workspace import Workspace
+from goods.models.text.fasttext import zeroed_malloc
+from goods.prepare.folds import load_folds
+from goods.prepare.prepared import prepared_key
+from goods.train.gather import oof_report
 
 MAX_FEATURES = 250_000  # of words and of characters each: the SVM holds features × classes floats
 Predicted = tuple[np.ndarray, float, float]  # classes int64 [n], seconds to fit, seconds to predict

@@ -22,12 +22,14 @@ import pandas as pd
 import psutil
 
 from goods import cli
-from goods.artifacts import TOP_K, Predictions, Workspace, mark_done, read_json, write_json, write_parquet
-from goods.cards import Labels
-from goods.config import CompetitionConfig, load_experiment
-from goods.folds import make_folds
-from goods.stacking import stack
-from goods.training import best_classes
+from goods.cards.labels import Labels
+from goods.config.competition import CompetitionConfig
+from goods.config.loading import load_experiment
+from goods.core.artifacts import mark_done, read_json, write_json, write_parquet
+from goods.core.predictions import TOP_K, Predictions, best_classes
+from goods.core.workspace import Workspace
+from goods.prepare.folds import make_folds
+from goods.stack.stage import stack
 
 STRENGTHS = (3.6, 3.4, 3.2, 3.0, 2.4)  # distance of a card's class from the others, in standard deviations
 SHARED = 0.8  # of the noise: models err on the same cards

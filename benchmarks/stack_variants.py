@@ -19,12 +19,14 @@ from pathlib import Path
 import numpy as np
 
 from goods import cli
-from goods.artifacts import Workspace
-from goods.candidates import FLOOR
-from goods.config import load_competition, load_experiment
-from goods.metrics import score
+from goods.config.loading import load_competition, load_experiment
+from goods.core.workspace import Workspace
+from goods.metrics.classification import score
 from goods.pipeline import Options, with_possible
-from goods.stacking import CATBOOST, Level, fit_fold, make_level, to_predictions
+from goods.stack.candidates import FLOOR
+from goods.stack.fit import CATBOOST, fit_fold
+from goods.stack.level import Level, make_level
+from goods.stack.ranked import to_predictions
 
 METHODS = ["best_single", "uniform", "weighted", "greedy", "blend", "logistic", CATBOOST]
 POOLS = ["weighted", "greedy", "blend", CATBOOST]

@@ -4,11 +4,11 @@ Of a card its first candidates are explained; in a matching competition two prod
 """
 
 from goods import cli
-from goods.artifacts import Workspace
-from goods.cards import load_cards
-from goods.config import load_competition
-from goods.explaining import as_text, explain
-from goods.matching.explaining import explain_pair
+from goods.cards.table import load_cards
+from goods.config.loading import load_competition
+from goods.core.workspace import Workspace
+from goods.report.explaining import as_text, explain
+from goods.report.pair_explaining import explain_pair
 
 
 def main() -> None:

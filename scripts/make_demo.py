@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from goods import cli
-from goods.competitions import demo, demo_offers
+from goods.demo import generator as demo
+from goods.demo import offers as demo_offers
 
 ROWS = {"kazanexpress2023": 6000, "ozon": 3000}
 

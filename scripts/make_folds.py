@@ -1,10 +1,10 @@
 """Card → fold, once for every stage: work/<competition>/folds.parquet."""
 
 from goods import cli
-from goods.artifacts import Workspace
-from goods.config import load_competition
-from goods.folds import make_folds
-from goods.preparation import parts
+from goods.config.loading import load_competition
+from goods.core.workspace import Workspace
+from goods.prepare.folds import make_folds
+from goods.prepare.prepared import parts
 
 
 def main() -> None:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from goods import cli
-from goods.artifacts import Workspace
-from goods.config import load_competition
+from goods.config.loading import load_competition
+from goods.core.workspace import Workspace
 from goods.matching.blocking import BlockingConfig
-from goods.matching.catalogue import MatchConfig, match_file
-from goods.matching.scoring import trained_scorer
+from goods.submit.catalogue import MatchConfig, match_file
+from goods.submit.pairs import trained_scorer
 
 
 def main() -> None:

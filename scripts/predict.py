@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from goods import cli
-from goods.artifacts import Workspace
-from goods.config import load_competition
-from goods.prediction import predict_file
+from goods.config.loading import load_competition
+from goods.core.workspace import Workspace
+from goods.submit.prediction import predict_file
 
 
 def main() -> None:

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from goods import cli
-from goods.artifacts import Workspace
-from goods.config import load_competition
-from goods.preparation import prepare
+from goods.config.loading import load_competition
+from goods.core.workspace import Workspace
+from goods.prepare.stage import prepare
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """Train the text and image encoders of a contrastive experiment on all cards, labels unused; resumable."""
 
 from goods import cli
-from goods.artifacts import Workspace
-from goods.pretraining import pretrain
+from goods.core.workspace import Workspace
+from goods.train.pretraining import pretrain
 
 
 def main() -> None:

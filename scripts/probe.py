@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from goods import cli
-from goods.artifacts import Workspace
-from goods.config import load_competition
-from goods.probing import probe
+from goods.config.loading import load_competition
+from goods.core.workspace import Workspace
+from goods.report.probing import probe
 
 
 def main() -> None:

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from goods import cli
-from goods.artifacts import Workspace
-from goods.config import PairsConfig, load_competition
-from goods.matching.report import write_pairs_report
-from goods.prediction import saved_config
-from goods.report import write_report
+from goods.config.loading import load_competition
+from goods.core.workspace import Workspace
+from goods.models.pairs.pairs import PairsConfig
+from goods.report.cards import write_report
+from goods.report.pairs import write_pairs_report
+from goods.submit.prediction import saved_config
 
 
 def main() -> None:

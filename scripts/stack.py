@@ -1,7 +1,7 @@
 """CatBoost on the out-of-fold predictions of trained experiments, against their blend."""
 
 from goods import cli
-from goods.stacking import stack
+from goods.stack.stage import stack
 
 
 def main() -> None:

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from goods import cli
-from goods.artifacts import Workspace
-from goods.config import load_competition
-from goods.submission import overall, submit
+from goods.config.loading import load_competition
+from goods.core.workspace import Workspace
+from goods.submit.stage import overall, submit
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """Train an experiment on every fold, or on the folds given by --fold."""
 
 from goods import cli
-from goods.errors import GoodsError
-from goods.training import train
+from goods.core.errors import GoodsError
+from goods.train.stage import train
 
 
 def main() -> None:

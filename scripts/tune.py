@@ -1,7 +1,7 @@
 """Optuna over an experiment's tune: block; run it again to resume, several times at once for more workers."""
 
 from goods import cli
-from goods.tuning import tune
+from goods.tune.stage import tune
 
 
 def main() -> None:

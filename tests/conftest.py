@@ -12,12 +12,14 @@ import pytest
 import yaml
 from PIL import Image
 
-from goods.artifacts import Workspace
-from goods.competitions.demo_offers import generate
-from goods.config import CompetitionConfig, ExperimentConfig, load_experiment
-from goods.folds import make_folds
-from goods.preparation import prepare
-from goods.training import train
+from goods.config.competition import CompetitionConfig
+from goods.config.experiment import ExperimentConfig
+from goods.config.loading import load_experiment
+from goods.core.workspace import Workspace
+from goods.demo.offers import generate
+from goods.prepare.folds import make_folds
+from goods.prepare.stage import prepare
+from goods.train.stage import train
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 ROOT = Path(__file__).parents[1]
@@ -183,7 +185,7 @@ def run_script(capsys, monkeypatch):
 def one_job_at_a_time():
     """Starting worker processes takes longer than fitting a tiny shop."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("goods.execution.cores", lambda: 1)
+        patch.setattr("goods.core.execution.cores", lambda: 1)
         yield
 
 

@@ -10,12 +10,12 @@ import sys
 import pytest
 import yaml
 from conftest import ROOT, competition_config
-
-from goods.cards import Labels, load_cards
-from goods.folds import load_folds
-from goods.metrics import score
-from goods.preparation import select
 from goods.training import Predictions
+
+from goods.cards.labels import Labels
+from goods.cards.table import load_cards, select
+from goods.metrics.classification import score
+from goods.prepare.folds import load_folds
 
 FILE = ROOT / "benchmarks" / "ablations.yaml"
 

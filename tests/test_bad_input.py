@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 from conftest import ROOT, write_shop
 
-from goods.cards import load_cards
+from goods.cards.table import load_cards
 from goods.competitions import READERS
 from goods.competitions.raw import read_tree_csv, tree_from_names
-from goods.errors import GoodsError
-from goods.preparation import prepare
+from goods.core.errors import GoodsError
+from goods.prepare.stage import prepare
 
 
 def change(path, edit):
@@ -77,7 +77,7 @@ def test_tree_from_names_equals_tree_from_csv_in_shape(shop):
 
 
 def test_bad_rows_are_quarantined_and_keep_their_cards(tmp_path, competition):
-    from goods.artifacts import Workspace
+    from goods.core.workspace import Workspace
 
     shop = write_shop(tmp_path / "s")
     good = json.loads(pd.read_parquet(shop / "train.parquet").text_fields[4])

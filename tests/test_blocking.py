@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from goods.competitions.demo_offers import offers
-from goods.errors import GoodsError
+from goods.core.errors import GoodsError
+from goods.demo.offers import offers
 from goods.matching.blocking import COMBINED, NEIGHBOUR, TOKEN, BlockingConfig, Candidates, block, recall
 from goods.matching.neighbours import TitleEncoder, build_index, copies, nearest
 from goods.matching.sharing import combinations, shared

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
-from goods.artifacts import Predictions
-from goods.candidates import (
+from goods.cards.labels import Labels
+from goods.core.predictions import Predictions
+from goods.stack.candidates import (
     FLOOR,
     best_two,
     choose_depth,
@@ -19,9 +20,11 @@ from goods.candidates import (
     recall_by_source,
     softmax_by_card,
 )
-from goods.cards import Labels
-from goods.evidence import CategoryNames, KeyCounts, Neighbours, Numbers, TitleNeighbours, numbers
-from goods.stack_features import FeatureMaker
+from goods.stack.categories import CategoryNames
+from goods.stack.counts import KeyCounts
+from goods.stack.features import FeatureMaker
+from goods.stack.neighbours import Neighbours, TitleNeighbours
+from goods.stack.numbers import Numbers, numbers
 
 
 def predictions(classes, proba):
@@ -81,7 +84,7 @@ def test_blocks_of_cards_make_the_same_table(monkeypatch):
         models.append(predictions(np.stack([rng.permutation(9)[:4] for _ in range(7)]), proba))
     named = {"shop": (np.array([0, 3, 6]), np.array([8, 8, 8]))}
     whole = make_candidates(models, 9, 0.05, named)
-    monkeypatch.setattr("goods.candidates.BLOCK", 3)
+    monkeypatch.setattr("goods.stack.candidates.BLOCK", 3)
     blocks = make_candidates(models, 9, 0.05, named)
     assert pairs(blocks) == pairs(whole)
     assert np.array_equal(blocks.log_proba, whole.log_proba)
@@ -244,7 +247,7 @@ def test_numbers_are_read_from_attributes():
 
 
 def test_the_fit_of_numbers_is_a_likelihood_ratio_and_leaves_the_own_fold_out(monkeypatch):
-    monkeypatch.setattr("goods.evidence.RARE_NUMBERS", 2)
+    monkeypatch.setattr("goods.stack.numbers.RARE_NUMBERS", 2)
     values = np.array([1.0, 1.2, 0.9, 9.0, 11.0, 10.0])
     attributes = pd.Series([f"Жиры: {v:g}" for v in values])
     target, fold = np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 0, 1, 0, 1])
@@ -286,7 +289,7 @@ def made(train, fold, table):
 
 
 def test_no_feature_and_no_source_of_a_card_knows_its_own_fold_s_classes(monkeypatch):
-    monkeypatch.setattr("goods.evidence.RARE_NUMBERS", 2)
+    monkeypatch.setattr("goods.stack.numbers.RARE_NUMBERS", 2)
     train = cards()
     fold, table = np.arange(len(train)) % 4, everything(len(train), 3)
     changed = train.assign(target=np.where(fold == 1, (train.target + 1) % 3, train.target))

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goods.competitions.demo_offers import offers
-from goods.errors import GoodsError
+from goods.core.errors import GoodsError
+from goods.demo.offers import offers
 from goods.matching.blocking import BlockingConfig, block
-from goods.matching.catalogue import MatchConfig, match, match_file, quality, read_catalogue
 from goods.matching.handmade import HandmadeScorer
 from goods.matching.merging import merge
+from goods.submit.catalogue import MatchConfig, match, match_file, quality, read_catalogue
 
 TITLES = [
     "Чайник Altair RX-4510 1,7 л красный",
@@ -275,7 +275,7 @@ def test_bad_input_ends_with_code_2_and_one_message(tmp_path: Path, run_script) 
 
 
 def test_a_folder_that_cannot_be_is_refused_before_the_work(tmp_path: Path, run_script, monkeypatch) -> None:
-    monkeypatch.setattr("goods.matching.catalogue.match", lambda *_: pytest.fail("matched all the same"))
+    monkeypatch.setattr("goods.submit.catalogue.match", lambda *_: pytest.fail("matched all the same"))
     good = cards_file(tmp_path / "good.parquet")
     for out in (good, good / "below"):
         code, _, err = run_script("match", good, "--out", out)

@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
-from goods.cleaning import STOP_WORDS, UNITS, TextCleaner
+from goods.cards.cleaning import STOP_WORDS, UNITS, TextCleaner
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from goods.config import dump, load_competition, load_experiment, override
-from goods.errors import GoodsError
+from goods.config.loading import dump, load_competition, load_experiment, override
+from goods.core.errors import GoodsError
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 EXPERIMENTS = sorted(p for p in CONFIGS.glob("*/*.yaml") if p.stem != "competition")

@@ -21,23 +21,23 @@ from test_neural import (
 )
 from test_upstream import photo_config
 
-from goods.artifacts import Predictions, Workspace, begin, read_json
-from goods.cards import load_cards
-from goods.config import ContrastiveConfig, load_experiment
-from goods.errors import GoodsError
-from goods.folds import make_folds
-from goods.images import ImageStore
-from goods.models.contrastive import (
-    ChunkedRows,
-    ContrastiveModel,
-    PairNetwork,
-    contrastive_loss,
-    retrieval,
-    same_cards,
-)
+from goods.cards.images import ImageStore
+from goods.cards.table import load_cards
+from goods.config.loading import load_experiment
+from goods.core.artifacts import begin, read_json
+from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions, mean_of
+from goods.core.workspace import Workspace
+from goods.models.joint.contrastive import ContrastiveConfig
+from goods.models.joint.contrastive_model import ContrastiveModel
+from goods.models.joint.contrastive_network import ChunkedRows, PairNetwork, contrastive_loss
+from goods.models.joint.retrieval import retrieval, same_cards
 from goods.models.rowcache import RowCache
-from goods.preparation import prepare
-from goods.training import load_run_models, mean_of, top_k, train
+from goods.prepare.folds import make_folds
+from goods.prepare.stage import prepare
+from goods.train.finished import load_run_models
+from goods.train.fold import top_k
+from goods.train.stage import train
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
 

@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goods.artifacts import Predictions
-from goods.cards import Labels
-from goods.decoding import (
+from goods.cards.labels import Labels
+from goods.core.predictions import Predictions
+from goods.metrics.classification import DEFINITIONS, hierarchical_f1, score
+from goods.stack.decoding import (
     ARGMAX,
     BY_METRIC,
     CLASS_BIAS,
@@ -19,7 +20,6 @@ from goods.decoding import (
     expected_score,
     fit_decoding,
 )
-from goods.metrics import DEFINITIONS, hierarchical_f1, score
 
 # root → A → (a1, a2, a3), root → B (a leaf itself)
 LABELS = Labels(

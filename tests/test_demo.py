@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image, UnidentifiedImageError
 
-from goods.competitions import demo
-from goods.errors import GoodsError
+from goods.core.errors import GoodsError
+from goods.demo import generator as demo
 
 ROWS, CLASSES = 1200, 80
 TEXT_FIELDS = {

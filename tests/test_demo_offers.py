@@ -11,8 +11,8 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import average_precision_score
 
-from goods.competitions.demo_offers import answers, deal, generate, offers
-from goods.errors import GoodsError
+from goods.core.errors import GoodsError
+from goods.demo.offers import answers, deal, generate, offers
 
 FILES = ["test_data.parquet", "test_pairs_wo_target.parquet", "train_data.parquet", "train_pairs.parquet"]
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goods.cards import load_cards
-from goods.errors import GoodsError
-from goods.folds import assign_folds, inner_split, load_folds, make_folds, near_duplicate_groups
-from goods.preparation import select
+from goods.cards.table import load_cards, select
+from goods.core.errors import GoodsError
+from goods.prepare.folds import load_folds, make_folds
+from goods.problems.splitting import assign_folds, inner_split, near_duplicate_groups
 
 
 def test_every_train_card_has_one_fold_and_test_cards_have_none(ws, competition):

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from goods import images
-from goods.errors import GoodsError
-from goods.images import ImageProblem, ImageStore, audit, load_arrays
+from goods.cards import images
+from goods.cards.images import ImageProblem, ImageStore, audit, load_arrays
+from goods.core.errors import GoodsError
 
 
 def photo(width: int = 24, height: int = 16, form: str = "JPEG") -> bytes:

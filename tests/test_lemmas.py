@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from goods.lemmas import lemmatize, words
+from goods.cards.lemmas import lemmatize, words
 
 
 def test_words_are_lower_case_without_punctuation():

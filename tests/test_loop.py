@@ -12,17 +12,21 @@ from test_neural import accuracy, killed_after, navec_config, scratch_config, to
 from torch import nn
 from torch.nn import functional as F
 
-from goods.artifacts import done_key
-from goods.config import ImageConfig, MlmConfig
-from goods.errors import GoodsError
-from goods.models.backbone import load_backbone
-from goods.models.encoder import encoder_layers, scratch_encoder
-from goods.models.loop import BestWeights, Learner, greedy_soup
-from goods.models.mlm import MaskedNetwork
-from goods.models.navec import NavecModel
-from goods.models.neural import BatchOrder, Network, VectorRows, batches
-from goods.models.tokens import Ragged
-from goods.models.transformer import TokenRows, TransformerModel, TransformerNetwork
+from goods.cards.tokens import Ragged
+from goods.core.artifacts import done_key
+from goods.core.errors import GoodsError
+from goods.models.image.backbone import load_backbone
+from goods.models.image.image import ImageConfig
+from goods.models.learner import Learner
+from goods.models.network import Network
+from goods.models.rows import BatchOrder, VectorRows, batches
+from goods.models.text.encoder import encoder_layers, scratch_encoder
+from goods.models.text.mlm import MaskedNetwork
+from goods.models.text.navec_model import NavecModel
+from goods.models.text.transformer import MlmConfig
+from goods.models.text.transformer_model import TransformerModel
+from goods.models.text.transformer_network import TokenRows, TransformerNetwork
+from goods.models.weights import BestWeights, greedy_soup
 
 MLM = MlmConfig(epochs=2, batch_size=16, lr=0.002, mask_share=0.3)
 

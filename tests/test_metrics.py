@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from goods.cards import Labels
-from goods.metrics import hierarchical_f1, score
+from goods.cards.labels import Labels
+from goods.metrics.classification import hierarchical_f1, score
 
 # root → A → (a1, a2), root → B (a leaf itself)
 LABELS = Labels(

@@ -14,17 +14,20 @@ import pytest
 import torch
 from PIL import Image
 
-from goods.cards import Labels
-from goods.config import ImageConfig, NavecConfig, TrainerConfig, TransformerConfig
-from goods.errors import GoodsError
-from goods.images import ImageStore
+from goods.cards.images import ImageStore
+from goods.cards.labels import Labels
+from goods.cards.tokens import Ragged, encode_fields
+from goods.config.trainer import TrainerConfig
+from goods.core.errors import GoodsError
 from goods.models.base import Context
-from goods.models.image import ImageModel
-from goods.models.loop import EpochCheckpoint
-from goods.models.navec import NavecModel
+from goods.models.image.image import ImageConfig
+from goods.models.image.image_model import ImageModel
 from goods.models.neural import NeuralModel
-from goods.models.tokens import Ragged, encode_fields
-from goods.models.transformer import TransformerModel
+from goods.models.text.navec import NavecConfig
+from goods.models.text.navec_model import NavecModel
+from goods.models.text.transformer import TransformerConfig
+from goods.models.text.transformer_model import TransformerModel
+from goods.models.weights import EpochCheckpoint
 
 E5 = Path(__file__).parents[2] / "shared" / "models" / "e5-small-trimmed"
 KINDS = ("молоко", "хлеб", "чай", "мыло")

@@ -5,10 +5,10 @@ from ipykernel.kernelspec import write_kernel_spec
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from goods.artifacts import Workspace
-from goods.competitions.demo import generate
-from goods.folds import make_folds
-from goods.preparation import prepare
+from goods.core.workspace import Workspace
+from goods.demo.generator import generate
+from goods.prepare.folds import make_folds
+from goods.prepare.stage import prepare
 
 EDA = ROOT / "notebooks" / "01-eda.ipynb"
 

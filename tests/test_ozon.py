@@ -12,19 +12,23 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import NO_OTHERS, OZON, OZON_CONFIGS, QUICK, ROOT, SHARED, ozon_config, ozon_workspace
 
-from goods.artifacts import Predictions, Workspace, read_json
-from goods.cards import load_rows
+from goods.cards.table import select
 from goods.competitions.ozon import read_ozon
-from goods.config import CompetitionConfig, load_experiment
-from goods.errors import GoodsError
-from goods.execution import Place
-from goods.folds import load_folds, make_folds
-from goods.matching.report import write_pairs_report
-from goods.models.pairs import PairsModel
-from goods.preparation import prepare, select
-from goods.submission import submit
-from goods.training import train
-from goods.tuning import tune
+from goods.config.competition import CompetitionConfig
+from goods.config.loading import load_experiment
+from goods.core.artifacts import read_json
+from goods.core.errors import GoodsError
+from goods.core.execution import Place
+from goods.core.predictions import Predictions
+from goods.core.workspace import Workspace
+from goods.models.pairs.pairs_model import PairsModel
+from goods.prepare.folds import load_folds, make_folds
+from goods.prepare.stage import prepare
+from goods.problems.rows import load_rows
+from goods.report.pairs import write_pairs_report
+from goods.submit.stage import submit
+from goods.train.stage import train
+from goods.tune.stage import tune
 
 WDC = SHARED / "competitions" / "wdc_matching"
 
@@ -324,7 +328,7 @@ def test_the_report_shows_as_errors_what_is_wrong(trained_pairs, tmp_path, monke
         shown.append((match[among], pairs.target[among], ascending))
         return []
 
-    monkeypatch.setattr("goods.matching.report.gallery", spy)
+    monkeypatch.setattr("goods.report.pairs.gallery", spy)
     path = write_pairs_report(trained_pairs, OZON, ozon_config("stack", *QUICK), tmp_path)
     (missed, matches, _), (taken, others, _) = shown
     assert (matches == 1).all() and (others == 0).all()

@@ -8,15 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import auc, precision_recall_curve
 
-from goods.matching.metrics import (
-    PAIR_METRICS,
-    best_f1,
-    curve,
-    masked_area,
-    pair_score,
-    prefix_area,
-    recall_at,
-)
+from goods.metrics.pairs import PAIR_METRICS, best_f1, curve, masked_area, pair_score, prefix_area, recall_at
 
 # best first: hit, miss, miss, hit … → precision 1, 1/2, 1/3, 2/4, 3/5, 4/6, 5/7 at recall .2 .2 .2 .4 .6 .8 1
 SCORES = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3])

@@ -10,22 +10,24 @@ import pytest
 import torch
 from conftest import NO_OTHERS, OZON, OZON_CONFIGS, QUICK, SHARED, TINY, ozon_config, ozon_workspace
 
-from goods.artifacts import Predictions, read_json
-from goods.cards import Labels, load_rows
-from goods.config import load_experiment
-from goods.errors import GoodsError
-from goods.folds import load_folds
-from goods.matching.catalogue import match_file, read_catalogue
+from goods.cards.labels import Labels
+from goods.cards.table import select
+from goods.config.loading import load_experiment
+from goods.core.artifacts import read_json
+from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions
 from goods.matching.cleanup import Triangles, clean, lowered, of_matches
-from goods.matching.explaining import explain_pair
 from goods.matching.products import Products
-from goods.matching.scoring import contest_products, predict_pairs, trained_scorer
 from goods.models.base import Context
-from goods.models.bi_encoder import BiEncoderModel
-from goods.models.pair_words import PairWordsModel
-from goods.models.pairs import PairsModel, calibrate, calibrated, mean_calibration
-from goods.preparation import select
-from goods.training import train
+from goods.models.pairs.bi_encoder_model import BiEncoderModel
+from goods.models.pairs.pair_words import PairWordsModel
+from goods.models.pairs.pairs_model import PairsModel, calibrate, calibrated, mean_calibration
+from goods.prepare.folds import load_folds
+from goods.problems.rows import load_rows
+from goods.report.pair_explaining import explain_pair
+from goods.submit.catalogue import match_file, read_catalogue
+from goods.submit.pairs import contest_products, predict_pairs, trained_scorer
+from goods.train.stage import train
 
 # the encoders
 

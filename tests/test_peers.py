@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from goods.artifacts import Workspace, read_json, write_json
-from goods.cards import Labels, load_cards
-from goods.config import load_experiment
-from goods.errors import GoodsError
-from goods.folds import load_folds
-from goods.metrics import score
-from goods.preparation import select
-from goods.training import train
+from goods.cards.labels import Labels
+from goods.cards.table import load_cards, select
+from goods.config.loading import load_experiment
+from goods.core.artifacts import read_json, write_json
+from goods.core.errors import GoodsError
+from goods.core.workspace import Workspace
+from goods.metrics.classification import score
+from goods.prepare.folds import load_folds
+from goods.train.stage import train
 
 LINEAR = ROOT / "configs" / "kazanexpress2023" / "linear.yaml"
 

@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 from conftest import SHARED, small_configs, write_shop
 
-from goods.artifacts import ALL, Workspace, read_json
-from goods.cards import Labels
-from goods.competitions.demo import generate
-from goods.config import load_competition, load_experiment
+from goods.cards.labels import Labels
+from goods.config.loading import load_competition, load_experiment
+from goods.core.artifacts import read_json
+from goods.core.workspace import ALL, Workspace
+from goods.demo.generator import generate
 from goods.pipeline import Options, run_all
-from goods.prediction import predict_file
-from goods.training import train
+from goods.submit.prediction import predict_file
+from goods.train.stage import train
 
 LINE = re.compile(r"^result: (\S+) rows=(\d+) (\w+)=(\d\.\d{4}) seconds=\d+$")
 

@@ -4,16 +4,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from goods.artifacts import Predictions
-from goods.candidates import make_candidates
-from goods.pooling import (
-    Pool,
-    fit_best_single,
-    fit_greedy,
-    fit_linear_pool,
-    fit_log_pool,
-    scored,
-)
+from goods.core.predictions import Predictions
+from goods.stack.candidates import make_candidates
+from goods.stack.pooling import Pool, fit_best_single, fit_greedy, fit_linear_pool, fit_log_pool, scored
 
 N, C = 400, 5
 

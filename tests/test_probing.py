@@ -9,22 +9,13 @@ import pandas as pd
 import pytest
 from conftest import ROOT, competition_config, write_shop
 
-from goods.artifacts import Workspace
-from goods.cards import Labels
-from goods.folds import make_folds
-from goods.preparation import prepare
-from goods.probing import (
-    Embedding,
-    clusters,
-    knn_probe,
-    linear_probe,
-    map_of,
-    named_cards,
-    only,
-    out_of_fold,
-    together,
-    zero_shot,
-)
+from goods.cards.labels import Labels
+from goods.core.workspace import Workspace
+from goods.prepare.folds import make_folds
+from goods.prepare.stage import prepare
+from goods.report.embeddings import Embedding, named_cards, only
+from goods.report.maps import map_of
+from goods.report.probes import clusters, knn_probe, linear_probe, out_of_fold, together, zero_shot
 
 LABELS = Labels([1, 2, 3], [("Дом", "Ножи"), ("Дом", "Кружки"), ("Чай",)], [("10", "1"), ("10", "2"), ("3",)])
 

@@ -6,17 +6,20 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from goods.artifacts import ALL, Predictions, read_json
-from goods.cards import load_cards
-from goods.config import load_experiment
-from goods.errors import GoodsError
-from goods.folds import load_folds
-from goods.models.linear import LinearModel
+from goods.cards.table import load_cards, select
+from goods.config.loading import load_experiment
+from goods.core.artifacts import read_json
+from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions, mean_of
+from goods.core.workspace import ALL
 from goods.models.neural import NeuralModel
-from goods.prediction import predict_experiment
-from goods.preparation import select
-from goods.stacking import predict_stack, stack
-from goods.training import halves, is_trained, mean_of, train
+from goods.models.text.linear import LinearModel
+from goods.prepare.folds import load_folds
+from goods.stack.stage import predict_stack, stack
+from goods.submit.prediction import predict_experiment
+from goods.train.fold import halves
+from goods.train.keys import is_trained
+from goods.train.stage import train
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
 NAVEC = ["model.trainer.epochs=4", "model.trainer.patience=1", "model.hidden=32"]
@@ -41,7 +44,7 @@ def seen_by_fit(monkeypatch, model=LinearModel):
         plain(self, train, valid)
 
     monkeypatch.setattr(model, "fit", fit)
-    monkeypatch.setattr("goods.execution.cores", lambda: 1)
+    monkeypatch.setattr("goods.core.execution.cores", lambda: 1)
     return calls
 
 

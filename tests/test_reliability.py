@@ -4,7 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
-from goods.reliability import coverage, expected_calibration_error, reliability, threshold_at_precision
+from goods.metrics.reliability import (
+    coverage,
+    expected_calibration_error,
+    reliability,
+    threshold_at_precision,
+)
 
 
 def test_calibration_error_by_hand():

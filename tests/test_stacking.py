@@ -6,30 +6,29 @@ import pandas as pd
 import pytest
 from conftest import ROOT, competition_config, write_shop
 
-from goods.artifacts import Predictions, Workspace, read_json
-from goods.boosting import baseline, inner_cards, shap_values
-from goods.candidates import make_candidates
-from goods.cards import Labels, load_cards
-from goods.config import load_experiment
-from goods.errors import GoodsError
-from goods.explaining import as_text, explain
-from goods.folds import load_folds, make_folds
-from goods.metrics import score
-from goods.preparation import prepare, select
-from goods.stacking import (
-    Settled,
-    best_method,
-    fill_unused,
-    fit_fold,
-    make_level,
-    picked,
-    predict_stack,
-    settle,
-    stack,
-    to_predictions,
-)
-from goods.training import train
-from goods.tuning import tune, with_params
+from goods.cards.labels import Labels
+from goods.cards.table import load_cards, select
+from goods.config.loading import load_experiment
+from goods.core.artifacts import read_json
+from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions
+from goods.core.workspace import Workspace
+from goods.metrics.classification import score
+from goods.models.shap import shap_values
+from goods.prepare.folds import load_folds, make_folds
+from goods.prepare.stage import prepare
+from goods.report.explaining import as_text, explain
+from goods.stack.boosting import baseline, inner_cards
+from goods.stack.candidates import make_candidates
+from goods.stack.choose import best_method, picked
+from goods.stack.fit import fit_fold
+from goods.stack.level import make_level
+from goods.stack.ranked import fill_unused, to_predictions
+from goods.stack.settle import Settled, settle
+from goods.stack.stage import predict_stack, stack
+from goods.train.stage import train
+from goods.tune.stage import tune
+from goods.tune.study import with_params
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
 STACK = ["model.experiments=[linear,fasttext]", "model.iterations=40"]

@@ -3,11 +3,13 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from goods.cards import Labels, load_cards
-from goods.config import load_experiment
-from goods.errors import GoodsError
-from goods.submission import check_submission, submit
-from goods.training import train
+from goods.cards.labels import Labels
+from goods.cards.table import load_cards
+from goods.config.loading import load_experiment
+from goods.core.errors import GoodsError
+from goods.submit.stage import submit
+from goods.submit.tables import check_submission
+from goods.train.stage import train
 
 COLUMNS = ("product_id", "predicted_category_id")
 

@@ -6,16 +6,18 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from goods.artifacts import Predictions, read_json
-from goods.cards import Labels, load_cards
-from goods.config import load_experiment
-from goods.errors import GoodsError
-from goods.execution import Place, places
-from goods.folds import load_folds
-from goods.metrics import score
+from goods.cards.labels import Labels
+from goods.cards.table import load_cards, select
+from goods.config.loading import load_experiment
+from goods.core.artifacts import read_json
+from goods.core.errors import GoodsError
+from goods.core.execution import Place, places
+from goods.core.predictions import Predictions, best_classes, mean_of
+from goods.metrics.classification import score
 from goods.models import registry
-from goods.preparation import select
-from goods.training import best_classes, fit_fold, mean_of, top_k, train
+from goods.prepare.folds import load_folds
+from goods.train.fold import fit_fold, top_k
+from goods.train.stage import train
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
 LINEAR = CONFIGS / "linear.yaml"
@@ -75,7 +77,7 @@ def test_the_scored_fold_is_never_passed_to_fit(ws, monkeypatch):
 
 def test_a_vocabulary_comes_from_the_train_folds_only(ws):
     from goods.models.base import Context
-    from goods.models.linear import LinearModel
+    from goods.models.text.linear import LinearModel
 
     cards = select(load_cards(ws), "train")
     fold = load_folds(ws, cards)
@@ -133,7 +135,7 @@ def test_folds_trained_one_by_one_give_the_same_oof(ws, competition):
 def test_folds_in_processes_side_by_side_give_the_same_oof(ws, competition, monkeypatch):
     train(ws, competition, load_experiment(LINEAR))
     alone = Predictions.load(ws.run("linear").oof)
-    monkeypatch.setattr("goods.execution.cores", lambda: 2)
+    monkeypatch.setattr("goods.core.execution.cores", lambda: 2)
     assert places(3, neural=False)[1] == 2
     train(ws, competition, load_experiment(LINEAR), force=True)
     assert Predictions.load(ws.run("linear").oof).hash == alone.hash
@@ -162,7 +164,7 @@ def test_a_saved_model_predicts_the_same(ws, name, tmp_path):
 
 def test_flat_and_tree_linear_models_agree_on_easy_cards(ws):
     from goods.models.base import Context
-    from goods.models.linear import LinearModel
+    from goods.models.text.linear import LinearModel
 
     cards = select(load_cards(ws), "train")
     for structure in ("tree", "flat"):
@@ -175,7 +177,7 @@ def test_flat_and_tree_linear_models_agree_on_easy_cards(ws):
 
 def test_cards_without_any_text_get_the_class_shares(ws):
     from goods.models.base import Context
-    from goods.models.linear import LinearModel
+    from goods.models.text.linear import LinearModel
 
     cards = select(load_cards(ws), "train")
     cards[["title", "description", "attributes", "shop"]] = ""
@@ -224,7 +226,7 @@ def test_the_saved_config_is_the_resolved_one(ws, competition):
 
 def test_fasttext_is_the_same_after_memory_was_used(ws):
     from goods.models.base import Context
-    from goods.models.fasttext import FastTextModel
+    from goods.models.text.fasttext import FastTextModel
 
     cards = select(load_cards(ws), "train")
     config = load_experiment(CONFIGS / "fasttext.yaml", ["model.dim=16", "model.buckets=2000"]).model
@@ -244,7 +246,7 @@ def test_fasttext_is_the_same_after_memory_was_used(ws):
 def test_neural_folds_run_on_the_gpu(ws, competition):
     import torch
 
-    from goods.execution import places
+    from goods.core.execution import places
 
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
@@ -255,7 +257,7 @@ def test_neural_folds_run_on_the_gpu(ws, competition):
 
 def test_fasttext_goes_on_at_half_the_rate_where_it_diverges(ws, monkeypatch, capsys):
     from goods.models.base import Context
-    from goods.models.fasttext import FastTextModel
+    from goods.models.text.fasttext import FastTextModel
 
     tried, trained = [], FastTextModel._train_at
 

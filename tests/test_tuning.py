@@ -8,13 +8,14 @@ import optuna
 import pytest
 from conftest import ROOT, small_configs, write_shop
 
-from goods.artifacts import Workspace, read_json
-from goods.config import load_experiment
-from goods.errors import GoodsError
-from goods.folds import make_folds
-from goods.preparation import prepare
-from goods.training import train
-from goods.tuning import tune
+from goods.config.loading import load_experiment
+from goods.core.artifacts import read_json
+from goods.core.errors import GoodsError
+from goods.core.workspace import Workspace
+from goods.prepare.folds import make_folds
+from goods.prepare.stage import prepare
+from goods.train.stage import train
+from goods.tune.stage import tune
 
 LINEAR = ROOT / "configs" / "kazanexpress2023" / "linear.yaml"
 SMALL = ["tune.trials=4", "tune.startup_trials=2", "tune.space={C: {low: 0.1, high: 3.0, log: true}}"]
@@ -45,7 +46,7 @@ def test_the_same_study_again_finds_the_same(ws, competition):
 
 
 def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch):
-    from goods import tuning
+    from goods.tune import stage as tuning
 
     config = load_experiment(LINEAR, SMALL)
     tune(ws, competition, config)
@@ -92,7 +93,7 @@ tuning.tune(Workspace(work, "kazanexpress2023"), competition, config)
 
 @pytest.mark.slow
 def test_a_killed_worker_s_trial_is_retried_and_workers_share_a_study(tmp_path):
-    from goods.config import load_competition
+    from goods.config.loading import load_competition
 
     configs = small_configs(tmp_path / "configs", "kazanexpress2023", ["linear"])
     competition = load_competition("kazanexpress2023", configs)

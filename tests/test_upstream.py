@@ -12,19 +12,25 @@ import torch
 from conftest import ROOT, competition_config, write_shop
 from test_neural import accuracy, navec_config, scratch_config, toy_cards, toy_context, toy_photos, trainer
 
-from goods.artifacts import Predictions, Workspace
-from goods.cards import load_cards
-from goods.config import FusionConfig, ImageConfig, KnnConfig, load_experiment
-from goods.errors import GoodsError
-from goods.folds import make_folds
-from goods.images import ImageStore
+from goods.cards.images import ImageStore
+from goods.cards.table import load_cards
+from goods.config.loading import load_experiment
+from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions, mean_of
+from goods.core.workspace import Workspace
 from goods.models.base import Context, Upstream
-from goods.models.fusion import FusionModel
-from goods.models.knn import KnnModel
-from goods.models.linear import LinearModel
+from goods.models.image.image import ImageConfig
+from goods.models.joint.fusion import FusionConfig
+from goods.models.joint.fusion_model import FusionModel
+from goods.models.joint.knn import KnnConfig
+from goods.models.joint.knn_model import KnnModel
 from goods.models.registry import build
-from goods.preparation import prepare
-from goods.training import load_run_models, mean_of, top_k, train
+from goods.models.text.linear import LinearModel
+from goods.prepare.folds import make_folds
+from goods.prepare.stage import prepare
+from goods.train.finished import load_run_models
+from goods.train.fold import top_k
+from goods.train.stage import train
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
 

@@ -13,17 +13,20 @@ import yaml
 from conftest import ROOT, SHARED, small_configs
 from PIL import Image
 
-from goods.artifacts import Predictions, Workspace, read_json
-from goods.cards import Labels, load_cards
+from goods.cards.labels import Labels
+from goods.cards.table import load_cards, select
 from goods.competitions.wildberries import ATTRIBUTES, read_school
-from goods.config import load_competition, load_experiment
-from goods.errors import GoodsError
-from goods.folds import load_folds, make_folds
+from goods.config.loading import load_competition, load_experiment
+from goods.core.artifacts import read_json
+from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions
+from goods.core.workspace import Workspace
 from goods.pipeline import Options, run_all
-from goods.prediction import predict_file
-from goods.preparation import prepare, select
-from goods.submission import check_attributes
-from goods.training import train
+from goods.prepare.folds import load_folds, make_folds
+from goods.prepare.stage import prepare
+from goods.submit.prediction import predict_file
+from goods.submit.tables import check_attributes
+from goods.train.stage import train
 
 CONFIGS = ROOT / "configs"
 SEXES = {

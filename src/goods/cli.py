@@ -8,9 +8,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from goods.artifacts import Workspace
-from goods.config import CompetitionConfig, ExperimentConfig, load_competition, load_experiment
-from goods.errors import GoodsError
+from goods.config.competition import CompetitionConfig
+from goods.config.experiment import ExperimentConfig
+from goods.config.loading import load_competition, load_experiment
+from goods.core.errors import GoodsError
+from goods.core.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"

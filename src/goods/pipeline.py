@@ -10,24 +10,25 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from goods.artifacts import Workspace, write_text
-from goods.cards import load_cards, load_rows
-from goods.config import (
-    CompetitionConfig,
-    ExperimentConfig,
-    PairsConfig,
-    StackConfig,
-    load_competition,
-    load_experiment,
-)
-from goods.errors import GoodsError
-from goods.folds import make_folds
-from goods.images import FEWEST_PHOTOS
-from goods.log import say
-from goods.preparation import parts, prepare
-from goods.report import comparison, write_report
-from goods.submission import overall, submit
-from goods.training import train
+from goods.cards.images import FEWEST_PHOTOS
+from goods.cards.table import load_cards
+from goods.config.competition import CompetitionConfig
+from goods.config.experiment import ExperimentConfig
+from goods.config.loading import load_competition, load_experiment
+from goods.core.artifacts import write_text
+from goods.core.errors import GoodsError
+from goods.core.log import say
+from goods.core.workspace import Workspace
+from goods.models.pairs.pairs import PairsConfig
+from goods.prepare.folds import make_folds
+from goods.prepare.prepared import parts
+from goods.prepare.stage import prepare
+from goods.problems.rows import load_rows
+from goods.report.cards import write_report
+from goods.report.comparison import comparison
+from goods.stack.config import StackConfig
+from goods.submit.stage import overall, submit
+from goods.train.stage import train
 
 PRESETS = {"quick": "stack.yaml", "full": "stack-full.yaml"}
 TUNED = "-tuned"
@@ -83,12 +84,12 @@ def run_stages(
                 train_experiment(ws, competition, options, needed)
                 trained.append(needed)
     if isinstance(stack_experiment.model, PairsConfig):
-        from goods.matching.report import write_pairs_report
+        from goods.report.pairs import write_pairs_report
 
         train(ws, competition, stack_experiment, force=options.force)
         write_pairs_report(ws, competition, stack_experiment, options.out)
         return
-    from goods.stacking import stack  # CatBoost takes a second to load: only when it is reached
+    from goods.stack.stage import stack  # CatBoost takes a second to load: only when it is reached
 
     stack(ws, competition, stack_experiment, options.force)
     write_report(ws, competition, stack_experiment, options.out)
@@ -162,7 +163,7 @@ def needs_photos(options: Options, name: str, experiment: str) -> bool:
 def train_experiment(ws: Workspace, competition: CompetitionConfig, options: Options, name: str) -> None:
     config = load_base(options, ws.whole.competition, name)
     if name.endswith(TUNED):
-        from goods.tuning import tune
+        from goods.tune.stage import tune
 
         tune(ws, competition, config, options.force)
         config = load_experiment(ws.tuning(config.name) / "best.yaml", settings(options))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from goods.cards import TEXT_FIELDS, Issues
+from goods.cards.table import TEXT_FIELDS, Issues
+from goods.cards.text import parse_name_value_characteristics, parse_text_fields, squeeze, strip_html
 from goods.competitions.raw import (
     Raw,
     clip_text,
@@ -20,8 +21,7 @@ from goods.competitions.raw import (
     require_unique,
     tree_from_names,
 )
-from goods.errors import GoodsError
-from goods.text import parse_name_value_characteristics, parse_text_fields, squeeze, strip_html
+from goods.core.errors import GoodsError
 
 SUBMISSION_COLUMNS_2023 = ("product_id", "predicted_category_id")
 SUBMISSION_COLUMNS_2022 = ("id", "predicted_category_id")

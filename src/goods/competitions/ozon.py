@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from goods.cards import Issues
+from goods.cards.table import Issues
+from goods.cards.text import name_values, squeeze, strip_html, unique_lines
 from goods.competitions.raw import clip_text, columns_of, integer_ids, read_table, readable, require_unique
-from goods.errors import GoodsError
-from goods.text import name_values, squeeze, strip_html, unique_lines
+from goods.core.errors import GoodsError
 
 PAIR_FILES = {"train": "train_pairs.parquet", "test": "test_pairs_wo_target.parquet"}
 CARD_FILES = {"train": "train_data.parquet", "test": "test_data.parquet"}

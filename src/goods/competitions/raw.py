@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from goods.cards import Issues
-from goods.errors import GoodsError
-from goods.text import MAX_CHARS
+from goods.cards.table import Issues
+from goods.cards.text import MAX_CHARS
+from goods.core.errors import GoodsError
 
 
 class Place(NamedTuple):

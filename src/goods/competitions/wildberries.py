@@ -14,18 +14,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from goods.cards import TEXT_FIELDS, Issues
+from goods.cards.table import TEXT_FIELDS, Issues
+from goods.cards.text import squeeze, strip_html, unique_lines
 from goods.competitions.characteristics import parse_characteristics
-from goods.competitions.raw import (
-    Raw,
-    clip_text,
-    integer_ids,
-    read_table,
-    require_disjoint,
-    require_unique,
-)
-from goods.errors import GoodsError
-from goods.text import squeeze, strip_html, unique_lines
+from goods.competitions.raw import Raw, clip_text, integer_ids, read_table, require_disjoint, require_unique
+from goods.core.errors import GoodsError
 
 FILES = {"train": "wb_school_train.parquet", "test": "wb_school_test.parquet"}
 SCHOOL_COLUMNS = {"nm": "int", "characteristics": "any"}

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from rapidfuzz import fuzz, process
 
+from goods.cards.tokens import UNIT
 from goods.matching.sets import Columns, Sets, by_size, information, overlap, ratio
-from goods.models.tokens import UNIT
 
 TOP_KEYS = 20  # attributes with a feature of their own: those that most products have
 BRAND_KEYS = frozenset({"бренд", "brand", "марка", "производитель", "manufacturer", "торговая марка"})

@@ -22,9 +22,9 @@ from joblib import Parallel, delayed
 from pydantic import Field
 from tqdm import tqdm
 
-from goods.config import Strict
-from goods.errors import GoodsError
-from goods.execution import cores
+from goods.config.base import Strict
+from goods.core.errors import GoodsError
+from goods.core.execution import cores
 from goods.matching.neighbours import (
     LARGE,
     SAMPLE,

@@ -14,10 +14,10 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 from scipy.special import expit
 
-from goods.artifacts import Predictions
+from goods.core.calibration import logit
+from goods.core.predictions import Predictions
 from goods.matching.groups import ends_of
-from goods.matching.metrics import pair_score
-from goods.models.calibration import logit
+from goods.metrics.pairs import pair_score
 
 STRENGTHS = (0.0, 0.25, 0.5, 1.0)  # share of the way, in log-odds
 KNOWN = 0.98  # how far a label is trusted

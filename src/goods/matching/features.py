@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from goods.artifacts import code_hash, content_hash, write_npz
-from goods.config import PairFeatures
+from goods.core.artifacts import write_npz
+from goods.core.hashing import code_hash, content_hash
 from goods.matching import FEATURE_CODE
 from goods.matching.attributes import (
     Attributes,
@@ -33,6 +33,7 @@ from goods.matching.graph import CandidateGraph
 from goods.matching.names import Names, normal, tfidf, tfidf_features
 from goods.matching.products import Products
 from goods.matching.sets import Columns, Sets, row_dot
+from goods.models.pairs.pairs import PairFeatures
 
 GROUPS: tuple[PairFeatures, ...] = get_args(PairFeatures)
 LIKE = 15  # nearest products by name among what "catalogue" compares a pair with

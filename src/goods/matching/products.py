@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from goods.artifacts import Workspace, content_hash, file_hash, write_npz
+from goods.core.artifacts import write_npz
+from goods.core.hashing import content_hash, file_hash
+from goods.core.workspace import Workspace
 
 KINDS = ("main", "pictures", "name")
 MATCHING_COLUMNS = ("colours", "levels", "characteristics", "price")

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from goods.artifacts import Predictions
-from goods.cards import Labels
-from goods.errors import GoodsError
+from goods.cards.labels import Labels
+from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions
 
 if TYPE_CHECKING:
-    from goods.images import ImageStore
+    from goods.cards.images import ImageStore
     from goods.matching.products import Products
 
 

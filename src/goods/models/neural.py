@@ -8,233 +8,25 @@ never stopped: batch order and random numbers of an epoch depend on seed and epo
 from __future__ import annotations
 
 import json
-import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
-from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset, Sampler
 
-from goods.artifacts import content_hash, read_json, write_json
-from goods.config import TrainerConfig
-from goods.errors import GoodsError
+from goods.config.trainer import TrainerConfig
+from goods.core.artifacts import read_json, write_json
+from goods.core.calibration import fit_temperature, to_proba
+from goods.core.errors import GoodsError
+from goods.core.hashing import content_hash
 from goods.models.base import Context
-from goods.models.calibration import fit_temperature, to_proba
-
-POOL_BATCHES = 50  # batches that are sorted by length together
-
-
-class Rows(Protocol):
-    """Cards encoded once; a batch is cut by row numbers, nothing is collated card by card."""
-
-    target: np.ndarray  # int64 [n], -1 where unknown
-    lengths: np.ndarray | None  # int [n]: cards of like length share a batch
-
-    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]: ...
-
-
-class Network(nn.Module, ABC):
-    """A classifier over batches; `last` is its final linear layer."""
-
-    last: nn.Linear
-
-    @property
-    def width(self) -> int:
-        """d of `embed`"""
-        return self.last.in_features
-
-    @property
-    def states_width(self) -> int:
-        """d of `states`"""
-        return self.width
-
-    def states(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """float [b, t, d] parts of a card (tokens, patches) and bool [b, t] which of them are there."""
-        whole = self.embed(batch).unsqueeze(1)
-        return whole, torch.ones(whole.shape[:2], dtype=torch.bool, device=whole.device)
-
-    @abstractmethod
-    def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """float [b, d]: what the last layer sees."""
-
-    @abstractmethod
-    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """float [b, C] logits."""
-
-    def pretrained(self) -> list[list[nn.Parameter]]:
-        """Parameters that get `encoder_lr`, layer by layer from the top (next to the head) down."""
-        return []
-
-    def loss(self, batch: dict[str, torch.Tensor], config: TrainerConfig) -> torch.Tensor:
-        """Mean cross-entropy; with R-Drop (Liang et al. 2021, arXiv 2106.14448) of two passes that must agree."""
-        logits = self(batch).float()
-        loss = F.cross_entropy(logits, batch["target"], label_smoothing=config.label_smoothing)
-        if not config.rdrop:
-            return loss
-        again = self(batch).float()
-        loss = (loss + F.cross_entropy(again, batch["target"], label_smoothing=config.label_smoothing)) / 2
-        first, second = logits.log_softmax(1), again.log_softmax(1)
-        apart = F.kl_div(first, second, reduction="batchmean", log_target=True)
-        apart = apart + F.kl_div(second, first, reduction="batchmean", log_target=True)
-        return loss + config.rdrop * apart / 2
-
-
-class Standardise(nn.Module):
-    """(x − mean) / deviation of each column, from train vectors: pre-trained ones hardly differ in direction."""
-
-    mean: torch.Tensor
-    scale: torch.Tensor
-
-    def __init__(self, width: int, vectors: np.ndarray | None = None) -> None:
-        super().__init__()
-        mean, scale = np.zeros(width, np.float32), np.ones(width, np.float32)
-        if vectors is not None:
-            mean, scale = vectors.mean(0), 1 / (vectors.std(0) + 1e-3)
-        self.register_buffer("mean", torch.from_numpy(mean))
-        self.register_buffer("scale", torch.from_numpy(scale))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return (x - self.mean) * self.scale
-
-
-def masked_mean(parts: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
-    """[b, t, d] parts, bool [b, t] which are there → [b, d]; zeros where none is."""
-    share = there.unsqueeze(2).to(parts.dtype)
-    return (parts * share).sum(1) / share.sum(1).clamp_min(1)
-
-
-def hidden_layers(width: int, hidden: int, dropout: float) -> nn.Sequential:
-    """[b, width] → [b, hidden]: what every family has below its last layer."""
-    return nn.Sequential(
-        nn.LayerNorm(width),
-        nn.Dropout(dropout),
-        nn.Linear(width, hidden),
-        nn.GELU(),
-        nn.LayerNorm(hidden),
-        nn.Dropout(dropout),
-    )
-
-
-def freeze_below(layers: list[list[nn.Parameter]], trained: int | None) -> None:
-    """Leave only the `trained` top layers to the optimiser; None: all of them."""
-    for layer in [] if trained is None else layers[trained:]:
-        for parameter in layer:
-            parameter.requires_grad_(False)
-
-
-class VectorRows:
-    """Vectors computed beforehand, float32 [n, d]."""
-
-    lengths: np.ndarray | None = None
-
-    def __init__(self, vectors: np.ndarray, target: np.ndarray) -> None:
-        self.vectors, self.target = vectors, target
-
-    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
-        return {"vectors": torch.from_numpy(self.vectors[rows])}
-
-
-class BatchDataset(Dataset):
-    """Row numbers of a batch → the batch."""
-
-    def __init__(self, rows: Rows) -> None:
-        self.rows = rows
-
-    def __getitem__(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
-        return self.rows.batch(rows) | {"target": torch.from_numpy(self.rows.target[rows])}
-
-
-class BatchOrder(Sampler):
-    """Row numbers per batch, shuffled by (seed, epoch); `seed=None` keeps order of length.
-
-    With `balance` > 0 an epoch is as many cards drawn with replacement, a card's chance being
-    count(its class) ** -balance: at 1 every class is as frequent as any other.
-    """
-
-    def __init__(self, rows: Rows, batch_size: int, seed: int | None, balance: float = 0.0) -> None:
-        self.n, self.lengths = len(rows.target), rows.lengths
-        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
-        self.chance: np.ndarray | None = None
-        if balance:
-            weight = np.bincount(rows.target)[rows.target].astype(np.float64) ** -balance
-            self.chance = weight / weight.sum()
-
-    def set_epoch(self, epoch: int) -> None:  # called by lightning
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return -(-self.n // self.batch_size)
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        if self.seed is None:
-            order = np.arange(self.n) if self.lengths is None else np.argsort(self.lengths, kind="stable")
-            yield from (order[i : i + self.batch_size] for i in range(0, self.n, self.batch_size))
-            return
-        random = np.random.default_rng([self.seed, self.epoch])
-        if self.chance is None:
-            order = random.permutation(self.n)
-        else:
-            order = random.choice(self.n, self.n, p=self.chance)
-        if self.lengths is not None:
-            pool = self.batch_size * POOL_BATCHES
-            pools = (order[i : i + pool] for i in range(0, self.n, pool))
-            order = np.concatenate([p[np.argsort(self.lengths[p], kind="stable")] for p in pools])
-        batches = [order[i : i + self.batch_size] for i in range(0, self.n, self.batch_size)]
-        if self.lengths is not None:
-            random.shuffle(batches)
-        yield from batches
-
-
-def batches(
-    rows: Rows, batch_size: int, seed: int | None = None, balance: float = 0.0, workers: int = 0
-) -> DataLoader:
-    """Batches in the order of `BatchOrder`, cut by `workers` processes (0: this one); the same either way."""
-    order = BatchOrder(rows, batch_size, seed, balance)
-    return DataLoader(
-        BatchDataset(rows),
-        batch_size=None,
-        sampler=order,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        pin_memory=workers > 0 and torch.cuda.is_available(),
-    )
-
-
-@contextmanager
-def threads(context: Context) -> Iterator[None]:
-    """Torch on `context.threads` threads, as before afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(context.threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def run_network(
-    net: Network, rows: Rows, context: Context, batch_size: int, what: str = "forward"
-) -> np.ndarray:
-    """float32 [n, C] logits (`what`="forward") or [n, d] embeddings ("embed"), in card order."""
-    device = torch.device(context.device)
-    net.to(device).eval()
-    result: np.ndarray | None = None
-    with threads(context), torch.inference_mode():
-        for numbers in BatchOrder(rows, batch_size, None):
-            batch = {name: value.to(device) for name, value in rows.batch(numbers).items()}
-            part = getattr(net, what)(batch).float().cpu().numpy()
-            if result is None:
-                result = np.empty((len(rows.target), part.shape[1]), np.float32)
-            result[numbers] = part
-    return np.empty((0, 0), np.float32) if result is None else result
+from goods.models.inference import run_network, scratch_folder, threads
+from goods.models.network import Network
+from goods.models.rows import Rows
 
 
 class NeuralModel(ABC):
@@ -361,13 +153,3 @@ class NeuralModel(ABC):
             reason = " ".join(str(error).split())[:200]
             raise GoodsError(f"{folder}: missing or damaged model files ({reason}); train it again") from None
         self.net = net.eval()
-
-
-@contextmanager
-def scratch_folder(context: Context) -> Iterator[Path]:
-    if context.scratch is not None:
-        context.scratch.mkdir(parents=True, exist_ok=True)
-        yield context.scratch
-        return
-    with tempfile.TemporaryDirectory(prefix="goods-") as folder:
-        yield Path(folder)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from goods.artifacts import write_npz
+from goods.core.artifacts import write_npz
 
 MOST_BYTES = 1 << 28
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from goods.errors import GoodsError
+from goods.core.errors import GoodsError
 from goods.models.base import Context
 from goods.models.registry import build
 

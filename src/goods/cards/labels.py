@@ -1,0 +1,55 @@
+"""Class index ↔ contest id ↔ path in the tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from goods.core.artifacts import read_json, write_json
+from goods.core.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Class index ↔ contest id ↔ path in the tree.
+
+    `paths[c]` are the node names from below the root down to the leaf, `nodes[c]` their contest ids
+    (or, where a tree comes from names, the path prefixes joined by "->").
+    """
+
+    ids: list[int]
+    paths: list[tuple[str, ...]]
+    nodes: list[tuple[str, ...]]
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def node_index(self) -> dict[str, int]:
+        return {node: i for i, node in enumerate(sorted({n for path in self.nodes for n in path}))}
+
+    @cached_property
+    def ancestors(self) -> list[np.ndarray]:
+        """Per class, int indices of its ancestors and itself, root left out."""
+        return [np.array([self.node_index[n] for n in path]) for path in self.nodes]
+
+    def level(self, depth: int) -> np.ndarray:
+        """int32 [C]: the node of each class at `depth` below the root (its leaf where it is shallower)."""
+        return np.array([self.node_index[p[min(depth, len(p) - 1)]] for p in self.nodes], np.int32)
+
+    def save(self, ws: Workspace) -> None:
+        rows = [
+            {"index": i, "id": id_, "path": list(path), "nodes": list(nodes)}
+            for i, (id_, path, nodes) in enumerate(zip(self.ids, self.paths, self.nodes, strict=True))
+        ]
+        write_json(ws.labels, {"classes": rows})
+
+    @staticmethod
+    def load(ws: Workspace) -> Labels:
+        rows = read_json(ws.labels)["classes"]
+        return Labels(
+            [r["id"] for r in rows], [tuple(r["path"]) for r in rows], [tuple(r["nodes"]) for r in rows]
+        )

@@ -1,0 +1,67 @@
+"""Raw files → card table, labels, list of input problems.
+
+reads:  data/<competition>/ (or --data DIR); the demo competition generates its own
+writes: work/<competition>/prepared/{cards.parquet,labels.json,issues.parquet,source.json}; where attributes are asked
+        for, cards.parquet has a class index per attribute (target_<name>, -1 unknown) in place of labels, and
+        work/<competition>/<attribute>/prepared/ is what other competitions have; where products are matched,
+        cards.parquet has what only matching reads besides, pairs.parquet what is asked and vectors.npz embeddings
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from goods.core.errors import GoodsError
+from goods.core.workspace import Workspace
+
+TEXT_FIELDS = ("title", "description", "attributes", "shop")
+
+COLUMNS = ("product_id", "split", *TEXT_FIELDS, "sale", "image", "target")
+
+
+@dataclass
+class Issues:
+    """Input problems met on the way; written to issues.parquet."""
+
+    rows: list[tuple[int, str, str, str]] = field(default_factory=list)
+
+    def add(self, product_id: int, field_: str, problem: str, action: str) -> None:
+        self.rows.append((int(product_id), field_, problem, action))
+
+    def table(self) -> pd.DataFrame:
+        table = pd.DataFrame(self.rows, columns=["product_id", "field", "problem", "action"])
+        return table.astype({"product_id": "int64", "field": "str", "problem": "str", "action": "str"})
+
+
+def validate(cards: pd.DataFrame, n_classes: int) -> None:
+    """Raise unless `cards` keeps the contract of this module."""
+    if tuple(cards.columns) != COLUMNS:
+        raise GoodsError(f"card table has columns {list(cards.columns)}, expected {list(COLUMNS)}")
+    if not cards.product_id.is_unique:
+        twice = cards.product_id[cards.product_id.duplicated()].iloc[0]
+        raise GoodsError(f"product id {twice} occurs twice in the card table")
+    train = cards.split == "train"
+    if not train.any() or train.all():
+        raise GoodsError("the card table needs both train and test cards")
+    if not cards.target[train].between(0, n_classes - 1).all() or (cards.target[~train] != -1).any():
+        raise GoodsError("card targets are outside the label range")
+    if cards[list(TEXT_FIELDS)].isna().any(axis=None):
+        raise GoodsError("a text field of the card table is null")
+
+
+def has_photo(cards: pd.DataFrame) -> np.ndarray:
+    """bool [n]"""
+    return np.array([isinstance(ref, str) for ref in cards.image], bool)
+
+
+def load_cards(ws: Workspace) -> pd.DataFrame:
+    if not ws.cards.is_file():
+        raise GoodsError(f"{ws.cards}: missing; run scripts/prepare.py {ws.competition} first")
+    return pd.read_parquet(ws.cards)
+
+
+def select(cards: pd.DataFrame, split: str) -> pd.DataFrame:
+    return cards[cards.split == split].reset_index(drop=True)

@@ -1,0 +1,157 @@
+"""Card texts as integer arrays: one list of distinct words, per field a ragged array of word numbers.
+
+writes: `context.cache`/tokens-<lemmatizer>-<field>.npz. Its rows are keyed by the hash of the text, so any
+later set of cards finds what it shares with earlier ones.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xxhash
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from goods.cards.lemmas import lemmatize
+from goods.core.artifacts import write_npz
+
+MAX_CHARS = 20_000  # of one field; what a scrape leaves behind that is not worth reading
+
+CHUNK = 2_000  # texts per job
+
+UNIT = "\x1f"  # between fields where a card's fields are hashed
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of different lengths: row i is values[offsets[i]:offsets[i+1]]."""
+
+    values: np.ndarray
+    offsets: np.ndarray  # int64 [n + 1]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.offsets)
+
+    @staticmethod
+    def of(rows: Sequence[Sequence[int]], dtype: type = np.int32) -> Ragged:
+        lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
+        values: np.ndarray = np.fromiter((v for row in rows for v in row), dtype, int(lengths.sum()))
+        return Ragged(values, np.concatenate([[0], np.cumsum(lengths)]))
+
+    def take(self, rows: np.ndarray) -> Ragged:
+        """The chosen rows, in that order."""
+        lengths = self.lengths[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        starts = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
+        return Ragged(self.values[starts + np.arange(offsets[-1])], offsets)
+
+    def head(self, most: int) -> Ragged:
+        """Each row's first `most` values."""
+        lengths = np.minimum(self.lengths, most)
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        starts = np.repeat(self.offsets[:-1] - offsets[:-1], lengths)
+        return Ragged(self.values[starts + np.arange(offsets[-1])], offsets)
+
+
+def joined_texts(cards: pd.DataFrame, fields: Sequence[str]) -> list[str]:
+    """A card's fields joined, to be hashed."""
+    return [UNIT.join(row) for row in zip(*(cards[f].tolist() for f in fields), strict=True)]
+
+
+def text_keys(texts: Sequence[str]) -> np.ndarray:
+    """uint64 [n] hash of each text."""
+    return np.fromiter((xxhash.xxh3_64_intdigest(t.encode()) for t in texts), np.uint64, len(texts))
+
+
+@dataclass(frozen=True)
+class Tokenized:
+    """Words of known texts. keys uint64 [n] sorted · rows: numbers into `words`."""
+
+    keys: np.ndarray
+    rows: Ragged
+    words: list[str]
+
+    def save(self, path: Path) -> None:
+        blob = np.frombuffer("\n".join(self.words).encode(), np.uint8)
+        write_npz(path, keys=self.keys, values=self.rows.values, offsets=self.rows.offsets, words=blob)
+
+    @staticmethod
+    def load(path: Path) -> Tokenized | None:
+        """None where there is no usable cache."""
+        try:
+            with np.load(path, allow_pickle=False) as z:
+                words = z["words"].tobytes().decode().split("\n") if z["words"].size else []
+                return Tokenized(z["keys"], Ragged(z["values"], z["offsets"]), words)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+
+
+def _jobs(texts: list[str], lemmatizer: str, workers: int, progress: bool) -> Iterator[list[list[str]]]:
+    chunks = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
+    shown = tqdm(chunks, desc=f"lemmas ({lemmatizer})", disable=not progress or len(chunks) < 5)
+    if workers == 1 or len(chunks) < 5:
+        yield from (lemmatize(chunk, lemmatizer) for chunk in shown)
+        return
+    yield from Parallel(n_jobs=workers, return_as="generator")(
+        delayed(lemmatize)(chunk, lemmatizer) for chunk in shown
+    )
+
+
+def tokenized(
+    texts: Sequence[str],
+    field: str,
+    lemmatizer: str,
+    cache: Path | None,
+    store: bool = False,
+    workers: int = 1,
+    progress: bool = False,
+) -> tuple[Ragged, list[str]]:
+    """Word numbers of each text and the words; reads the cache, and with `store` adds to it what it lacks."""
+    texts = [text[:MAX_CHARS] for text in texts]
+    path = None if cache is None else cache / f"tokens-{lemmatizer}-{field}.npz"
+    known = Tokenized.load(path) if path is not None else None
+    if known is None:
+        known = Tokenized(np.empty(0, np.uint64), Ragged(np.empty(0, np.int32), np.zeros(1, np.int64)), [])
+    keys = text_keys(texts)
+    missing_keys, first = np.unique(keys[~np.isin(keys, known.keys)], return_index=True)
+    if missing_keys.size:
+        missing = [texts[i] for i in np.flatnonzero(~np.isin(keys, known.keys))[first]]
+        number = {word: i for i, word in enumerate(known.words)}
+        added = Ragged.of(
+            [
+                [number.setdefault(word, len(number)) for word in row]
+                for rows in _jobs(missing, lemmatizer, workers, progress)
+                for row in rows
+            ]
+        )
+        all_keys = np.concatenate([known.keys, missing_keys])
+        values = np.concatenate([known.rows.values, added.values])
+        offsets = np.concatenate([known.rows.offsets, known.rows.offsets[-1] + added.offsets[1:]])
+        order = np.argsort(all_keys)
+        known = Tokenized(all_keys[order], Ragged(values, offsets).take(order), list(number))
+        if store and path is not None:
+            known.save(path)
+    return known.rows.take(np.searchsorted(known.keys, keys)), known.words
+
+
+def encode_fields(
+    cards: pd.DataFrame, fields: dict[str, int], lemmatizer: str, cache: Path | None
+) -> tuple[dict[str, Ragged], list[str]]:
+    """field → word numbers (at most fields[field] per card) into one list of the words that occur, sorted."""
+    found = {name: tokenized(cards[name].tolist(), name, lemmatizer, cache) for name in fields}
+    kept = {name: rows.head(fields[name]) for name, (rows, _) in found.items()}
+    used = {name: np.unique(kept[name].values) for name in fields}
+    words = sorted({found[name][1][i] for name in fields for i in used[name]})
+    number = {word: i for i, word in enumerate(words)}
+    encoded = {}
+    for name, rows in kept.items():
+        table = np.zeros(len(found[name][1]) + 1, np.int32)
+        table[used[name]] = [number[found[name][1][i]] for i in used[name]]
+        encoded[name] = Ragged(table[rows.values], rows.offsets)
+    return encoded, words

@@ -1,0 +1,37 @@
+"""How a neural family is trained."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from goods.config.base import Strict
+
+
+class TrainerConfig(Strict):
+    """How a neural family is trained; shared by all of them."""
+
+    epochs: int = Field(20, ge=1)
+    max_steps: int | None = Field(None, ge=1, description="batches at most: fewer epochs of many cards")
+    batch_size: int = Field(128, ge=1)
+    lr: float = Field(1e-3, gt=0)
+    encoder_lr: float | None = Field(None, gt=0, description="learning rate of pre-trained weights")
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="encoder_lr's factor per layer, from the top down"
+    )
+    weight_decay: float = Field(0.01, ge=0)
+    warmup_share: float = Field(0.1, ge=0, lt=1)
+    clip: float = Field(1.0, gt=0)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    rdrop: float = Field(0.0, ge=0, description="weight of R-Drop: two dropout masks must agree")
+    ema: float | None = Field(None, gt=0, lt=1)
+    soup: int = Field(1, ge=1, description="best epochs averaged while the inner split gains (greedy soup)")
+    class_balance: float = Field(
+        0.0, ge=0, le=1, description="cards are drawn with count(class) ** -this; 0: each once an epoch"
+    )
+    patience: int = Field(3, ge=1)
+    stop_after: int | None = Field(
+        None, ge=1, description="epochs trained, though rates fall over `epochs`; a refit sets it"
+    )
+    precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"

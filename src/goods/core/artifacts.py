@@ -1,0 +1,87 @@
+"""Files as every stage writes and reads them: whole or not at all, with DONE markers.
+
+A stage's inputs are summed up in one key (config, code, what it builds on). Its folder holds DONE with that key once
+everything else is written, so a killed stage is done again and a finished one is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from goods.core.errors import GoodsError
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary sibling to write to, renamed to `path` on success and removed on failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise GoodsError(f"{path}: missing; run the stage that writes it first") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_parquet(path: Path, table: pd.DataFrame) -> None:
+    with atomic(path) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def write_npz(path: Path, **arrays: np.ndarray) -> None:
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def done_key(folder: Path) -> str | None:
+    """The key a finished stage left in its folder; None where it is unfinished."""
+    marker = folder / "DONE"
+    return marker.read_text() if marker.is_file() else None
+
+
+def is_done(folder: Path, key: str) -> bool:
+    return done_key(folder) == key
+
+
+def mark_done(folder: Path, key: str) -> None:
+    write_text(folder / "DONE", key)
+
+
+def begin(folder: Path, key: str) -> None:
+    """Make an empty-of-DONE folder for a stage; what a run with other inputs left there is removed."""
+    started = folder / "STARTED"
+    if folder.exists() and not (started.is_file() and started.read_text() == key):
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "DONE").unlink(missing_ok=True)
+    write_text(started, key)

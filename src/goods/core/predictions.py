@@ -1,0 +1,103 @@
+"""Top-k predictions: how they are kept on disk, joined by id, cut and averaged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from goods.core.artifacts import (
+    write_npz,
+)
+from goods.core.errors import GoodsError
+from goods.core.hashing import content_hash
+
+TOP_K = 32  # classes kept per card in every prediction file
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Top-k probabilities on disk and between stages; what is left over of 1 is on no kept class.
+
+    product_id int64 [n] · classes int32 [n, k], best first (of a stack: the class to submit, then by probability) ·
+    proba float32 [n, k]
+    """
+
+    product_id: np.ndarray
+    classes: np.ndarray
+    proba: np.ndarray
+
+    def save(self, path: Path) -> None:
+        write_npz(path, product_id=self.product_id, classes=self.classes, proba=self.proba)
+
+    @staticmethod
+    def load(path: Path) -> Predictions:
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return Predictions(arrays["product_id"], arrays["classes"], arrays["proba"])
+        except FileNotFoundError:
+            raise GoodsError(f"{path}: missing; train that experiment first") from None
+        except (OSError, ValueError, KeyError) as error:
+            raise GoodsError(f"{path}: damaged ({error}); delete its folder and run again") from None
+
+    def proba_of(self, c: int) -> np.ndarray:
+        """float32 [n] probability of class `c`, 0 where it is not kept."""
+        return np.where(self.classes == c, self.proba, np.float32(0)).sum(1)
+
+    @property
+    def hash(self) -> str:
+        return content_hash(self.product_id, self.classes, self.proba)
+
+    def aligned(self, product_id: np.ndarray) -> Predictions:
+        """Rows in the order of `product_id` [m]; every id must be here exactly once."""
+        order = pd.Index(self.product_id)
+        if not order.is_unique:
+            raise GoodsError("predictions hold a product_id twice; train that experiment again")
+        rows = order.get_indexer(pd.Index(product_id))
+        if (rows < 0).any():
+            missing = product_id[rows < 0][:3].tolist()
+            raise GoodsError(f"predictions lack product_id {missing}; train that experiment again")
+        return Predictions(self.product_id[rows], self.classes[rows], self.proba[rows])
+
+
+BLOCK = 4096  # cards predicted at once: bounds the dense block of probabilities
+
+
+def best_classes(dense: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """(classes int32 [n, k], values float32 [n, k]) of the k largest per row, ties to the lower class."""
+    k = min(k, dense.shape[1])
+    order = np.argpartition(-dense, k - 1, axis=1)[:, :k] if k < dense.shape[1] else None
+    if order is None:
+        order = np.tile(np.arange(k), (len(dense), 1))
+    order.sort(axis=1)
+    values = np.take_along_axis(dense, order, 1)
+    ranked = np.argsort(-values, axis=1, kind="stable")
+    return np.take_along_axis(order, ranked, 1).astype(np.int32), np.take_along_axis(values, ranked, 1)
+
+
+def mean_of(predictions: list[Predictions]) -> Predictions:
+    """Mean distribution of several models over the same cards in the same order, cut to the top k again."""
+    first = predictions[0]
+    n, k = first.classes.shape
+    classes = np.concatenate([p.aligned(first.product_id).classes for p in predictions], axis=1)
+    proba = np.concatenate([p.aligned(first.product_id).proba for p in predictions], axis=1)
+    kept_classes, kept_proba = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
+    for start in range(0, n, BLOCK):
+        block = slice(start, start + BLOCK)
+        kept_classes[block], kept_proba[block] = _merge(classes[block], proba[block], k)
+    return Predictions(first.product_id, kept_classes, kept_proba / np.float32(len(predictions)))
+
+
+def _merge(classes: np.ndarray, proba: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sum `proba` of equal classes within each row, keep the k largest sums."""
+    order = np.argsort(classes, axis=1, kind="stable")
+    classes, proba = np.take_along_axis(classes, order, 1), np.take_along_axis(proba, order, 1)
+    first = np.ones(classes.shape, bool)
+    first[:, 1:] = classes[:, 1:] != classes[:, :-1]
+    flat = np.cumsum(first.ravel()) - 1
+    sums = np.bincount(flat, weights=proba.ravel().astype(np.float64))
+    merged = np.where(first, sums[flat].reshape(classes.shape), -1.0)
+    ranked = np.argsort(-merged, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(classes, ranked, 1), np.take_along_axis(merged, ranked, 1).astype(np.float32)

@@ -1,0 +1,108 @@
+"""The only file that knows run paths and file names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ALL = -1  # in place of a fold: no fold is left out
+
+
+@dataclass(frozen=True)
+class Run:
+    """runs/<experiment>/, its fold_<k>/ folders and, after a refit, all_folds/."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.json"
+
+    @property
+    def oof(self) -> Path:
+        return self.path / "oof.npz"
+
+    @property
+    def test(self) -> Path:
+        return self.path / "test.npz"
+
+    def fold(self, k: int) -> Path:
+        """Where fold k is, or what is fitted on all folds (`ALL`)."""
+        return self.path / ("all_folds" if k == ALL else f"fold_{k}")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """work/<competition>/: everything derived from one competition's raw files.
+
+    A competition of several targets has work/<competition>/<target>/ below it for each, on the same cards: named
+    "<competition>/<target>", with prepared/, folds and runs of its own and a common cache.
+    """
+
+    root: Path
+    competition: str
+
+    @property
+    def path(self) -> Path:
+        return self.root / self.competition
+
+    @property
+    def whole(self) -> Workspace:
+        """Of a target the competition it belongs to; else this one."""
+        return Workspace(self.root, self.competition.partition("/")[0])
+
+    def target(self, name: str) -> Workspace:
+        return Workspace(self.root, f"{self.competition}/{name}")
+
+    @property
+    def prepared(self) -> Path:
+        return self.path / "prepared"
+
+    @property
+    def cards(self) -> Path:
+        return self.prepared / "cards.parquet"
+
+    @property
+    def pairs(self) -> Path:
+        """Only where the competition asks which cards are the same product."""
+        return self.prepared / "pairs.parquet"
+
+    @property
+    def vectors(self) -> Path:
+        """Embeddings that came with the cards of `pairs`."""
+        return self.prepared / "vectors.npz"
+
+    @property
+    def labels(self) -> Path:
+        return self.prepared / "labels.json"
+
+    @property
+    def issues(self) -> Path:
+        return self.prepared / "issues.parquet"
+
+    @property
+    def source(self) -> Path:
+        return self.prepared / "source.json"
+
+    @property
+    def raw(self) -> Path:
+        """Where the demo's generated raw files go; other competitions bring their own."""
+        return self.path / "raw"
+
+    @property
+    def cache(self) -> Path:
+        return self.whole.path / "cache"
+
+    @property
+    def folds(self) -> Path:
+        return self.path / "folds.parquet"
+
+    def run(self, experiment: str) -> Run:
+        return Run(self.path / "runs" / experiment)
+
+    def tuning(self, experiment: str) -> Path:
+        return self.path / "runs" / f"{experiment}-tuning"

@@ -1,0 +1,36 @@
+"""Any timm backbone on photos; frozen features or fine-tuned."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from goods.config.base import FamilyConfig
+from goods.config.trainer import TrainerConfig
+
+
+class ImageConfig(FamilyConfig):
+    family: Literal["image"]
+    backbone: str = Field(description="any timm name, or small_cnn")
+    weights: str = Field(
+        description="'hub', 'packaged' (tf_efficientnet_lite0), 'scratch' or a checkpoint file"
+    )
+    size: int = Field(128, ge=16)
+    frozen: bool = True
+    places: bool = Field(
+        False, description="frozen: keep what stands at each place of the last map, not pooled"
+    )
+    train_layers: int | None = Field(None, ge=0, description="stages tuned, from the top; null: all")
+    flip_test: bool = True
+    hidden: int = Field(256, ge=1)
+    dropout: float = Field(0.3, ge=0, lt=1)
+    trainer: TrainerConfig
+
+    @model_validator(mode="after")
+    def places_are_not_mirrored(self) -> ImageConfig:
+        if self.places and (self.flip_test or not self.frozen):
+            raise ValueError(
+                "places needs frozen: true and flip_test: false: a mirrored map has other places"
+            )
+        return self

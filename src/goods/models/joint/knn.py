@@ -1,0 +1,33 @@
+"""Neighbours in the vectors of other experiments."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from goods.config.base import FamilyConfig, Strict
+
+
+class SourceConfig(Strict):
+    """Vectors that neighbours are looked for in."""
+
+    experiment: str
+    layer: Literal["trained", "pretrained"] = Field(
+        "trained", description="last hidden layer of the fold's model, or the frozen encoder's own vectors"
+    )
+    weight: float = Field(1.0, gt=0, description="of its cosine where several are joined")
+
+
+class KnnConfig(FamilyConfig):
+    family: Literal["knn"]
+    sources: tuple[SourceConfig, ...] = Field(min_length=1)
+    neighbours: int = Field(32, ge=1)
+    index: Literal["auto", "exact", "hnsw"] = "auto"
+    exact_up_to: int = Field(150_000, ge=0, description="cards that 'auto' still compares one by one")
+    links: int = Field(32, ge=4, description="hnsw: neighbours of a node")
+    effort: int = Field(200, ge=1, description="hnsw: candidates kept while building and searching")
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        return tuple(source.experiment for source in self.sources)

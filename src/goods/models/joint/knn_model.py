@@ -1,0 +1,182 @@
+"""Neighbours by cosine in the vectors of other experiments; their classes vote, weighted by similarity.
+
+A card's vector joins its sources, each normalised and weighted, so that the dot product of two cards is the
+weighted mean of their cosines. Exact search up to `exact_up_to` cards, a graph (HNSW, Malkov and Yashunin 2018,
+arXiv 1603.09320) beyond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import pandas as pd
+
+from goods.core.artifacts import read_json, write_json, write_npz
+from goods.core.errors import GoodsError
+from goods.models.base import Context
+from goods.models.joint.knn import KnnConfig, SourceConfig
+from goods.models.neural import NeuralModel
+from goods.models.upstream import check_upstream, upstream_keys, upstream_model
+
+TEMPERATURES = tuple(float(t) for t in np.geomspace(0.005, 0.5, 16))
+
+PRIORS = (0.001, 0.003, 0.01, 0.03)
+
+QUERIES = 4096
+
+
+class KnnModel:
+    def __init__(self, config: KnnConfig, context: Context) -> None:
+        self.config, self.context = config, context
+        self.index: Any = None
+        self.target = np.empty(0, np.int64)
+        self.temperature, self.prior_share = 0.05, 0.01
+        self._sources: list[Any] = []
+
+    def warm(self, cards: pd.DataFrame) -> None:
+        """Nothing of its own: the experiments it builds on have filled their caches."""
+
+    def vectors(self, cards: pd.DataFrame) -> np.ndarray:
+        """float32 [n, d] joined vectors; a source without anything to encode leaves zeros."""
+        if not self._sources:
+            self._sources = [self._load(source) for source in self.config.sources]
+        total = sum(source.weight for source in self.config.sources)
+        parts = []
+        for source, model in zip(self.config.sources, self._sources, strict=True):
+            pretrained = source.layer == "pretrained"
+            part = (model.pretrained_vectors if pretrained else model.embed)(cards).astype(np.float32)
+            if isinstance(model, NeuralModel):
+                part[~model.has_input(cards)] = 0  # what stands for a missing photo is no neighbourhood
+            norm = np.linalg.norm(part, axis=1, keepdims=True)
+            parts.append(part / np.maximum(norm, 1e-9) * np.sqrt(source.weight / total))
+        return np.ascontiguousarray(np.concatenate(parts, axis=1))
+
+    def _load(self, source: SourceConfig) -> Any:
+        model = upstream_model(self.context, source.experiment)
+        if not hasattr(model, "embed" if source.layer == "trained" else "pretrained_vectors"):
+            raise GoodsError(f"knn: experiment {source.experiment} has no {source.layer} vectors")
+        return model
+
+    def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
+        if train.empty:
+            raise GoodsError("knn: fit needs at least one card")
+        vectors, self.target = self.vectors(train), train.target.to_numpy(np.int64)
+        self.index = self._index(vectors)
+        if valid is not None and len(valid):
+            own, target = self.vectors(valid), valid.target.to_numpy(np.int64)
+            self._calibrate(own, target)
+            self.target = np.concatenate([self.target, target])
+            self.index = self._index(np.concatenate([vectors, own]))
+
+    def refit(self, train: pd.DataFrame, folds: list[Path]) -> None:
+        """Index all of `train`; its vectors come from models that know every card, so none can calibrate: the
+        folds' mean does."""
+        chosen = [read_json(folder / "model.json") for folder in folds]
+        self.fit(train, None)
+        self.temperature, self.prior_share = (
+            float(np.exp(np.mean([np.log(c[name]) for c in chosen])))
+            for name in ("temperature", "prior_share")
+        )
+
+    def _index(self, vectors: np.ndarray) -> Any:
+        config, width = self.config, vectors.shape[1]
+        exact = config.index == "exact" or (config.index == "auto" and len(vectors) <= config.exact_up_to)
+        index: Any = faiss.IndexFlatIP(width)
+        if not exact:
+            index = faiss.IndexHNSWFlat(width, config.links, faiss.METRIC_INNER_PRODUCT)
+            index.hnsw.efConstruction = config.effort
+            index.hnsw.efSearch = config.effort
+        with one_thread():  # a graph built on several threads differs from run to run
+            index.add(vectors)
+        return index
+
+    def neighbours(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(cosine float32 [n, k], class int64 [n, k]) of the nearest train cards, nearest first."""
+        k = min(self.config.neighbours, len(self.target))
+        similarity = np.empty((len(vectors), k), np.float32)
+        found = np.empty((len(vectors), k), np.int64)
+        faiss.omp_set_num_threads(self.context.threads)
+        for start in range(0, len(vectors), QUERIES):
+            block = slice(start, start + QUERIES)
+            similarity[block], found[block] = self.index.search(vectors[block], k)
+        # a graph may find fewer than k: -1 stands in their place
+        similarity[found < 0] = -1
+        return similarity, self.target[np.maximum(found, 0)]
+
+    def _votes(self, similarity: np.ndarray, temperature: float) -> np.ndarray:
+        """float [n, k] softmax of the similarities; none where a card has no vector."""
+        weight = np.exp((similarity - similarity[:, :1]) / temperature)
+        weight /= weight.sum(1, keepdims=True)
+        return weight * (similarity[:, :1] != 0)
+
+    def _calibrate(self, vectors: np.ndarray, target: np.ndarray) -> None:
+        """Temperature and prior share with the least negative log-likelihood on the inner split."""
+        similarity, classes = self.neighbours(vectors)
+        prior = self._prior()[target]
+
+        def loss(setting: tuple[float, float]) -> float:
+            temperature, share = setting
+            own = (self._votes(similarity, temperature) * (classes == target[:, None])).sum(1)
+            return -float(np.log((1 - share) * own + share * prior).mean())
+
+        self.temperature, self.prior_share = min(product(TEMPERATURES, PRIORS), key=loss)
+
+    def _prior(self) -> np.ndarray:
+        """float [C] share of each class among train cards, one card added to each."""
+        counts = np.bincount(self.target, minlength=self.context.labels.n_classes) + 1.0
+        return counts / counts.sum()
+
+    def predict(self, cards: pd.DataFrame) -> np.ndarray:
+        n, n_classes = len(cards), self.context.labels.n_classes
+        if not n:
+            return np.empty((0, n_classes), np.float32)
+        if self.index is None:
+            raise GoodsError("knn: fit or load the model first")
+        similarity, classes = self.neighbours(self.vectors(cards))
+        votes = np.zeros((n, n_classes), np.float32)
+        rows = np.broadcast_to(np.arange(n)[:, None], classes.shape)
+        np.add.at(votes, (rows, classes), self._votes(similarity, self.temperature))
+        proba = (1 - self.prior_share) * votes + self.prior_share * self._prior().astype(np.float32)
+        return (proba / proba.sum(1, keepdims=True)).astype(np.float32)
+
+    def embed(self, cards: pd.DataFrame) -> np.ndarray:
+        """float32 [n, d]: what neighbours are looked for in."""
+        return self.vectors(cards)
+
+    def save(self, folder: Path) -> None:
+        faiss.write_index(self.index, str(folder / "index.faiss"))
+        write_npz(folder / "target.npz", target=self.target)
+        settings = {
+            "temperature": self.temperature,
+            "prior_share": self.prior_share,
+            "upstream": upstream_keys(self.context),
+        }
+        write_json(folder / "model.json", settings)
+
+    def load(self, folder: Path) -> None:
+        settings = read_json(folder / "model.json")
+        check_upstream(self.context, folder, settings["upstream"])
+        try:
+            self.index = faiss.read_index(str(folder / "index.faiss"))
+            with np.load(folder / "target.npz", allow_pickle=False) as arrays:
+                self.target = arrays["target"]
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise GoodsError(f"{folder}: missing or damaged model files ({reason}); train it again") from None
+        self.temperature, self.prior_share = settings["temperature"], settings["prior_share"]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)

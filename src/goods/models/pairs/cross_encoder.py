@@ -1,0 +1,25 @@
+"""A transformer that reads both products of a pair at once."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from goods.models.text.transformer import TransformerConfig
+
+
+class CrossEncoderConfig(TransformerConfig):
+    """Reads both products of a pair at once: names, differing attributes, colours."""
+
+    family: Literal["cross_encoder"]  # type: ignore[assignment]
+    fields: tuple[str, ...] = ("title",)
+    layers: int | None = Field(
+        None, ge=1, description="lowest layers of the encoder that are used; null: all"
+    )
+
+    @model_validator(mode="after")
+    def is_tuned(self) -> CrossEncoderConfig:
+        if self.frozen or self.mlm or self.fields != ("title",):
+            raise ValueError("a cross_encoder is tuned and reads names: frozen, mlm and fields do not apply")
+        return self

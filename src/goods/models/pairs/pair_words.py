@@ -1,0 +1,150 @@
+"""Logistic regression over the words that both names of a pair have and those that only one has.
+
+Which words tell products apart (a colour, a size, "kit") and which do not (a shop, "sale") is learned from the train
+pairs; with attributes, also in which of them a pair is equal or differs.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from scipy.sparse import csr_matrix, hstack
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+from goods.cards.tokens import UNIT
+from goods.config.base import FamilyConfig
+from goods.core.artifacts import read_json, write_json, write_npz
+from goods.core.calibration import logit, two_classes
+from goods.core.errors import GoodsError
+from goods.matching.attributes import Attributes, read_characteristics
+from goods.matching.cleanup import SURE
+from goods.matching.names import normal
+from goods.matching.sets import Sets
+from goods.models.base import Context, products_of
+
+
+class PairWordsConfig(FamilyConfig):
+    """Logistic regression over the words that both names of a pair have and those that only one has."""
+
+    family: Literal["pair_words"]
+    C: float = Field(0.1, gt=0)
+    min_pairs: int = Field(2, ge=1, description="train pairs that a word must tell something about")
+
+
+_PART = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)?")  # letters apart from digits: "64gb" is "64" and "gb"
+
+
+class Items:
+    """What products have: words, values and keys of attributes, and the columns of a pair: + for what both have, − for
+    what one has. Of attributes there are values (equal on both sides) and keys (both have one, and the values differ).
+    """
+
+    def __init__(self, cards: pd.DataFrame) -> None:
+        attributes = Attributes(read_characteristics(cards))
+        self.words = Sets.of([_PART.findall(normal(title)) for title in cards.title])
+        self.values, self.keys = attributes.values, attributes.keys
+        # attributes that are equal are columns of values; summed by key they are taken off what both have
+        number = {key: i for i, key in enumerate(self.keys.items)}
+        owner = [number[item.partition(UNIT)[0]] for item in self.values.items]
+        self.key_of_value = csr_matrix(
+            (np.ones(len(owner), np.float32), (np.arange(len(owner)), owner)),
+            shape=(self.values.matrix.shape[1], self.keys.matrix.shape[1]),
+        )
+        self.columns = [
+            *(f"+{word}" for word in padded(self.words)),
+            *(f"-{word}" for word in padded(self.words)),
+            *(f"+{UNIT}{value}" for value in padded(self.values)),
+            *(f"-{UNIT}{key}" for key in padded(self.keys)),
+        ]
+
+
+class PairWordsModel:
+    def __init__(self, config: PairWordsConfig, context: Context) -> None:
+        self.config, self.context, self.products = config, context, products_of(config.family, context)
+        self.columns: list[str] = []  # features with a weight, by name
+        self.weights = self.by_column = np.empty(0)
+        self.intercept: float | None = None
+
+    def warm(self, rows: pd.DataFrame) -> None:
+        return
+
+    def parts(self, rows: pd.DataFrame) -> csr_matrix:
+        """Zeros and ones [n, columns of `items`]."""
+        left, right = self.products.ends(rows)
+        known = (left >= 0) & (right >= 0)
+        left, right = np.where(known, left, 0), np.where(known, right, 0)
+        items = self.items()
+        a, b = (items.words.matrix[side] for side in (left, right))
+        both = a.multiply(b).tocsr()
+        apart = (a + b - 2 * both).tocsr()
+        equal, shared = (
+            sets.matrix[left].multiply(sets.matrix[right]).tocsr() for sets in (items.values, items.keys)
+        )
+        table = hstack([both, apart, equal, shared - equal @ items.key_of_value]).tocsr()
+        table = table.multiply(known[:, None]).tocsr()
+        table.eliminate_zeros()
+        return table
+
+    def items(self) -> Items:
+        """Of every product; found once for the models of all folds."""
+        made, known = self.products.makers, ("pair_words",)
+        if known not in made:
+            made[known] = Items(self.products.cards)
+        return made[known]
+
+    def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
+        """On all pairs, the inner split included: nothing is stopped or calibrated by it."""
+        rows = train if valid is None else pd.concat([train, valid], ignore_index=True)
+        if rows.target.nunique() < 2:
+            raise GoodsError("pair_words: fit needs pairs that match and pairs that do not")
+        table, names = self.parts(rows), self.items().columns
+        kept = np.flatnonzero(table.getnnz(axis=0) >= self.config.min_pairs)
+        self.columns = [names[i] for i in kept]
+        if len(kept):
+            fitted = LogisticRegression(C=self.config.C, solver="liblinear", random_state=self.context.seed)
+            fitted.fit(table[:, kept], rows.target)
+            self.weights, self.intercept = fitted.coef_[0], float(fitted.intercept_[0])
+        else:  # no word that two pairs share: the share of matches is all there is to say
+            self.weights, self.intercept = np.empty(0), float(logit(np.array(rows.target.mean()), SURE))
+        self._align()
+
+    def _align(self) -> None:
+        """The weight of every column of `items`, once for all blocks: 0 where training has not met it."""
+        weight = dict(zip(self.columns, self.weights.tolist(), strict=True))
+        self.by_column = np.array([weight.get(name, 0.0) for name in self.items().columns])
+
+    def refit(self, train: pd.DataFrame, folds: list[Path]) -> None:
+        self.fit(train, None)
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        if self.intercept is None:
+            raise GoodsError("pair_words: fit or load the model first")
+        if rows.empty:
+            return np.empty((0, 2), np.float32)
+        return two_classes(expit(self.parts(rows) @ self.by_column + self.intercept))
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "model.json", {"columns": self.columns, "intercept": self.intercept})
+        write_npz(folder / "weights.npz", weights=self.weights)
+
+    def load(self, folder: Path) -> None:
+        settings: dict[str, Any] = read_json(folder / "model.json")
+        try:
+            with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
+                self.weights = arrays["weights"]
+            self.columns, self.intercept = settings["columns"], settings["intercept"]
+            self._align()
+        except (OSError, ValueError, KeyError) as error:
+            raise GoodsError(f"{folder}: missing or damaged model files ({error}); train it again") from None
+
+
+def padded(sets: Sets) -> list[str]:
+    """Names of all columns of the matrix, which has one even where there is no item."""
+    return sets.items or [UNIT]

@@ -1,0 +1,40 @@
+"""CatBoost over features of pairs of products."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from pydantic import Field
+
+from goods.config.base import FamilyConfig
+
+PairFeatures = Literal[
+    "strings", "tfidf", "attributes", "colours", "categories", "pictures", "price", "graph", "catalogue"
+]
+
+
+class PairsConfig(FamilyConfig):
+    """CatBoost over features of pairs and over what other experiments say of them."""
+
+    family: Literal["pairs"]
+    features: tuple[PairFeatures, ...] = Field(
+        get_args(PairFeatures), min_length=1, description="groups of features"
+    )
+    experiments: tuple[str, ...] = Field((), description="their out-of-fold scores are features")
+    iterations: int = Field(1500, ge=1)
+    depth: int = Field(6, ge=1, le=12)
+    learning_rate: float = Field(0.05, gt=0)
+    l2_leaf_reg: float = Field(5.0, ge=0)
+    feature_share: float = Field(0.5, gt=0, le=1, description="features tried at each split, drawn at random")
+    random_strength: float = Field(1.0, ge=0)
+    patience: int = Field(100, ge=1)
+    bags: int = Field(1, ge=1, description="boosters of different seeds, averaged")
+    calibration: Literal["none", "temperature", "platt", "isotonic"] = "temperature"
+    cleanup: bool = Field(
+        True,
+        description="a score gives way where a third product matches one of both, as far as honest folds gain",
+    )
+
+    @property
+    def scored_by(self) -> tuple[str, ...]:
+        return self.experiments

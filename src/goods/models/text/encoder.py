@@ -1,0 +1,179 @@
+"""Text encoders and their tokenizers: from a local folder, the hub, or new and untrained."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import transformers
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, PreTrainedTokenizerFast
+
+from goods.core.errors import GoodsError
+from goods.core.hashing import content_hash, file_hash
+from goods.models import hub
+from goods.models.text.transformer import TransformerConfig
+
+HELP = "give --text-weights DIR (a Hugging Face folder) or --offline (trained from scratch)"
+
+SPECIAL = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
+
+WEIGHTS = "encoder.safetensors"
+
+
+@dataclass
+class Encoder:
+    net: nn.Module
+    tokenizer: Any
+
+    @property
+    def start(self) -> int:
+        return self._token("cls_token_id", "bos_token_id")
+
+    @property
+    def separator(self) -> int:
+        return self._token("sep_token_id", "eos_token_id")
+
+    @property
+    def pad(self) -> int:
+        return self._token("pad_token_id", "eos_token_id")
+
+    @property
+    def mask(self) -> int:
+        """What stands for a hidden token."""
+        return self._token("mask_token_id", "unk_token_id")
+
+    def _token(self, *names: str) -> int:
+        for holder in (self.tokenizer, self.net.config):
+            for name in names:
+                number = getattr(holder, name, None)
+                if isinstance(number, int):
+                    return number
+        raise GoodsError(f"the tokenizer has none of {', '.join(names)}; use an encoder model; {HELP}")
+
+    def save(self, folder: Path, with_weights: bool) -> None:
+        """Tokenizer and config, and the weights where the network's own file lacks them."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.tokenizer.save_pretrained(folder)
+        self.net.config.save_pretrained(folder)  # type: ignore[union-attr,operator]
+        if with_weights:
+            state = {k: v.detach().cpu().contiguous() for k, v in self.net.state_dict().items()}
+            save_file(state, folder / WEIGHTS)
+
+
+def encoder_layers(net: nn.Module) -> list[list[nn.Parameter]]:
+    """Parameters by layer from the top down: what follows the blocks, each block, the embeddings."""
+    depth = getattr(net.config, "num_hidden_layers", 0)
+    stacks = (m for m in net.modules() if isinstance(m, nn.ModuleList) and len(m) == depth)
+    blocks = list(next(stacks, []))
+    layers = [list(block.parameters()) for block in reversed(blocks)]
+    inside = {id(parameter) for layer in layers for parameter in layer}
+    rest = [(name, p) for name, p in net.named_parameters() if id(p) not in inside]
+    if not layers:  # an encoder of another build, or one whose blocks share their weights
+        return [[parameter for _, parameter in rest]]
+    layers[0] += [parameter for name, parameter in rest if "embed" not in name]
+    return [*layers, [parameter for name, parameter in rest if "embed" in name]]
+
+
+def encoder_from_files(folder: Path, with_weights: bool) -> Encoder:
+    """What `Encoder.save` wrote; OSError or ValueError where it is damaged."""
+    with _quiet():
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        net = AutoModel.from_config(config)
+    if with_weights:
+        net.load_state_dict(load_file(folder / WEIGHTS))
+    return Encoder(net, tokenizer)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """transformers without load reports and progress bars."""
+    bars = transformers.utils.logging.is_progress_bar_enabled()
+    level = transformers.utils.logging.get_verbosity()
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        transformers.utils.logging.set_verbosity(level)
+        if bars:
+            transformers.utils.logging.enable_progress_bar()
+
+
+def load_encoder(weights: str) -> Encoder:
+    """Pre-trained encoder and tokenizer; a GoodsError says what was tried, weights are never made up."""
+    local = Path(weights).is_dir()
+    if not local and (weights.startswith((".", "/", "~")) or weights.count("/") > 1):
+        raise GoodsError(f"{weights}: no such folder of text weights; {HELP}")
+    only_files = local or not hub.in_reach()
+    try:
+        with _quiet(), hub.cached_only(only_files):
+            tokenizer = AutoTokenizer.from_pretrained(weights, local_files_only=only_files)
+            net, report = AutoModel.from_pretrained(
+                weights, local_files_only=only_files, output_loading_info=True, use_safetensors=True
+            )
+    except Exception as error:  # network, file and format errors of many kinds
+        tried = "the folder" if local else "the local hub cache" if only_files else "the hub"
+        reason = " ".join(str(error).split())[:160]
+        raise GoodsError(f"text weights {weights!r}: not loaded from {tried} ({reason}); {HELP}") from None
+    missing = [name for name in report["missing_keys"] if "pooler" not in name and "position_ids" not in name]
+    if missing or report.get("mismatched_keys"):
+        raise GoodsError(f"text weights {weights!r} lack {len(missing)} tensors, first {missing[:1]}; {HELP}")
+    return Encoder(net, tokenizer)
+
+
+def weights_key(weights: str) -> str:
+    """What the weights are, for cache names: the files' hashes, or the hub name."""
+    folder = Path(weights)
+    if not folder.is_dir():
+        return content_hash("hub", weights)
+    files = sorted(p for p in folder.iterdir() if p.suffix in (".safetensors", ".json", ".txt", ".model"))
+    return content_hash([(p.name, file_hash(p)) for p in files])
+
+
+def scratch_tokenizer(texts: list[str], vocabulary: int) -> PreTrainedTokenizerFast:
+    """A lower-case BPE tokenizer (Unigram's training is not repeatable) trained on `texts`."""
+    tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])  # type: ignore[assignment]
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(  # type: ignore[assignment]
+        [
+            pre_tokenizers.Whitespace(),
+            pre_tokenizers.Digits(individual_digits=False),
+            pre_tokenizers.Metaspace(),
+        ]
+    )
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary, min_frequency=2, special_tokens=SPECIAL, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts or ["-"], trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        unk_token="[UNK]",
+        mask_token="[MASK]",
+    )
+
+
+def scratch_encoder(texts: list[str], config: TransformerConfig) -> Encoder:
+    """A tokenizer trained on `texts` and a new BERT."""
+    fast = scratch_tokenizer(texts, config.scratch_vocab)
+    width = config.scratch_width
+    bert = BertConfig(
+        vocab_size=len(fast),
+        hidden_size=width,
+        num_hidden_layers=config.scratch_layers,
+        num_attention_heads=max(h for h in range(1, 13) if width % h == 0),
+        intermediate_size=4 * width,
+        max_position_embeddings=config.max_tokens,
+        pad_token_id=0,
+    )
+    return Encoder(AutoModel.from_config(bert), fast)

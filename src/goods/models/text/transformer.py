@@ -1,0 +1,37 @@
+"""Any Hugging Face encoder, mean-pooled, with a linear head; fine-tuned or frozen."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from goods.config.base import FamilyConfig, Strict
+from goods.config.trainer import TrainerConfig
+
+
+class MlmConfig(Strict):
+    """Masked-LM warm-up on the texts of all cards, labels unused."""
+
+    epochs: int = Field(3, ge=1)
+    batch_size: int = Field(64, ge=1)
+    lr: float = Field(2e-4, gt=0)
+    mask_share: float = Field(0.15, gt=0, lt=1)
+    precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
+
+
+class TransformerConfig(FamilyConfig):
+    family: Literal["transformer"]
+    weights: str = Field(description="hub name, local folder or 'scratch'")
+    scratch_vocab: int = Field(20_000, ge=100)
+    scratch_layers: int = Field(3, ge=1)
+    scratch_width: int = Field(312, ge=12)
+    prefix: str = ""
+    fields: tuple[str, ...] = ("title", "shop", "attributes", "description")
+    max_tokens: int = Field(128, ge=8, le=512)
+    frozen: bool = False
+    train_layers: int | None = Field(None, ge=0, description="layers tuned, from the top; null: all")
+    mlm: MlmConfig | None = None
+    hidden: int = Field(512, ge=1, description="of the head on frozen vectors")
+    dropout: float = Field(0.1, ge=0, lt=1)
+    trainer: TrainerConfig

@@ -1,0 +1,62 @@
+"""Why two products are, or are not, the same one: what each feature adds to a pair's log-odds.
+
+reads:  runs/<experiment>/ and those of the experiments it builds on, prepared/, folds.parquet
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from goods.cards.table import select
+from goods.config.competition import CompetitionConfig
+from goods.core.errors import GoodsError
+from goods.core.execution import places
+from goods.core.predictions import Predictions
+from goods.core.workspace import ALL, Workspace
+from goods.matching.groups import ends_of
+from goods.models.pairs.pairs import PairsConfig
+from goods.models.pairs.pairs_model import PairsModel
+from goods.prepare.folds import load_folds
+from goods.problems.rows import load_rows
+from goods.report.explaining import Explained, Reason
+from goods.submit.prediction import saved_config
+from goods.train.foundations import make_context, pair_context
+from goods.train.keys import refits
+
+
+def explain_pair(
+    ws: Workspace, competition: CompetitionConfig, experiment: str, products: list[int]
+) -> Explained:
+    """The score of the pair of two `products` and its reasons, weightiest first. A train pair is judged by the model
+    of its own fold, which has seen neither product; a test pair by the mean of those it was submitted from."""
+    config = saved_config(ws, experiment)
+    if not isinstance(config.model, PairsConfig):
+        raise GoodsError(
+            f"experiment {experiment} is of family {config.model.family}; pairs are explained by family pairs alone"
+        )
+    if len(products) != 2:
+        raise GoodsError(f"{len(products)} products given; a pair is two")
+    rows = load_rows(ws)
+    ends = np.sort(np.stack(ends_of(rows), 1), axis=1)
+    pair = rows[(ends == sorted(products)).all(axis=1)].head(1)
+    if pair.empty:
+        raise GoodsError(
+            f"{products[0]} and {products[1]} are no pair of {ws.competition}; see {ws.pairs} for those there are"
+        )
+    run, train = ws.run(experiment), select(rows, "train")
+    if pair.split.iloc[0] == "train":
+        judges, said = [int(load_folds(ws, train)[train.product_id == pair.product_id.iloc[0]][0])], run.oof
+    else:
+        judges, said = [ALL] if refits(config) else list(range(competition.n_folds)), run.test
+    place, parts = places(1, False)[0][0], []
+    for k in judges:
+        context = pair_context(ws, config, make_context(ws, config, place, None, False, k))
+        model = PairsModel(config.model, context)
+        model.load(run.fold(k))
+        parts.append(model.contributions(pair))
+    values = parts[0][0].iloc[0]
+    added, start = (np.mean([part[i][0] for part in parts], axis=0) for i in (1, 2))
+    order = np.argsort(-np.abs(added), kind="stable")
+    reasons = [Reason(str(values.index[j]), float(values.iloc[j]), float(added[j])) for j in order]
+    proba = Predictions.load(said).aligned(pair.product_id.to_numpy()).proba_of(1)[0]
+    return Explained("the same product", float(proba), float(start), reasons)

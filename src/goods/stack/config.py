@@ -1,0 +1,55 @@
+"""A stack: CatBoost on candidates, and what it is compared with."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from goods.config.base import FamilyConfig
+
+StackMethod = Literal[
+    "best_single", "uniform", "weighted", "greedy", "blend", "logistic", "catboost", "multiclass"
+]
+
+
+class StackConfig(FamilyConfig):
+    family: Literal["stack"]
+    experiments: tuple[str, ...] = Field(min_length=1)
+    methods: tuple[StackMethod, ...] = Field(
+        ("best_single", "uniform", "weighted", "greedy", "blend", "logistic", "catboost"),
+        min_length=1,
+        description="what is compared; the best on honest folds is submitted",
+    )
+    top_k: int | Literal["auto"] = Field(
+        "auto",
+        description="classes of each model that become candidates; auto: as many as the score can show",
+    )
+    min_proba: float = Field(
+        0.001, ge=0, lt=1, description="candidates only models name are left out below this mean probability"
+    )
+    calibration: Literal["none", "temperature", "vector"] = Field(
+        "temperature", description="of each base model, before pooling and boosting"
+    )
+    loss: Literal["Logloss", "QuerySoftMax", "YetiRank"] = "Logloss"
+    monotone: bool = Field(False, description="log-odds and counts may only speak for a class, never against")
+    iterations: int = Field(400, ge=1)
+    depth: int = Field(6, ge=1, le=12)
+    learning_rate: float = Field(0.06, gt=0)
+    l2_leaf_reg: float = Field(5.0, ge=0)
+    patience: int = Field(40, ge=1)
+    max_cards: int = Field(30_000, ge=1, description="cards a booster is fitted on, drawn at random")
+    multiclass_iterations: int = Field(100, ge=1)
+    multiclass_cells: int = Field(
+        300_000, ge=0, description="multiclass is left out above this many cards × classes"
+    )
+    decoding: Literal["auto", "argmax", "expected_hierarchical_f1", "class_bias"] = Field(
+        "auto", description="how the class is chosen; auto: by the competition's metric"
+    )
+    precisions: tuple[float, ...] = Field((0.95, 0.99), description="at which coverage is reported")
+
+    @model_validator(mode="after")
+    def top_k_in_range(self) -> StackConfig:
+        if self.top_k != "auto" and not 2 <= self.top_k <= 32:
+            raise ValueError("top_k must be auto or from 2 to 32")
+        return self

@@ -1,0 +1,127 @@
+"""Class probabilities → the class to submit, for the metric that is scored.
+
+The best class is not always the likeliest: hierarchical F1 pays for ancestors that are right, so a class whose
+siblings are likely too can be worth more; macro F1 counts a rare class as much as a frequent one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from goods.cards.labels import Labels
+from goods.core.predictions import Predictions
+from goods.metrics.classification import score
+
+ARGMAX, EXPECTED_HF1, CLASS_BIAS = "argmax", "expected_hierarchical_f1", "class_bias"
+
+DECODERS = (ARGMAX, EXPECTED_HF1, CLASS_BIAS)
+
+BY_METRIC = {
+    "weighted_f1": ARGMAX,
+    "accuracy": ARGMAX,
+    "macro_f1": CLASS_BIAS,
+    "binary_f1": CLASS_BIAS,
+    "hierarchical_f1": EXPECTED_HF1,
+}
+
+STRENGTHS = tuple(round(0.05 * i, 2) for i in range(17))  # of the class bias, 0 … 0.8
+
+BLOCK = 4096
+
+
+def decode(predictions: Predictions, labels: Labels, decoding: dict[str, Any]) -> np.ndarray:
+    """int32 [n] place of the chosen class among each card's kept classes; `decoding` is made by `fit_decoding`."""
+    if decoding["method"] == EXPECTED_HF1:
+        return expected_hierarchical_f1(predictions, labels)
+    if decoding["method"] == CLASS_BIAS:
+        return biased(predictions, np.array(decoding["bias"]))
+    return np.zeros(len(predictions.classes), np.int32)
+
+
+def fit_decoding(
+    method: str, predictions: Predictions, target: np.ndarray, labels: Labels, metric: str = "macro_f1"
+) -> dict[str, Any]:
+    """What `decode` needs, JSON-able. Only the class bias learns, from out-of-fold predictions and `target` [n]."""
+    if method != CLASS_BIAS:
+        return {"method": method}
+    log_count = np.log(np.bincount(target, minlength=labels.n_classes) + 1.0)
+    reached = []
+    for strength in STRENGTHS:
+        chosen = at(predictions.classes, biased(predictions, -strength * log_count))
+        reached.append(score(metric, target, chosen, labels))
+    strength = STRENGTHS[int(np.argmax(reached))]
+    return {"method": method, "strength": strength, "bias": (-strength * log_count).tolist()}
+
+
+def chosen_first(predictions: Predictions, place: np.ndarray) -> Predictions:
+    """The chosen class of each card in the first place, the others after it in their order."""
+    order = np.argsort(np.arange(predictions.classes.shape[1]) != place[:, None], axis=1, kind="stable")
+    classes = np.take_along_axis(predictions.classes, order, 1)
+    return Predictions(predictions.product_id, classes, np.take_along_axis(predictions.proba, order, 1))
+
+
+def at(kept: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """[n] the value at each row's place of [n, k]."""
+    return np.take_along_axis(kept, place[:, None].astype(np.int64), 1)[:, 0]
+
+
+def biased(predictions: Predictions, bias: np.ndarray) -> np.ndarray:
+    """int32 [n] place of the largest log p + bias[class]."""
+    value = np.log(predictions.proba.clip(1e-12)) + bias[predictions.classes]
+    return value.argmax(1).astype(np.int32)
+
+
+def overlap_tables(labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+    """int32 [C, depth] ancestors and self of each class, −1 where its path ends; int64 [C] their number."""
+    depth = np.array([len(a) for a in labels.ancestors])
+    nodes = np.full((labels.n_classes, int(depth.max())), -1, np.int32)
+    for c, path in enumerate(labels.ancestors):
+        nodes[c, : len(path)] = path
+    return nodes, depth
+
+
+def expected_overlap(predictions: Predictions, labels: Labels) -> np.ndarray:
+    """float32 [n, k]: E |A(y) ∩ A(c)| for each kept class c, y drawn from the card's probabilities."""
+    nodes, _ = overlap_tables(labels)
+    out = np.empty(predictions.proba.shape, np.float32)
+    for start in range(0, len(out), BLOCK):
+        rows = slice(start, start + BLOCK)
+        path = nodes[predictions.classes[rows]]  # [b, k, depth]
+        # a node lies on one depth of a path only: common ancestors are equal nodes at equal depths
+        same = (path[:, :, None, :] == path[:, None, :, :]) & (path[:, :, None, :] >= 0)
+        out[rows] = np.einsum("bcj,bj->bc", same.sum(3, dtype=np.float32), predictions.proba[rows])
+    return out
+
+
+def expected_score(predictions: Predictions, labels: Labels, place: np.ndarray) -> float:
+    """Hierarchical F1 of the choice in expectation: 2 Σ E|A(y) ∩ A(ŷ)| / (Σ |A(ŷ)| + Σ E|A(y)|)."""
+    _, depth = overlap_tables(labels)
+    chosen = at(predictions.classes, place)
+    total = depth[chosen].sum() + expected_depth(predictions, depth).sum()
+    return float(2 * at(expected_overlap(predictions, labels), place).sum() / total)
+
+
+def expected_depth(predictions: Predictions, depth: np.ndarray) -> np.ndarray:
+    """float [n]: E |A(y)| over the kept classes."""
+    return (predictions.proba * depth[predictions.classes]).sum(1)
+
+
+def expected_hierarchical_f1(predictions: Predictions, labels: Labels, rounds: int = 20) -> np.ndarray:
+    """int32 [n] place of the classes that together have the highest hierarchical F1 in expectation.
+
+    The ratio is maximised by Dinkelbach's method (1967): given its value F, a card's best class maximises
+    2 E|A(y) ∩ A(c)| − F |A(c)|; F starts at the argmax's and rises until it stays.
+    """
+    _, depth = overlap_tables(labels)
+    overlap = expected_overlap(predictions, labels).astype(np.float64)
+    own, likely = depth[predictions.classes], expected_depth(predictions, depth).sum()
+    place = np.zeros(len(overlap), np.int32)
+    for _ in range(rounds):
+        value = 2 * at(overlap, place).sum() / max(at(own, place).sum() + likely, 1e-12)
+        new = (2 * overlap - value * own).argmax(1).astype(np.int32)
+        if (new == place).all():
+            break
+        place = new
+    return place

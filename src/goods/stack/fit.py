@@ -1,0 +1,152 @@
+"""Every method of a stack, fitted on the cards outside one fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from catboost import CatBoost
+
+from goods.core.artifacts import (
+    atomic,
+    read_json,
+    write_json,
+)
+from goods.core.log import say
+from goods.stack.boosting import boost, fit_booster, fit_multiclass, multiclass
+from goods.stack.candidates import (
+    FLOOR,
+    Candidates,
+    choose_depth,
+)
+from goods.stack.config import StackConfig
+from goods.stack.features import FeatureMaker
+from goods.stack.level import Level
+from goods.stack.pooling import Pool, fit_best_single, fit_greedy, fit_linear_pool, fit_log_pool
+
+BLEND = "blend"  # the pool boosting starts from
+
+CATBOOST, MULTICLASS = "catboost", "multiclass"
+
+
+@dataclass(frozen=True)
+class FoldStack:
+    """What is fitted on the cards outside one fold. `calibration`: a log-linear pool per base model; without a
+    `booster` there was nothing to learn, and CatBoost's answer is where it would start from."""
+
+    depth: int
+    calibration: list[Pool]
+    pools: dict[str, Pool]
+    booster: CatBoost | None = None
+    multiclass: CatBoost | None = None
+
+    def calibrated(self, table: Candidates) -> Candidates:
+        return calibrate(table, self.calibration)
+
+    def apply(
+        self,
+        maker: FeatureMaker,
+        model: StackConfig,
+        table: Candidates,
+        features: pd.DataFrame,
+        methods: list[str],
+    ) -> dict[str, np.ndarray]:
+        """Method → float64 [m] probability of each entry; 0 for those beyond the depth."""
+        kept = table.within(self.depth)
+        taken = self.calibrated(table.take(kept))
+        found = {name: self.pools[name](taken) for name in methods if name in self.pools}
+        if CATBOOST in methods:
+            blend = self.pools[BLEND](taken)
+            seen = maker.with_blend(features[kept], taken, blend)
+            found[CATBOOST] = boost(model, self.booster, seen, taken, blend) if self.booster else blend
+        if MULTICLASS in methods:
+            assert self.multiclass is not None
+            found[MULTICLASS] = multiclass(self.multiclass, taken, maker.labels.n_classes)
+        full = {}
+        for name, proba in found.items():
+            full[name] = np.zeros(len(table.card))
+            full[name][kept] = proba
+        return full
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, booster in (("model.cbm", self.booster), ("multiclass.cbm", self.multiclass)):
+            if booster is not None:
+                with atomic(folder / name) as temporary:
+                    booster.save_model(str(temporary))
+        pools = {name: pool.to_json() for name, pool in self.pools.items()}
+        calibration = [pool.to_json() for pool in self.calibration]
+        write_json(folder / "methods.json", {"depth": self.depth, "calibration": calibration, "pools": pools})
+
+    @staticmethod
+    def load(folder: Path) -> FoldStack:
+        data = read_json(folder / "methods.json")
+        return FoldStack(
+            data["depth"],
+            [Pool.from_json(pool) for pool in data["calibration"]],
+            {name: Pool.from_json(pool) for name, pool in data["pools"].items()},
+            load_booster(folder / "model.cbm"),
+            load_booster(folder / "multiclass.cbm"),
+        )
+
+
+def load_booster(path: Path) -> CatBoost | None:
+    return CatBoost().load_model(str(path)) if path.is_file() else None
+
+
+def calibrate(table: Candidates, calibration: list[Pool]) -> Candidates:
+    """The table with each model's probabilities calibrated by its own pool; as it is where there are none."""
+    if not calibration:
+        return table
+    columns = [pool(table.model(j)).clip(FLOOR, 1) for j, pool in enumerate(calibration)]
+    return replace(table, log_proba=np.log(np.stack(columns, axis=1)).astype(np.float32))
+
+
+def methods_of(level: Level) -> list[str]:
+    """The methods that are compared; multiclass boosting only where it fits."""
+    methods: list[str] = list(level.model.methods)
+    cells = len(level.train) * level.labels.n_classes
+    if MULTICLASS in methods and cells > level.model.multiclass_cells:
+        say(
+            f"stack {level.config.name}: multiclass left out, {cells:,} cards × classes are more than "
+            f"multiclass_cells={level.model.multiclass_cells:,}"
+        )
+        methods.remove(MULTICLASS)
+    return methods
+
+
+def fit_fold(level: Level, k: int, methods: list[str]) -> FoldStack:
+    """Every method on the cards outside fold k (ALL: on all cards); depth and calibration too are theirs."""
+    model, target, seed = level.model, level.target, level.config.seed
+    outside = level.fold[level.table.card] != k
+    whole = level.table.take(outside)
+    depth = choose_depth(whole, target) if model.top_k == "auto" else model.top_k
+    kept = whole.within(depth)
+    table, rows = whole.take(kept), np.flatnonzero(outside)[kept]
+    n_models, n_classes = table.log_proba.shape[1], level.labels.n_classes
+    calibration = []
+    if model.calibration != "none":
+        biases = model.calibration == "vector"
+        calibration = [fit_log_pool(table.model(j), target, n_classes, biases) for j in range(n_models)]
+        table = calibrate(table, calibration)
+    fits: dict[str, Callable[[], Pool]] = {
+        "best_single": lambda: fit_best_single(table, target, level.score),
+        "uniform": lambda: Pool(False, np.full(n_models, 1 / n_models)),
+        "weighted": lambda: fit_linear_pool(table, target),
+        "greedy": lambda: fit_greedy(table, target, level.score),
+        BLEND: lambda: fit_log_pool(table, target, n_classes),
+        "logistic": lambda: fit_log_pool(table, target, n_classes, biases=True, per_class=True),
+    }
+    wanted = {*methods, BLEND} if CATBOOST in methods else set(methods)
+    pools = {name: fit() for name, fit in fits.items() if name in wanted}
+    booster = many = None
+    if CATBOOST in methods:
+        blend = pools[BLEND](table)
+        features = level.maker.with_blend(level.features.iloc[rows], table, blend)
+        booster = fit_booster(model, seed, features, table, blend, target)
+    if MULTICLASS in methods:
+        many = fit_multiclass(model, seed, table, target, n_classes)
+    return FoldStack(depth, calibration, pools, booster, many)

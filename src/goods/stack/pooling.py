@@ -1,0 +1,158 @@
+"""Pools of the base models' probabilities: the baselines a stacker must beat, and what boosting starts from.
+
+A pool is linear, Σ w_m p_m, or log-linear, softmax over candidates of Σ w_m log p_m (Genest & Zidek 1986), where a
+weight is at once the model's importance and its inverse temperature. A log-linear pool with terms per class is
+multinomial logistic regression on log-probabilities; over one model alone it is temperature scaling, with a bias
+per class vector scaling (Guo et al. 2017, arXiv 1706.04599).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+
+from goods.stack.candidates import Candidates, first_choice, normalise_by_card, softmax_by_card
+
+PENALTY = 1e-3  # pull of a log-linear pool's weights towards 1/M, per card
+
+BIAS_SD, CLASS_WEIGHT_SD = 1.0, 0.1  # of the normal priors on the terms per class
+
+ROUNDS = 30  # models drawn, with replacement, by greedy selection
+
+Score = Callable[[np.ndarray, np.ndarray], float]  # (true class [n], predicted class [n]) → higher is better
+
+
+@dataclass(frozen=True)
+class Pool:
+    """weights float [M] · class_bias float [C] and class_weights float [C, M] of a log-linear pool, or None."""
+
+    log: bool
+    weights: np.ndarray
+    class_bias: np.ndarray | None = None
+    class_weights: np.ndarray | None = None
+
+    def __call__(self, table: Candidates) -> np.ndarray:
+        """float64 [m]: pooled probability of each entry, 1 within each card."""
+        if not self.log:
+            return normalise_by_card(table, np.exp(table.log_proba.astype(np.float64)) @ self.weights)
+        return softmax_by_card(table, self.score(table))
+
+    def score(self, table: Candidates) -> np.ndarray:
+        """float64 [m]: what a log-linear pool takes the softmax of."""
+        log_proba = table.log_proba.astype(np.float64)
+        score = log_proba @ self.weights
+        if self.class_bias is not None:
+            score += self.class_bias[table.cls]
+        if self.class_weights is not None:
+            score += np.einsum("ij,ij->i", log_proba, self.class_weights[table.cls])
+        return score
+
+    def to_json(self) -> dict[str, Any]:
+        arrays = {
+            "weights": self.weights,
+            "class_bias": self.class_bias,
+            "class_weights": self.class_weights,
+        }
+        return {"log": self.log} | {k: v.tolist() for k, v in arrays.items() if v is not None}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> Pool:
+        arrays = {name: np.array(value) for name, value in data.items() if name != "log"}
+        return Pool(data["log"], **arrays)
+
+
+def answered(table: Candidates, target: np.ndarray) -> tuple[Candidates, np.ndarray]:
+    """The entries of the cards whose class is among their candidates, and which of them are the class."""
+    is_target = table.cls == target[table.card]
+    entries = np.isin(table.card, table.card[is_target])
+    return table.take(entries), is_target[entries]
+
+
+def fit_log_pool(
+    table: Candidates, target: np.ndarray, n_classes: int, biases: bool = False, per_class: bool = False
+) -> Pool:
+    """Non-negative weights, and terms per class where wanted, of the highest likelihood of `target` int [n].
+
+    Cards whose class is no candidate are left out. Terms per class are shrunk to 0 by normal priors.
+    """
+    table, is_target = answered(table, target)
+    n_models, n_cards = table.log_proba.shape[1], max(1, int(is_target.sum()))
+    start = np.full(n_models, 1 / n_models)
+    n_bias, n_own = n_classes * biases, n_classes * n_models * per_class
+
+    def pool(x: np.ndarray) -> Pool:
+        bias = x[n_models : n_models + n_bias] if biases else None
+        own = x[n_models + n_bias :].reshape(n_classes, n_models) if per_class else None
+        return Pool(True, x[:n_models], bias, own)
+
+    initial = np.concatenate([start, np.zeros(n_bias + n_own)])
+    if not len(table.card):
+        return pool(initial)
+    features = table.log_proba.astype(np.float64)
+
+    def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
+        made = pool(x)
+        proba = softmax_by_card(table, made.score(table))
+        rest = (proba - is_target) / n_cards
+        apart = x[:n_models] - start
+        value = -np.log(proba[is_target].clip(1e-12)).sum() / n_cards + PENALTY * (apart**2).sum()
+        gradient = [rest @ features + 2 * PENALTY * apart]
+        if biases:
+            assert made.class_bias is not None
+            prior = 1 / (BIAS_SD**2 * n_cards)
+            value += prior / 2 * (made.class_bias**2).sum()
+            gradient.append(np.bincount(table.cls, rest, n_classes) + prior * made.class_bias)
+        if per_class:
+            assert made.class_weights is not None
+            prior = 1 / (CLASS_WEIGHT_SD**2 * n_cards)
+            value += prior / 2 * (made.class_weights**2).sum()
+            by_class = [np.bincount(table.cls, rest * features[:, j], n_classes) for j in range(n_models)]
+            gradient.append((np.stack(by_class, axis=1) + prior * made.class_weights).ravel())
+        return value, np.concatenate(gradient)
+
+    bounds = [(0.0, None)] * n_models + [(None, None)] * (n_bias + n_own)
+    return pool(minimize(loss, initial, jac=True, method="L-BFGS-B", bounds=bounds).x)
+
+
+def fit_linear_pool(table: Candidates, target: np.ndarray) -> Pool:
+    """Weights on the simplex of the highest likelihood, by expectation–maximisation of a mixture."""
+    proba = np.exp(table.log_proba[table.cls == target[table.card]].astype(np.float64))
+    weights = np.full(table.log_proba.shape[1], 1 / table.log_proba.shape[1])
+    for _ in range(200 if len(proba) else 0):
+        share = proba * weights
+        new = (share / share.sum(1, keepdims=True)).mean(0)
+        if np.abs(new - weights).max() < 1e-6:
+            break
+        weights = new
+    return Pool(False, weights)
+
+
+def fit_best_single(table: Candidates, target: np.ndarray, score: Score) -> Pool:
+    """All weight on the model with the best score."""
+    n_models = table.log_proba.shape[1]
+    scores = [scored(table, target, np.eye(n_models)[j], score) for j in range(n_models)]
+    return Pool(False, np.eye(n_models)[int(np.argmax(scores))])
+
+
+def fit_greedy(table: Candidates, target: np.ndarray, score: Score) -> Pool:
+    """Greedy ensemble selection with replacement (Caruana et al. 2004): each round adds the model that helps
+    the score most, ties to the first; the best prefix is kept."""
+    n_models = table.log_proba.shape[1]
+    counts, best, chosen = np.zeros(n_models), -np.inf, np.zeros(n_models)
+    for _ in range(ROUNDS):
+        scores = [scored(table, target, counts + np.eye(n_models)[j], score) for j in range(n_models)]
+        counts = counts + np.eye(n_models)[int(np.argmax(scores))]
+        if max(scores) > best:
+            best, chosen = max(scores), counts
+    return Pool(False, chosen / chosen.sum())
+
+
+def scored(table: Candidates, target: np.ndarray, weights: np.ndarray, score: Score) -> float:
+    """Score of the linear pool's first choices on the cards with entries."""
+    predicted = first_choice(table, np.exp(table.log_proba) @ weights.astype(np.float32))
+    rows = np.flatnonzero(predicted >= 0)
+    return score(target[rows], predicted[rows])

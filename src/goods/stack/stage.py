@@ -1,0 +1,195 @@
+"""CatBoost on candidates against pools of the base models; the best on honest folds goes on.
+
+reads:  runs/<base experiment>/ oof.npz test.npz, prepared/, folds.parquet
+writes: runs/<stack>/ config.yaml report.json oof.npz test.npz DONE,
+        fold_<k>/ methods.json model.cbm multiclass.cbm
+
+Each fold's methods are fitted on the other folds' cards, whose features come from base models that did not see
+them. The method of a fold is the one that scores best on the others, so the reported score is that of the whole
+procedure, choice included; the test cards get the method that scores best on all honest folds.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from goods.cards.labels import Labels
+from goods.cards.table import load_cards, select
+from goods.config.competition import CompetitionConfig
+from goods.config.experiment import ExperimentConfig
+from goods.config.loading import dump
+from goods.core.artifacts import (
+    begin,
+    is_done,
+    mark_done,
+    read_json,
+    write_json,
+    write_text,
+)
+from goods.core.hashing import code_hash, content_hash, file_hash
+from goods.core.log import say
+from goods.core.predictions import Predictions, mean_of
+from goods.core.workspace import ALL, Run, Workspace
+from goods.prepare.folds import load_folds
+from goods.prepare.prepared import prepared_key
+from goods.stack.candidates import (
+    Candidates,
+    first_choice,
+)
+from goods.stack.choose import best_method, picked
+from goods.stack.config import StackConfig
+from goods.stack.decoding import BY_METRIC
+from goods.stack.diagnostics import diagnostics
+from goods.stack.features import FeatureMaker
+from goods.stack.fit import CATBOOST, FoldStack, fit_fold, methods_of
+from goods.stack.level import CODE, Level, base_runs, make_level, stack_config, tabulate
+from goods.stack.ranked import to_predictions
+from goods.stack.settle import finished, settle
+from goods.train.gather import oof_report
+
+
+def stack_key(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> str:
+    """What a stack depends on: its config, the metric, its code, cards, folds and its base experiments' predictions."""
+    return content_hash(
+        competition.metric,
+        config.model_dump(mode="json", exclude={"tune"}),
+        code_hash(*CODE),
+        prepared_key(ws),
+        file_hash(ws.folds),
+        [
+            [file_hash(r.oof), file_hash(r.test), read_json(r.report)["tuned_on"]]
+            for r in base_runs(ws, config)
+        ],
+    )
+
+
+def stack(
+    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, force: bool = False
+) -> None:
+    runs, key, run = base_runs(ws, config), stack_key(ws, competition, config), ws.run(config.name)
+    if not force and is_done(run.path, key):
+        say(f"stack {config.name}: unchanged, {describe(read_json(run.report))}")
+        return
+    begin(run.path, key)
+    started = time.perf_counter()
+    level = make_level(ws, competition, config)
+    folds, oof, calibrated = fit_folds(level, competition.n_folds, run)
+    if config.refit:
+        folds.append(fit_fold(level, ALL, methods_of(level)))
+        folds[-1].save(run.fold(ALL))
+    decoder = BY_METRIC[level.metric] if level.model.decoding == "auto" else level.model.decoding
+    settled = {name: settle(level, raw, decoder) for name, raw in oof.items()}
+    reports = {
+        name: oof_report(ws, competition, s.predictions, level.train, level.tuned_on)
+        for name, s in settled.items()
+    }
+    winner = best_method(level, settled, without=None)
+    by_fold = [best_method(level, settled, without=k) for k in range(competition.n_folds)]
+    final = picked(level, settled, by_fold)
+    final.save(run.oof)
+    test = select(load_cards(ws), "test")
+    on_test = predicted(
+        level.maker,
+        level.model,
+        judges(folds, config),
+        winner,
+        test,
+        [Predictions.load(r.test) for r in runs],
+    )
+    finished(on_test, level.labels, settled[winner].temperature, settled[winner].decoding).save(run.test)
+    report = {
+        **oof_report(ws, competition, final, level.train, level.tuned_on),
+        "winner": winner,
+        "winner_by_fold": by_fold,
+        "temperature": settled[winner].temperature,
+        "decoding": settled[winner].decoding,
+        "methods": reports,
+        "base": {
+            r.path.name: oof_report(ws, competition, Predictions.load(r.oof), level.train, level.tuned_on)[
+                "score"
+            ]
+            for r in runs
+        },
+        **diagnostics(level, folds, final, oof[winner], settled[winner], calibrated),
+        "fit_seconds": [round(time.perf_counter() - started, 2)],
+    }
+    write_text(run.config, dump(config))
+    write_json(run.report, report)
+    mark_done(run.path, key)
+    say(f"stack {config.name}: {describe(report)}")
+
+
+def fit_folds(
+    level: Level, n_folds: int, run: Run
+) -> tuple[list[FoldStack], dict[str, Predictions], Candidates]:
+    """The fold stacks, each method's out-of-fold predictions and the table with calibrated base models."""
+    methods = methods_of(level)
+    table, folds = level.table, []
+    oof = {name: np.zeros(len(table.card)) for name in methods}
+    calibrated = table.log_proba.copy()
+    for k in tqdm(range(n_folds), desc=f"stack {level.config.name}", unit="fold", leave=False):
+        folds.append(fit_fold(level, k, methods))
+        folds[k].save(run.fold(k))
+        rows = np.flatnonzero(level.fold[table.card] == k)
+        part = table.take(rows)
+        found = folds[k].apply(level.maker, level.model, part, level.features.iloc[rows], methods)
+        for name in methods:
+            oof[name][rows] = found[name]
+        calibrated[rows] = folds[k].calibrated(part).log_proba
+    predictions = {name: to_predictions(table, p, level.train, level.labels) for name, p in oof.items()}
+    return folds, predictions, replace(table, log_proba=calibrated)
+
+
+def catboost_score(level: Level, k: int) -> float:
+    """Score of CatBoost on fold k, fitted on the others: what a study of the stack maximises."""
+    rows = np.flatnonzero(level.fold[level.table.card] == k)
+    table, fitted = level.table.take(rows), fit_fold(level, k, [CATBOOST])
+    proba = fitted.apply(level.maker, level.model, table, level.features.iloc[rows], [CATBOOST])[CATBOOST]
+    cards = level.fold == k
+    return level.score(level.target[cards], first_choice(table, proba)[cards])
+
+
+def predicted(
+    maker: FeatureMaker,
+    model: StackConfig,
+    folds: list[FoldStack],
+    method: str,
+    cards: pd.DataFrame,
+    base: list[Predictions],
+) -> Predictions:
+    """Mean of the fold stacks' predictions of new cards by one method, not yet calibrated."""
+    table, features = tabulate(maker, model, cards, None, base)
+    parts = (fold.apply(maker, model, table, features, [method])[method] for fold in folds)
+    return mean_of([to_predictions(table, proba, cards, maker.labels) for proba in parts])
+
+
+def predict_stack(
+    ws: Workspace,
+    competition: CompetitionConfig,
+    config: ExperimentConfig,
+    cards: pd.DataFrame,
+    base: list[Predictions],
+) -> Predictions:
+    """What the finished stack says of new cards, given its base experiments' predictions of them."""
+    model, labels, run = stack_config(config), Labels.load(ws), ws.run(config.name)
+    report, train = read_json(run.report), select(load_cards(ws), "train")
+    maker = FeatureMaker(train, load_folds(ws, train), labels, list(model.experiments))
+    folds = [FoldStack.load(run.fold(k)) for k in ([ALL] if config.refit else range(competition.n_folds))]
+    raw = predicted(maker, model, folds, report["winner"], cards, base)
+    return finished(raw, labels, report["temperature"], report["decoding"])
+
+
+def judges(folds: list[FoldStack], config: ExperimentConfig) -> list[FoldStack]:
+    """Those of the fold stacks that new cards are asked of: with `refit` the last, fitted on all folds."""
+    return folds[-1:] if config.refit else folds
+
+
+def describe(report: dict[str, Any]) -> str:
+    methods = ", ".join(f"{m} {r['score']:.4f} ± {r['sd']:.4f}" for m, r in report["methods"].items())
+    return f"{report['metric']} {methods}; {report['winner']} goes on"

@@ -1,0 +1,45 @@
+"""submissions/leaderboard.csv: a row per submission."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+
+from goods.core.artifacts import atomic
+from goods.core.hashing import PACKAGE
+
+LEADERBOARD = (
+    "competition",
+    "experiment",
+    "metric",
+    "score",
+    "sd",
+    "rows",
+    "git_sha",
+    "file_hash",
+    "seconds",
+)
+
+
+def append_leaderboard(path: Path, row: dict) -> None:
+    board = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=list(LEADERBOARD))
+    added = pd.DataFrame([row], columns=list(LEADERBOARD))
+    with atomic(path) as temporary:
+        (pd.concat([board, added]) if len(board) else added).to_csv(temporary, index=False)
+
+
+def git_sha() -> str:
+    """Commit of the checkout, with + when files differ from it; "unknown" outside a checkout."""
+
+    def git(*command: str) -> str:
+        return subprocess.run(
+            ["git", *command], cwd=PACKAGE, capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
+
+    try:
+        sha, changed = git("rev-parse", "--short=12", "HEAD"), git("status", "--porcelain", "-uno")
+        return sha + ("+" if changed else "")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"

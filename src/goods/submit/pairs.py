@@ -1,0 +1,114 @@
+"""Trained matching experiments for pairs of any catalogue.
+
+reads:  runs/<experiment>/ and those of the experiments it builds on; of the catalogue's file the columns of the
+        contest's format
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from goods.cards.table import Issues
+from goods.competitions.ozon import CARD_OPTIONAL, EMBEDDINGS, matching_columns, vectors_of
+from goods.competitions.raw import columns_of, read_table
+from goods.config.competition import CompetitionConfig
+from goods.core.errors import GoodsError
+from goods.core.log import say
+from goods.core.predictions import Predictions
+from goods.core.workspace import Workspace
+from goods.matching.cleanup import of_matches
+from goods.matching.handmade import Scorer
+from goods.matching.products import Products, Vectors
+from goods.models.base import Model
+from goods.models.pairs.pairs_model import PairsModel, in_short
+from goods.models.registry import PAIRED
+from goods.submit.prediction import saved_config
+from goods.train.finished import load_run_models
+
+PAIRS_AT_ONCE = 200_000
+
+LOST = 10  # % of a booster's importance that cards may lack without a word
+
+
+def predict_pairs(
+    ws: Workspace, competition: CompetitionConfig, experiment: str, products: Products, pairs: pd.DataFrame
+) -> Predictions:
+    """Mean of a finished run's fold models on `pairs` (product_id, variantid1, variantid2, target) of `products`, whose
+    candidates they are, after what the experiments it builds on say."""
+    config = saved_config(ws, experiment)
+    scores = {name: predict_pairs(ws, competition, name, products, pairs) for name in config.model.scored_by}
+    models = list(load_run_models(ws, competition, config, None, products, scores))
+    warn_of_lacking(models[0], experiment, pairs.head(PAIRS_AT_ONCE))
+    found = []
+    for start in tqdm(
+        range(0, len(pairs), PAIRS_AT_ONCE),
+        desc=f"scores ({experiment})",
+        disable=len(pairs) <= PAIRS_AT_ONCE,
+    ):
+        part = pairs.iloc[start : start + PAIRS_AT_ONCE].reset_index(drop=True)
+        found.append(np.mean([model.predict(part)[:, 1] for model in models], axis=0))
+    return of_matches(pairs.product_id.to_numpy(), np.concatenate(found))
+
+
+def warn_of_lacking(model: Model, experiment: str, pairs: pd.DataFrame) -> None:
+    """Say so where the products have nothing for much of what a booster goes by."""
+    lost = model.lacking(pairs) if isinstance(model, PairsModel) else {}
+    share = sum(lost.values())
+    if share > LOST:
+        say(
+            f"warning: {share:.0f} % of what {experiment} goes by is not known of these cards "
+            f"({in_short(sorted(lost, key=lost.__getitem__, reverse=True))}): its scores may be far off; give the "
+            "cards those columns, or train it without their groups in model.features"
+        )
+
+
+def check_finished(ws: Workspace, experiment: str) -> None:
+    """GoodsError, before hours of blocking, unless the experiment and those below it are trained and score pairs."""
+    config = saved_config(ws, experiment)
+    if config.model.family not in PAIRED:
+        raise GoodsError(f"experiment {experiment} is of family {config.model.family}, which scores no pairs")
+    for name in config.model.scored_by:
+        check_finished(ws, name)
+
+
+def trained_scorer(
+    ws: Workspace, competition: CompetitionConfig, experiment: str, path: Path | None = None
+) -> Scorer:
+    """Scores of candidate pairs as a finished experiment gives them; `path` is the cards' file, whose columns of the
+    contest's format are read. How a pair stands among all others is a feature: the scorer is asked once, for all."""
+    check_finished(ws, experiment)
+
+    def scorer(cards: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        if not len(left):
+            return np.empty(0, np.float32)
+        ids = cards.product_id.to_numpy(np.int64)
+        pairs = pd.DataFrame(
+            {"product_id": np.arange(len(left)), "variantid1": ids[left], "variantid2": ids[right]}
+        )
+        pairs["target"] = np.int32(-1)
+        products = Products.of(cards, pairs) if path is None else contest_products(path, cards, pairs)
+        return predict_pairs(ws, competition, experiment, products, pairs).proba_of(1)
+
+    return scorer
+
+
+def contest_products(path: Path, cards: pd.DataFrame, pairs: pd.DataFrame) -> Products:
+    """`cards`, the rows of `path` in order, with what the file tells in columns of the contest's format."""
+    names, issues, ids = columns_of(path), Issues(), cards.product_id.to_numpy(np.int64)
+    told = {column: kind for column, kind in CARD_OPTIONAL.items() if column in names}
+    frame = (
+        read_table(path, told, {c: k for c, k in CARD_OPTIONAL.items() if c not in told}) if told else None
+    )
+    described = cards if frame is None else cards.assign(**matching_columns(frame, ids, issues))
+
+    def read() -> dict[str, Vectors]:
+        columns = EMBEDDINGS.items()
+        return {
+            kind: Vectors.of(*vectors_of(path, column, ids, issues), len(cards)) for kind, column in columns
+        }
+
+    return Products.of(described, pairs, read)

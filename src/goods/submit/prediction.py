@@ -1,0 +1,93 @@
+"""Label new cards with a trained run.
+
+reads:  a raw file in the competition's test format, runs/<experiment>/
+writes: a parquet file: id, predicted_category_id, confidence; for attributes what result.parquet has
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from goods.cards.images import ImageStore, audit
+from goods.cards.labels import Labels
+from goods.cards.table import Issues
+from goods.competitions import SUBMISSION_COLUMNS
+from goods.competitions.kazanexpress import COLUMNS_2022, COLUMNS_2023, cards_2022, cards_2023
+from goods.competitions.raw import read_table
+from goods.competitions.wildberries import SCHOOL_COLUMNS, SCHOOL_OPTIONAL, cards_of
+from goods.config.competition import CompetitionConfig
+from goods.config.experiment import ExperimentConfig
+from goods.config.loading import load_experiment
+from goods.core.artifacts import done_key, write_parquet
+from goods.core.errors import GoodsError
+from goods.core.log import say
+from goods.core.predictions import Predictions, mean_of
+from goods.core.workspace import Workspace
+from goods.prepare.prepared import parts
+from goods.stack.config import StackConfig
+from goods.submit.tables import attributes_table, submission_table
+from goods.train.finished import load_run_models
+from goods.train.fold import top_k
+
+
+def read_new_cards(path: Path, competition: CompetitionConfig, images: Path | None) -> pd.DataFrame:
+    """Card rows of a raw file without answers; photos are looked up in `images` as those of the test split."""
+    if competition.reader == "ozon":
+        raise GoodsError(
+            f"{competition.name} matches products: scripts/match.py finds the matches of new cards"
+        )
+    issues = Issues()
+    if competition.reader == "kazanexpress2022":
+        cards = cards_2022(read_table(path, COLUMNS_2022), path, "test", issues)
+    elif competition.reader == "wildberries":
+        cards = cards_of(read_table(path, SCHOOL_COLUMNS, SCHOOL_OPTIONAL), path, "test", issues)
+    else:
+        cards = cards_2023(read_table(path, COLUMNS_2023), path, "test", issues)
+    cards["image"] = pd.Series(None, index=cards.index, dtype="str")
+    if images is not None:
+        store = ImageStore(images)
+        refs = store.find("test")
+        good, _ = audit(store, {int(p): refs[int(p)] for p in cards.product_id if int(p) in refs})
+        cards["image"] = (
+            cards.product_id.map(good).astype("str").where(cards.product_id.isin(list(good)), None)
+        )
+    cards["target"] = -1
+    return cards
+
+
+def saved_config(ws: Workspace, experiment: str) -> ExperimentConfig:
+    run = ws.run(experiment)
+    if done_key(run.path) is None:
+        raise GoodsError(f"{run.path}: no finished run; train experiment {experiment!r} first")
+    return load_experiment(run.config)
+
+
+def predict_experiment(
+    ws: Workspace, competition: CompetitionConfig, experiment: str, cards: pd.DataFrame, images: Path | None
+) -> Predictions:
+    """Mean of the run's fold models; a stack asks its base experiments first."""
+    config = saved_config(ws, experiment)
+    if isinstance(config.model, StackConfig):
+        from goods.stack.stage import predict_stack
+
+        base = [predict_experiment(ws, competition, e, cards, images) for e in config.model.experiments]
+        return predict_stack(ws, competition, config, cards, base)
+    models = load_run_models(ws, competition, config, images)
+    return mean_of([top_k(model, cards) for model in models])
+
+
+def predict_file(
+    ws: Workspace, competition: CompetitionConfig, experiment: str, path: Path, images: Path | None, out: Path
+) -> None:
+    cards = read_new_cards(path, competition, images)
+    spaces = parts(ws, competition)
+    found = [predict_experiment(space, one, experiment, cards, images) for space, one in spaces]
+    if competition.reader == "wildberries":
+        table = attributes_table([space for space, _ in spaces], found)
+    else:
+        table = submission_table(found[0], Labels.load(ws), SUBMISSION_COLUMNS[competition.reader])
+        table["confidence"] = found[0].proba[:, 0]
+    write_parquet(out, table)
+    say(f"predict {experiment}: {len(table)} cards labelled in {out}")

@@ -1,0 +1,99 @@
+"""Schema-checked submission and its leaderboard row.
+
+reads:  runs/<experiment>/ test.npz report.json, prepared/
+writes: submissions/<competition>/result.parquet report.html, submissions/leaderboard.csv
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from goods.cards.labels import Labels
+from goods.cards.table import select
+from goods.competitions import SUBMISSION_COLUMNS
+from goods.config.competition import CompetitionConfig
+from goods.core.artifacts import done_key, read_json, write_parquet
+from goods.core.errors import GoodsError
+from goods.core.hashing import file_hash
+from goods.core.log import say
+from goods.core.predictions import Predictions
+from goods.core.workspace import Workspace
+from goods.prepare.prepared import parts
+from goods.problems.rows import load_rows
+from goods.submit.ledger import append_leaderboard, git_sha
+from goods.submit.tables import (
+    attribute_of,
+    attributes_table,
+    check_attributes,
+    check_pairs,
+    check_submission,
+    class_names,
+    pairs_table,
+    submission_table,
+)
+
+
+def submit(
+    ws: Workspace, competition: CompetitionConfig, experiment: str, out: Path, seconds: float = 0.0
+) -> Path:
+    """Write result.parquet for a finished run; a leaderboard row is added when the file changes."""
+    table = result_table(ws, competition, experiment)
+    metric, score, sd = overall(ws, competition, experiment)
+    path = out / competition.name / "result.parquet"
+    before = file_hash(path) if path.is_file() else None
+    write_parquet(path, table)
+    row = {
+        "competition": competition.name,
+        "experiment": experiment,
+        "metric": metric,
+        "score": score,
+        "sd": sd,
+        "rows": len(table),
+        "git_sha": git_sha(),
+        "file_hash": file_hash(path),
+        "seconds": round(seconds, 1),
+    }
+    if file_hash(path) != before:
+        append_leaderboard(out / "leaderboard.csv", row)
+    say(f"submit {experiment}: {path}, {len(table)} rows, out-of-fold {metric} {score:.4f}")
+    return path
+
+
+def finished_report(ws: Workspace, experiment: str) -> dict[str, Any]:
+    run = ws.run(experiment)
+    if done_key(run.path) is None:
+        raise GoodsError(f"{run.path}: not finished; train (and stack) experiment {experiment!r} first")
+    return read_json(run.report)
+
+
+def overall(ws: Workspace, competition: CompetitionConfig, experiment: str) -> tuple[str, float, float]:
+    """(metric, score, sd over folds) of a finished experiment, the mean over targets where there are several."""
+    reports = [finished_report(space, experiment) for space, _ in parts(ws, competition)]
+    score, sd = (round(float(np.mean([r[name] for r in reports])), 6) for name in ("score", "sd"))
+    return reports[0]["metric"], score, sd
+
+
+def result_table(ws: Workspace, competition: CompetitionConfig, experiment: str) -> pd.DataFrame:
+    """The checked rows of result.parquet, in the order of the test cards."""
+    spaces = parts(ws, competition)
+    for space, _ in spaces:
+        finished_report(space, experiment)
+    rows = select(load_rows(ws), "test")
+    ids = rows.product_id.to_numpy()
+    found = [Predictions.load(space.run(experiment).test).aligned(ids) for space, _ in spaces]
+    if competition.reader == "wildberries":
+        table = attributes_table([space for space, _ in spaces], found)
+        check_attributes(table, ids, {attribute_of(s): class_names(Labels.load(s)) for s, _ in spaces})
+        return table
+    if ws.pairs.is_file():
+        table = pairs_table(rows, found[0])
+        check_pairs(table, rows)
+        return table
+    columns, labels, predictions = SUBMISSION_COLUMNS[competition.reader], Labels.load(ws), found[0]
+    table = submission_table(predictions, labels, columns)
+    check_submission(table, columns, ids, labels.ids)
+    return table

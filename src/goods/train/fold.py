@@ -1,0 +1,119 @@
+"""One fold: fit on the cards outside it, predict it and the test cards."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pandas as pd
+
+from goods.cards.table import select
+from goods.config.experiment import ExperimentConfig
+from goods.core.artifacts import begin, mark_done, write_json
+from goods.core.errors import GoodsError
+from goods.core.execution import Place
+from goods.core.predictions import BLOCK, TOP_K, Predictions, best_classes, mean_of
+from goods.core.workspace import ALL, Workspace
+from goods.models.base import Model, Refitted
+from goods.models.registry import build
+from goods.prepare.folds import load_folds
+from goods.problems.rows import inner_rows, load_rows, outside
+from goods.train.foundations import (
+    key_of,
+    make_context,
+    pair_context,
+)
+
+
+def top_k(model: Model, cards: pd.DataFrame, k: int = TOP_K) -> Predictions:
+    """Predict block by block and keep each card's k best classes, best first."""
+    classes, proba = [], []
+    for start in range(0, len(cards), BLOCK):
+        dense = np.asarray(model.predict(cards.iloc[start : start + BLOCK]), np.float32)
+        kept, values = best_classes(dense, k)
+        classes.append(kept)
+        proba.append(values)
+    return Predictions(cards.product_id.to_numpy(np.int64), np.concatenate(classes), np.concatenate(proba))
+
+
+def fit_fold(
+    ws: Workspace, config: ExperimentConfig, k: int, key: str, place: Place, progress: bool = False
+) -> None:
+    """Train on the cards outside fold k, predict fold k and the test cards, write fold_<k>/ under its `key`.
+
+    With k = ALL no fold is left out, none is predicted, and what inner splits choose is the mean of the folds'.
+    """
+    folder = ws.run(config.name).fold(k)
+    begin(folder, key)
+    rows = load_rows(ws)
+    train, test = select(rows, "train"), select(rows, "test")
+    fold = load_folds(ws, train)
+    context = make_context(ws, config, place, folder, progress, k)
+    model = build(config.model, pair_context(ws, config, context))
+    started = time.perf_counter()
+    known, extra = train[outside(train, fold == k)].reset_index(drop=True), pseudo_cards(ws, config, k, test)
+    if known.target.nunique() < 2:
+        raise GoodsError(
+            f"{ws.competition}: what may be fitted on for fold {k} is of a single class ({len(known)} rows): "
+            f"the rarest class has {train.target.value_counts().min()} of {len(train)} train rows, and pairs that "
+            "share a product with the fold are left out; give more rows or lower n_folds in competition.yaml"
+        )
+    if k == ALL and isinstance(model, Refitted):
+        folds = [ws.run(config.name).fold(j) for j in range(int(fold.max()) + 1)]
+        model.refit(pd.concat([known, extra], ignore_index=True), folds)
+    else:
+        fit_on(model, known, config, extra)
+    fitted = time.perf_counter()
+    valid = top_k(model, train[fold == k]) if k != ALL else None
+    on_test = top_k(model, test)
+    predicted = time.perf_counter()
+    model.save(folder)
+    if valid is not None:
+        valid.save(folder / "valid.npz")
+    on_test.save(folder / "test.npz")
+    n_predicted = len(test) + (len(valid.product_id) if valid is not None else 0)
+    write_json(
+        folder / "report.json",
+        {
+            "fit_seconds": round(fitted - started, 2),
+            "predict_seconds": round(predicted - fitted, 2),
+            "cards_per_second": round(n_predicted / (predicted - fitted), 1),
+            "pseudo_labelled": len(extra),
+        },
+    )
+    mark_done(folder, key)
+
+
+def fit_on(
+    model: Model, train: pd.DataFrame, config: ExperimentConfig, extra: pd.DataFrame | None = None
+) -> None:
+    """Fit with an inner split taken from `train`: the fold that is scored is never seen. `extra` cards (pseudo-
+    labelled ones) are fitted on and judge nothing."""
+    inner = inner_rows(train, config.inner_share, config.seed)
+    kept = train[outside(train, inner)]
+    if kept.target.nunique() < 2:  # so few pairs that the inner split touches all of them
+        inner, kept = np.zeros(len(train), bool), train
+    parts = [kept] if extra is None else [kept, extra]
+    model.fit(pd.concat(parts, ignore_index=True), train[inner].reset_index(drop=True))
+
+
+def pseudo_cards(ws: Workspace, config: ExperimentConfig, k: int, test: pd.DataFrame) -> pd.DataFrame:
+    """Fold k's half of the test cards where its models of the labelling experiments are sure, their class as target.
+
+    These models have not seen fold k either, so its score stays honest (self-training: Lee 2013). The other half is
+    what fold k's model predicts (`test_predictions`): a test card meets models not fitted on it, as a train card does.
+    """
+    if config.pseudo is None:
+        return test.iloc[:0]
+    found = []
+    for name in config.pseudo.experiments:
+        key_of(ws, config, name, k)
+        found.append(Predictions.load(ws.run(name).fold(k) / "test.npz").aligned(test.product_id.to_numpy()))
+    mean = mean_of(found)
+    sure = (mean.proba[:, 0] >= config.pseudo.min_confidence) & (halves(len(test), config.seed) == k % 2)
+    return test[sure].assign(target=mean.classes[sure, 0].astype(np.int32)).reset_index(drop=True)
+
+
+def halves(n_test: int, seed: int) -> np.ndarray:
+    """int [n] 0 or 1: which of two random halves a test card is in."""
+    return np.random.default_rng(seed).permutation(n_test) % 2

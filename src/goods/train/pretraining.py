@@ -1,0 +1,56 @@
+"""Train the encoders of a contrastive experiment on all cards of a competition, labels unused.
+
+reads:  prepared/cards.parquet of the whole competition, its photos
+writes: work/<competition>/cache/pair-<hash>/ (encoders, report.json, TensorBoard logs, DONE)
+"""
+
+from __future__ import annotations
+
+from goods.cards.images import ImageStore
+from goods.cards.table import load_cards
+from goods.config.experiment import ExperimentConfig
+from goods.core.errors import GoodsError
+from goods.core.execution import places
+from goods.core.log import say
+from goods.core.tables import markdown
+from goods.core.workspace import Workspace
+from goods.models.base import Context
+from goods.models.joint.contrastive_model import NO_LABELS, ContrastiveModel
+from goods.prepare.prepared import data_folder
+
+
+def pretrain(ws: Workspace, config: ExperimentConfig, force: bool = False) -> str:
+    """Train the pair, or find it trained; returns what it learned as a markdown table."""
+    model = contrastive_model(ws.whole, config)
+    report = model.pretrain(load_cards(ws.whole), force)
+    say(
+        f"pretrain {config.name}: {report['cards']} cards, temperature {report['temperature']}, {model.folder}"
+    )
+    title = f"{report['held_out']} held-out cards"
+    return markdown(
+        [
+            {title: name, "before": str(value), "after": str(report["after"][name])}
+            for name, value in report["before"].items()
+        ]
+    )
+
+
+def contrastive_model(ws: Workspace, config: ExperimentConfig) -> ContrastiveModel:
+    """The experiment's model with a whole competition's cache and photos, without labels."""
+    if config.model.family != "contrastive":
+        raise GoodsError(f"experiment {config.name} is of family {config.model.family}, not contrastive")
+    return ContrastiveModel(config.model, context_without_labels(ws, config))
+
+
+def context_without_labels(ws: Workspace, config: ExperimentConfig) -> Context:
+    """A competition's cache and photos, for encoders that learn or are measured without its labels."""
+    (place, *_), _ = places(1, True)
+    return Context(
+        labels=NO_LABELS,
+        seed=config.seed,
+        device=place.device,
+        threads=place.threads,
+        images=ImageStore(data_folder(ws)),
+        cache=ws.cache,
+        progress=True,
+    )

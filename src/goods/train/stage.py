@@ -1,0 +1,84 @@
+"""Fit an experiment fold by fold, predict, gather the out-of-fold predictions.
+
+reads:  prepared/, folds.parquet, one experiment config
+writes: runs/<experiment>/ config.yaml report.json oof.npz test.npz DONE, fold_<k>/ model files valid.npz
+        test.npz report.json DONE; with `refit` also all_folds/ as a fold without valid.npz
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from goods.cards.table import load_cards
+from goods.config.competition import CompetitionConfig
+from goods.config.experiment import ExperimentConfig
+from goods.config.loading import dump
+from goods.core.artifacts import begin, write_text
+from goods.core.errors import GoodsError
+from goods.core.execution import Place, places, run_jobs
+from goods.core.log import say
+from goods.core.workspace import ALL, Workspace
+from goods.models.registry import ON_GPU, build
+from goods.problems.rows import load_rows
+from goods.train.fold import fit_fold
+from goods.train.foundations import (
+    check_kind,
+    make_context,
+    pair_context,
+)
+from goods.train.gather import gather
+from goods.train.keys import fold_key, is_trained, refits
+
+
+def train(
+    ws: Workspace,
+    competition: CompetitionConfig,
+    config: ExperimentConfig,
+    folds: list[int] | None = None,
+    force: bool = False,
+) -> None:
+    """Train the folds that are not done (or all given, with `force`), then gather."""
+    run = ws.run(config.name)
+    check_kind(ws, competition, config)
+    wanted = list(range(competition.n_folds)) if folds is None else folds
+    for k in wanted:
+        if not 0 <= k < competition.n_folds:
+            raise GoodsError(f"--fold {k}: {ws.competition} has folds 0 to {competition.n_folds - 1}")
+    if not ws.folds.is_file():
+        raise GoodsError(f"{ws.folds}: missing; run scripts/make_folds.py {ws.competition} first")
+    todo = [k for k in wanted if force or not is_trained(ws, config, k)]
+    if force:
+        for k in todo:  # a forced fold starts from nothing, checkpoints included
+            begin(run.fold(k), "forced")
+    if todo:
+        fit_folds(ws, config, todo)
+    missing = [k for k in range(competition.n_folds) if not is_trained(ws, config, k)]
+    if missing:
+        say(
+            f"train {config.name}: folds {missing} are still to be trained; out-of-fold predictions wait for them"
+        )
+        return
+    if refits(config) and (force or not is_trained(ws, config, ALL)):
+        fit_folds(ws, config, [ALL])
+    gather(ws, competition, config)
+
+
+def fit_folds(ws: Workspace, config: ExperimentConfig, todo: list[int]) -> None:
+    neural = config.model.family in ON_GPU
+    where, at_once = places(len(todo), neural)
+    warm_place = Place(where[0].device, where[0].threads * at_once)
+    run = ws.run(config.name)
+    write_text(run.config, dump(config))
+    context = make_context(ws, config, warm_place, None, True)
+    model = build(config.model, pair_context(ws, config, context))
+    model.warm(all_rows(ws))
+    jobs = [
+        (ws, config, k, fold_key(ws, config, k), place, at_once == 1)
+        for k, place in zip(todo, where, strict=True)
+    ]
+    run_jobs(fit_fold, jobs, at_once, where[0].threads, f"train {config.name}")
+
+
+def all_rows(ws: Workspace) -> pd.DataFrame:
+    """What caches are filled for: every pair, or every card, those of other targets included."""
+    return load_rows(ws) if ws.pairs.is_file() else load_cards(ws.whole)

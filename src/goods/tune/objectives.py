@@ -1,0 +1,95 @@
+"""What a trial maximises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import optuna
+
+from goods.cards.labels import Labels
+from goods.cards.table import select
+from goods.config.competition import CompetitionConfig
+from goods.config.experiment import ExperimentConfig, TuneConfig
+from goods.core.errors import GoodsError
+from goods.core.execution import places
+from goods.core.workspace import Workspace
+from goods.metrics.evaluation import evaluate
+from goods.models.registry import ON_GPU, build
+from goods.prepare.folds import load_folds
+from goods.problems.rows import load_rows, outside
+from goods.stack.level import make_level, stack_config
+from goods.stack.stage import catboost_score
+from goods.train.fold import fit_on, pseudo_cards, top_k
+from goods.train.foundations import make_context, pair_context, upstream_of
+from goods.train.stage import all_rows
+from goods.tune.study import suggest, with_params
+
+
+class Objective:
+    """Mean score over the study's folds; after each (fold, share) the trial may be pruned."""
+
+    def __init__(self, ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
+        assert config.tune is not None
+        self.ws, self.config, self.tune, self.metric = ws, config, config.tune, competition.metric
+        self.labels = Labels.load(ws)
+        self.cards, self.test = (select(load_rows(ws), split) for split in ("train", "test"))
+        self.fold = load_folds(ws, self.cards)
+        place = places(1, config.model.family in ON_GPU)[0][0]
+        self.context = pair_context(ws, config, make_context(ws, config, place, None, False))
+        build(config.model, self.context).warm(all_rows(ws))
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        candidate = with_params(self.config, suggest(trial, self.tune.space))
+        scores: list[float] = []
+        for k in self.tune.folds:
+            for share in self.tune.shares:
+                value = self._score(candidate, k, share)
+                trial.report(float(np.mean([*scores, value])), step=trial_step(self.tune, k, share))
+                if trial.should_prune():
+                    raise optuna.TrialPruned
+            scores.append(value)
+        return float(np.mean(scores))
+
+    def _score(self, candidate: ExperimentConfig, k: int, share: float) -> float:
+        rows = np.flatnonzero(outside(self.cards, self.fold == k))
+        if share < 1:
+            rng = np.random.default_rng(self.config.seed)
+            rows = np.sort(rng.choice(rows, max(2, round(share * len(rows))), replace=False))
+        model = build(candidate.model, replace(self.context, upstream=upstream_of(self.ws, candidate, k)))
+        extra = pseudo_cards(self.ws, candidate, k, self.test)
+        fit_on(model, self.cards.iloc[rows].reset_index(drop=True), candidate, extra)
+        valid = self.cards[self.fold == k]
+        return evaluate(self.metric, valid, top_k(model, valid, 2), self.labels)
+
+
+class StackObjective:
+    """Mean score over the study's folds of CatBoost on candidates, which are made once: what makes them is fixed."""
+
+    FIXED = ("experiments", "min_proba")
+
+    def __init__(self, ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
+        assert config.tune is not None
+        for key in self.FIXED:
+            if key in config.tune.space:
+                raise GoodsError(
+                    f"experiment {config.name}: tune.space names {key}, which a study of a stack cannot vary; "
+                    "compare stacks of different names instead"
+                )
+        self.level = make_level(ws, competition, config)
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        assert self.level.config.tune is not None
+        candidate = with_params(self.level.config, suggest(trial, self.level.config.tune.space))
+        level = replace(self.level, config=candidate, model=stack_config(candidate))
+        scores: list[float] = []
+        for step, k in enumerate(self.level.config.tune.folds):
+            scores.append(catboost_score(level, k))
+            trial.report(float(np.mean(scores)), step=step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return float(np.mean(scores))
+
+
+def trial_step(tune: TuneConfig, k: int, share: float) -> int:
+    return tune.folds.index(k) * len(tune.shares) + tune.shares.index(share)

@@ -1,0 +1,86 @@
+"""Optuna over one experiment's `tune:` block.
+
+reads:  prepared/, folds.parquet, an experiment config with a `tune:` block
+writes: runs/<experiment>-tuning/ study.db (resumable), best.yaml (train takes it unchanged), report.json, DONE
+
+A trial is fitted on growing shares of the cards outside a fold and scored on that fold, so weak trials are
+pruned early. Its score has chosen the parameters: it is optimistic, and `best.yaml` names the folds used
+(`tuned_on`) so that training leaves them out of the score it reports.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import optuna
+from filelock import FileLock
+
+from goods.config.competition import CompetitionConfig
+from goods.config.experiment import ExperimentConfig
+from goods.config.loading import dump
+from goods.core.artifacts import begin, is_done, mark_done, read_json, write_json, write_text
+from goods.core.errors import GoodsError
+from goods.core.hashing import content_hash
+from goods.core.log import say
+from goods.core.workspace import Workspace
+from goods.stack.config import StackConfig
+from goods.stack.stage import stack_key
+from goods.train.foundations import check_kind
+from goods.train.keys import inputs_key
+from goods.tune.objectives import Objective, StackObjective
+from goods.tune.study import open_study, with_params, work
+
+
+def tune(
+    ws: Workspace,
+    competition: CompetitionConfig,
+    config: ExperimentConfig,
+    force: bool = False,
+    storage: str | None = None,
+) -> None:
+    """Work on the study until it has `tune.trials` finished trials; several workers may do so at once."""
+    if config.tune is None:
+        raise GoodsError(f"experiment {config.name} has no tune: block; add one with trials, folds and space")
+    for k in config.tune.folds:
+        if not 0 <= k < competition.n_folds:
+            raise GoodsError(f"experiment {config.name}: tune.folds names fold {k} of {competition.n_folds}")
+    if len(set(config.tune.folds)) >= competition.n_folds:
+        raise GoodsError(
+            f"experiment {config.name}: tune.folds uses every fold; leave one to score the result"
+        )
+    folder = ws.tuning(config.name)
+    stacked = isinstance(config.model, StackConfig)
+    if not stacked:
+        check_kind(ws, competition, config)
+    inputs = stack_key(ws, competition, config) if stacked else inputs_key(ws, config)
+    key = content_hash(inputs, competition.metric, config.tune.model_dump(mode="json"))
+    if not force and is_done(folder, key):
+        say(f"tune {config.name}: unchanged, {summary(read_json(folder / 'report.json'))}")
+        return
+    if force:
+        begin(folder, "forced")
+    begin(folder, key)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
+    url = storage or f"sqlite:///{(folder / 'study.db').resolve()}"
+    study = open_study(config, url, key, FileLock(folder / "retry.lock"))
+    objective = StackObjective(ws, competition, config) if stacked else Objective(ws, competition, config)
+    work(study, objective, config)
+    best = study.best_trial
+    write_text(folder / "best.yaml", dump(with_params(config, best.params)))
+    states = [t.state for t in study.get_trials(deepcopy=False)]
+    report = {
+        "optimistic_score": best.value,
+        "note": f"chosen on folds {list(config.tune.folds)}: optimistic; train best.yaml for an honest score",
+        "params": best.params,
+        "trials": {state.name.lower(): states.count(state) for state in sorted(set(states))},
+    }
+    write_json(folder / "report.json", report)
+    mark_done(folder, key)
+    say(f"tune {config.name}: {summary(report)}")
+
+
+def summary(report: dict[str, Any]) -> str:
+    done = ", ".join(f"{n} {state}" for state, n in report["trials"].items())
+    return f"best {report['optimistic_score']:.4f} (optimistic; {done}) with {report['params']}"

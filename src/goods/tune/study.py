@@ -1,0 +1,101 @@
+"""One study, resumable and shared by workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+from filelock import FileLock
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
+from optuna.trial import FrozenTrial, TrialState
+
+from goods.config.experiment import ExperimentConfig, SearchSpace
+from goods.config.loading import set_key
+from goods.core.log import say
+
+HEARTBEAT_SECONDS = 3
+
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+def retry_once(lock: FileLock) -> Callable[[optuna.Study, FrozenTrial], None]:
+    """Queue a killed worker's trial again, once however many workers notice its death at the same time."""
+    retry = RetryHeartbeatStaleTrialCallback(max_retry=3)
+
+    def callback(study: optuna.Study, stale: FrozenTrial) -> None:
+        with lock:
+            known = study.get_trials(deepcopy=False)
+            if not any(stale.number in retry.retry_history(trial) for trial in known):
+                retry(study, stale)
+
+    return callback
+
+
+def open_study(config: ExperimentConfig, url: str, key: str, lock: FileLock) -> optuna.Study:
+    """The study of these inputs, made if it is not there; stale trials of killed workers are queued again."""
+    assert config.tune is not None
+    storage = RDBStorage(
+        url,
+        engine_kwargs={"connect_args": {"timeout": 60}} if url.startswith("sqlite") else None,
+        heartbeat_interval=HEARTBEAT_SECONDS,
+        grace_period=4 * HEARTBEAT_SECONDS,
+        heartbeat_stale_trial_callback=retry_once(lock),
+    )
+    return optuna.create_study(
+        study_name=f"{config.name}-{key[:12]}",
+        storage=storage,
+        direction="maximize",
+        load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=config.tune.startup_trials, n_warmup_steps=0),
+    )
+
+
+def work(study: optuna.Study, objective: Callable[[optuna.Trial], float], config: ExperimentConfig) -> None:
+    assert config.tune is not None
+    while True:
+        fail_stale_trials(study)
+        trials = study.get_trials(deepcopy=False)
+        finished = sum(t.state in FINISHED for t in trials)
+        if finished >= config.tune.trials:
+            return
+        waiting = sum(t.state == TrialState.WAITING for t in trials)
+        running = sum(t.state == TrialState.RUNNING for t in trials)
+        if finished + running >= config.tune.trials and not waiting:
+            time.sleep(1)  # other workers hold the last trials; should one die, its trial is queued again
+            continue
+        # a sampler per trial, seeded by how far the study is: a resumed study goes on as if never stopped
+        study.sampler = optuna.samplers.TPESampler(
+            seed=config.seed + finished, n_startup_trials=config.tune.startup_trials, constant_liar=True
+        )
+        study.optimize(objective, n_trials=1)
+        last = max(
+            (t for t in study.get_trials(deepcopy=False) if t.state in FINISHED), key=lambda t: t.number
+        )
+        value = f"{last.value:.4f}" if last.value is not None else "-"
+        say(
+            f"tune {config.name}: {finished + 1}/{config.tune.trials} {last.state.name.lower()} {value} {last.params}"
+        )
+
+
+def suggest(trial: optuna.Trial, space: dict[str, SearchSpace]) -> dict[str, Any]:
+    params: dict[str, Any] = {}
+    for key, dimension in space.items():
+        if dimension.choices is not None:
+            params[key] = trial.suggest_categorical(key, dimension.choices)
+        elif isinstance(dimension.low, int) and isinstance(dimension.high, int):
+            params[key] = trial.suggest_int(key, dimension.low, dimension.high, log=dimension.log)
+        else:
+            params[key] = trial.suggest_float(key, dimension.low, dimension.high, log=dimension.log)  # type: ignore[arg-type]
+    return params
+
+
+def with_params(config: ExperimentConfig, params: dict[str, Any]) -> ExperimentConfig:
+    """The tuned experiment: parameters set, no `tune:` block, a name of its own, the folds it was tuned on."""
+    assert config.tune is not None
+    data = config.model_dump(mode="json", exclude={"tune", "refit"})
+    for key, value in params.items():
+        set_key(data["model"], key, value)
+    data |= {"name": f"{config.name}-tuned", "tuned_on": sorted({*config.tuned_on, *config.tune.folds})}
+    return ExperimentConfig.model_validate(data)
