@@ -23,9 +23,10 @@ import yaml
 from goods import cli
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
+from goods.competitions.loading import load_competition
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
-from goods.config.loading import load_competition, load_experiment
+from goods.config.loading import load_experiment
 from goods.core.artifacts import done_key, read_json, write_json
 from goods.core.errors import GoodsError
 from goods.core.log import say

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from goods.models.registry import build
 from rapidfuzz import fuzz, process
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -25,9 +26,10 @@ from sklearn.preprocessing import QuantileTransformer
 from goods import cli
 from goods.cards.labels import Labels
 from goods.cards.table import select
+from goods.competitions.loading import load_competition
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
-from goods.config.loading import load_competition, load_experiment
+from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.execution import cores
 from goods.core.tables import markdown
@@ -39,10 +41,9 @@ from goods.metrics.evaluation import evaluate
 from goods.metrics.pairs import PAIR_METRICS
 from goods.models.base import Context
 from goods.models.pairs.pairs_model import PairsModel
-from goods.models.registry import build
 from goods.prepare.folds import load_folds, make_folds
 from goods.prepare.stage import prepare
-from goods.problems.rows import load_rows, outside
+from goods.problems.kinds import load_rows, outside
 from goods.train.fold import fit_on
 from goods.train.gather import oof_report
 from goods.train.stage import train

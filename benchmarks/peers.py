@@ -27,8 +27,8 @@ from sklearn.svm import LinearSVC
 from goods import cli
 from goods.cards.labels import Labels
 from goods.cards.table import TEXT_FIELDS, load_cards, select
+from goods.competitions.loading import load_competition
 from goods.config.competition import CompetitionConfig
-from goods.config.loading import load_competition
 from goods.core.artifacts import read_json, write_json
 from goods.core.errors import GoodsError
 from goods.core.execution import places, run_jobs

@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from goods import cli
-from goods.config.loading import load_competition, load_experiment
+from goods.competitions.loading import load_competition
+from goods.config.loading import load_experiment
 from goods.core.workspace import Workspace
 from goods.metrics.classification import score
 from goods.pipeline import Options, with_possible

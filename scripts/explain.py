@@ -4,11 +4,9 @@ Of a card its first candidates are explained; in a matching competition two prod
 """
 
 from goods import cli
-from goods.cards.table import load_cards
-from goods.config.loading import load_competition
+from goods.competitions.loading import load_competition
 from goods.core.workspace import Workspace
-from goods.report.explaining import as_text, explain
-from goods.report.pair_explaining import explain_pair
+from goods.report.explaining import explain
 
 
 def main() -> None:
@@ -22,16 +20,7 @@ def main() -> None:
     args = parser.parse_args()
     ws = Workspace(args.work, args.competition)
     competition = load_competition(args.competition, cli.CONFIGS)
-    if ws.pairs.is_file():
-        explained = explain_pair(ws, competition, args.experiment, args.product_id)
-        titles = load_cards(ws).set_index("product_id").title.reindex(args.product_id).fillna("")
-        pair = " – ".join(map(str, args.product_id))
-        print(as_text(pair, " | ".join(titles), [explained], args.most))
-        return
-    explained = explain(ws, competition, args.experiment, args.product_id)
-    titles = load_cards(ws).set_index("product_id").title
-    for product_id, candidates in explained.items():
-        print(as_text(product_id, titles[product_id], candidates, args.most))
+    print(explain(ws, competition, args.experiment, args.product_id, args.most))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Card → fold, once for every stage: work/<competition>/folds.parquet."""
 
 from goods import cli
-from goods.config.loading import load_competition
+from goods.competitions.loading import load_competition
 from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.prepared import parts

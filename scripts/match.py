@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from goods import cli
-from goods.config.loading import load_competition
+from goods.competitions.loading import load_competition
 from goods.core.workspace import Workspace
 from goods.matching.blocking import BlockingConfig
 from goods.submit.catalogue import MatchConfig, match_file

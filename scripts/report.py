@@ -3,11 +3,9 @@
 from pathlib import Path
 
 from goods import cli
-from goods.config.loading import load_competition
+from goods.competitions.loading import load_competition
 from goods.core.workspace import Workspace
-from goods.models.pairs.pairs import PairsConfig
-from goods.report.cards import write_report
-from goods.report.pairs import write_pairs_report
+from goods.report.stage import write_report
 from goods.submit.prediction import saved_config
 
 
@@ -21,8 +19,7 @@ def main() -> None:
     args = parser.parse_args()
     ws = Workspace(args.work, args.competition)
     config = saved_config(ws, args.experiment)
-    write = write_pairs_report if isinstance(config.model, PairsConfig) else write_report
-    print(write(ws, load_competition(args.competition, cli.CONFIGS), config, args.out))
+    print(write_report(ws, load_competition(args.competition, cli.CONFIGS), config, args.out))
 
 
 if __name__ == "__main__":

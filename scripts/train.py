@@ -13,7 +13,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     ws, competition, config = cli.experiment_of(args)
-    if config.model.family == "stack":
+    if config.model.second_level:
         raise GoodsError(f"{args.experiment}: a stack is trained by scripts/stack.py")
     train(ws, competition, config, args.fold, args.force)
 

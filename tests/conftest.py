@@ -14,7 +14,7 @@ from PIL import Image
 
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
-from goods.config.loading import load_experiment
+from goods.config.loading import DEFAULTS, load_experiment, read_experiment
 from goods.core.workspace import Workspace
 from goods.demo.offers import generate
 from goods.prepare.folds import make_folds
@@ -143,10 +143,11 @@ def small_configs(folder: Path, competition: str, experiments: list[str], n_fold
     source = ROOT / "configs" / competition
     data = yaml.safe_load((source / "competition.yaml").read_text(encoding="utf-8"))
     (folder / competition / "competition.yaml").write_text(yaml.safe_dump({**data, "n_folds": n_folds}))
-    for path in source.glob("*.yaml"):
+    for name in {p.name for where in (source, source.parent / DEFAULTS) for p in where.glob("*.yaml")}:
+        path = source / name
         if path.stem == "competition":
             continue
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = read_experiment(path)
         for key, value in SMALL.get(path.stem, {}).items():
             *parents, last = key.split(".")
             part = data

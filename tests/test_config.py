@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from goods.config.loading import dump, load_competition, load_experiment, override
+from goods.competitions.loading import load_competition
+from goods.config.loading import dump, load_experiment, override
 from goods.core.errors import GoodsError
 
 CONFIGS = Path(__file__).parents[1] / "configs"

@@ -24,7 +24,7 @@ from goods.core.workspace import Workspace
 from goods.models.pairs.pairs_model import PairsModel
 from goods.prepare.folds import load_folds, make_folds
 from goods.prepare.stage import prepare
-from goods.problems.rows import load_rows
+from goods.problems.kinds import load_rows
 from goods.report.pairs import write_pairs_report
 from goods.submit.stage import submit
 from goods.train.stage import train

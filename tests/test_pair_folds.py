@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goods.matching.groups import group_pairs, untouched
-from goods.problems.rows import inner_rows, outside
+from goods.problems.kinds import inner_rows, outside
 
 
 def chained(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -23,7 +23,7 @@ from goods.models.pairs.bi_encoder_model import BiEncoderModel
 from goods.models.pairs.pair_words import PairWordsModel
 from goods.models.pairs.pairs_model import PairsModel, calibrate, calibrated, mean_calibration
 from goods.prepare.folds import load_folds
-from goods.problems.rows import load_rows
+from goods.problems.kinds import load_rows
 from goods.report.pair_explaining import explain_pair
 from goods.submit.catalogue import match_file, read_catalogue
 from goods.submit.pairs import contest_products, predict_pairs, trained_scorer

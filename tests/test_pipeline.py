@@ -11,7 +11,8 @@ import pytest
 from conftest import SHARED, small_configs, write_shop
 
 from goods.cards.labels import Labels
-from goods.config.loading import load_competition, load_experiment
+from goods.competitions.loading import load_competition
+from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.workspace import ALL, Workspace
 from goods.demo.generator import generate

@@ -93,7 +93,7 @@ tuning.tune(Workspace(work, "kazanexpress2023"), competition, config)
 
 @pytest.mark.slow
 def test_a_killed_worker_s_trial_is_retried_and_workers_share_a_study(tmp_path):
-    from goods.config.loading import load_competition
+    from goods.competitions.loading import load_competition
 
     configs = small_configs(tmp_path / "configs", "kazanexpress2023", ["linear"])
     competition = load_competition("kazanexpress2023", configs)

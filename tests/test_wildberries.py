@@ -11,12 +11,14 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, SHARED, small_configs
+from goods.submit.tables import check_attributes
 from PIL import Image
 
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
+from goods.competitions.loading import load_competition
 from goods.competitions.wildberries import ATTRIBUTES, read_school
-from goods.config.loading import load_competition, load_experiment
+from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
@@ -25,7 +27,6 @@ from goods.pipeline import Options, run_all
 from goods.prepare.folds import load_folds, make_folds
 from goods.prepare.stage import prepare
 from goods.submit.prediction import predict_file
-from goods.submit.tables import check_attributes
 from goods.train.stage import train
 
 CONFIGS = ROOT / "configs"

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from goods.competitions.loading import load_competition
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
-from goods.config.loading import load_competition, load_experiment
+from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 

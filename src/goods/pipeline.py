@@ -12,21 +12,21 @@ from pathlib import Path
 
 from goods.cards.images import FEWEST_PHOTOS
 from goods.cards.table import load_cards
+from goods.competitions.loading import load_competition
+from goods.config.base import PresetConfig
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
-from goods.config.loading import load_competition, load_experiment
+from goods.config.loading import load_experiment
 from goods.core.artifacts import write_text
 from goods.core.errors import GoodsError
 from goods.core.log import say
 from goods.core.workspace import Workspace
-from goods.models.pairs.pairs import PairsConfig
 from goods.prepare.folds import make_folds
 from goods.prepare.prepared import parts
 from goods.prepare.stage import prepare
-from goods.problems.rows import load_rows
-from goods.report.cards import write_report
+from goods.problems.kinds import load_rows
 from goods.report.comparison import comparison
-from goods.stack.config import StackConfig
+from goods.report.stage import write_report
 from goods.submit.stage import overall, submit
 from goods.train.stage import train
 
@@ -78,20 +78,17 @@ def run_stages(
     make_folds(ws, competition, options.force)
     stack_experiment = with_possible(ws, options, stack_experiment)
     trained: list[str] = []
-    for experiment in stack_model(stack_experiment).experiments:
+    for experiment in preset_model(stack_experiment).experiments:
         for needed in with_upstream(options, ws.whole.competition, experiment):
             if needed not in trained:
                 train_experiment(ws, competition, options, needed)
                 trained.append(needed)
-    if isinstance(stack_experiment.model, PairsConfig):
-        from goods.report.pairs import write_pairs_report
+    if stack_experiment.model.second_level:
+        from goods.stack.stage import stack  # CatBoost takes a second to load: only when it is reached
 
+        stack(ws, competition, stack_experiment, options.force)
+    else:
         train(ws, competition, stack_experiment, force=options.force)
-        write_pairs_report(ws, competition, stack_experiment, options.out)
-        return
-    from goods.stack.stage import stack  # CatBoost takes a second to load: only when it is reached
-
-    stack(ws, competition, stack_experiment, options.force)
     write_report(ws, competition, stack_experiment, options.out)
 
 
@@ -113,7 +110,7 @@ def load_base(options: Options, name: str, experiment: str) -> ExperimentConfig:
 
 def check_configs(options: Options, name: str, stack_experiment: ExperimentConfig) -> None:
     """Read every config before hours are spent: a mistyped key is told at once."""
-    for experiment in stack_model(stack_experiment).experiments:
+    for experiment in preset_model(stack_experiment).experiments:
         with_upstream(options, name, experiment)
 
 
@@ -127,29 +124,25 @@ def with_upstream(options: Options, name: str, experiment: str) -> list[str]:
     return [*names, experiment]
 
 
-def stack_model(config: ExperimentConfig) -> StackConfig | PairsConfig:
+def preset_model(config: ExperimentConfig) -> PresetConfig:
     """What the last experiment is made of: base experiments joined."""
-    if not isinstance(config.model, StackConfig | PairsConfig):
+    if not isinstance(config.model, PresetConfig):
         raise GoodsError(
-            f"experiment {config.name}: expected family stack or pairs, found {config.model.family}"
+            f"experiment {config.name}: expected a family that joins experiments (stack, pairs), found "
+            f"{config.model.family}"
         )
     return config.model
 
 
 def with_possible(ws: Workspace, options: Options, config: ExperimentConfig) -> ExperimentConfig:
-    """Without photos image experiments are left out; a local text encoder brings its frozen experiment along."""
-    model = stack_model(config)
+    """Without photos experiments that look at them are left out; a local text encoder brings its own along."""
+    model = preset_model(config)
     names = list(model.experiments)
-    if isinstance(model, PairsConfig):
-        if options.text_weights and "bi-encoder-frozen" not in names:
-            names.append("bi-encoder-frozen")
-        return config.model_copy(update={"model": model.model_copy(update={"experiments": tuple(names)})})
-    if options.text_weights and not any(n.startswith("transformer") for n in names):
-        names.append("transformer-frozen")
-    if load_cards(ws.whole).image.notna().sum() < FEWEST_PHOTOS:
-        dropped = [n for n in names if needs_photos(options, ws.whole.competition, n)]
-        if dropped:
-            say(f"fewer than {FEWEST_PHOTOS} cards have a photo: {', '.join(dropped)} left out")
+    if options.text_weights and model.with_local_text and model.with_local_text not in names:
+        names.append(model.with_local_text)
+    dropped = [n for n in names if needs_photos(options, ws.whole.competition, n)]
+    if dropped and load_cards(ws.whole).image.notna().sum() < FEWEST_PHOTOS:
+        say(f"fewer than {FEWEST_PHOTOS} cards have a photo: {', '.join(dropped)} left out")
         names = [n for n in names if n not in dropped]
     return config.model_copy(update={"model": model.model_copy(update={"experiments": tuple(names)})})
 
@@ -157,7 +150,7 @@ def with_possible(ws: Workspace, options: Options, config: ExperimentConfig) -> 
 def needs_photos(options: Options, name: str, experiment: str) -> bool:
     """Whether the experiment or any it builds on looks at photos."""
     needed = with_upstream(options, name, experiment)
-    return any(load_base(options, name, n).model.family in ("image", "contrastive") for n in needed)
+    return any(load_base(options, name, n).model.needs_photos for n in needed)
 
 
 def train_experiment(ws: Workspace, competition: CompetitionConfig, options: Options, name: str) -> None:

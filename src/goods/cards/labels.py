@@ -27,6 +27,11 @@ class Labels:
     def n_classes(self) -> int:
         return len(self.ids)
 
+    @property
+    def names(self) -> list[str]:
+        """Of each class, the last of its path."""
+        return [path[-1] for path in self.paths]
+
     @cached_property
     def node_index(self) -> dict[str, int]:
         return {node: i for i, node in enumerate(sorted({n for path in self.nodes for n in path}))}

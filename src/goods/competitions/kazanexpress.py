@@ -1,80 +1,32 @@
-"""KazanExpress 2023 (weighted F1, with photos) and 2022 (hierarchical F1) raw files.
-
-reads: train.parquet test.parquet, optional categories_tree.csv (formats: README, "Data")
-"""
+"""What both KazanExpress contests share: train and test files beside a category tree."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
-from goods.cards.table import TEXT_FIELDS, Issues
-from goods.cards.text import parse_name_value_characteristics, parse_text_fields, squeeze, strip_html
+from goods.cards.table import Issues
 from goods.competitions.raw import (
     Raw,
-    clip_text,
     integer_ids,
     read_table,
     read_tree_csv,
     require_disjoint,
-    require_unique,
     tree_from_names,
 )
 from goods.core.errors import GoodsError
 
-SUBMISSION_COLUMNS_2023 = ("product_id", "predicted_category_id")
-SUBMISSION_COLUMNS_2022 = ("id", "predicted_category_id")
 
-
-def texts(column: pd.Series) -> pd.Series:
-    return column.map(lambda v: squeeze(v) if isinstance(v, str) else "").astype("str")
-
-
-def cards_2023(frame: pd.DataFrame, path: Path, split: str, issues: Issues) -> pd.DataFrame:
-    """Raw 2023 rows → card rows without `category_id`."""
-    cards = pd.DataFrame({"product_id": integer_ids(frame, "product_id", path)})
-    require_unique(cards.product_id, "product_id", path)
-    cards["split"] = split
-    parsed = [parse_text_fields(raw) for raw in frame.text_fields]
-    for field in ("title", "description", "attributes"):
-        cards[field] = pd.Series([fields[field] for fields, _ in parsed], dtype="str", index=cards.index)
-    for product_id, (_, problem) in zip(cards.product_id, parsed, strict=True):
-        if problem:
-            issues.add(product_id, "text_fields", problem, "predicted from the other fields")
-    cards["shop"] = texts(frame.shop_title)
-    cards["sale"] = frame.sale.map(lambda v: bool(v) if pd.notna(v) else False).astype(bool)
-    clip_text(cards, TEXT_FIELDS, issues)
-    return cards
-
-
-def cards_2022(frame: pd.DataFrame, path: Path, split: str, issues: Issues) -> pd.DataFrame:
-    """Raw 2022 rows → card rows without `category_id`; there are no shops and no sales."""
-    cards = pd.DataFrame({"product_id": integer_ids(frame, "id", path)})
-    require_unique(cards.product_id, "id", path)
-    cards["split"] = split
-    for field, column in (("title", "title"), ("description", "short_description")):
-        cards[field] = frame[column].map(lambda v: strip_html(v) if isinstance(v, str) else "").astype("str")
-    cards["attributes"] = frame.name_value_characteristics.map(parse_name_value_characteristics).astype("str")
-    cards["shop"] = pd.Series("", dtype="str", index=cards.index)
-    cards["sale"] = False
-    clip_text(cards, TEXT_FIELDS, issues)
-    return cards
-
-
-COLUMNS_2023 = {"product_id": "int", "text_fields": "str", "shop_title": "str", "sale": "bool"}
-COLUMNS_2022 = {"id": "int", "title": "str", "short_description": "str", "name_value_characteristics": "str"}
-
-
-def read_2023(data: Path) -> Raw:
-    return _read(data, COLUMNS_2023, cards_2023, id_column="product_id")
-
-
-def read_2022(data: Path) -> Raw:
-    return _read(data, COLUMNS_2022, cards_2022, id_column="id")
-
-
-def _read(data: Path, columns: dict[str, str], to_cards, id_column: str) -> Raw:
+def read_splits(
+    data: Path,
+    columns: dict[str, str],
+    to_cards: Callable[[pd.DataFrame, Path, str, Issues], pd.DataFrame],
+    id_column: str,
+    tree_needed: bool,
+) -> Raw:
+    """Both splits; the tree from its file or, where none is needed, from the train cards' category names."""
     if not data.is_dir():
         raise GoodsError(
             f"{data}: no such data folder; put train.parquet and test.parquet there "
@@ -84,8 +36,8 @@ def _read(data: Path, columns: dict[str, str], to_cards, id_column: str) -> Raw:
     train_path, test_path, tree_path = (
         data / n for n in ("train.parquet", "test.parquet", "categories_tree.csv")
     )
-    named = {} if tree_path.is_file() or id_column == "id" else {"category_name": "str"}
-    if id_column == "id" and not tree_path.is_file():
+    named = {} if tree_path.is_file() or tree_needed else {"category_name": "str"}
+    if tree_needed and not tree_path.is_file():
         raise GoodsError(
             f"{tree_path}: missing; this competition needs its category tree, put the file there"
         )

@@ -7,7 +7,6 @@ of the train pairs and noted; a test pair is always kept, in the order of the fi
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,22 @@ import pyarrow.parquet as pq
 
 from goods.cards.table import Issues
 from goods.cards.text import name_values, squeeze, strip_html, unique_lines
-from goods.competitions.raw import clip_text, columns_of, integer_ids, read_table, readable, require_unique
+from goods.competitions.base import Competition
+from goods.competitions.raw import (
+    RawPairs,
+    clip_text,
+    columns_of,
+    integer_ids,
+    read_table,
+    readable,
+    require_unique,
+)
+from goods.competitions.submission import PairScores
 from goods.core.errors import GoodsError
 
 PAIR_FILES = {"train": "train_pairs.parquet", "test": "test_pairs_wo_target.parquet"}
 CARD_FILES = {"train": "train_data.parquet", "test": "test_data.parquet"}
 PAIR_IDS = ("variantid1", "variantid2")
-SUBMISSION_COLUMNS = (*PAIR_IDS, "target")
 CARD_COLUMNS = {"variantid": "int", "name": "str"}
 CARD_OPTIONAL = {
     "categories": "str",
@@ -43,19 +51,6 @@ GROUPED_OVER = 1_000  # pairs: train categories of level 3 with more stand for t
 REST = "rest"
 HUGE = 1e15  # no embedding has such numbers, and their squares would be infinite
 MAX_VALUE = 500  # signs of an attribute's value: what is longer is a description
-
-
-@dataclass
-class RawPairs:
-    """Cards as everywhere (title is the name, no target) and with what only matching reads: `colours`, `levels` and
-    `characteristics` as JSON, `price`; pairs with product_id (their number), split, variantid1, variantid2, category
-    (cat3_grouped of the first product) and target; per kind of embedding (owner int64 [m] row of the card, float32
-    [m, d])."""
-
-    cards: pd.DataFrame
-    pairs: pd.DataFrame
-    embeddings: dict[str, tuple[np.ndarray, np.ndarray]]
-    issues: Issues
 
 
 def parsed(raw: Any, what: str) -> tuple[dict[str, Any], str | None]:
@@ -288,3 +283,6 @@ def read_ozon(data: Path) -> RawPairs:
     pairs["category"] = grouped_categories(pairs, level_3(cards.set_index("product_id").levels))
     pairs.insert(0, "product_id", np.arange(len(pairs), dtype=np.int64))
     return RawPairs(cards, pairs, embeddings, issues)
+
+
+COMPETITION = Competition(read_ozon, PairScores(PAIR_IDS, "target"), problem="pairs")

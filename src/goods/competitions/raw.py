@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,6 +39,19 @@ class Raw:
     tree: dict[int, Place]
     issues: Issues
     targets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass
+class RawPairs:
+    """Cards as everywhere (title is the name, no target) and with what only matching reads: `colours`, `levels` and
+    `characteristics` as JSON, `price`; pairs with product_id (their number), split, variantid1, variantid2, category
+    (cat3_grouped of the first product) and target; per kind of embedding (owner int64 [m] row of the card, float32
+    [m, d])."""
+
+    cards: pd.DataFrame
+    pairs: pd.DataFrame
+    embeddings: dict[str, tuple[np.ndarray, np.ndarray]]
+    issues: Issues
 
 
 @contextmanager

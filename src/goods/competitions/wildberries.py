@@ -16,8 +16,10 @@ import pandas as pd
 
 from goods.cards.table import TEXT_FIELDS, Issues
 from goods.cards.text import squeeze, strip_html, unique_lines
+from goods.competitions.base import Competition
 from goods.competitions.characteristics import parse_characteristics
 from goods.competitions.raw import Raw, clip_text, integer_ids, read_table, require_disjoint, require_unique
+from goods.competitions.submission import Attributes
 from goods.core.errors import GoodsError
 
 FILES = {"train": "wb_school_train.parquet", "test": "wb_school_test.parquet"}
@@ -220,3 +222,10 @@ def read_school(data: Path) -> Raw:
     require_disjoint(parts["train"].product_id, parts["test"].product_id, "nm", data)
     targets = {name: attribute.classes for name, attribute in ATTRIBUTES.items()}
     return Raw(pd.concat(parts.values(), ignore_index=True), {}, issues, targets)
+
+
+def read_new(path: Path, issues: Issues) -> pd.DataFrame:
+    return cards_of(read_table(path, SCHOOL_COLUMNS, SCHOOL_OPTIONAL), path, "test", issues)
+
+
+COMPETITION = Competition(read_school, Attributes("nm"), read_new=read_new)

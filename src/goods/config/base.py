@@ -1,20 +1,80 @@
-"""What every config has, and the words for weights that need no network."""
+"""What every config has, what a family says of itself, and what a run starts from where there is no model hub."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from goods.core.errors import GoodsError
+from goods.core.hashing import content_of
+from goods.core.predictions import Predictions
 
 SCRATCH = "scratch"
-
 PACKAGED = "packaged"
+Modality = Literal["text", "image"]
+
+
+class _Content:
+    """Marks a setting that may name a local file or folder: its content, not its path, is what a result depends on."""
+
+
+LocalPath = Annotated[str, _Content()]
 
 
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    def described(self, exclude: frozenset[str] = frozenset()) -> dict[str, Any]:
+        """What a result depends on: all settings, local files by their content."""
+        return {name: self._described(name) for name in type(self).model_fields if name not in exclude}
+
+    def _described(self, name: str) -> Any:
+        value = getattr(self, name)
+        if isinstance(value, str) and any(
+            isinstance(m, _Content) for m in type(self).model_fields[name].metadata
+        ):
+            return {"content": content_of(Path(value))} if Path(value).exists() else value
+        return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Strict):
+        return value.described()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+@dataclass(frozen=True)
+class StartingWeights:
+    """What the command line says of pre-trained weights: no hub, a local text encoder, a local image checkpoint."""
+
+    offline: bool = False
+    text: Path | None = None
+    image: Path | None = None
+
 
 class FamilyConfig(Strict):
-    """What every model family's config has."""
+    """The settings of a model family, and what the other rooms ask of a family instead of its name.
+
+    A family is a subclass with `family: Literal["its name"]` in a file below `models/`: it is found there by that
+    line. The class attributes are what it needs; `build` gives its model.
+    """
+
+    family: str
+    problem: ClassVar[str] = "cards"  # kind of problem it is for: "cards" or "pairs" of products
+    modalities: ClassVar[tuple[Modality, ...]] = (
+        "text",
+    )  # what it looks at by itself; () where others look for it
+    on_gpu: ClassVar[bool] = False  # trained on a GPU where there is one
+    second_level: ClassVar[bool] = False  # fitted by stack/ on finished runs, not fold by fold by train/
+    part: ClassVar[bool] = False  # of another family's config, no experiment by itself
 
     @property
     def upstream(self) -> tuple[str, ...]:
@@ -25,3 +85,69 @@ class FamilyConfig(Strict):
     def scored_by(self) -> tuple[str, ...]:
         """Experiments whose predictions, out of fold for train rows, are features; they are trained first."""
         return ()
+
+    @property
+    def needs_photos(self) -> bool:
+        return "image" in self.modalities
+
+    def with_weights(self, weights: StartingWeights) -> Self:
+        """The same family starting from what the command line says; hub weights are what it replaces."""
+        return self
+
+    def changed(self, **changes: Any) -> Self:
+        """A validated copy."""
+        return type(self).model_validate(self.model_dump() | changes)
+
+    def finish(
+        self,
+        rows: pd.DataFrame,
+        oof: Predictions,
+        test: Predictions,
+        fold: np.ndarray,
+        honest: np.ndarray,
+        metric: str,
+    ) -> tuple[Predictions, Predictions, dict[str, Any]]:
+        """Both predictions once all folds are joined, and what is to be reported of it.
+
+        `rows` are all of a competition; `oof`, `fold` int8 [n] and `honest` bool [n] (folds no study has used) are in
+        the order of the train rows, `test` in that of the test rows."""
+        return oof, test, {}
+
+    def build(self, context: Any) -> Any:
+        """A model of these settings that keeps the protocol of models/base.py, given a `Context`."""
+        raise GoodsError(f"family {self.family} has no model of its own")
+
+
+class PresetConfig(FamilyConfig):
+    """A family that joins the predictions of other experiments: what a preset is."""
+
+    experiments: tuple[str, ...] = Field((), description="their out-of-fold predictions are features")
+    with_local_text: str | None = Field(
+        None, description="experiment that joins them where the command line gives a local text encoder"
+    )
+
+
+def local_image_weights(path: Path) -> dict[str, str]:
+    """Settings for a local timm checkpoint: a file, or a folder as `timm` and the hub lay it out.
+
+    A config.json beside the checkpoint names the backbone; without one the experiment's backbone stays.
+    """
+    folder, file = path.parent, path
+    if path.is_dir():
+        names = ("model.safetensors", "pytorch_model.bin")
+        found = [path / n for n in names if (path / n).is_file()]
+        if not found:
+            raise GoodsError(f"{path}: holds neither {' nor '.join(names)}; name the checkpoint file itself")
+        folder, file = path, found[0]
+    keys = {"weights": str(file.resolve())}
+    try:
+        described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if isinstance(described, dict) and isinstance(described.get("architecture"), str):
+            keys["backbone"] = described["architecture"]
+    except FileNotFoundError:
+        pass
+    except ValueError:
+        raise GoodsError(
+            f"{folder / 'config.json'}: not JSON; mend it or name the checkpoint elsewhere"
+        ) from None
+    return keys

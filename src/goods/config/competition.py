@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from goods.config.base import Strict
 from goods.core.errors import GoodsError
 
 
 class CompetitionConfig(Strict):
-    name: str
-    reader: Literal["kazanexpress2023", "kazanexpress2022", "wildberries", "ozon", "demo"]
+    name: str = Field(description="that of its folder below configs/")
+    reader: str = Field(description="a file of competitions/ that reads the raw files")
     targets: tuple[str, ...] = Field(
         (), description="attributes to predict, each a competition of its own named <name>/<target>"
     )
     data: str = Field(description="folder of the raw files; --data overrides it")
-    metric: Literal[
-        "weighted_f1",
-        "macro_f1",
-        "accuracy",
-        "hierarchical_f1",
-        "pr_auc_prefix",
-        "pr_auc_prefix_weighted",
-        "pr_auc_masked",
-        "pr_auc_masked_weighted",
-    ] = "weighted_f1"
+    metric: str = Field("weighted_f1", description="a name of metrics/")
     n_folds: int = Field(5, ge=2, le=50)
     seed: int = 42
     group_near_duplicates: bool = False
     demo_rows: int = Field(6000, ge=500, description="demo only: train cards the generator makes")
     demo_classes: int = Field(80, ge=60, description="demo only: leaves of the generated tree")
-
-    @model_validator(mode="after")
-    def metric_is_of_its_kind(self) -> CompetitionConfig:
-        if (self.reader == "ozon") != self.metric.startswith("pr_auc"):
-            raise ValueError("metrics pr_auc_* are of reader ozon, which matches products, and of no other")
-        return self
 
     def of_target(self, target: str) -> CompetitionConfig:
         """The competition of one attribute: the known cards of that attribute, its classes, all test cards."""

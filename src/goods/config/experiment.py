@@ -4,39 +4,34 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
-from goods.config.base import Strict
-from goods.models.image.image import ImageConfig
-from goods.models.joint.contrastive import ContrastiveConfig
-from goods.models.joint.fusion import FusionConfig
-from goods.models.joint.knn import KnnConfig
-from goods.models.pairs.bi_encoder import BiEncoderConfig
-from goods.models.pairs.cross_encoder import CrossEncoderConfig
-from goods.models.pairs.pair_words import PairWordsConfig
-from goods.models.pairs.pairs import PairsConfig
-from goods.models.text.fasttext import FastTextConfig
-from goods.models.text.linear import LinearConfig
-from goods.models.text.navec import NavecConfig
-from goods.models.text.transformer import TransformerConfig
-from goods.stack.config import StackConfig
+from goods.config.base import FamilyConfig, Strict
+from goods.config.families import family_class
+from goods.core.errors import GoodsError
 
-ModelConfig = Annotated[
-    LinearConfig
-    | FastTextConfig
-    | NavecConfig
-    | TransformerConfig
-    | ImageConfig
-    | FusionConfig
-    | KnnConfig
-    | ContrastiveConfig
-    | CrossEncoderConfig
-    | BiEncoderConfig
-    | PairWordsConfig
-    | PairsConfig
-    | StackConfig,
-    Field(discriminator="family"),
-]
+
+def of_its_family(value: Any) -> FamilyConfig:
+    """The config of the class that `family` names."""
+    if isinstance(value, FamilyConfig):
+        return value
+    if not isinstance(value, dict) or not isinstance(value.get("family"), str):
+        raise PydanticCustomError("family", "expected a mapping with a family")
+    try:
+        found = family_class(value["family"])
+    except GoodsError as error:
+        raise PydanticCustomError("family", "{text}", {"text": str(error), "below": ("family",)}) from None
+    if found.part:
+        raise PydanticCustomError(
+            "family", "{text}", {"text": f"{found.__name__} is a part of other families"}
+        )
+    try:
+        return found.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        told = {"text": first["msg"], "below": first["loc"], "kind": first["type"]}
+        raise PydanticCustomError("family", "{text}", told) from None
 
 
 class SearchSpace(Strict):
@@ -85,7 +80,7 @@ class ExperimentConfig(Strict):
     tuned_on: tuple[int, ...] = Field((), description="folds a study has scored: not in the reported score")
     refit: bool = Field(False, description="test cards get a model fitted on all folds, not the folds' mean")
     pseudo: PseudoConfig | None = None
-    model: ModelConfig
+    model: Annotated[SerializeAsAny[FamilyConfig], BeforeValidator(of_its_family)]
     tune: TuneConfig | None = None
 
     @property

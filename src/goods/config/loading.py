@@ -1,25 +1,23 @@
 """Config files → validated, frozen configs.
 
-reads:  configs/<competition>/competition.yaml, configs/<competition>/<experiment>.yaml
+reads:  configs/<competition>/<experiment>.yaml, configs/defaults/<experiment>.yaml
 Unknown keys are an error. `--set a.b=c` overrides a key before validation.
 """
 
 from __future__ import annotations
 
-import json
+import copy
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from goods.config.base import PACKAGED, SCRATCH
-from goods.config.competition import CompetitionConfig
+from goods.config.base import StartingWeights
 from goods.config.experiment import ExperimentConfig
 from goods.core.errors import GoodsError
-from goods.models.image.image import ImageConfig
-from goods.models.joint.contrastive import ContrastiveConfig
-from goods.models.text.transformer import TransformerConfig
+
+DEFAULTS = "defaults"  # folder of the experiments that competitions share
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -36,7 +34,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def override(data: dict[str, Any], settings: list[str]) -> dict[str, Any]:
     """Apply `a.b=c` settings, values read as YAML; a copy is returned."""
-    data = yaml.safe_load(yaml.safe_dump(data))
+    data = copy.deepcopy(data)
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals or not key:
@@ -54,29 +52,17 @@ def set_key(data: dict[str, Any], dotted: str, value: Any) -> None:
     data[last] = value
 
 
-def _validated(model: type[BaseModel], data: dict[str, Any], path: Path) -> Any:
+def validated(model: type[BaseModel], data: dict[str, Any], path: Path) -> Any:
+    """GoodsError naming the file and the key where `data` is not what `model` takes."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        # the discriminator of a union stands in the location as the family's name: not a key of the file
-        where = ".".join(str(part) for part in first["loc"])
-        family = data.get("model", {}).get("family") if isinstance(data.get("model"), dict) else None
-        where = where.replace(f"model.{family}.", "model.")
-        if first["type"] == "extra_forbidden":
+        below = first.get("ctx", {}).get("below", ())
+        where = ".".join(str(part) for part in (*first["loc"], *below))
+        if "extra_forbidden" in (first["type"], first.get("ctx", {}).get("kind")):
             raise GoodsError(f"{path}: unknown key {where!r}; check its spelling") from None
         raise GoodsError(f"{path}: key {where!r}: {first['msg']}") from None
-
-
-def load_competition(name: str, configs: Path) -> CompetitionConfig:
-    """`name` is a folder of `configs`, or folder/target for one attribute of a competition with several."""
-    name, _, target = name.partition("/")
-    path = configs / name / "competition.yaml"
-    if not path.is_file():
-        known = sorted(p.parent.name for p in configs.glob("*/competition.yaml"))
-        raise GoodsError(f"unknown competition {name!r}: known are {', '.join(known)} (folders of {configs})")
-    config: CompetitionConfig = _validated(CompetitionConfig, read_yaml(path), path)
-    return config.of_target(target) if target else config
 
 
 def load_experiment(
@@ -86,55 +72,60 @@ def load_experiment(
     text_weights: Path | None = None,
     image_weights: Path | None = None,
 ) -> ExperimentConfig:
-    """Read one experiment file; the name is the file's stem unless the file gives one.
+    """One experiment, named as its file unless that gives a name; of the competition whose folder it lies in.
 
-    `offline` replaces hub weights by what needs no network: the transformer starts from scratch,
-    the image model takes the packaged weights. Local folders or checkpoints win over both.
+    `offline` replaces hub weights by what needs no network: the transformer starts from scratch, the image model takes
+    the packaged weights. Local folders or checkpoints win over both.
     """
-    data = override(read_yaml(path), settings or [])
+    data = override(read_experiment(path), settings or [])
     data.setdefault("name", path.stem)
-    config = _validated(ExperimentConfig, data, path)
-    parts: list[tuple[Any, dict[str, Any]]] = [(config.model, data["model"])]
-    if isinstance(config.model, ContrastiveConfig):
-        parts = [(getattr(config.model, side), data["model"][side]) for side in ("text", "image")]
-    for part, keys in parts:
-        if isinstance(part, TransformerConfig):
-            if text_weights:
-                keys["weights"] = str(text_weights.resolve())
-            elif offline and not Path(part.weights).exists():
-                keys["weights"] = SCRATCH
-        if isinstance(part, ImageConfig):
-            if image_weights and part.weights != SCRATCH:
-                keys |= local_image_weights(image_weights)
-            elif offline and part.weights == "hub":
-                keys |= {"weights": PACKAGED, "backbone": "tf_efficientnet_lite0"}
-    return _validated(ExperimentConfig, data, path)
+    config: ExperimentConfig = validated(ExperimentConfig, data, path)
+    weights = StartingWeights(offline, text_weights, image_weights)
+    return config.model_copy(update={"model": config.model.with_weights(weights)})
 
 
-def local_image_weights(path: Path) -> dict[str, str]:
-    """Config keys for a local timm checkpoint: a file, or a folder as `timm` and the hub lay it out.
+def read_experiment(path: Path) -> dict[str, Any]:
+    """The keys of configs/<competition>/<experiment>.yaml.
 
-    A config.json beside the checkpoint names the backbone; without one the experiment's backbone stays.
+    Where a competition has no such file, that of configs/defaults/ is its own; a file that names no family says only
+    what is different from the default of its name. Files elsewhere (of a run) name their competition.
     """
-    folder, file = path.parent, path
-    if path.is_dir():
-        names = ("model.safetensors", "pytorch_model.bin")
-        found = [path / n for n in names if (path / n).is_file()]
-        if not found:
-            raise GoodsError(f"{path}: holds neither {' nor '.join(names)}; name the checkpoint file itself")
-        folder, file = path, found[0]
-    keys = {"weights": str(file.resolve())}
-    try:
-        described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        if isinstance(described, dict) and isinstance(described.get("architecture"), str):
-            keys["backbone"] = described["architecture"]
-    except FileNotFoundError:
-        pass
-    except ValueError:
+    folder = path.parent
+    default = folder.parent / DEFAULTS / path.name
+    if not (folder / "competition.yaml").is_file():
+        data = read_yaml(path)
+        if folder.name == DEFAULTS:
+            raise GoodsError(
+                f"{path}: a default, of no competition; name {folder.parent}/COMPETITION/{path.name}"
+            )
+        return data
+    if not path.is_file() and not default.is_file():
+        known = {p.stem for where in (folder, default.parent) for p in where.glob("*.yaml")} - {"competition"}
+        raise GoodsError(f"{path}: no such experiment; {folder.name} has {', '.join(sorted(known))}")
+    data = read_yaml(path) if path.is_file() else read_yaml(default)
+    if "family" not in (data.get("model") or {}) and default.is_file():
+        data = laid_over(read_yaml(default), data)
+    return data | {"competition": own_name(data, "competition", path)}
+
+
+def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """`below` with the keys of `above` in place of its own, mappings key by key."""
+    return below | {
+        key: laid_over(below[key], value)
+        if isinstance(value, dict) and isinstance(below.get(key), dict)
+        else value
+        for key, value in above.items()
+    }
+
+
+def own_name(data: dict[str, Any], key: str, path: Path) -> str:
+    """The name of the folder of `path`; GoodsError where the file says another."""
+    name = path.parent.name
+    if data.get(key, name) != name:
         raise GoodsError(
-            f"{folder / 'config.json'}: not JSON; mend it or name the checkpoint elsewhere"
-        ) from None
-    return keys
+            f"{path}: {key} is {data[key]!r}, its folder {name!r}; remove that line: the folder names it"
+        )
+    return name
 
 
 def dump(config: BaseModel) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from goods.core.errors import GoodsError
+from goods.core.hashing import content_of
 
 
 @contextmanager
@@ -85,3 +86,9 @@ def begin(folder: Path, key: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "DONE").unlink(missing_ok=True)
     write_text(started, key)
+
+
+def fold_content(folder: Path) -> str:
+    """Hash of what a finished fold holds, for those that build on it: its models and predictions, not how long they
+    took."""
+    return content_of(folder, leave_out=("DONE", "STARTED", "report.json", "logs"))

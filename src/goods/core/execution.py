@@ -1,23 +1,33 @@
-"""Run fold jobs on this machine: processes side by side on a CPU, one per GPU where there are some."""
+"""Run fold jobs on this machine: processes side by side on a CPU, one per GPU where there are some.
+
+How many threads a job has follows from the machine's cores and the number of folds alone: sums over threads end in
+other last digits where their number is another, so a fold trained by itself later must have as many as before.
+"""
 
 from __future__ import annotations
 
 import os
+import tempfile
+import time
 import warnings
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import psutil
+from filelock import FileLock, Timeout
 from joblib import Parallel, delayed, parallel_config
 from tqdm import tqdm
 
 GIGABYTES_PER_JOB = 3
+ANY_GPU = "cuda"  # which one is settled when a job starts
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where one job runs: a torch device and how many CPU threads it may use."""
+class Resources:
+    """What one job has: a torch device and CPU threads."""
 
     device: str
     threads: int
@@ -28,42 +38,78 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def places(n_jobs: int, neural: bool) -> tuple[list[Place], int]:
-    """A place for each of `n_jobs` jobs, and how many of them run at once."""
-    if neural:
-        import torch
+def gpus() -> int:
+    import torch  # seconds to load: only where a GPU would be used
 
-        gpus = torch.cuda.device_count()
-        if gpus:
-            at_once = min(gpus, n_jobs)
-            threads = max(1, cores() // at_once)
-            return [Place(f"cuda:{i % gpus}", threads) for i in range(n_jobs)], at_once
+    return torch.cuda.device_count()
+
+
+def resources(n_jobs: int, on_gpu: bool) -> Resources:
+    """What each of `n_jobs` like jobs gets, however many of them are left to do."""
+    n_gpus = gpus() if on_gpu else 0
+    side_by_side = max(1, min(n_gpus or cores(), n_jobs))
+    return Resources(ANY_GPU if n_gpus else "cpu", max(1, cores() // side_by_side))
+
+
+def at_once(n_jobs: int, given: Resources) -> int:
+    """How many of `n_jobs` run side by side: as many as there are GPUs, or cores and memory for."""
+    if given.device == ANY_GPU:
+        return max(1, min(gpus(), n_jobs))
     memory_jobs = int(psutil.virtual_memory().available / 2**30 // GIGABYTES_PER_JOB)
-    at_once = max(1, min(cores(), n_jobs, memory_jobs))
-    return [Place("cpu", max(1, cores() // at_once))] * n_jobs, at_once
+    return max(1, min(cores() // given.threads, n_jobs, memory_jobs))
 
 
 def run_jobs(
-    job: Callable[..., Any], arguments: Iterable[tuple], at_once: int, threads: int, title: str
+    job: Callable[..., Any], arguments: Iterable[tuple], given: Resources, title: str, unit: str = "fold"
 ) -> list[Any]:
-    """`job(*args)` for every args, `at_once` in parallel processes; results in order, a bar on stderr."""
+    """`job(*args, resources)` for every args, some side by side in processes; results in order, a bar on stderr."""
     arguments = list(arguments)
-    bar = tqdm(total=len(arguments), desc=title, unit="fold", dynamic_ncols=True, leave=False)
-    if at_once == 1:
-        results = []
-        for args in arguments:
-            results.append(job(*args))
-            bar.update()
-        bar.close()
-        return results
-    # loky renews a worker whose memory has grown, and says so each time: models do grow
-    warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
-    with parallel_config(backend="loky", inner_max_num_threads=threads):
-        results = []
-        for result in Parallel(n_jobs=at_once, return_as="generator")(
-            delayed(job)(*args) for args in arguments
-        ):
-            results.append(result)
-            bar.update()
+    side_by_side = at_once(len(arguments), given)
+    bar = tqdm(total=len(arguments), desc=title, unit=unit, dynamic_ncols=True, leave=False)
+    results = []
+    with tempfile.TemporaryDirectory(prefix="goods-gpus-") as tokens:
+        if side_by_side == 1:
+            for args in arguments:
+                results.append(job(*args, first_gpu(given)))
+                bar.update()
+        else:
+            # loky renews a worker whose memory has grown, and says so each time: models do grow
+            warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
+            with parallel_config(backend="loky", inner_max_num_threads=given.threads):
+                for result in Parallel(n_jobs=side_by_side, return_as="generator")(
+                    delayed(_with_gpu)(job, args, given, Path(tokens), side_by_side) for args in arguments
+                ):
+                    results.append(result)
+                    bar.update()
     bar.close()
     return results
+
+
+def first_gpu(given: Resources) -> Resources:
+    """For a job that has all GPUs to itself."""
+    return replace(given, device=f"{ANY_GPU}:0") if given.device == ANY_GPU else given
+
+
+def _with_gpu(job: Callable[..., Any], args: tuple, given: Resources, tokens: Path, n_gpus: int) -> Any:
+    if given.device != ANY_GPU:
+        return job(*args, given)
+    with gpu_token(tokens, n_gpus) as gpu:
+        return job(*args, replace(given, device=f"{ANY_GPU}:{gpu}"))
+
+
+@contextmanager
+def gpu_token(folder: Path, n_gpus: int) -> Iterator[int]:
+    """The number of a GPU that no other job holds; a lock that ends with its process, so that none is lost."""
+    while True:
+        for gpu in range(n_gpus):
+            lock = FileLock(folder / f"gpu-{gpu}.lock")
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                continue
+            try:
+                yield gpu
+            finally:
+                lock.release()
+            return
+        time.sleep(0.05)

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import xxhash
 
-PACKAGE = Path(__file__).parent
-
 
 def content_hash(*parts: Any) -> str:
     """Hash of strings, bytes, arrays and JSON-able values; order matters."""
@@ -36,10 +34,27 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-@cache
-def code_hash(*modules: str) -> str:
-    """Hash of source files of this package, given relative to it: what a stage's result depends on.
+def content_of(path: Path, leave_out: tuple[str, ...] = ()) -> str:
+    """Hash of a file, or of a folder's files by their names below it: the same wherever they lie. Hidden files, and
+    files and folders named in `leave_out`, do not count."""
+    if path.is_file():
+        return _stamped_hash(path)
+    files = {p.relative_to(path): p for p in sorted(path.rglob("*")) if p.is_file()}
+    return content_hash(
+        [
+            (str(name), _stamped_hash(p))
+            for name, p in files.items()
+            if not any(part.startswith(".") or part in leave_out for part in name.parts)
+        ]
+    )
 
-    Read once per process: a file edited while a run is under way does not change what has been loaded.
-    """
-    return content_hash(*(((PACKAGE / module).read_bytes()) for module in modules))
+
+def _stamped_hash(path: Path) -> str:
+    stat = path.stat()
+    return _hash_of(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+
+
+@cache
+def _hash_of(path: Path, *stamp: int) -> str:
+    """Read once per process as long as nothing about the file changes."""
+    return file_hash(path)

@@ -55,6 +55,11 @@ class Workspace:
         """Of a target the competition it belongs to; else this one."""
         return Workspace(self.root, self.competition.partition("/")[0])
 
+    @property
+    def attribute(self) -> str:
+        """The name of a target; that of the competition where it has a single one."""
+        return self.competition.rpartition("/")[2]
+
     def target(self, name: str) -> Workspace:
         return Workspace(self.root, f"{self.competition}/{name}")
 

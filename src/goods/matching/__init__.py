@@ -1,4 +1,1 @@
-"""Which of two cards are the same product: pairs, their features, learned scorers, folds, metrics, blocking."""
-
-_FEATURES = "features names attributes embeddings graph products sets blocking neighbours sharing spelling"
-FEATURE_CODE = tuple(f"matching/{name}.py" for name in _FEATURES.split())  # what features of pairs depend on
+"""Which of two cards are the same product: features of pairs, groups, blocking, merging; no stages."""

@@ -17,7 +17,7 @@ from scipy.special import expit
 from goods.core.calibration import logit
 from goods.core.predictions import Predictions
 from goods.matching.groups import ends_of
-from goods.metrics.pairs import pair_score
+from goods.metrics.evaluation import pair_metric
 
 STRENGTHS = (0.0, 0.25, 0.5, 1.0)  # share of the way, in log-odds
 KNOWN = 0.98  # how far a label is trusted
@@ -96,12 +96,11 @@ def clean(
     parts = [np.flatnonzero(fold == k) for k in range(int(fold.max()) + 1)]
     each = [Triangles.among(left[rows], right[rows]).of(rows) for rows in parts]
     triangles = Triangles(*(np.concatenate([getattr(t, n) for t in each]) for n in ("pair", "one", "other")))
+    score = pair_metric(metric).score
     variants = {s: lowered(match, triangles, s) for s in STRENGTHS}
 
     def best(rows: np.ndarray) -> float:
-        return max(
-            STRENGTHS, key=lambda s: pair_score(metric, target[rows], variants[s][rows], category[rows])
-        )
+        return max(STRENGTHS, key=lambda s: score(target[rows], variants[s][rows], category[rows]))
 
     chosen, result = [], match.astype(np.float64)
     for k, rows in enumerate(parts):
@@ -116,7 +115,7 @@ def clean(
     report = {
         "strength": strength,
         "strength_by_fold": chosen,
-        "scores": {str(s): round(pair_score(metric, target, variants[s], category), 6) for s in STRENGTHS},
+        "scores": {str(s): round(score(target, variants[s], category), 6) for s in STRENGTHS},
         "test_pairs_changed": int((np.abs(cleaned - known[len(train) :]) > 1e-3).sum()),
     }
     return of_matches(oof.product_id, result), of_matches(test.product_id, cleaned), report

@@ -16,8 +16,8 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from goods.core.artifacts import write_npz
-from goods.core.hashing import code_hash, content_hash
-from goods.matching import FEATURE_CODE
+from goods.core.code import code_hash
+from goods.core.hashing import content_hash
 from goods.matching.attributes import (
     Attributes,
     Characteristics,
@@ -29,11 +29,11 @@ from goods.matching.attributes import (
 )
 from goods.matching.blocking import BlockingConfig, block
 from goods.matching.embeddings import embedding_features
+from goods.matching.feature_groups import PairFeatures
 from goods.matching.graph import CandidateGraph
 from goods.matching.names import Names, normal, tfidf, tfidf_features
 from goods.matching.products import Products
 from goods.matching.sets import Columns, Sets, row_dot
-from goods.models.pairs.pairs import PairFeatures
 
 GROUPS: tuple[PairFeatures, ...] = get_args(PairFeatures)
 LIKE = 15  # nearest products by name among what "catalogue" compares a pair with
@@ -148,7 +148,7 @@ def cached_features(
     for all blocks of a process."""
     path = None
     if cache is not None:
-        path = cache / f"pairs-{content_hash(products.key, groups, code_hash(*FEATURE_CODE))}.npz"
+        path = cache / f"pairs-{content_hash(products.key, groups, code_hash(__name__))}.npz"
         known = products.makers.get((str(path),)) or read_features(path)
         if known is not None:
             products.makers[str(path),] = known

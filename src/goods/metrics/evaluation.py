@@ -1,31 +1,55 @@
-"""Scores of predictions by name of the metric."""
+"""Metrics by name, and the scores of predictions."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from goods.cards.labels import Labels
+from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
-from goods.metrics.classification import DEFINITIONS, all_scores, score
-from goods.metrics.pairs import PAIR_METRICS, pair_score
+from goods.metrics.base import ClassMetric, Metric, PairMetric
+from goods.metrics.classification import CLASS_METRICS
+from goods.metrics.pairs import PAIR_METRICS
+
+METRICS: dict[str, Metric] = {m.name: m for m in (*CLASS_METRICS, *PAIR_METRICS)}
 
 
-def evaluate(metric: str, rows: pd.DataFrame, predictions: Predictions, labels: Labels) -> float:
-    """Of the most probable class of each of `rows` (the predictions' order); of pairs by their probability."""
-    target = rows.target.to_numpy()
-    if metric in PAIR_METRICS:
-        return pair_score(metric, target, predictions.proba_of(1), rows.category.to_numpy(str))
-    return score(metric, target, predictions.classes[:, 0], labels)
+def metric_of(name: str) -> Metric:
+    """GoodsError where there is no metric of that name."""
+    if name not in METRICS:
+        raise GoodsError(f"unknown metric {name!r}: known are {', '.join(METRICS)}")
+    return METRICS[name]
 
 
-def evaluate_all(
-    metric: str, rows: pd.DataFrame, predictions: Predictions, labels: Labels
-) -> dict[str, float]:
-    """Every metric of the kind `metric` is of."""
-    if metric in PAIR_METRICS:
-        return {name: round(evaluate(name, rows, predictions, labels), 6) for name in PAIR_METRICS}
-    return all_scores(rows.target.to_numpy(), predictions.classes[:, 0], labels)
+def pair_metric(name: str) -> PairMetric:
+    metric = metric_of(name)
+    assert isinstance(metric, PairMetric), name
+    return metric
 
 
-def definition(metric: str) -> str:
-    return (DEFINITIONS | PAIR_METRICS)[metric]
+def like(name: str, labels: Labels) -> list[Metric]:
+    """The metrics of the kind that `name` is of, those that are defined for the labels."""
+    return [m for m in METRICS.values() if m.problem == metric_of(name).problem and m.defined(labels)]
+
+
+def score(name: str, true: np.ndarray, predicted: np.ndarray, labels: Labels) -> float:
+    """A metric of classes, by its name."""
+    metric = metric_of(name)
+    assert isinstance(metric, ClassMetric), name
+    return metric.score(true, predicted, labels)
+
+
+def all_scores(true: np.ndarray, predicted: np.ndarray, labels: Labels) -> dict[str, float]:
+    """Every metric of classes that is defined for so many."""
+    defined = [m for m in CLASS_METRICS if m.defined(labels)]
+    return {m.name: round(m.score(true, predicted, labels), 6) for m in defined}
+
+
+def evaluate(name: str, rows: pd.DataFrame, predictions: Predictions, labels: Labels) -> float:
+    return metric_of(name).evaluate(rows, predictions, labels)
+
+
+def evaluate_all(name: str, rows: pd.DataFrame, predictions: Predictions, labels: Labels) -> dict[str, float]:
+    """Every metric of the kind that `name` is of."""
+    return {m.name: round(m.evaluate(rows, predictions, labels), 6) for m in like(name, labels)}

@@ -10,19 +10,9 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.metrics import auc, average_precision_score, precision_recall_curve
 
-LEVEL = 0.75  # of precision
+from goods.metrics.base import PairMetric
 
-PAIR_METRICS = {
-    "pr_auc_prefix": "area under the precision-recall curve from recall 0 to the right-most point with precision "
-    "≥ 0.75, 0 where only the starting point is; mean over cat3_grouped",
-    "pr_auc_prefix_weighted": "the same, categories weighted by their number of pairs",
-    "pr_auc_masked": "area under the precision-recall curve through its points with precision ≥ 0.75 alone; mean over "
-    "cat3_grouped",
-    "pr_auc_masked_weighted": "the same, categories weighted by their number of pairs",
-    "best_f1": "highest F1 of any threshold, all categories together",
-    "recall_at_75": "highest recall of any threshold with precision ≥ 0.75, all categories together",
-    "average_precision": "Σ (recall step × precision), all categories together (scikit-learn)",
-}
+LEVEL = 0.75  # of precision
 
 
 def curve(target: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -80,15 +70,36 @@ def recall_at(target: np.ndarray, scores: np.ndarray, level: float = LEVEL) -> f
     return float(recall[precision >= level].max())
 
 
-def pair_score(metric: str, target: np.ndarray, scores: np.ndarray, category: np.ndarray) -> float:
-    """One of PAIR_METRICS. target 0 or 1 [n] · scores float [n], higher for likelier matches · category [n]"""
-    if metric.startswith("pr_auc"):
-        area = prefix_area if "prefix" in metric else masked_area
-        return over_categories(area, target, scores, category, metric.endswith("weighted"))
-    if metric == "best_f1":
-        return best_f1(target, scores)[0]
-    if metric == "recall_at_75":
-        return recall_at(target, scores)
-    if metric == "average_precision":
-        return float(average_precision_score(target, scores)) if target.any() else 0.0
-    raise ValueError(f"unknown metric {metric!r}")
+def _average_precision(target: np.ndarray, scores: np.ndarray) -> float:
+    return float(average_precision_score(target, scores)) if target.any() else 0.0
+
+
+PREFIX = (
+    "area under the precision-recall curve from recall 0 to the right-most point with precision ≥ 0.75, 0 where only "
+    "the starting point is; mean over cat3_grouped"
+)
+MASKED = "area under the precision-recall curve through its points with precision ≥ 0.75 alone; mean over cat3_grouped"
+WEIGHTED = "the same, categories weighted by their number of pairs"
+PAIR_METRICS = (
+    PairMetric("pr_auc_prefix", PREFIX, lambda t, s, c: over_categories(prefix_area, t, s, c, False)),
+    PairMetric(
+        "pr_auc_prefix_weighted", WEIGHTED, lambda t, s, c: over_categories(prefix_area, t, s, c, True)
+    ),
+    PairMetric("pr_auc_masked", MASKED, lambda t, s, c: over_categories(masked_area, t, s, c, False)),
+    PairMetric(
+        "pr_auc_masked_weighted", WEIGHTED, lambda t, s, c: over_categories(masked_area, t, s, c, True)
+    ),
+    PairMetric(
+        "best_f1", "highest F1 of any threshold, all categories together", lambda t, s, _: best_f1(t, s)[0]
+    ),
+    PairMetric(
+        "recall_at_75",
+        "highest recall of any threshold with precision ≥ 0.75, all categories together",
+        lambda t, s, _: recall_at(t, s),
+    ),
+    PairMetric(
+        "average_precision",
+        "Σ (recall step × precision), all categories together (scikit-learn)",
+        lambda t, s, _: _average_precision(t, s),
+    ),
+)

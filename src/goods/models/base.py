@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Upstream:
-    """A trained fold of another experiment: its model config, its folder and the key it was trained under."""
+    """A trained fold of another experiment: its model config, its folder and the hash of what is in it."""
 
     config: Any
     folder: Path

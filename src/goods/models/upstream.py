@@ -7,7 +7,6 @@ from typing import Any
 
 from goods.core.errors import GoodsError
 from goods.models.base import Context
-from goods.models.registry import build
 
 
 def upstream_model(context: Context, experiment: str, fitted: bool = True) -> Any:
@@ -15,7 +14,7 @@ def upstream_model(context: Context, experiment: str, fitted: bool = True) -> An
     upstream = context.upstream.get(experiment)
     if upstream is None:
         raise GoodsError(f"experiment {experiment} is not trained; train it first")
-    model = build(upstream.config, context)
+    model = upstream.config.build(context)
     if fitted:
         model.load(upstream.folder)
     return model

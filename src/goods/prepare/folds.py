@@ -1,7 +1,8 @@
-"""Card → fold, once for every stage.
+"""Row → fold, once for every stage.
 
-reads:  prepared/cards.parquet
-writes: work/<competition>/folds.parquet (product_id int64, fold int8), train cards only
+reads:  prepared/
+writes: work/<competition>/folds.parquet (product_id int64, fold int8; group int64 where near-duplicates are kept
+        together), train rows only
 """
 
 from __future__ import annotations
@@ -12,68 +13,67 @@ import pandas as pd
 from goods.cards.table import select
 from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import read_json, write_json, write_parquet
+from goods.core.code import code_hash
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash, file_hash
 from goods.core.log import say
 from goods.core.workspace import Workspace
-from goods.matching.groups import ends_of, group_pairs
 from goods.prepare.prepared import prepared_key
-from goods.problems.rows import are_pairs, load_rows
-from goods.problems.splitting import assign_folds, near_duplicate_groups
+from goods.problems.kinds import problem_of
 
 
 def make_folds(ws: Workspace, config: CompetitionConfig, force: bool = False) -> None:
-    key = content_hash(prepared_key(ws), config.n_folds, config.seed, config.group_near_duplicates)
+    problem = problem_of(ws)
+    key = content_hash(
+        prepared_key(ws),
+        config.n_folds,
+        config.seed,
+        config.group_near_duplicates,
+        code_hash(type(problem).__module__),
+    )
     marker = ws.folds.with_suffix(".json")
-    if not force and ws.folds.is_file() and marker.is_file():
-        made = read_json(marker)
-        if made == {"key": key, "hash": file_hash(ws.folds)}:
-            say(f"folds: unchanged, {ws.folds} kept")
-            return
-    rows, what, note = select(load_rows(ws), "train"), "cards", ""
-    if are_pairs(rows):
-        grouping = group_pairs(*ends_of(rows), rows.target.to_numpy(), config.n_folds, config.seed)
-        fold, what = grouping.fold, "pairs"
-        note = (
-            f"; {grouping.cut} components too large for one were cut: {grouping.torn.sum()} pairs "
-            f"({grouping.torn.mean():.1%}) torn, {(grouping.torn & (rows.target == 1)).sum()} of them matches"
-        )
-    else:
-        groups = near_duplicate_groups(rows) if config.group_near_duplicates else np.arange(len(rows))
-        fold = assign_folds(rows.target.to_numpy(), groups, config.n_folds, config.seed)
+    there = not force and ws.folds.is_file() and marker.is_file()
+    if there and read_json(marker) == {"key": key, "hash": file_hash(ws.folds)}:
+        say(f"folds: unchanged, {ws.folds} kept")
+        return
+    train = select(problem.rows(ws), "train")
+    fold, groups, note = problem.deal(train, config)
     sizes = np.bincount(fold, minlength=config.n_folds)
     if sizes.min() == 0:
         raise GoodsError(
-            f"{len(rows)} {what} cannot fill {config.n_folds} folds{hub_of(rows)}; lower n_folds or give more of them"
+            f"{len(train)} {problem.name} cannot fill {config.n_folds} folds{problem.why_no_folds(train)}; "
+            "lower n_folds or give more of them"
         )
-    write_parquet(ws.folds, pd.DataFrame({"product_id": rows.product_id, "fold": fold}))
+    table = pd.DataFrame({"product_id": train.product_id, "fold": fold})
+    write_parquet(ws.folds, table if groups is None else table.assign(group=groups))
     write_json(marker, {"key": key, "hash": file_hash(ws.folds)})
-    say(f"folds: {config.n_folds} folds of {sizes.min()} to {sizes.max()} {what}{note}")
-
-
-def hub_of(rows: pd.DataFrame) -> str:
-    """What keeps pairs together: the product that most of them share."""
-    if not are_pairs(rows):
-        return ""
-    counts = pd.concat([rows.variantid1, rows.variantid2]).value_counts()
-    return f": product {counts.index[0]} is in {counts.iloc[0]} of them"
+    say(f"folds: {config.n_folds} folds of {sizes.min()} to {sizes.max()} {problem.name}{note}")
 
 
 def load_folds(ws: Workspace, train: pd.DataFrame) -> np.ndarray:
-    """int8 [n] folds in the order of the `train` cards; every card must have one."""
+    """int8 [n] folds in the order of the `train` rows; every row must have one."""
+    return _by_id(ws, train).fold.to_numpy(np.int8)
+
+
+def load_groups(ws: Workspace, train: pd.DataFrame) -> np.ndarray | None:
+    """int64 [n] which train rows are kept together; None where each stands for itself."""
+    table = _by_id(ws, train)
+    return table.group.to_numpy(np.int64) if "group" in table else None
+
+
+def _by_id(ws: Workspace, train: pd.DataFrame) -> pd.DataFrame:
     if not ws.folds.is_file():
         raise GoodsError(f"{ws.folds}: missing; run scripts/make_folds.py {ws.competition} first")
-    if ws.pairs.is_file() and not are_pairs(train):
-        raise GoodsError(f"{ws.competition} matches products: it has folds of pairs and none of cards")
+    problem_of(ws).check_rows(ws, train)
     table = pd.read_parquet(ws.folds)
     for column in ("product_id", "fold"):
         if column not in table:
             raise GoodsError(f"{ws.folds}: column {column!r} is missing; run scripts/make_folds.py again")
     if not table.product_id.is_unique:
         raise GoodsError(f"{ws.folds}: a product_id occurs twice; run scripts/make_folds.py again")
-    fold = train.product_id.map(table.set_index("product_id").fold)
-    if fold.isna().any():
+    missing = ~train.product_id.isin(table.product_id)
+    if missing.any():
         raise GoodsError(
-            f"{ws.folds}: product_id {train.product_id[fold.isna()].iloc[0]} has no fold; make them again"
+            f"{ws.folds}: product_id {train.product_id[missing].iloc[0]} has no fold; make them again"
         )
-    return fold.to_numpy(np.int8)
+    return table.set_index("product_id").loc[train.product_id]

@@ -11,6 +11,12 @@ from goods.core.hashing import content_hash, file_hash
 from goods.core.workspace import Workspace
 
 
+def listing(folder: Path) -> list[tuple[str, int, int]]:
+    """Name, size and time of every file below `folder`: what tells whether the raw data has changed."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return [(str(p.relative_to(folder)), (s := p.stat()).st_size, s.st_mtime_ns) for p in files]
+
+
 def parts(ws: Workspace, competition: CompetitionConfig) -> list[tuple[Workspace, CompetitionConfig]]:
     """The competition of each target; itself where it has a single one."""
     if not competition.targets:

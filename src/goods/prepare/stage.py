@@ -9,202 +9,49 @@ writes: work/<competition>/prepared/{cards.parquet,labels.json,issues.parquet,so
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
-from goods.cards.labels import Labels
-from goods.cards.table import COLUMNS, validate
-from goods.competitions import READERS
-from goods.competitions.ozon import RawPairs
-from goods.competitions.raw import Raw
+from goods.competitions.loading import competition_of, reader_module
+from goods.competitions.raw import RawPairs
 from goods.config.competition import CompetitionConfig
-from goods.core.artifacts import begin, is_done, mark_done, write_json, write_parquet
-from goods.core.errors import GoodsError
-from goods.core.hashing import code_hash, content_hash
+from goods.core.artifacts import is_done, mark_done
+from goods.core.code import code_hash
+from goods.core.hashing import content_hash
 from goods.core.log import say
 from goods.core.workspace import Workspace
-from goods.matching.products import MATCHING_COLUMNS, Vectors, save_vectors
-from goods.prepare.prepared import parts
-
-CODE = (
-    "text.py",
-    "cards.py",
-    "preparation.py",
-    "images.py",
-    "competitions/raw.py",
-    "competitions/kazanexpress.py",
-    "competitions/wildberries.py",
-    "competitions/characteristics.py",
-    "competitions/ozon.py",
-)
-
-DEMO_CODE = ("competitions/demo.py", "competitions/demo_words.py", "competitions/demo_photos.py")
+from goods.prepare.cards import write_cards
+from goods.prepare.pairs import write_pairs
+from goods.prepare.prepared import listing, parts
 
 
-def listing(folder: Path) -> list[tuple[str, int, int]]:
-    """Name, size and time of every file below `folder`: what tells whether the raw data has changed."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file())
-    return [(str(p.relative_to(folder)), (s := p.stat()).st_size, s.st_mtime_ns) for p in files]
-
-
-def photo_listing(folder: Path) -> list[tuple[str, int, int]]:
-    return [row for row in listing(folder) if Path(row[0]).suffix != ".parquet"]
-
-
-def generate_demo(ws: Workspace, config: CompetitionConfig) -> Path:
-    """Make the demo's raw files below the work folder unless they are there already."""
-    folder = ws.raw
-    key = content_hash(config.demo_rows, config.demo_classes, config.seed, code_hash(*DEMO_CODE))
-    if is_done(folder, key):
-        return folder
-    from goods.demo.generator import generate
-
-    say(
-        f"prepare: generating the demo competition, {config.demo_rows} cards in {config.demo_classes} categories"
+def generated(ws: Workspace, config: CompetitionConfig) -> Path:
+    """The folder below the work folder where a competition that makes its own raw files has them."""
+    make = competition_of(config).generate
+    assert make is not None
+    key = content_hash(
+        config.demo_rows, config.demo_classes, config.seed, code_hash(reader_module(config.reader))
     )
-    generate(folder, rows=config.demo_rows, classes=config.demo_classes, seed=config.seed)
-    mark_done(folder, key)
-    return folder
+    if not is_done(ws.raw, key):
+        make(ws.raw, config)
+        mark_done(ws.raw, key)
+    return ws.raw
 
 
 def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: bool = False) -> None:
+    competition = competition_of(config)
     if data is None:
-        data = generate_demo(ws, config) if config.reader == "demo" else Path(config.data)
+        data = generated(ws, config) if competition.generate else Path(config.data)
     data = data.resolve()
     if not data.is_dir():
-        READERS[config.reader](data)  # raises with the reader's own advice
-    key = content_hash(config.reader, config.targets, str(data), listing(data), code_hash(*CODE))
+        competition.read(data)  # raises with the reader's own advice
+    code = code_hash(__name__, reader_module(config.reader))
+    key = content_hash(config.reader, config.targets, str(data), listing(data), code)
     spaces = {ws, *(space for space, _ in parts(ws, config))}
     if not force and all(is_done(space.prepared, key) for space in spaces):
         say(f"prepare: unchanged, {ws.cards} kept")
         return
-    raw = READERS[config.reader](data)
+    raw = competition.read(data)
     if isinstance(raw, RawPairs):
-        prepare_pairs(ws, raw, data, key)
-        return
-    images = find_images(raw, data)
-    cards = raw.cards
-    cards["image"] = (
-        cards.product_id.map(images).astype("str").where(cards.product_id.isin(list(images)), None)
-    )
-    photos = content_hash(*(photo_listing(data)))
-
-    def write(space: Workspace, table: pd.DataFrame, labels: Labels | None) -> None:
-        begin(space.prepared, key)
-        write_parquet(space.cards, table)
-        if labels is not None:
-            labels.save(space)
-        write_parquet(space.issues, raw.issues.table())
-        write_json(space.source, {"data": str(data), "photos": photos})
-        mark_done(space.prepared, key)
-
-    n_train = int((cards.split == "train").sum())
-    if config.targets:
-        what = "; ".join(write_targets(ws, config, raw, cards, write))
+        write_pairs(ws, raw, data, key)
     else:
-        labels = make_labels(raw)
-        index_of = {id_: i for i, id_ in enumerate(labels.ids)}
-        cards["target"] = cards.category_id.map(index_of).fillna(-1).astype("int32")
-        table = cards[list(COLUMNS)]
-        validate(table, labels.n_classes)
-        write(ws, table, labels)
-        unseen = labels.n_classes - table.target[table.target >= 0].nunique()
-        what = f"{labels.n_classes} categories ({unseen} without a train card)"
-    say(
-        f"prepare: {n_train} train and {len(cards) - n_train} test cards, {what}, "
-        f"{len(images)} photos, {len(raw.issues.rows)} input problems noted in {ws.issues}"
-    )
-
-
-def prepare_pairs(ws: Workspace, raw: RawPairs, data: Path, key: str) -> None:
-    begin(ws.prepared, key)
-    write_parquet(ws.cards, raw.cards[[*COLUMNS, *MATCHING_COLUMNS]])
-    write_parquet(ws.pairs, raw.pairs)
-    vectors = {
-        kind: Vectors.of(owner, values, len(raw.cards)) for kind, (owner, values) in raw.embeddings.items()
-    }
-    save_vectors(ws, vectors)
-    Labels([0, 1], [("different",), ("same",)], [("different",), ("same",)]).save(ws)
-    write_parquet(ws.issues, raw.issues.table())
-    write_json(ws.source, {"data": str(data), "photos": ""})
-    mark_done(ws.prepared, key)
-    train = raw.pairs[raw.pairs.split == "train"]
-    have = ", ".join(f"{kind} of {(v.counts > 0).sum()}" for kind, v in vectors.items() if len(v.values))
-    say(
-        f"prepare: {len(train)} train and {len(raw.pairs) - len(train)} test pairs of {len(raw.cards)} products, "
-        f"{(train.target == 1).mean():.1%} of the train pairs match, {train.category.nunique()} categories, "
-        f"embeddings: {have or 'none'}, {len(raw.issues.rows)} input problems noted in {ws.issues}"
-    )
-
-
-def write_targets(
-    ws: Workspace,
-    config: CompetitionConfig,
-    raw: Raw,
-    cards: pd.DataFrame,
-    write: Callable[[Workspace, pd.DataFrame, Labels | None], None],
-) -> list[str]:
-    """The cards of all attributes together, and for each attribute its known train cards and all test cards."""
-    unknown = set(config.targets) - set(raw.targets)
-    if unknown:
-        raise GoodsError(
-            f"competition {config.name}: no attribute {min(unknown)!r}; there are {', '.join(raw.targets)}"
-        )
-    tables, described = {}, []
-    for name in config.targets:
-        classes = raw.targets[name]
-        index_of = {text: i for i, text in enumerate(classes)}
-        column = cards[f"target_{name}"].map(index_of).fillna(-1).astype("int32")
-        cards[f"target_{name}"] = column
-        view = cards[(cards.split == "test") | (column >= 0)].assign(target=column)[list(COLUMNS)]
-        known = view.target[view.target >= 0]
-        if known.nunique() < 2:
-            raise GoodsError(
-                f"attribute {name}: its known train cards are of {known.nunique()} class(es), two are needed; "
-                f"leave it out of targets in competition.yaml"
-            )
-        validate(view, len(classes))
-        labels = Labels(
-            list(range(len(classes))), [(c,) for c in classes], [(str(i),) for i in range(len(classes))]
-        )
-        tables[name] = (view.reset_index(drop=True), labels)
-        described.append(f"{name} known of {len(known)}")
-    cards["target"] = np.int32(-1)
-    write(ws, cards[[*COLUMNS, *(f"target_{name}" for name in config.targets)]], None)
-    for name, (view, labels) in tables.items():
-        write(ws.target(name), view, labels)
-    return described
-
-
-def make_labels(raw: Raw) -> Labels:
-    """Classes are the categories of the train cards, then the tree's leaves without one, each in the order of ids.
-
-    A leaf without train cards can be told only by its name, but test cards may lie in it.
-    """
-    ids = sorted(int(i) for i in raw.cards.category_id[raw.cards.split == "train"].unique())
-    if len(ids) < 2:
-        raise GoodsError("train.parquet holds a single category: there is nothing to learn")
-    ids += sorted({id_ for id_, place in raw.tree.items() if place.is_leaf} - set(ids))
-    return Labels(ids, [raw.tree[i].names for i in ids], [raw.tree[i].nodes for i in ids])
-
-
-def find_images(raw: Raw, data: Path) -> dict[int, str]:
-    """product_id → image reference of every photo that decodes; the others go to the issues."""
-    from goods.cards.images import ImageStore, audit
-
-    store = ImageStore(data)
-    found: dict[int, str] = {}
-    for split, group in raw.cards.groupby("split"):
-        refs = store.find(str(split))
-        wanted = {int(p): refs[int(p)] for p in group.product_id if int(p) in refs}
-        if not refs:
-            continue
-        good, problems = audit(store, wanted)
-        found |= good
-        missing = [(int(p), "missing") for p in group.product_id if int(p) not in refs]
-        for product_id, problem in problems + missing:
-            raw.issues.add(product_id, "image", problem, "predicted without a photo")
-    return found
+        write_cards(ws, config, raw, data, key)

@@ -41,8 +41,12 @@ def assign_folds(target: np.ndarray, groups: np.ndarray, n_folds: int, seed: int
     return group_fold[member]
 
 
-def inner_split(target: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """bool [n], True for the inner validation cards: about `share` of them, never a class's only card."""
+def inner_split(target: np.ndarray, share: float, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
+    """bool [n], True for the inner validation cards: about `share` of them, never a class's only card. Of `groups`
+    int64 [n] none is split: a group goes by the class of its first card."""
+    if groups is not None:
+        _, first, member = np.unique(groups, return_index=True, return_inverse=True)
+        return inner_split(target[first], share, seed)[member]
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(target))
     rank = pd.Series(target[order]).groupby(target[order]).cumcount().to_numpy()

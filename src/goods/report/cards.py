@@ -18,12 +18,13 @@ from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
+from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json, write_text
 from goods.core.errors import GoodsError
 from goods.core.page import STYLE, png
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
-from goods.metrics.classification import DEFINITIONS
+from goods.metrics.evaluation import metric_of
 from goods.stack.config import StackConfig
 
 TEMPLATE = (
@@ -89,7 +90,9 @@ table holds {{ report.candidates_per_card }} a card, of which those within the m
 )
 
 
-def write_report(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, out: Path) -> Path:
+def write_cards_report(
+    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, out: Path
+) -> Path:
     """Write the report of a finished stack; returns its path."""
     if not isinstance(config.model, StackConfig):
         raise GoodsError(
@@ -112,7 +115,7 @@ def write_report(ws: Workspace, competition: CompetitionConfig, config: Experime
         competition=competition,
         stack=config,
         report=report,
-        definition=DEFINITIONS[report["metric"]],
+        definition=metric_of(report["metric"]).definition,
         definitions=list(report["scores"]),
         reliability=reliability_plot(report["calibration"]),
         rows=rows,
@@ -142,7 +145,7 @@ def reliability_plot(calibration: dict[str, Any]) -> str:
 def experiment_row(ws: Workspace, name: str) -> dict[str, Any]:
     run = ws.run(name)
     report = read_json(run.report)
-    row = row_of(name, name.split("-")[0], report, report["fit_seconds"])
+    row = row_of(name, load_experiment(run.config).model.family, report, report["fit_seconds"])
     return {**row, "rate": round(float(np.mean(report["cards_per_second"])))}
 
 

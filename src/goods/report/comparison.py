@@ -11,9 +11,6 @@ from goods.core.tables import markdown
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.submit.stage import finished_report
-from goods.submit.tables import attribute_of
-
-MODALITIES = {"linear": "text", "fasttext": "text", "navec": "text", "transformer": "text", "image": "image"}
 
 
 def comparison(ws: Workspace, competition: CompetitionConfig, experiment: str) -> str:
@@ -33,7 +30,7 @@ def comparison(ws: Workspace, competition: CompetitionConfig, experiment: str) -
                 best[modality] = (macro, f"{macro_f1(scored)} ({base})")
         scores = report["scores"]
         rows.append(
-            {"attribute": attribute_of(space), "known cards": str((load_cards(space).target >= 0).sum())}
+            {"attribute": space.attribute, "known cards": str((load_cards(space).target >= 0).sum())}
             | {modality: best.get(modality, (0.0, "–"))[1] for modality in ("text", "image", "fusion")}
             | {
                 "stack": f"**{macro_f1(report)}**",
@@ -54,6 +51,5 @@ def modality_of(ws: Workspace, experiment: str) -> str:
     """text, image or fusion: what an experiment and those it builds on look at."""
     config = load_experiment(ws.run(experiment).config)
     below = {modality_of(ws, name) for name in config.upstream}
-    own = MODALITIES.get(config.model.family)
-    found = below | ({own} if own else set())
+    found = below | set(config.model.modalities)
     return found.pop() if len(found) == 1 else "fusion"

@@ -10,18 +10,18 @@ import numpy as np
 from goods.cards.table import select
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
-from goods.core.execution import places
+from goods.core.execution import resources
 from goods.core.predictions import Predictions
-from goods.core.workspace import ALL, Workspace
+from goods.core.workspace import Workspace
 from goods.matching.groups import ends_of
 from goods.models.pairs.pairs import PairsConfig
 from goods.models.pairs.pairs_model import PairsModel
 from goods.prepare.folds import load_folds
-from goods.problems.rows import load_rows
-from goods.report.explaining import Explained, Reason
+from goods.problems.kinds import load_rows
+from goods.report.reasons import Explained, Reason
 from goods.submit.prediction import saved_config
-from goods.train.foundations import make_context, pair_context
-from goods.train.keys import refits
+from goods.train.foundations import make_context
+from goods.train.keys import judges
 
 
 def explain_pair(
@@ -45,13 +45,12 @@ def explain_pair(
         )
     run, train = ws.run(experiment), select(rows, "train")
     if pair.split.iloc[0] == "train":
-        judges, said = [int(load_folds(ws, train)[train.product_id == pair.product_id.iloc[0]][0])], run.oof
+        asked, said = [int(load_folds(ws, train)[train.product_id == pair.product_id.iloc[0]][0])], run.oof
     else:
-        judges, said = [ALL] if refits(config) else list(range(competition.n_folds)), run.test
-    place, parts = places(1, False)[0][0], []
-    for k in judges:
-        context = pair_context(ws, config, make_context(ws, config, place, None, False, k))
-        model = PairsModel(config.model, context)
+        asked, said = judges(config, competition.n_folds), run.test
+    given, parts = resources(competition.n_folds, False), []
+    for k in asked:
+        model = PairsModel(config.model, make_context(ws, config, given, None, False, k))
         model.load(run.fold(k))
         parts.append(model.contributions(pair))
     values = parts[0][0].iloc[0]

@@ -21,12 +21,12 @@ from goods.core.artifacts import read_json, write_text
 from goods.core.page import STYLE, png
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
-from goods.metrics.evaluation import definition
+from goods.metrics.evaluation import metric_of
 from goods.metrics.pairs import LEVEL, PAIR_METRICS, best_f1, curve, masked_area, prefix_area, recall_at
 from goods.metrics.reliability import expected_calibration_error
 from goods.models.pairs.pairs import PairsConfig
 from goods.prepare.folds import load_folds
-from goods.problems.rows import load_rows
+from goods.problems.kinds import load_rows
 from goods.submit.stage import finished_report
 
 SHOWN = 25  # pairs of each kind of error
@@ -89,9 +89,9 @@ def write_pairs_report(
         competition=competition,
         name=config.name,
         report=report,
-        definition=definition(report["metric"]),
-        metrics=list(PAIR_METRICS),
-        definitions=list(PAIR_METRICS.items()),
+        definition=metric_of(report["metric"]).definition,
+        metrics=[m.name for m in PAIR_METRICS],
+        definitions=[(m.name, m.definition) for m in PAIR_METRICS],
         rows=[experiment_row(ws, name) for name in (*config.model.experiments, config.name)],
         curves=curves_plot(target, match, category),
         categories=[category_row(name, target, match, category) for name in np.unique(category)],

@@ -20,7 +20,7 @@ from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import write_text
 from goods.core.tables import markdown
 from goods.core.workspace import Workspace
-from goods.metrics.classification import score
+from goods.metrics.evaluation import score
 from goods.models.joint.retrieval import retrieval, same_cards
 from goods.prepare.folds import load_folds
 from goods.report.embeddings import Embedding, embeddings

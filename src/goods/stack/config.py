@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from goods.config.base import FamilyConfig
+from goods.config.base import PresetConfig
 
 StackMethod = Literal[
     "best_single", "uniform", "weighted", "greedy", "blend", "logistic", "catboost", "multiclass"
 ]
 
 
-class StackConfig(FamilyConfig):
+class StackConfig(PresetConfig):
     family: Literal["stack"]
+    second_level: ClassVar[bool] = True
     experiments: tuple[str, ...] = Field(min_length=1)
     methods: tuple[StackMethod, ...] = Field(
         ("best_single", "uniform", "weighted", "greedy", "blend", "logistic", "catboost"),

@@ -12,23 +12,24 @@ import numpy as np
 
 from goods.cards.labels import Labels
 from goods.core.predictions import Predictions
-from goods.metrics.classification import score
+from goods.metrics.base import ClassMetric, Decoder
+from goods.metrics.evaluation import metric_of, score
 
 ARGMAX, EXPECTED_HF1, CLASS_BIAS = "argmax", "expected_hierarchical_f1", "class_bias"
 
 DECODERS = (ARGMAX, EXPECTED_HF1, CLASS_BIAS)
 
-BY_METRIC = {
-    "weighted_f1": ARGMAX,
-    "accuracy": ARGMAX,
-    "macro_f1": CLASS_BIAS,
-    "binary_f1": CLASS_BIAS,
-    "hierarchical_f1": EXPECTED_HF1,
-}
 
 STRENGTHS = tuple(round(0.05 * i, 2) for i in range(17))  # of the class bias, 0 … 0.8
 
 BLOCK = 4096
+
+
+def decoder_of(metric: str) -> Decoder:
+    """How a class is chosen for a metric of classes."""
+    found = metric_of(metric)
+    assert isinstance(found, ClassMetric), metric
+    return found.decoder
 
 
 def decode(predictions: Predictions, labels: Labels, decoding: dict[str, Any]) -> np.ndarray:
@@ -41,7 +42,7 @@ def decode(predictions: Predictions, labels: Labels, decoding: dict[str, Any]) -
 
 
 def fit_decoding(
-    method: str, predictions: Predictions, target: np.ndarray, labels: Labels, metric: str = "macro_f1"
+    method: str, predictions: Predictions, target: np.ndarray, labels: Labels, metric: str
 ) -> dict[str, Any]:
     """What `decode` needs, JSON-able. Only the class bias learns, from out-of-fold predictions and `target` [n]."""
     if method != CLASS_BIAS:

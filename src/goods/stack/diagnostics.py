@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from goods.core.predictions import Predictions
-from goods.metrics.classification import all_scores
+from goods.metrics.evaluation import all_scores
 from goods.metrics.reliability import coverage, expected_calibration_error, reliability
 from goods.stack.candidates import (
     Candidates,

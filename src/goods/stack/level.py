@@ -19,7 +19,7 @@ from goods.core.artifacts import (
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.workspace import Run, Workspace
-from goods.metrics.classification import score
+from goods.metrics.evaluation import score
 from goods.prepare.folds import load_folds
 from goods.stack.candidates import (
     Candidates,
@@ -27,23 +27,6 @@ from goods.stack.candidates import (
 )
 from goods.stack.config import StackConfig
 from goods.stack.features import FeatureMaker
-
-CODE = (
-    "stacking.py",
-    "candidates.py",
-    "evidence.py",
-    "stack_features.py",
-    "pooling.py",
-    "boosting.py",
-    "decoding.py",
-    "reliability.py",
-    "training.py",
-    "metrics.py",
-    "folds.py",
-    "text.py",
-    "models/calibration.py",
-    "models/wordvectors.py",
-)
 
 
 def stack_config(config: ExperimentConfig) -> StackConfig:

@@ -52,7 +52,7 @@ def fit_settings(
     # a stack that is always right would ask for none: what is left of its doubt is kept
     temperature = float(np.clip(fit_temperature(logits, is_target[found].argmax(1)), *TEMPERATURES))
     warmed = tempered(known, temperature)
-    return temperature, fit_decoding(decoder, warmed, target, level.labels)
+    return temperature, fit_decoding(decoder, warmed, target, level.labels, level.metric)
 
 
 def rows_of(predictions: Predictions, rows: np.ndarray) -> Predictions:

@@ -32,7 +32,8 @@ from goods.core.artifacts import (
     write_json,
     write_text,
 )
-from goods.core.hashing import code_hash, content_hash, file_hash
+from goods.core.code import code_hash
+from goods.core.hashing import content_hash, file_hash
 from goods.core.log import say
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import ALL, Run, Workspace
@@ -44,11 +45,11 @@ from goods.stack.candidates import (
 )
 from goods.stack.choose import best_method, picked
 from goods.stack.config import StackConfig
-from goods.stack.decoding import BY_METRIC
+from goods.stack.decoding import decoder_of
 from goods.stack.diagnostics import diagnostics
 from goods.stack.features import FeatureMaker
 from goods.stack.fit import CATBOOST, FoldStack, fit_fold, methods_of
-from goods.stack.level import CODE, Level, base_runs, make_level, stack_config, tabulate
+from goods.stack.level import Level, base_runs, make_level, stack_config, tabulate
 from goods.stack.ranked import to_predictions
 from goods.stack.settle import finished, settle
 from goods.train.gather import oof_report
@@ -58,8 +59,8 @@ def stack_key(ws: Workspace, competition: CompetitionConfig, config: ExperimentC
     """What a stack depends on: its config, the metric, its code, cards, folds and its base experiments' predictions."""
     return content_hash(
         competition.metric,
-        config.model_dump(mode="json", exclude={"tune"}),
-        code_hash(*CODE),
+        config.described(frozenset({"tune"})),
+        code_hash(__name__),
         prepared_key(ws),
         file_hash(ws.folds),
         [
@@ -83,7 +84,7 @@ def stack(
     if config.refit:
         folds.append(fit_fold(level, ALL, methods_of(level)))
         folds[-1].save(run.fold(ALL))
-    decoder = BY_METRIC[level.metric] if level.model.decoding == "auto" else level.model.decoding
+    decoder = decoder_of(level.metric) if level.model.decoding == "auto" else level.model.decoding
     settled = {name: settle(level, raw, decoder) for name, raw in oof.items()}
     reports = {
         name: oof_report(ws, competition, s.predictions, level.train, level.tuned_on)

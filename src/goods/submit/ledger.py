@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 
 from goods.core.artifacts import atomic
-from goods.core.hashing import PACKAGE
 
 LEADERBOARD = (
     "competition",
@@ -35,7 +34,12 @@ def git_sha() -> str:
 
     def git(*command: str) -> str:
         return subprocess.run(
-            ["git", *command], cwd=PACKAGE, capture_output=True, text=True, timeout=10, check=True
+            ["git", *command],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         ).stdout.strip()
 
     try:

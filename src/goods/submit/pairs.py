@@ -25,7 +25,6 @@ from goods.matching.handmade import Scorer
 from goods.matching.products import Products, Vectors
 from goods.models.base import Model
 from goods.models.pairs.pairs_model import PairsModel, in_short
-from goods.models.registry import PAIRED
 from goods.submit.prediction import saved_config
 from goods.train.finished import load_run_models
 
@@ -69,7 +68,7 @@ def warn_of_lacking(model: Model, experiment: str, pairs: pd.DataFrame) -> None:
 def check_finished(ws: Workspace, experiment: str) -> None:
     """GoodsError, before hours of blocking, unless the experiment and those below it are trained and score pairs."""
     config = saved_config(ws, experiment)
-    if config.model.family not in PAIRED:
+    if config.model.problem != "pairs":
         raise GoodsError(f"experiment {experiment} is of family {config.model.family}, which scores no pairs")
     for name in config.model.scored_by:
         check_finished(ws, name)

@@ -13,10 +13,7 @@ import pandas as pd
 from goods.cards.images import ImageStore, audit
 from goods.cards.labels import Labels
 from goods.cards.table import Issues
-from goods.competitions import SUBMISSION_COLUMNS
-from goods.competitions.kazanexpress import COLUMNS_2022, COLUMNS_2023, cards_2022, cards_2023
-from goods.competitions.raw import read_table
-from goods.competitions.wildberries import SCHOOL_COLUMNS, SCHOOL_OPTIONAL, cards_of
+from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
@@ -27,24 +24,18 @@ from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.stack.config import StackConfig
-from goods.submit.tables import attributes_table, submission_table
 from goods.train.finished import load_run_models
 from goods.train.fold import top_k
 
 
 def read_new_cards(path: Path, competition: CompetitionConfig, images: Path | None) -> pd.DataFrame:
     """Card rows of a raw file without answers; photos are looked up in `images` as those of the test split."""
-    if competition.reader == "ozon":
+    read = competition_of(competition).read_new
+    if read is None:
         raise GoodsError(
             f"{competition.name} matches products: scripts/match.py finds the matches of new cards"
         )
-    issues = Issues()
-    if competition.reader == "kazanexpress2022":
-        cards = cards_2022(read_table(path, COLUMNS_2022), path, "test", issues)
-    elif competition.reader == "wildberries":
-        cards = cards_of(read_table(path, SCHOOL_COLUMNS, SCHOOL_OPTIONAL), path, "test", issues)
-    else:
-        cards = cards_2023(read_table(path, COLUMNS_2023), path, "test", issues)
+    cards = read(path, Issues())
     cards["image"] = pd.Series(None, index=cards.index, dtype="str")
     if images is not None:
         store = ImageStore(images)
@@ -84,10 +75,7 @@ def predict_file(
     cards = read_new_cards(path, competition, images)
     spaces = parts(ws, competition)
     found = [predict_experiment(space, one, experiment, cards, images) for space, one in spaces]
-    if competition.reader == "wildberries":
-        table = attributes_table([space for space, _ in spaces], found)
-    else:
-        table = submission_table(found[0], Labels.load(ws), SUBMISSION_COLUMNS[competition.reader])
-        table["confidence"] = found[0].proba[:, 0]
+    said = [(space.attribute, Labels.load(space), p) for (space, _), p in zip(spaces, found, strict=True)]
+    table = competition_of(competition).submission.with_confidence(cards, said)
     write_parquet(out, table)
     say(f"predict {experiment}: {len(table)} cards labelled in {out}")

@@ -14,7 +14,8 @@ import pandas as pd
 
 from goods.cards.labels import Labels
 from goods.cards.table import select
-from goods.competitions import SUBMISSION_COLUMNS
+from goods.competitions.loading import competition_of
+from goods.competitions.submission import Said
 from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import done_key, read_json, write_parquet
 from goods.core.errors import GoodsError
@@ -23,18 +24,8 @@ from goods.core.log import say
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
-from goods.problems.rows import load_rows
+from goods.problems.kinds import load_rows
 from goods.submit.ledger import append_leaderboard, git_sha
-from goods.submit.tables import (
-    attribute_of,
-    attributes_table,
-    check_attributes,
-    check_pairs,
-    check_submission,
-    class_names,
-    pairs_table,
-    submission_table,
-)
 
 
 def submit(
@@ -78,22 +69,14 @@ def overall(ws: Workspace, competition: CompetitionConfig, experiment: str) -> t
 
 
 def result_table(ws: Workspace, competition: CompetitionConfig, experiment: str) -> pd.DataFrame:
-    """The checked rows of result.parquet, in the order of the test cards."""
-    spaces = parts(ws, competition)
-    for space, _ in spaces:
-        finished_report(space, experiment)
+    """The checked rows of result.parquet, in the order of the test rows."""
     rows = select(load_rows(ws), "test")
-    ids = rows.product_id.to_numpy()
-    found = [Predictions.load(space.run(experiment).test).aligned(ids) for space, _ in spaces]
-    if competition.reader == "wildberries":
-        table = attributes_table([space for space, _ in spaces], found)
-        check_attributes(table, ids, {attribute_of(s): class_names(Labels.load(s)) for s, _ in spaces})
-        return table
-    if ws.pairs.is_file():
-        table = pairs_table(rows, found[0])
-        check_pairs(table, rows)
-        return table
-    columns, labels, predictions = SUBMISSION_COLUMNS[competition.reader], Labels.load(ws), found[0]
-    table = submission_table(predictions, labels, columns)
-    check_submission(table, columns, ids, labels.ids)
+    said: list[Said] = []
+    for space, _ in parts(ws, competition):
+        finished_report(space, experiment)
+        predictions = Predictions.load(space.run(experiment).test).aligned(rows.product_id.to_numpy())
+        said.append((space.attribute, Labels.load(space), predictions))
+    submission = competition_of(competition).submission
+    table = submission.table(rows, said)
+    submission.check(table, rows, said)
     return table

@@ -11,16 +11,15 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import done_key
 from goods.core.errors import GoodsError
-from goods.core.execution import places
+from goods.core.execution import first_gpu, resources
 from goods.core.predictions import Predictions
-from goods.core.workspace import ALL, Workspace
+from goods.core.workspace import Workspace
 from goods.matching.products import Products
 from goods.models.base import Model
-from goods.models.registry import ON_GPU, build
 from goods.train.foundations import (
     make_context,
 )
-from goods.train.keys import refits
+from goods.train.keys import judges
 
 
 def load_run_models(
@@ -34,18 +33,17 @@ def load_run_models(
     """The models that a finished run's test predictions come from, one at a time, for new cards whose photos are
     below `images`, or new pairs of `products` and what other experiments say of them."""
     run = ws.run(config.name)
-    place = places(1, config.model.family in ON_GPU)[0][0]
-    for k in [ALL] if refits(config) else range(competition.n_folds):
+    given = first_gpu(resources(competition.n_folds, config.model.on_gpu))
+    for k in judges(config, competition.n_folds):
         if done_key(run.fold(k)) is None:
             raise GoodsError(f"{run.fold(k)}: not trained; run scripts/train.py first")
-        context = make_context(ws, config, place, None, False, k)
         context = replace(
-            context,
+            make_context(ws, config, given, None, False, k),
             cache=None,
             images=ImageStore(images) if images else None,
             products=products,
             scores=scores or {},
         )
-        model = build(config.model, context)
+        model = config.model.build(context)
         model.load(run.fold(k))
         yield model

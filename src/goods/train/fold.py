@@ -11,17 +11,16 @@ from goods.cards.table import select
 from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import begin, mark_done, write_json
 from goods.core.errors import GoodsError
-from goods.core.execution import Place
+from goods.core.execution import Resources
 from goods.core.predictions import BLOCK, TOP_K, Predictions, best_classes, mean_of
 from goods.core.workspace import ALL, Workspace
 from goods.models.base import Model, Refitted
-from goods.models.registry import build
-from goods.prepare.folds import load_folds
-from goods.problems.rows import inner_rows, load_rows, outside
+from goods.prepare.folds import load_folds, load_groups
+from goods.problems.base import Problem
+from goods.problems.kinds import problem_of
 from goods.train.foundations import (
-    key_of,
     make_context,
-    pair_context,
+    trained_fold,
 )
 
 
@@ -37,7 +36,7 @@ def top_k(model: Model, cards: pd.DataFrame, k: int = TOP_K) -> Predictions:
 
 
 def fit_fold(
-    ws: Workspace, config: ExperimentConfig, k: int, key: str, place: Place, progress: bool = False
+    ws: Workspace, config: ExperimentConfig, k: int, key: str, progress: bool, resources: Resources
 ) -> None:
     """Train on the cards outside fold k, predict fold k and the test cards, write fold_<k>/ under its `key`.
 
@@ -45,13 +44,15 @@ def fit_fold(
     """
     folder = ws.run(config.name).fold(k)
     begin(folder, key)
-    rows = load_rows(ws)
+    problem = problem_of(ws)
+    rows = problem.rows(ws)
     train, test = select(rows, "train"), select(rows, "test")
     fold = load_folds(ws, train)
-    context = make_context(ws, config, place, folder, progress, k)
-    model = build(config.model, pair_context(ws, config, context))
+    groups = load_groups(ws, train)
+    model = config.model.build(make_context(ws, config, resources, folder, progress, k))
     started = time.perf_counter()
-    known, extra = train[outside(train, fold == k)].reset_index(drop=True), pseudo_cards(ws, config, k, test)
+    may_fit = problem.outside(train, fold == k)
+    known, extra = train[may_fit].reset_index(drop=True), pseudo_cards(ws, config, k, test)
     if known.target.nunique() < 2:
         raise GoodsError(
             f"{ws.competition}: what may be fitted on for fold {k} is of a single class ({len(known)} rows): "
@@ -62,7 +63,7 @@ def fit_fold(
         folds = [ws.run(config.name).fold(j) for j in range(int(fold.max()) + 1)]
         model.refit(pd.concat([known, extra], ignore_index=True), folds)
     else:
-        fit_on(model, known, config, extra)
+        fit_on(problem, model, known, config, extra, None if groups is None else groups[may_fit])
     fitted = time.perf_counter()
     valid = top_k(model, train[fold == k]) if k != ALL else None
     on_test = top_k(model, test)
@@ -79,18 +80,24 @@ def fit_fold(
             "predict_seconds": round(predicted - fitted, 2),
             "cards_per_second": round(n_predicted / (predicted - fitted), 1),
             "pseudo_labelled": len(extra),
+            "threads": resources.threads,
         },
     )
     mark_done(folder, key)
 
 
 def fit_on(
-    model: Model, train: pd.DataFrame, config: ExperimentConfig, extra: pd.DataFrame | None = None
+    problem: Problem,
+    model: Model,
+    train: pd.DataFrame,
+    config: ExperimentConfig,
+    extra: pd.DataFrame | None = None,
+    groups: np.ndarray | None = None,
 ) -> None:
     """Fit with an inner split taken from `train`: the fold that is scored is never seen. `extra` cards (pseudo-
-    labelled ones) are fitted on and judge nothing."""
-    inner = inner_rows(train, config.inner_share, config.seed)
-    kept = train[outside(train, inner)]
+    labelled ones) are fitted on and judge nothing; `groups` int64 [n] are not split."""
+    inner = problem.inner_rows(train, config.inner_share, config.seed, groups)
+    kept = train[problem.outside(train, inner)]
     if kept.target.nunique() < 2:  # so few pairs that the inner split touches all of them
         inner, kept = np.zeros(len(train), bool), train
     parts = [kept] if extra is None else [kept, extra]
@@ -107,8 +114,8 @@ def pseudo_cards(ws: Workspace, config: ExperimentConfig, k: int, test: pd.DataF
         return test.iloc[:0]
     found = []
     for name in config.pseudo.experiments:
-        key_of(ws, config, name, k)
-        found.append(Predictions.load(ws.run(name).fold(k) / "test.npz").aligned(test.product_id.to_numpy()))
+        said = Predictions.load(trained_fold(ws, config, name, k) / "test.npz")
+        found.append(said.aligned(test.product_id.to_numpy()))
     mean = mean_of(found)
     sure = (mean.proba[:, 0] >= config.pseudo.min_confidence) & (halves(len(test), config.seed) == k % 2)
     return test[sure].assign(target=mean.classes[sure, 0].astype(np.int32)).reset_index(drop=True)

@@ -1,50 +1,45 @@
-"""What an experiment builds on: finished runs below it, by their keys, folds and predictions, and the context its
-models are given."""
+"""What an experiment builds on: finished runs below it, by what they hold, and the context its models are given."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from goods.cards.images import ImageStore
 from goods.cards.labels import Labels
-from goods.config.competition import CompetitionConfig
+from goods.config.base import PresetConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import done_key
+from goods.core.artifacts import done_key, fold_content
 from goods.core.errors import GoodsError
-from goods.core.execution import Place
+from goods.core.execution import Resources
 from goods.core.hashing import file_hash
 from goods.core.predictions import Predictions
 from goods.core.workspace import ALL, Run, Workspace
-from goods.matching.products import Products
-from goods.metrics import PAIR_METRICS
 from goods.models.base import Context, Upstream
-from goods.models.pairs.pairs import PairsConfig
-from goods.models.registry import PAIRED
 from goods.prepare.prepared import data_folder
+from goods.problems.kinds import PROBLEMS, problem_of
 
 
-def check_kind(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
+def check_kind(ws: Workspace, config: ExperimentConfig) -> None:
     """GoodsError where an experiment for cards meets pairs of them, or the other way round."""
-    paired = config.model.family in PAIRED
-    if paired != (competition.metric in PAIR_METRICS):
-        needs = "matches products" if paired else "classifies cards"
+    wanted, found = PROBLEMS[config.model.problem], problem_of(ws)
+    if wanted is not found:
         raise GoodsError(
-            f"experiment {config.name}: family {config.model.family} is for a competition that {needs}; "
-            f"{competition.name} does not"
+            f"experiment {config.name}: family {config.model.family} is for a competition that {wanted.needs}; "
+            f"{ws.competition} does not"
         )
-    if paired and config.pseudo is not None:
+    if config.pseudo is not None and not found.takes_pseudo_labels:
         raise GoodsError(
-            f"experiment {config.name}: pseudo: does not apply to pairs: test pairs share products with scored ones"
+            f"experiment {config.name}: pseudo: does not apply to {found.name}: test {found.name} share products with "
+            "scored ones"
         )
     for name in config.model.scored_by:
         below = load_experiment(scored_run(ws, config, name).config)
-        if isinstance(below.model, PairsConfig):
+        if isinstance(below.model, PresetConfig):
             raise GoodsError(
-                f"experiment {config.name}: {name} is of family pairs itself; name its experiments"
+                f"experiment {config.name}: {name} is of family {below.model.family} itself; name its experiments"
             )
 
 
@@ -79,17 +74,22 @@ def labellers(config: ExperimentConfig) -> tuple[str, ...]:
     return config.pseudo.experiments if config.pseudo else ()
 
 
-def key_of(ws: Workspace, config: ExperimentConfig, name: str, k: int) -> str:
-    """The key under which fold k of an experiment below `config` was trained; GoodsError where it was not."""
-    key = done_key(ws.run(name).fold(k))
-    if key is None:
+def labelled_by(ws: Workspace, config: ExperimentConfig, k: int) -> list[str]:
+    """Hashes of the predictions that pseudo-labels for fold k come from."""
+    return [file_hash(trained_fold(ws, config, name, k) / "test.npz") for name in labellers(config)]
+
+
+def trained_fold(ws: Workspace, config: ExperimentConfig, name: str, k: int) -> Path:
+    """The folder of fold k of an experiment below `config`; GoodsError where it was not trained."""
+    folder = ws.run(name).fold(k)
+    if done_key(folder) is None:
         missing = "is not fitted on all folds" if k == ALL else f"has no trained fold {k}"
         how = " with --set refit=true" if k == ALL else ""
         raise GoodsError(
             f"experiment {config.name} builds on {name}, which {missing}; "
             f"run scripts/train.py configs/{config.competition}/{name}.yaml{how} first"
         )
-    return key
+    return folder
 
 
 def upstream_of(ws: Workspace, config: ExperimentConfig, k: int) -> dict[str, Upstream]:
@@ -97,14 +97,14 @@ def upstream_of(ws: Workspace, config: ExperimentConfig, k: int) -> dict[str, Up
     found = {}
     for name in config.model.upstream:
         run = ws.run(name)
-        key = key_of(ws, config, name, k)
+        folder = trained_fold(ws, config, name, k)
         other = load_experiment(run.config)
         if (other.seed, other.inner_share) != (config.seed, config.inner_share):
             raise GoodsError(
                 f"experiment {config.name}: seed and inner_share must be those of {name}: its training cards "
                 "would be in the inner split that stops and calibrates this one"
             )
-        found[name] = Upstream(other.model, run.fold(k), key)
+        found[name] = Upstream(other.model, folder, fold_content(folder))
     return found
 
 
@@ -119,29 +119,22 @@ def tuned_below(ws: Workspace, config: ExperimentConfig) -> tuple[int, ...]:
 def make_context(
     ws: Workspace,
     config: ExperimentConfig,
-    place: Place,
+    resources: Resources,
     scratch: Path | None,
     progress: bool,
     fold: int | None = None,
 ) -> Context:
+    """What models of an experiment are given; with `fold` also that fold of the experiments below."""
     return Context(
         labels=Labels.load(ws),
         seed=config.seed,
-        device=place.device,
-        threads=place.threads,
-        images=ImageStore(data_folder(ws))
-        if config.model.family in ("image", "contrastive") or config.model.upstream
-        else None,
+        device=resources.device,
+        threads=resources.threads,
+        images=ImageStore(data_folder(ws)) if config.model.needs_photos or config.model.upstream else None,
         cache=ws.cache,
         scratch=scratch,
         progress=progress,
         upstream={} if fold is None else upstream_of(ws, config, fold),
+        scores={name: said_of_all(scored_run(ws, config, name)) for name in config.model.scored_by},
+        **problem_of(ws).materials(ws),
     )
-
-
-def pair_context(ws: Workspace, config: ExperimentConfig, context: Context) -> Context:
-    """Of a matching experiment with its products and what other experiments say of their pairs."""
-    if config.model.family not in PAIRED:
-        return context
-    scores = {name: said_of_all(scored_run(ws, config, name)) for name in config.model.scored_by}
-    return replace(context, products=Products.load(ws), scores=scores)

@@ -13,16 +13,15 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import dump
 from goods.core.artifacts import is_done, mark_done, read_json, write_json, write_text
+from goods.core.code import code_hash
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash, file_hash
 from goods.core.log import say
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import ALL, Run, Workspace
-from goods.matching.cleanup import clean
 from goods.metrics.evaluation import evaluate, evaluate_all
-from goods.models.pairs.pairs import PairsConfig
 from goods.prepare.folds import load_folds
-from goods.problems.rows import load_rows
+from goods.problems.kinds import load_rows
 from goods.train.fold import halves
 from goods.train.foundations import (
     tuned_below,
@@ -54,12 +53,17 @@ def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConf
     testers = [run.fold(ALL)] if refits(config) else folds
     key = content_hash(
         inputs_key(ws, config),
+        code_hash("goods.train.gather", type(config.model).__module__),
         competition.metric,
         tuned_on,
         [file_hash(f / "valid.npz") for f in folds],
         [file_hash(f / "test.npz") for f in testers],
     )
     if is_done(run.path, key) and run.oof.is_file() and run.test.is_file():
+        if run.config.read_text(encoding="utf-8") != dump(config):
+            write_text(
+                run.config, dump(config)
+            )  # weights may have moved: what is loaded later is where they are now
         say(f"train {config.name}: unchanged, {headline(read_json(run.report))}")
         return
     (run.path / "DONE").unlink(missing_ok=True)
@@ -76,12 +80,11 @@ def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConf
         )
     oof = joined.aligned(train_cards.product_id.to_numpy())
     test = test_predictions(run, config, competition.n_folds)
-    agreed: dict[str, Any] = {}
-    if isinstance(config.model, PairsConfig) and config.model.cleanup:
-        rows, fold = load_rows(ws), load_folds(ws, train_cards)
-        test = test.aligned(select(rows, "test").product_id.to_numpy())
-        oof, test, found = clean(rows, oof, test, fold, ~np.isin(fold, tuned_on), competition.metric)
-        agreed = {"cleanup": found}
+    fold = load_folds(ws, train_cards)
+    test = test.aligned(select(load_rows(ws), "test").product_id.to_numpy())
+    oof, test, agreed = config.model.finish(
+        load_rows(ws), oof, test, fold, ~np.isin(fold, tuned_on), competition.metric
+    )
     oof.save(run.oof)
     test.save(run.test)
     write_text(run.config, dump(config))

@@ -1,39 +1,40 @@
-"""What a trained fold depends on."""
+"""What a trained fold depends on: computed from its config, data, code and what it builds on."""
 
 from __future__ import annotations
 
 from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import done_key, is_done
-from goods.core.hashing import code_hash, content_hash, file_hash
-from goods.core.workspace import Workspace
-from goods.models.registry import sources
+from goods.core.code import code_hash
+from goods.core.hashing import content_hash, file_hash
+from goods.core.workspace import ALL, Workspace
 from goods.prepare.prepared import prepared_key
-from goods.train.foundations import (
-    key_of,
-    labellers,
-    scores_key,
-    upstream_of,
-)
+from goods.train.foundations import labelled_by, labellers, scores_key, upstream_of
 
-CODE = ("training.py", "foundations.py", "folds.py", "matching/groups.py", "models/base.py")
+FITTED_BY = "goods.train.fold"  # what writes the folder of a fold
+NOT_FITTED = frozenset({"tune", "name", "refit"})  # settings that change nothing in a fold
 
 
 def inputs_key(ws: Workspace, config: ExperimentConfig) -> str:
     """What the folds of an experiment depend on besides their number."""
-    described = config.model_dump(mode="json", exclude={"tune", "name", "refit"})
-    code = code_hash(*CODE, *sources(config.model.family))
-    return content_hash(described, code, prepared_key(ws), file_hash(ws.folds), scores_key(ws, config))
+    return content_hash(
+        config.described(NOT_FITTED),
+        code_hash(FITTED_BY, type(config.model).__module__),
+        prepared_key(ws),
+        file_hash(ws.folds),
+        scores_key(ws, config),
+    )
 
 
 def fold_key(ws: Workspace, config: ExperimentConfig, k: int) -> str:
     upstream = {name: found.key for name, found in upstream_of(ws, config, k).items()}
-    labelled_by = [key_of(ws, config, name, k) for name in labellers(config)]
-    return content_hash(inputs_key(ws, config), k, upstream, labelled_by)
+    return content_hash(inputs_key(ws, config), k, upstream, labelled_by(ws, config, k))
 
 
 def is_trained(ws: Workspace, config: ExperimentConfig, k: int) -> bool:
     """Whether fold k is done with its present inputs."""
-    if any(done_key(ws.run(name).fold(k)) is None for name in config.upstream):
+    if any(done_key(ws.run(name).fold(k)) is None for name in (*config.model.upstream, *labellers(config))):
+        return False
+    if any(not ws.run(name).oof.is_file() for name in config.model.scored_by):
         return False
     return is_done(ws.run(config.name).fold(k), fold_key(ws, config, k))
 
@@ -41,3 +42,8 @@ def is_trained(ws: Workspace, config: ExperimentConfig, k: int) -> bool:
 def refits(config: ExperimentConfig) -> bool:
     """Whether test cards get a model of all folds. One fitted on pseudo-labels would be fitted on the test cards."""
     return config.refit and config.pseudo is None
+
+
+def judges(config: ExperimentConfig, n_folds: int) -> list[int]:
+    """Which models speak of rows that are in no fold: those of the folds, or that of all of them."""
+    return [ALL] if refits(config) else list(range(n_folds))

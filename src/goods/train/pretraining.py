@@ -10,11 +10,12 @@ from goods.cards.images import ImageStore
 from goods.cards.table import load_cards
 from goods.config.experiment import ExperimentConfig
 from goods.core.errors import GoodsError
-from goods.core.execution import places
+from goods.core.execution import first_gpu, resources
 from goods.core.log import say
 from goods.core.tables import markdown
 from goods.core.workspace import Workspace
 from goods.models.base import Context
+from goods.models.joint.contrastive import ContrastiveConfig
 from goods.models.joint.contrastive_model import NO_LABELS, ContrastiveModel
 from goods.prepare.prepared import data_folder
 
@@ -37,19 +38,19 @@ def pretrain(ws: Workspace, config: ExperimentConfig, force: bool = False) -> st
 
 def contrastive_model(ws: Workspace, config: ExperimentConfig) -> ContrastiveModel:
     """The experiment's model with a whole competition's cache and photos, without labels."""
-    if config.model.family != "contrastive":
+    if not isinstance(config.model, ContrastiveConfig):
         raise GoodsError(f"experiment {config.name} is of family {config.model.family}, not contrastive")
     return ContrastiveModel(config.model, context_without_labels(ws, config))
 
 
 def context_without_labels(ws: Workspace, config: ExperimentConfig) -> Context:
     """A competition's cache and photos, for encoders that learn or are measured without its labels."""
-    (place, *_), _ = places(1, True)
+    given = first_gpu(resources(1, True))
     return Context(
         labels=NO_LABELS,
         seed=config.seed,
-        device=place.device,
-        threads=place.threads,
+        device=given.device,
+        threads=given.threads,
         images=ImageStore(data_folder(ws)),
         cache=ws.cache,
         progress=True,

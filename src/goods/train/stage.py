@@ -7,24 +7,21 @@ writes: runs/<experiment>/ config.yaml report.json oof.npz test.npz DONE, fold_<
 
 from __future__ import annotations
 
-import pandas as pd
+from dataclasses import replace
 
-from goods.cards.table import load_cards
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import dump
 from goods.core.artifacts import begin, write_text
 from goods.core.errors import GoodsError
-from goods.core.execution import Place, places, run_jobs
+from goods.core.execution import at_once, cores, first_gpu, resources, run_jobs
 from goods.core.log import say
 from goods.core.workspace import ALL, Workspace
-from goods.models.registry import ON_GPU, build
-from goods.problems.rows import load_rows
+from goods.problems.kinds import problem_of
 from goods.train.fold import fit_fold
 from goods.train.foundations import (
     check_kind,
     make_context,
-    pair_context,
 )
 from goods.train.gather import gather
 from goods.train.keys import fold_key, is_trained, refits
@@ -39,7 +36,7 @@ def train(
 ) -> None:
     """Train the folds that are not done (or all given, with `force`), then gather."""
     run = ws.run(config.name)
-    check_kind(ws, competition, config)
+    check_kind(ws, config)
     wanted = list(range(competition.n_folds)) if folds is None else folds
     for k in wanted:
         if not 0 <= k < competition.n_folds:
@@ -51,7 +48,7 @@ def train(
         for k in todo:  # a forced fold starts from nothing, checkpoints included
             begin(run.fold(k), "forced")
     if todo:
-        fit_folds(ws, config, todo)
+        fit_folds(ws, competition, config, todo)
     missing = [k for k in range(competition.n_folds) if not is_trained(ws, config, k)]
     if missing:
         say(
@@ -59,26 +56,17 @@ def train(
         )
         return
     if refits(config) and (force or not is_trained(ws, config, ALL)):
-        fit_folds(ws, config, [ALL])
+        fit_folds(ws, competition, config, [ALL])
     gather(ws, competition, config)
 
 
-def fit_folds(ws: Workspace, config: ExperimentConfig, todo: list[int]) -> None:
-    neural = config.model.family in ON_GPU
-    where, at_once = places(len(todo), neural)
-    warm_place = Place(where[0].device, where[0].threads * at_once)
-    run = ws.run(config.name)
-    write_text(run.config, dump(config))
-    context = make_context(ws, config, warm_place, None, True)
-    model = build(config.model, pair_context(ws, config, context))
-    model.warm(all_rows(ws))
-    jobs = [
-        (ws, config, k, fold_key(ws, config, k), place, at_once == 1)
-        for k, place in zip(todo, where, strict=True)
-    ]
-    run_jobs(fit_fold, jobs, at_once, where[0].threads, f"train {config.name}")
-
-
-def all_rows(ws: Workspace) -> pd.DataFrame:
-    """What caches are filled for: every pair, or every card, those of other targets included."""
-    return load_rows(ws) if ws.pairs.is_file() else load_cards(ws.whole)
+def fit_folds(
+    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, todo: list[int]
+) -> None:
+    given = resources(competition.n_folds, config.model.on_gpu)
+    write_text(ws.run(config.name).config, dump(config))
+    warming = first_gpu(replace(given, threads=cores()))
+    config.model.build(make_context(ws, config, warming, None, True)).warm(problem_of(ws).all_rows(ws))
+    alone = at_once(len(todo), given) == 1
+    jobs = [(ws, config, k, fold_key(ws, config, k), alone) for k in todo]
+    run_jobs(fit_fold, jobs, given, f"train {config.name}")

@@ -12,17 +12,15 @@ from goods.cards.table import select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, TuneConfig
 from goods.core.errors import GoodsError
-from goods.core.execution import places
+from goods.core.execution import first_gpu, resources
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import evaluate
-from goods.models.registry import ON_GPU, build
-from goods.prepare.folds import load_folds
-from goods.problems.rows import load_rows, outside
+from goods.prepare.folds import load_folds, load_groups
+from goods.problems.kinds import load_rows, problem_of
 from goods.stack.level import make_level, stack_config
 from goods.stack.stage import catboost_score
 from goods.train.fold import fit_on, pseudo_cards, top_k
-from goods.train.foundations import make_context, pair_context, upstream_of
-from goods.train.stage import all_rows
+from goods.train.foundations import make_context, upstream_of
 from goods.tune.study import suggest, with_params
 
 
@@ -35,9 +33,11 @@ class Objective:
         self.labels = Labels.load(ws)
         self.cards, self.test = (select(load_rows(ws), split) for split in ("train", "test"))
         self.fold = load_folds(ws, self.cards)
-        place = places(1, config.model.family in ON_GPU)[0][0]
-        self.context = pair_context(ws, config, make_context(ws, config, place, None, False))
-        build(config.model, self.context).warm(all_rows(ws))
+        self.problem = problem_of(ws)
+        self.groups = load_groups(ws, self.cards)
+        given = first_gpu(resources(1, config.model.on_gpu))
+        self.context = make_context(ws, config, given, None, False)
+        config.model.build(self.context).warm(self.problem.all_rows(ws))
 
     def __call__(self, trial: optuna.Trial) -> float:
         candidate = with_params(self.config, suggest(trial, self.tune.space))
@@ -52,13 +52,14 @@ class Objective:
         return float(np.mean(scores))
 
     def _score(self, candidate: ExperimentConfig, k: int, share: float) -> float:
-        rows = np.flatnonzero(outside(self.cards, self.fold == k))
+        rows = np.flatnonzero(self.problem.outside(self.cards, self.fold == k))
         if share < 1:
             rng = np.random.default_rng(self.config.seed)
             rows = np.sort(rng.choice(rows, max(2, round(share * len(rows))), replace=False))
-        model = build(candidate.model, replace(self.context, upstream=upstream_of(self.ws, candidate, k)))
+        model = candidate.model.build(replace(self.context, upstream=upstream_of(self.ws, candidate, k)))
         extra = pseudo_cards(self.ws, candidate, k, self.test)
-        fit_on(model, self.cards.iloc[rows].reset_index(drop=True), candidate, extra)
+        groups = None if self.groups is None else self.groups[rows]
+        fit_on(self.problem, model, self.cards.iloc[rows].reset_index(drop=True), candidate, extra, groups)
         valid = self.cards[self.fold == k]
         return evaluate(self.metric, valid, top_k(model, valid, 2), self.labels)
 

@@ -24,7 +24,6 @@ from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
 from goods.core.log import say
 from goods.core.workspace import Workspace
-from goods.stack.config import StackConfig
 from goods.stack.stage import stack_key
 from goods.train.foundations import check_kind
 from goods.train.keys import inputs_key
@@ -50,9 +49,9 @@ def tune(
             f"experiment {config.name}: tune.folds uses every fold; leave one to score the result"
         )
     folder = ws.tuning(config.name)
-    stacked = isinstance(config.model, StackConfig)
+    stacked = config.model.second_level
     if not stacked:
-        check_kind(ws, competition, config)
+        check_kind(ws, config)
     inputs = stack_key(ws, competition, config) if stacked else inputs_key(ws, config)
     key = content_hash(inputs, competition.metric, config.tune.model_dump(mode="json"))
     if not force and is_done(folder, key):

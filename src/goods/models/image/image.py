@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from goods.config.base import FamilyConfig
+from goods.config.base import PACKAGED, SCRATCH, FamilyConfig, Modality, StartingWeights, local_image_weights
 from goods.config.trainer import TrainerConfig
+
+if TYPE_CHECKING:
+    from goods.models.base import Context, Model
 
 
 class ImageConfig(FamilyConfig):
     family: Literal["image"]
+    on_gpu: ClassVar[bool] = True
+    modalities: ClassVar[tuple[Modality, ...]] = ("image",)
     backbone: str = Field(description="any timm name, or small_cnn")
     weights: str = Field(
         description="'hub', 'packaged' (tf_efficientnet_lite0), 'scratch' or a checkpoint file"
@@ -34,3 +39,15 @@ class ImageConfig(FamilyConfig):
                 "places needs frozen: true and flip_test: false: a mirrored map has other places"
             )
         return self
+
+    def with_weights(self, weights: StartingWeights) -> Self:
+        if weights.image and self.weights != SCRATCH:
+            return self.changed(**local_image_weights(weights.image))
+        if weights.offline and self.weights == "hub":
+            return self.changed(weights=PACKAGED, backbone="tf_efficientnet_lite0")
+        return self
+
+    def build(self, context: Context) -> Model:
+        from goods.models.image.image_model import ImageModel
+
+        return ImageModel(self, context)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from goods.config.base import FamilyConfig
+from goods.config.base import FamilyConfig, Modality, StartingWeights
 from goods.config.trainer import TrainerConfig
 from goods.models.image.image import ImageConfig
 from goods.models.joint.caption import CaptionConfig
 from goods.models.text.navec import NavecConfig
 from goods.models.text.transformer import TransformerConfig
 
+if TYPE_CHECKING:
+    from goods.models.base import Context, Model
+
 
 class ContrastiveConfig(FamilyConfig):
     """Text and photo in one space, learned on all cards without labels (`pretrain`), then a head per fold."""
 
     family: Literal["contrastive"]
+    on_gpu: ClassVar[bool] = True
+    modalities: ClassVar[tuple[Modality, ...]] = ("text", "image")
     text: NavecConfig | TransformerConfig | CaptionConfig = Field(
         discriminator="family", description="an encoder (CLIP), or caption decoders (CoCa)"
     )
@@ -46,3 +51,12 @@ class ContrastiveConfig(FamilyConfig):
             if isinstance(data.get(side), dict)
         }
         return data | sides
+
+    def with_weights(self, weights: StartingWeights) -> Self:
+        sides = {"text": self.text.with_weights(weights), "image": self.image.with_weights(weights)}
+        return self.model_copy(update=sides)
+
+    def build(self, context: Context) -> Model:
+        from goods.models.joint.contrastive_model import ContrastiveModel
+
+        return ContrastiveModel(self, context)

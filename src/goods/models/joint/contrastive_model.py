@@ -27,8 +27,9 @@ from goods.cards.table import TEXT_FIELDS, has_photo
 from goods.cards.tokens import UNIT, joined_texts, text_keys
 from goods.config.base import SCRATCH
 from goods.core.artifacts import begin, is_done, mark_done, read_json, write_json
+from goods.core.code import code_hash
 from goods.core.errors import GoodsError
-from goods.core.hashing import code_hash, content_hash, file_hash
+from goods.core.hashing import content_hash, file_hash
 from goods.models.base import Context
 from goods.models.image import backbone
 from goods.models.image.image_model import ImageModel
@@ -40,7 +41,6 @@ from goods.models.joint.fusion_network import SIDES, PairRows
 from goods.models.joint.retrieval import retrieval, same_cards
 from goods.models.network import Network
 from goods.models.neural import NeuralModel
-from goods.models.registry import build, sources
 from goods.models.rowcache import RowCache
 from goods.models.rows import VectorRows
 from goods.models.text import encoder
@@ -84,7 +84,7 @@ class ContrastiveModel(NeuralModel):
 
     def _side(self, side: str) -> NeuralModel:
         context = replace(self.context, labels=NO_LABELS, scratch=None)
-        model = build(getattr(self.config, side), context)
+        model = getattr(self.config, side).build(context)
         assert isinstance(model, NeuralModel)
         return model
 
@@ -107,7 +107,7 @@ class ContrastiveModel(NeuralModel):
         """Train the pair on the cards that have a photo, unless the cache has it; the report says what it learned:
         loss and retrieval on the held-out cards before and after."""
         folder = self.folder
-        known = content_hash(self.keys(cards), code_hash(*sources("contrastive")))
+        known = content_hash(self.keys(cards), code_hash(__name__))
         if folder is not None and is_done(folder, known) and not force:
             return read_json(folder / "report.json")
         if folder is not None and force:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from goods.config.base import FamilyConfig, Strict
+from goods.config.base import FamilyConfig, Modality, Strict
 from goods.config.trainer import TrainerConfig
+
+if TYPE_CHECKING:
+    from goods.models.base import Context, Model
 
 
 class SideConfig(Strict):
@@ -27,6 +30,8 @@ class SideConfig(Strict):
 
 class FusionConfig(FamilyConfig):
     family: Literal["fusion"]
+    on_gpu: ClassVar[bool] = True
+    modalities: ClassVar[tuple[Modality, ...]] = ()
     text: SideConfig
     image: SideConfig
     join: Literal["concatenate", "gated", "cross"] = "concatenate"
@@ -46,3 +51,8 @@ class FusionConfig(FamilyConfig):
     @property
     def upstream(self) -> tuple[str, ...]:
         return (self.text.experiment, self.image.experiment)
+
+    def build(self, context: Context) -> Model:
+        from goods.models.joint.fusion_model import FusionModel
+
+        return FusionModel(self, context)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from goods.config.base import FamilyConfig, Strict
+from goods.config.base import FamilyConfig, Modality, Strict
+
+if TYPE_CHECKING:
+    from goods.models.base import Context, Model
 
 
 class SourceConfig(Strict):
@@ -21,6 +24,8 @@ class SourceConfig(Strict):
 
 class KnnConfig(FamilyConfig):
     family: Literal["knn"]
+    on_gpu: ClassVar[bool] = True
+    modalities: ClassVar[tuple[Modality, ...]] = ()
     sources: tuple[SourceConfig, ...] = Field(min_length=1)
     neighbours: int = Field(32, ge=1)
     index: Literal["auto", "exact", "hnsw"] = "auto"
@@ -31,3 +36,8 @@ class KnnConfig(FamilyConfig):
     @property
     def upstream(self) -> tuple[str, ...]:
         return tuple(source.experiment for source in self.sources)
+
+    def build(self, context: Context) -> Model:
+        from goods.models.joint.knn_model import KnnModel
+
+        return KnnModel(self, context)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -26,15 +26,19 @@ from goods.matching.attributes import Attributes, read_characteristics
 from goods.matching.cleanup import SURE
 from goods.matching.names import normal
 from goods.matching.sets import Sets
-from goods.models.base import Context, products_of
+from goods.models.base import Context, Model, products_of
 
 
 class PairWordsConfig(FamilyConfig):
     """Logistic regression over the words that both names of a pair have and those that only one has."""
 
     family: Literal["pair_words"]
+    problem: ClassVar[str] = "pairs"
     C: float = Field(0.1, gt=0)
     min_pairs: int = Field(2, ge=1, description="train pairs that a word must tell something about")
+
+    def build(self, context: Context) -> Model:
+        return PairWordsModel(self, context)
 
 
 _PART = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)?")  # letters apart from digits: "64gb" is "64" and "gb"

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
+import numpy as np
+import pandas as pd
 from pydantic import Field
 
-from goods.config.base import FamilyConfig
+from goods.config.base import PresetConfig
+from goods.core.predictions import Predictions
+from goods.matching.cleanup import clean
+from goods.matching.feature_groups import PairFeatures
 
-PairFeatures = Literal[
-    "strings", "tfidf", "attributes", "colours", "categories", "pictures", "price", "graph", "catalogue"
-]
+if TYPE_CHECKING:
+    from goods.models.base import Context, Model
 
 
-class PairsConfig(FamilyConfig):
+class PairsConfig(PresetConfig):
     """CatBoost over features of pairs and over what other experiments say of them."""
 
     family: Literal["pairs"]
+    problem: ClassVar[str] = "pairs"
     features: tuple[PairFeatures, ...] = Field(
         get_args(PairFeatures), min_length=1, description="groups of features"
     )
-    experiments: tuple[str, ...] = Field((), description="their out-of-fold scores are features")
     iterations: int = Field(1500, ge=1)
     depth: int = Field(6, ge=1, le=12)
     learning_rate: float = Field(0.05, gt=0)
@@ -38,3 +42,23 @@ class PairsConfig(FamilyConfig):
     @property
     def scored_by(self) -> tuple[str, ...]:
         return self.experiments
+
+    def finish(
+        self,
+        rows: pd.DataFrame,
+        oof: Predictions,
+        test: Predictions,
+        fold: np.ndarray,
+        honest: np.ndarray,
+        metric: str,
+    ) -> tuple[Predictions, Predictions, dict[str, Any]]:
+        """Scores give way where a third product says otherwise, with `cleanup`."""
+        if not self.cleanup:
+            return oof, test, {}
+        oof, test, found = clean(rows, oof, test, fold, honest, metric)
+        return oof, test, {"cleanup": found}
+
+    def build(self, context: Context) -> Model:
+        from goods.models.pairs.pairs_model import PairsModel
+
+        return PairsModel(self, context)

@@ -22,7 +22,7 @@ from goods.core.artifacts import read_json, write_json
 from goods.core.calibration import fit_temperature, to_proba
 from goods.core.errors import GoodsError
 from goods.core.log import say
-from goods.models.base import Context
+from goods.models.base import Context, Model
 
 
 class FastTextConfig(FamilyConfig):
@@ -45,6 +45,9 @@ class FastTextConfig(FamilyConfig):
         1_000_000, ge=1, description="epochs are lowered so that cards × epochs stays below"
     )
     calibrate: bool = Field(True, description="fit the temperature on the inner split: one more training")
+
+    def build(self, context: Context) -> Model:
+        return FastTextModel(self, context)
 
 
 M_PERTURB = -6  # malloc.h

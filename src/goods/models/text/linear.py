@@ -23,7 +23,7 @@ from sklearn.svm import LinearSVC
 from goods.config.base import FamilyConfig, Strict
 from goods.core.artifacts import read_json, write_json
 from goods.core.errors import GoodsError
-from goods.models.base import Context
+from goods.models.base import Context, Model
 from goods.models.text.classtree import ROOT, class_tree
 
 
@@ -42,6 +42,9 @@ class LinearConfig(FamilyConfig):
     fields: dict[str, FieldFeatures]
     C: float = Field(1.0, gt=0)
     char_min_df: int = Field(2, ge=1)
+
+    def build(self, context: Context) -> Model:
+        return LinearModel(self, context)
 
 
 UNSEEN = -30.0  # log-probability of a class without train cards

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from goods.config.base import PACKAGED, FamilyConfig
 from goods.config.trainer import TrainerConfig
 
+if TYPE_CHECKING:
+    from goods.models.base import Context, Model
+
 
 class NavecConfig(FamilyConfig):
     family: Literal["navec"]
+    on_gpu: ClassVar[bool] = True
     vectors: str = PACKAGED
     tune_vectors: bool = False
     head: Literal["pooled", "textcnn", "attention"] = "attention"
@@ -23,3 +27,8 @@ class NavecConfig(FamilyConfig):
     dropout: float = Field(0.3, ge=0, lt=1)
     word_dropout: float = Field(0.1, ge=0, lt=1)
     trainer: TrainerConfig
+
+    def build(self, context: Context) -> Model:
+        from goods.models.text.navec_model import NavecModel
+
+        return NavecModel(self, context)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from goods.config.base import FamilyConfig, Strict
+from goods.config.base import SCRATCH, FamilyConfig, StartingWeights, Strict
 from goods.config.trainer import TrainerConfig
+
+if TYPE_CHECKING:
+    from goods.models.base import Context, Model
 
 
 class MlmConfig(Strict):
@@ -22,6 +26,7 @@ class MlmConfig(Strict):
 
 class TransformerConfig(FamilyConfig):
     family: Literal["transformer"]
+    on_gpu: ClassVar[bool] = True
     weights: str = Field(description="hub name, local folder or 'scratch'")
     scratch_vocab: int = Field(20_000, ge=100)
     scratch_layers: int = Field(3, ge=1)
@@ -35,3 +40,15 @@ class TransformerConfig(FamilyConfig):
     hidden: int = Field(512, ge=1, description="of the head on frozen vectors")
     dropout: float = Field(0.1, ge=0, lt=1)
     trainer: TrainerConfig
+
+    def with_weights(self, weights: StartingWeights) -> Self:
+        if weights.text:
+            return self.changed(weights=str(weights.text.resolve()))
+        if weights.offline and not Path(self.weights).exists():
+            return self.changed(weights=SCRATCH)
+        return self
+
+    def build(self, context: Context) -> Model:
+        from goods.models.text.transformer_model import TransformerModel
+
+        return TransformerModel(self, context)

@@ -1,0 +1,123 @@
+"""What result.parquet of a contest holds: made from predictions, checked before it is written."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from goods.cards.labels import Labels
+from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions
+
+Said = tuple[
+    str, Labels, Predictions
+]  # a target (that of a competition with one: ""), its classes, what is said
+
+
+class Submission(ABC):
+    @abstractmethod
+    def table(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
+        """The rows of the file, in the order of the test `rows`; predictions are in the same order."""
+
+    @abstractmethod
+    def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
+        """GoodsError unless the table is what the contest takes."""
+
+    def with_confidence(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
+        """The table of new cards, how sure each answer is beside it."""
+        return self.table(rows, said)
+
+
+@dataclass(frozen=True)
+class ClassIds(Submission):
+    """One int64 row per test card: its id and the contest's id of its class."""
+
+    id: str
+    target: str
+
+    def table(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
+        _, labels, predictions = said[0]
+        return pd.DataFrame({self.id: predictions.product_id, self.target: class_ids(predictions, labels)})
+
+    def with_confidence(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
+        return self.table(rows, said).assign(confidence=said[0][2].proba[:, 0])
+
+    def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
+        require_columns(table, [self.id, self.target])
+        require_ids(table, self.id, rows.product_id.to_numpy())
+        if table[self.target].dtype != np.int64:
+            raise GoodsError(
+                f"submission column {self.target!r} is {table[self.target].dtype}, expected int64"
+            )
+        unknown = set(table[self.target].tolist()) - set(said[0][1].ids)
+        if unknown:
+            raise GoodsError(
+                f"submission: category {min(unknown)} is neither a train card's nor a leaf of the tree"
+            )
+
+
+@dataclass(frozen=True)
+class Attributes(Submission):
+    """The card's id, then each attribute's class name and, float32 beside it, how sure it is."""
+
+    id: str
+
+    def table(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
+        table = pd.DataFrame({self.id: said[0][2].product_id})
+        for name, labels, predictions in said:
+            table[name] = np.array(labels.names, dtype=object)[predictions.classes[:, 0]]
+            table[f"{name}_confidence"] = predictions.proba[:, 0]
+        return table
+
+    def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
+        require_columns(table, [self.id, *(c for name, *_ in said for c in (name, f"{name}_confidence"))])
+        require_ids(table, self.id, rows.product_id.to_numpy())
+        for name, labels, _ in said:
+            unknown = set(table[name]) - set(labels.names)
+            if unknown:
+                raise GoodsError(f"submission: {min(unknown, key=str)!r} is no class of {name}")
+            if not table[f"{name}_confidence"].between(0, 1 + 1e-5).all():
+                raise GoodsError(f"submission: {name}_confidence is outside 0 … 1")
+
+
+@dataclass(frozen=True)
+class PairScores(Submission):
+    """Both products of a pair, in the order of the test pairs, and the probability that they are the same."""
+
+    ids: tuple[str, str]
+    target: str
+
+    def table(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
+        score = said[0][2].proba_of(1)
+        return pd.DataFrame({**{name: rows[name].to_numpy() for name in self.ids}, self.target: score})
+
+    def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
+        require_columns(table, [*self.ids, self.target])
+        for name in self.ids:
+            if table[name].dtype != np.int64 or not np.array_equal(table[name], rows[name]):
+                raise GoodsError(f"submission: column {name} is not that of the test pairs")
+        if not table[self.target].between(0, 1).all():
+            raise GoodsError("submission: a score is outside 0 … 1")
+
+
+def class_ids(predictions: Predictions, labels: Labels) -> np.ndarray:
+    """int64 [n] contest ids of the classes to submit."""
+    return np.array(labels.ids, np.int64)[predictions.classes[:, 0]]
+
+
+def require_columns(table: pd.DataFrame, expected: list[str]) -> None:
+    if list(table.columns) != expected:
+        raise GoodsError(f"submission has columns {list(table.columns)}, expected {expected}")
+
+
+def require_ids(table: pd.DataFrame, column: str, ids: np.ndarray) -> None:
+    """Raise unless there is one int64 row per test id."""
+    if table[column].dtype != np.int64:
+        raise GoodsError(f"submission column {column!r} is {table[column].dtype}, expected int64")
+    if not table[column].is_unique:
+        raise GoodsError(f"submission: {column} occurs twice")
+    if set(table[column].tolist()) != set(ids.tolist()):
+        raise GoodsError("submission: the ids are not exactly those of the test cards")

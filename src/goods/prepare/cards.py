@@ -1,0 +1,134 @@
+"""Cards as a reader found them → prepared/: photos looked up, classes numbered.
+
+writes: prepared/ cards.parquet labels.json issues.parquet source.json DONE; where several attributes are asked for,
+        cards.parquet has a class index of each (target_<name>, -1 unknown) in place of labels, and each attribute has
+        a prepared/ of its own
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from goods.cards.labels import Labels
+from goods.cards.table import COLUMNS, validate
+from goods.competitions.raw import Raw
+from goods.config.competition import CompetitionConfig
+from goods.core.artifacts import begin, mark_done, write_json, write_parquet
+from goods.core.errors import GoodsError
+from goods.core.hashing import content_hash
+from goods.core.log import say
+from goods.core.workspace import Workspace
+from goods.prepare.prepared import listing
+
+
+def photo_listing(folder: Path) -> list[tuple[str, int, int]]:
+    return [row for row in listing(folder) if Path(row[0]).suffix != ".parquet"]
+
+
+def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, data: Path, key: str) -> None:
+    images = find_images(raw, data)
+    cards = raw.cards
+    cards["image"] = (
+        cards.product_id.map(images).astype("str").where(cards.product_id.isin(list(images)), None)
+    )
+    photos = content_hash(*(photo_listing(data)))
+
+    def write(space: Workspace, table: pd.DataFrame, labels: Labels | None) -> None:
+        begin(space.prepared, key)
+        write_parquet(space.cards, table)
+        if labels is not None:
+            labels.save(space)
+        write_parquet(space.issues, raw.issues.table())
+        write_json(space.source, {"problem": "cards", "data": str(data), "photos": photos})
+        mark_done(space.prepared, key)
+
+    n_train = int((cards.split == "train").sum())
+    if config.targets:
+        what = "; ".join(write_targets(ws, config, raw, cards, write))
+    else:
+        labels = make_labels(raw)
+        index_of = {id_: i for i, id_ in enumerate(labels.ids)}
+        cards["target"] = cards.category_id.map(index_of).fillna(-1).astype("int32")
+        table = cards[list(COLUMNS)]
+        validate(table, labels.n_classes)
+        write(ws, table, labels)
+        unseen = labels.n_classes - table.target[table.target >= 0].nunique()
+        what = f"{labels.n_classes} categories ({unseen} without a train card)"
+    say(
+        f"prepare: {n_train} train and {len(cards) - n_train} test cards, {what}, "
+        f"{len(images)} photos, {len(raw.issues.rows)} input problems noted in {ws.issues}"
+    )
+
+
+def write_targets(
+    ws: Workspace,
+    config: CompetitionConfig,
+    raw: Raw,
+    cards: pd.DataFrame,
+    write: Callable[[Workspace, pd.DataFrame, Labels | None], None],
+) -> list[str]:
+    """The cards of all attributes together, and for each attribute its known train cards and all test cards."""
+    unknown = set(config.targets) - set(raw.targets)
+    if unknown:
+        raise GoodsError(
+            f"competition {config.name}: no attribute {min(unknown)!r}; there are {', '.join(raw.targets)}"
+        )
+    tables, described = {}, []
+    for name in config.targets:
+        classes = raw.targets[name]
+        index_of = {text: i for i, text in enumerate(classes)}
+        column = cards[f"target_{name}"].map(index_of).fillna(-1).astype("int32")
+        cards[f"target_{name}"] = column
+        view = cards[(cards.split == "test") | (column >= 0)].assign(target=column)[list(COLUMNS)]
+        known = view.target[view.target >= 0]
+        if known.nunique() < 2:
+            raise GoodsError(
+                f"attribute {name}: its known train cards are of {known.nunique()} class(es), two are needed; "
+                f"leave it out of targets in competition.yaml"
+            )
+        validate(view, len(classes))
+        labels = Labels(
+            list(range(len(classes))), [(c,) for c in classes], [(str(i),) for i in range(len(classes))]
+        )
+        tables[name] = (view.reset_index(drop=True), labels)
+        described.append(f"{name} known of {len(known)}")
+    cards["target"] = np.int32(-1)
+    write(ws, cards[[*COLUMNS, *(f"target_{name}" for name in config.targets)]], None)
+    for name, (view, labels) in tables.items():
+        write(ws.target(name), view, labels)
+    return described
+
+
+def make_labels(raw: Raw) -> Labels:
+    """Classes are the categories of the train cards, then the tree's leaves without one, each in the order of ids.
+
+    A leaf without train cards can be told only by its name, but test cards may lie in it.
+    """
+    ids = sorted(int(i) for i in raw.cards.category_id[raw.cards.split == "train"].unique())
+    if len(ids) < 2:
+        raise GoodsError("train.parquet holds a single category: there is nothing to learn")
+    ids += sorted({id_ for id_, place in raw.tree.items() if place.is_leaf} - set(ids))
+    return Labels(ids, [raw.tree[i].names for i in ids], [raw.tree[i].nodes for i in ids])
+
+
+def find_images(raw: Raw, data: Path) -> dict[int, str]:
+    """product_id → image reference of every photo that decodes; the others go to the issues."""
+    from goods.cards.images import ImageStore, audit
+
+    store = ImageStore(data)
+    found: dict[int, str] = {}
+    for split, group in raw.cards.groupby("split"):
+        refs = store.find(str(split))
+        wanted = {int(p): refs[int(p)] for p in group.product_id if int(p) in refs}
+        if not refs:
+            continue
+        good, problems = audit(store, wanted)
+        found |= good
+        missing = [(int(p), "missing") for p in group.product_id if int(p) not in refs]
+        for product_id, problem in problems + missing:
+            raw.issues.add(product_id, "image", problem, "predicted without a photo")
+    return found

@@ -1,0 +1,37 @@
+"""Pairs as a reader found them → prepared/.
+
+writes: prepared/ cards.parquet pairs.parquet vectors.npz labels.json issues.parquet source.json DONE
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from goods.cards.labels import Labels
+from goods.cards.table import COLUMNS
+from goods.competitions.ozon import RawPairs
+from goods.core.artifacts import begin, mark_done, write_json, write_parquet
+from goods.core.log import say
+from goods.core.workspace import Workspace
+from goods.matching.products import MATCHING_COLUMNS, Vectors, save_vectors
+
+
+def write_pairs(ws: Workspace, raw: RawPairs, data: Path, key: str) -> None:
+    begin(ws.prepared, key)
+    write_parquet(ws.cards, raw.cards[[*COLUMNS, *MATCHING_COLUMNS]])
+    write_parquet(ws.pairs, raw.pairs)
+    vectors = {
+        kind: Vectors.of(owner, values, len(raw.cards)) for kind, (owner, values) in raw.embeddings.items()
+    }
+    save_vectors(ws, vectors)
+    Labels([0, 1], [("different",), ("same",)], [("different",), ("same",)]).save(ws)
+    write_parquet(ws.issues, raw.issues.table())
+    write_json(ws.source, {"problem": "pairs", "data": str(data), "photos": ""})
+    mark_done(ws.prepared, key)
+    train = raw.pairs[raw.pairs.split == "train"]
+    have = ", ".join(f"{kind} of {(v.counts > 0).sum()}" for kind, v in vectors.items() if len(v.values))
+    say(
+        f"prepare: {len(train)} train and {len(raw.pairs) - len(train)} test pairs of {len(raw.cards)} products, "
+        f"{(train.target == 1).mean():.1%} of the train pairs match, {train.category.nunique()} categories, "
+        f"embeddings: {have or 'none'}, {len(raw.issues.rows)} input problems noted in {ws.issues}"
+    )

@@ -1,0 +1,22 @@
+"""Write submissions/<competition>/report.html of a finished run.
+
+reads:  runs/, prepared/, folds.parquet
+writes: submissions/<competition>/report.html
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from goods.config.competition import CompetitionConfig
+from goods.config.experiment import ExperimentConfig
+from goods.core.workspace import Workspace
+from goods.report.cards import write_cards_report
+from goods.report.pairs import write_pairs_report
+
+REPORTS = {"cards": write_cards_report, "pairs": write_pairs_report}  # by problem
+
+
+def write_report(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, out: Path) -> Path:
+    """The report of a finished stack, or run of pairs; returns its path."""
+    return REPORTS[config.model.problem](ws, competition, config, out)
