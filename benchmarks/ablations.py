@@ -32,7 +32,7 @@ from goods.core.errors import GoodsError
 from goods.core.log import say
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
-from goods.metrics.classification import score
+from goods.metrics.evaluation import score
 from goods.prepare.folds import load_folds
 from goods.train.stage import train
 

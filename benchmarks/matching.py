@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from goods.models.registry import build
 from rapidfuzz import fuzz, process
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -37,13 +36,13 @@ from goods.core.workspace import Workspace
 from goods.matching.cleanup import of_matches
 from goods.matching.names import normal
 from goods.matching.products import Products
-from goods.metrics.evaluation import evaluate
 from goods.metrics.pairs import PAIR_METRICS
 from goods.models.base import Context
 from goods.models.pairs.pairs_model import PairsModel
 from goods.prepare.folds import load_folds, make_folds
 from goods.prepare.stage import prepare
-from goods.problems.kinds import load_rows, outside
+from goods.problems.kinds import load_rows
+from goods.problems.pairs import PairsProblem
 from goods.train.fold import fit_on
 from goods.train.gather import oof_report
 from goods.train.stage import train
@@ -108,20 +107,22 @@ def direct(
     for k in range(competition.n_folds):
         started = time.perf_counter()
         scored = fold == k
-        kept = pairs[~scored if kind == "random" else outside(pairs, scored)].reset_index(drop=True)
-        model = build(config.model, context)
+        kept = pairs[~scored if kind == "random" else PairsProblem().outside(pairs, scored)].reset_index(
+            drop=True
+        )
+        model = config.model.build(context)
         if kind == "logistic":
             assert isinstance(model, PairsModel)
             fitted = logistic(model.features(kept), kept.target.to_numpy(), config.seed)
             match[scored] = fitted.predict_proba(filled(model.features(pairs[scored])))[:, 1]
         else:
-            fit_on(model, kept, config)
+            fit_on(PairsProblem(), model, kept, config)
             match[scored] = model.predict(pairs[scored])[:, 1]
         seconds.append(time.perf_counter() - started)
     oof, labels = of_matches(pairs.product_id.to_numpy(), match), context.labels
     if kind == "logistic":
         return oof_report(ws, competition, oof, pairs, ()) | {"fit_seconds": seconds}
-    scores = {name: evaluate(name, pairs, oof, labels) for name in PAIR_METRICS}
+    scores = {m.name: m.evaluate(pairs, oof, labels) for m in PAIR_METRICS}
     return {"scores": scores, "sd": float("nan"), "fit_seconds": seconds}
 
 
@@ -141,9 +142,9 @@ def logistic(table: pd.DataFrame, target: np.ndarray, seed: int) -> Any:
 
 
 def row(name: str, report: dict[str, Any]) -> dict[str, str]:
-    scores = {metric: f"{report['scores'][metric]:.4f}" for metric in PAIR_METRICS}
+    scores = {m.name: f"{report['scores'][m.name]:.4f}" for m in PAIR_METRICS}
     spread = "" if np.isnan(report["sd"]) else f" ± {report['sd']:.4f}"
-    first = next(iter(PAIR_METRICS))
+    first = PAIR_METRICS[0].name
     return (
         {"stage": NAMES.get(name, name)}
         | scores

@@ -31,7 +31,8 @@ from goods.competitions.loading import load_competition
 from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import read_json, write_json
 from goods.core.errors import GoodsError
-from goods.core.execution import places, run_jobs
+from goods.core.execution import Resources, resources, run_jobs
+from goods.core.execution import at_once as side_by_side
 from goods.core.log import say
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
@@ -92,10 +93,16 @@ PEERS: dict[str, tuple[Fit, tuple[str, ...]]] = {
 }
 
 
+def fit_one(
+    fit: Callable[..., Any], train: list[str], target: np.ndarray, valid: list[str], _: Resources
+) -> Any:
+    return fit(train, target, valid)
+
+
 def at_once(n_classes: int, n_folds: int) -> int:
     """Folds fitted side by side: one where two SVMs' weights (liblinear's copy and numpy's) would not fit."""
     fits = 2 * (2 * 2 * MAX_FEATURES * n_classes * 8) < psutil.virtual_memory().available
-    return min(2 if fits else 1, places(n_folds, neural=False)[1])
+    return min(2 if fits else 1, side_by_side(n_folds, resources(n_folds, on_gpu=False)))
 
 
 def run_peer(ws: Workspace, competition: CompetitionConfig, name: str) -> dict[str, Any]:
@@ -107,8 +114,10 @@ def run_peer(ws: Workspace, competition: CompetitionConfig, name: str) -> dict[s
     if set(fold.tolist()) != set(range(competition.n_folds)):
         raise GoodsError(f"{ws.folds}: not {competition.n_folds} folds; run scripts/make_folds.py again")
     inside = [fold == k for k in range(competition.n_folds)]
-    jobs = [(texts[~valid].tolist(), target[~valid], texts[valid].tolist()) for valid in inside]
-    results = run_jobs(fit, jobs, at_once(Labels.load(ws).n_classes, len(jobs)), 1, name)
+    jobs = [(fit, texts[~valid].tolist(), target[~valid], texts[valid].tolist()) for valid in inside]
+    results = run_jobs(
+        fit_one, jobs, Resources("cpu", 1), name, at_once(Labels.load(ws).n_classes, len(jobs))
+    )
     predicted = np.empty(len(train), np.int64)
     for valid, (classes, _, _) in zip(inside, results, strict=True):
         predicted[valid] = classes

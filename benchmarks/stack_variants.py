@@ -22,7 +22,7 @@ from goods import cli
 from goods.competitions.loading import load_competition
 from goods.config.loading import load_experiment
 from goods.core.workspace import Workspace
-from goods.metrics.classification import score
+from goods.metrics.evaluation import score
 from goods.pipeline import Options, with_possible
 from goods.stack.candidates import FLOOR
 from goods.stack.fit import CATBOOST, fit_fold

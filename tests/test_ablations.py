@@ -10,11 +10,11 @@ import sys
 import pytest
 import yaml
 from conftest import ROOT, competition_config
-from goods.training import Predictions
 
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
-from goods.metrics.classification import score
+from goods.core.predictions import Predictions
+from goods.metrics.evaluation import score
 from goods.prepare.folds import load_folds
 
 FILE = ROOT / "benchmarks" / "ablations.yaml"

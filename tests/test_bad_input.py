@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT, write_shop
 
 from goods.cards.table import load_cards
-from goods.competitions import READERS
+from goods.competitions import kazanexpress2023
 from goods.competitions.raw import read_tree_csv, tree_from_names
 from goods.core.errors import GoodsError
 from goods.prepare.stage import prepare
@@ -52,10 +52,10 @@ def test_missing_and_truncated_files_are_named(shop):
     path = shop / "test.parquet"
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(GoodsError, match=r"test\.parquet: not a readable parquet file"):
-        READERS["kazanexpress2023"](shop)
+        kazanexpress2023.read(shop)
     path.unlink()
     with pytest.raises(GoodsError, match=r"test\.parquet: missing; put"):
-        READERS["kazanexpress2023"](shop)
+        kazanexpress2023.read(shop)
 
 
 def test_a_cycle_in_the_tree_is_named(tmp_path):
@@ -66,9 +66,9 @@ def test_a_cycle_in_the_tree_is_named(tmp_path):
 
 
 def test_tree_from_names_equals_tree_from_csv_in_shape(shop):
-    with_csv = READERS["kazanexpress2023"](shop)
+    with_csv = kazanexpress2023.read(shop)
     (shop / "categories_tree.csv").unlink()
-    without = READERS["kazanexpress2023"](shop)
+    without = kazanexpress2023.read(shop)
     assert {i: place.names for i, place in without.tree.items()} == {
         i: place.names for i, place in with_csv.tree.items() if i in without.tree
     }
@@ -113,7 +113,7 @@ COMMANDS = {
     ),
     "no such file or folder": ("train", ROOT / "configs/demo/linear.yaml", "--text-weights", "nowhere"),
     "has folds 0 to 4": ("train", ROOT / "configs/demo/linear.yaml", "--fold", "9"),
-    "run scripts/make_folds.py": ("train", ROOT / "configs/demo/linear.yaml"),
+    "run scripts/prepare.py": ("train", ROOT / "configs/demo/linear.yaml"),
     "not trained on every fold": ("stack", ROOT / "configs/demo/stack.yaml"),
     "no tune: block": ("tune", ROOT / "configs/kazanexpress2023/fasttext-raw.yaml"),
 }

@@ -1,14 +1,17 @@
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
 from goods.competitions.loading import load_competition
-from goods.config.loading import dump, load_experiment, override
+from goods.config.loading import DEFAULTS, dump, load_experiment, override, read_experiment
 from goods.core.errors import GoodsError
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-EXPERIMENTS = sorted(p for p in CONFIGS.glob("*/*.yaml") if p.stem != "competition")
+EXPERIMENTS = sorted(
+    p for p in CONFIGS.glob("*/*.yaml") if p.stem != "competition" and p.parent.name != DEFAULTS
+) + [CONFIGS / "kazanexpress2023" / p.name for p in sorted((CONFIGS / DEFAULTS).glob("*.yaml"))]
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda p: f"{p.parent.name}/{p.stem}")
@@ -27,7 +30,7 @@ def test_every_competition_is_valid_and_named_as_its_folder(name):
 
 
 def experiment(tmp_path, **model):
-    data = yaml.safe_load((CONFIGS / "demo" / "linear.yaml").read_text(encoding="utf-8"))
+    data = read_experiment(CONFIGS / "demo" / "linear.yaml")
     data["model"] |= model
     path = tmp_path / "linear.yaml"
     path.write_text(yaml.safe_dump(data), encoding="utf-8")
@@ -104,3 +107,66 @@ def test_image_weights_leave_what_starts_from_scratch_alone(tmp_path):
     (tmp_path / "model.safetensors").touch()
     small = CONFIGS / "kazanexpress2023" / "image-small-cnn.yaml"
     assert load_experiment(small, image_weights=tmp_path).model.weights == "scratch"
+
+
+def own_contest(folder, **competition):
+    """configs/ with the repository's defaults and a competition of one's own."""
+    shutil.copytree(CONFIGS / DEFAULTS, folder / DEFAULTS)
+    (folder / "mycontest").mkdir()
+    data = {"reader": "kazanexpress2023", **competition}
+    (folder / "mycontest" / "competition.yaml").write_text(yaml.safe_dump(data))
+    return folder / "mycontest"
+
+
+def test_a_competition_is_named_by_its_folder_and_shares_the_defaults(tmp_path):
+    mine = own_contest(tmp_path)
+    assert load_competition("mycontest", tmp_path).data == "data/mycontest"
+    config = load_experiment(mine / "navec.yaml")
+    assert (config.competition, config.name, config.model.family) == ("mycontest", "navec", "navec")
+
+
+def test_a_file_without_a_family_says_only_what_is_different(tmp_path):
+    mine = own_contest(tmp_path)
+    (mine / "linear.yaml").write_text("model: {C: 0.25, fields: {title: {weight: 3.0}}}")
+    default = load_experiment(CONFIGS / "demo" / "linear.yaml").model
+    changed = load_experiment(mine / "linear.yaml").model
+    assert (changed.C, changed.fields["title"].weight) == (0.25, 3.0)
+    assert changed.fields["title"].words == default.fields["title"].words
+    assert changed.fields["description"] == default.fields["description"]
+
+
+def test_a_name_that_is_not_the_folder_s_is_refused(tmp_path):
+    mine = own_contest(tmp_path, name="kazanexpress2023")
+    with pytest.raises(GoodsError, match="remove that line: the folder names it"):
+        load_competition("mycontest", tmp_path)
+    (mine / "knn.yaml").write_text("competition: demo")
+    with pytest.raises(GoodsError, match="competition is 'demo', its folder 'mycontest'"):
+        load_experiment(mine / "knn.yaml")
+    with pytest.raises(GoodsError, match="a default, of no competition"):
+        load_experiment(tmp_path / DEFAULTS / "navec.yaml")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"reader": "kazan"}, "unknown reader 'kazan': known are demo, kazanexpress2022"),
+        ({"metric": "f2"}, "unknown metric 'f2': known are weighted_f1"),
+        ({"metric": "pr_auc_prefix"}, "metric pr_auc_prefix is of pairs, reader kazanexpress2023 of cards"),
+        ({"reader": "ozon"}, "metric weighted_f1 is of cards, reader ozon of pairs"),
+    ],
+)
+def test_readers_and_metrics_are_checked_before_anything_runs(tmp_path, change, message):
+    own_contest(tmp_path, **change)
+    with pytest.raises(GoodsError, match=message):
+        load_competition("mycontest", tmp_path)
+
+
+def test_an_unknown_family_and_a_part_of_one_are_refused(tmp_path):
+    mine = own_contest(tmp_path)
+    for family, message in (
+        ("lineer", "unknown family 'lineer': known are .*linear"),
+        ("caption", "is a part of"),
+    ):
+        (mine / "x.yaml").write_text(f"model: {{family: {family}}}")
+        with pytest.raises(GoodsError, match=message):
+            load_experiment(mine / "x.yaml")

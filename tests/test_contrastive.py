@@ -352,7 +352,7 @@ def test_vectors_go_with_the_weights_and_a_forced_pretraining_starts_from_nothin
     model = ContrastiveModel(pair_config(), context)
     model.warm(cards)
     first = model.vectors(cards)
-    monkeypatch.setattr("goods.models.contrastive.code_hash", lambda *modules: "another version")
+    monkeypatch.setattr("goods.models.joint.contrastive_model.code_hash", lambda *modules: "another version")
     other = ContrastiveModel(pair_config(pretrain=trainer(epochs=6, batch_size=32, lr=0.003)), context)
     marker = (model.folder / "DONE").stat().st_mtime_ns
     other.warm(cards)  # trained again: the code is another
@@ -361,7 +361,8 @@ def test_vectors_go_with_the_weights_and_a_forced_pretraining_starts_from_nothin
     # an old checkpoint is not gone on from
     begun = []
     monkeypatch.setattr(
-        "goods.models.contrastive.begin", lambda folder, key: begun.append(key) or begin(folder, key)
+        "goods.models.joint.contrastive_model.begin",
+        lambda folder, key: begun.append(key) or begin(folder, key),
     )
     ContrastiveModel(pair_config(), context).pretrain(cards, force=True)
     assert begun[0] == "forced" and len(begun) == 2

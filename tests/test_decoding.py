@@ -5,16 +5,18 @@ from hypothesis import strategies as st
 
 from goods.cards.labels import Labels
 from goods.core.predictions import Predictions
-from goods.metrics.classification import DEFINITIONS, hierarchical_f1, score
+from goods.metrics.base import DECODERS
+from goods.metrics.classification import CLASS_METRICS, hierarchical_f1
+from goods.metrics.evaluation import score
 from goods.stack.decoding import (
     ARGMAX,
-    BY_METRIC,
     CLASS_BIAS,
     EXPECTED_HF1,
     at,
     biased,
     chosen_first,
     decode,
+    decoder_of,
     expected_hierarchical_f1,
     expected_overlap,
     expected_score,
@@ -124,7 +126,7 @@ def test_the_bias_learned_for_macro_f1_helps_where_a_rare_class_is_never_first()
     second = np.where(target == 1, 0.45, 0.1)
     cards = predictions(np.tile([0, 1], (100, 1)), np.stack([1 - second, second], 1))
     labels = Labels([1, 2], [("a",), ("b",)], [("1",), ("2",)])
-    decoding = fit_decoding(CLASS_BIAS, cards, target, labels)
+    decoding = fit_decoding(CLASS_BIAS, cards, target, labels, "macro_f1")
     chosen = at(cards.classes, decode(cards, labels, decoding))
     assert decoding["strength"] > 0
     assert score("macro_f1", target, chosen, labels) == 1.0
@@ -134,14 +136,14 @@ def test_no_bias_where_none_helps():
     target = np.array([0, 1, 0, 1])
     cards = predictions([[0, 1], [1, 0], [0, 1], [1, 0]], [[0.9, 0.1]] * 4)
     labels = Labels([1, 2], [("a",), ("b",)], [("1",), ("2",)])
-    assert fit_decoding(CLASS_BIAS, cards, target, labels)["strength"] == 0
+    assert fit_decoding(CLASS_BIAS, cards, target, labels, "macro_f1")["strength"] == 0
 
 
 def test_argmax_keeps_the_first_place_and_every_metric_has_a_decoder():
     cards = predictions([[3, 0], [1, 2]], [[0.6, 0.4], [0.5, 0.5]])
     assert decode(cards, LABELS, {"method": ARGMAX}).tolist() == [0, 0]
-    assert set(BY_METRIC) == set(DEFINITIONS)
-    assert BY_METRIC["hierarchical_f1"] == EXPECTED_HF1
+    assert {m.decoder for m in CLASS_METRICS} == set(DECODERS)
+    assert decoder_of("hierarchical_f1") == EXPECTED_HF1
 
 
 def test_the_chosen_class_goes_first_and_the_others_keep_their_order():

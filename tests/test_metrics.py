@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from goods.cards.labels import Labels
-from goods.metrics.classification import hierarchical_f1, score
+from goods.core.errors import GoodsError
+from goods.metrics.classification import hierarchical_f1
+from goods.metrics.evaluation import score
 
 # root → A → (a1, a2), root → B (a leaf itself)
 LABELS = Labels(
@@ -41,5 +43,5 @@ def test_flat_metrics_agree_with_scikit_learn_and_hf1_is_bounded(pairs):
 
 
 def test_unknown_metric_is_refused():
-    with pytest.raises(ValueError, match="unknown metric"):
+    with pytest.raises(GoodsError, match="unknown metric"):
         score("f2", np.array([0]), np.array([0]), LABELS)

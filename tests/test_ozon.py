@@ -14,11 +14,10 @@ from conftest import NO_OTHERS, OZON, OZON_CONFIGS, QUICK, ROOT, SHARED, ozon_co
 
 from goods.cards.table import select
 from goods.competitions.ozon import read_ozon
-from goods.config.competition import CompetitionConfig
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
-from goods.core.execution import Place
+from goods.core.execution import Resources
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.models.pairs.pairs_model import PairsModel
@@ -251,7 +250,7 @@ def test_no_fold_is_fitted_on_a_product_it_scores(tmp_path, offers, monkeypatch)
         fit(self, rows, valid)
 
     monkeypatch.setattr(PairsModel, "fit", spy)
-    monkeypatch.setattr("goods.training.places", lambda n, neural: ([Place("cpu", 1)] * n, 1))
+    monkeypatch.setattr("goods.train.stage.resources", lambda n, on_gpu: Resources("cpu", 1))
     train(ws, OZON, ozon_config("stack", *QUICK, "model.features=[strings]"))
     assert len(seen) == 3
     for k, (rows, valid) in enumerate(seen):
@@ -387,8 +386,6 @@ def test_what_does_not_apply_to_pairs_is_refused(trained_pairs, tmp_path):
     linear = load_experiment(ROOT / "configs" / "kazanexpress2023" / "linear.yaml")
     with pytest.raises(GoodsError, match="family linear is for a competition that classifies cards"):
         train(trained_pairs, OZON, linear)
-    with pytest.raises(ValueError, match="pr_auc"):
-        CompetitionConfig(name="ozon", reader="ozon", data="x", metric="weighted_f1")
 
 
 def test_what_is_made_for_cards_says_so(trained_pairs):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goods.matching.groups import group_pairs, untouched
-from goods.problems.kinds import inner_rows, outside
+from goods.problems.pairs import PairsProblem
 
 
 def chained(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -63,7 +63,7 @@ def test_no_pair_that_shares_a_product_with_a_scored_one_is_fitted_on():
     fold = group_pairs(left, right, target, 5, 3).fold
     pairs = pd.DataFrame({"variantid1": left, "variantid2": right, "target": target})
     for k in range(5):
-        kept = outside(pairs, fold == k)
+        kept = PairsProblem().outside(pairs, fold == k)
         scored = set(left[fold == k]) | set(right[fold == k])
         fitted = set(left[kept]) | set(right[kept])
         assert not scored & fitted
@@ -73,9 +73,9 @@ def test_no_pair_that_shares_a_product_with_a_scored_one_is_fitted_on():
 def test_the_inner_split_shares_no_product_with_what_is_fitted():
     left, right, target = chained(400)
     pairs = pd.DataFrame({"variantid1": left, "variantid2": right, "target": target})
-    inner = inner_rows(pairs, 0.1, 42)
+    inner = PairsProblem().inner_rows(pairs, 0.1, 42)
     assert 0.05 < inner.mean() < 0.2
-    kept = outside(pairs, inner)
+    kept = PairsProblem().outside(pairs, inner)
     assert not (set(left[inner]) | set(right[inner])) & (set(left[kept]) | set(right[kept]))
 
 

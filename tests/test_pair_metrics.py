@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import auc, precision_recall_curve
 
-from goods.metrics.pairs import PAIR_METRICS, best_f1, curve, masked_area, pair_score, prefix_area, recall_at
+from goods.metrics.evaluation import pair_metric
+from goods.metrics.pairs import PAIR_METRICS, best_f1, curve, masked_area, prefix_area, recall_at
 
 # best first: hit, miss, miss, hit … → precision 1, 1/2, 1/3, 2/4, 3/5, 4/6, 5/7 at recall .2 .2 .2 .4 .6 .8 1
 SCORES = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3])
@@ -47,8 +48,8 @@ def test_tied_scores_are_one_point(area):
 def test_a_perfect_ranking_scores_one_everywhere():
     target, category = np.array([1, 1, 0, 0] * 2), np.array(["a"] * 4 + ["b"] * 4)
     scores = np.tile([0.9, 0.8, 0.2, 0.1], 2)
-    assert {name: pair_score(name, target, scores, category) for name in PAIR_METRICS} == pytest.approx(
-        dict.fromkeys(PAIR_METRICS, 1.0)
+    assert {m.name: m.score(target, scores, category) for m in PAIR_METRICS} == pytest.approx(
+        dict.fromkeys((m.name for m in PAIR_METRICS), 1.0)
     )
 
 
@@ -57,8 +58,8 @@ def test_categories_weigh_the_same_or_by_their_pairs():
     target, scores = np.array([1, 0] + [0] * 6), np.array([0.9, 0.1, *np.linspace(0.2, 0.8, 6)])
     category = np.array(["a"] * 2 + ["b"] * 6)
     for kind in ("prefix", "masked"):
-        assert pair_score(f"pr_auc_{kind}", target, scores, category) == pytest.approx(0.5)
-        assert pair_score(f"pr_auc_{kind}_weighted", target, scores, category) == pytest.approx(0.25)
+        assert pair_metric(f"pr_auc_{kind}").score(target, scores, category) == pytest.approx(0.5)
+        assert pair_metric(f"pr_auc_{kind}_weighted").score(target, scores, category) == pytest.approx(0.25)
 
 
 def test_best_f1_names_its_threshold_and_recall_its_level():

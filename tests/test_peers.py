@@ -12,7 +12,7 @@ from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json, write_json
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
-from goods.metrics.classification import score
+from goods.metrics.evaluation import score
 from goods.prepare.folds import load_folds
 from goods.train.stage import train
 

@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT, competition_config, write_shop
 
 from goods.cards.labels import Labels
+from goods.config.loading import load_experiment
 from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
@@ -122,4 +123,4 @@ def test_a_map_is_a_picture_and_the_same_every_time():
 def test_the_documented_default_exists():
     for competition in ("kazanexpress2023", "wildberries"):
         for name in ("navec", "image-frozen", "clip", "coca"):
-            assert (ROOT / "configs" / competition / f"{name}.yaml").is_file()
+            assert load_experiment(ROOT / "configs" / competition / f"{name}.yaml").name == name

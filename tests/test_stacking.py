@@ -13,11 +13,12 @@ from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
-from goods.metrics.classification import score
+from goods.metrics.evaluation import score
 from goods.models.shap import shap_values
 from goods.prepare.folds import load_folds, make_folds
 from goods.prepare.stage import prepare
-from goods.report.explaining import as_text, explain
+from goods.report.card_explaining import explain_cards
+from goods.report.reasons import as_text
 from goods.stack.boosting import baseline, inner_cards
 from goods.stack.candidates import make_candidates
 from goods.stack.choose import best_method, picked
@@ -387,7 +388,7 @@ def test_single_cards_are_explained(ws, competition):
         stack(ws, competition, config)
         cards = load_cards(ws)
         train_id, test_id = (int(cards.product_id[cards.split == s].iloc[0]) for s in ("train", "test"))
-        explained = explain(ws, competition, "stack", [train_id, test_id])
+        explained = explain_cards(ws, competition, "stack", [train_id, test_id])
         assert set(explained) == {train_id, test_id}
         for product_id, candidates in explained.items():
             file = ws.run("stack").oof if product_id == train_id else ws.run("stack").test
@@ -398,9 +399,9 @@ def test_single_cards_are_explained(ws, competition):
             assert weights == sorted(weights, reverse=True)
             assert best in as_text(product_id, "title", candidates)
     with pytest.raises(GoodsError, match="product_id 77 is neither"):
-        explain(ws, competition, "stack", [77])
+        explain_cards(ws, competition, "stack", [77])
     with pytest.raises(GoodsError, match="family linear, not stack"):
-        explain(ws, competition, "linear", [train_id])
+        explain_cards(ws, competition, "linear", [train_id])
 
 
 def test_shap_values_add_up_to_the_booster_s_raw_score(ws, competition):

@@ -5,13 +5,16 @@ from conftest import ROOT
 
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards
+from goods.competitions.submission import ClassIds
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions
 from goods.submit.stage import submit
-from goods.submit.tables import check_submission
 from goods.train.stage import train
 
 COLUMNS = ("product_id", "predicted_category_id")
+LABELS = Labels([10, 20], [("a",), ("b",)], [("10",), ("20",)])
+NOTHING = Predictions(*(np.empty(0) for _ in range(3)))
 
 
 def table(ids=(1, 2), categories=(10, 20)):
@@ -31,7 +34,7 @@ def table(ids=(1, 2), categories=(10, 20)):
 )
 def test_a_wrong_submission_is_refused(bad, message):
     with pytest.raises(GoodsError, match=message):
-        check_submission(bad, COLUMNS, np.array([1, 2]), [10, 20])
+        ClassIds(*COLUMNS).check(bad, pd.DataFrame({"product_id": [1, 2]}), [("", LABELS, NOTHING)])
 
 
 def test_a_submission_has_the_contest_s_schema_and_a_leaderboard_row(ws, competition, tmp_path):

@@ -11,10 +11,10 @@ from goods.cards.table import load_cards, select
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
-from goods.core.execution import Place, places
+from goods.core.execution import Resources, at_once, resources
 from goods.core.predictions import Predictions, best_classes, mean_of
-from goods.metrics.classification import score
-from goods.models import registry
+from goods.metrics.evaluation import score
+from goods.models.text.linear import LinearConfig
 from goods.prepare.folds import load_folds
 from goods.train.fold import fit_fold, top_k
 from goods.train.stage import train
@@ -63,12 +63,12 @@ class Spy:
 
 
 def test_the_scored_fold_is_never_passed_to_fit(ws, monkeypatch):
-    monkeypatch.setitem(registry.FAMILIES, "linear", ("test_training", "Spy", ()))
+    monkeypatch.setattr(LinearConfig, "build", lambda self, context: Spy(self, context))
     cards = select(load_cards(ws), "train")
     fold = load_folds(ws, cards)
     Spy.seen = []
     for k in range(3):
-        fit_fold(ws, load_experiment(LINEAR), k, "key", Place("cpu", 1))
+        fit_fold(ws, load_experiment(LINEAR), k, "key", False, Resources("cpu", 1))
     for k, (fitted, inner) in enumerate(Spy.seen):
         assert fitted | inner == set(cards.product_id[fold != k])
         assert not fitted & inner
@@ -136,7 +136,7 @@ def test_folds_in_processes_side_by_side_give_the_same_oof(ws, competition, monk
     train(ws, competition, load_experiment(LINEAR))
     alone = Predictions.load(ws.run("linear").oof)
     monkeypatch.setattr("goods.core.execution.cores", lambda: 2)
-    assert places(3, neural=False)[1] == 2
+    assert at_once(3, resources(3, on_gpu=False)) == 2
     train(ws, competition, load_experiment(LINEAR), force=True)
     assert Predictions.load(ws.run("linear").oof).hash == alone.hash
 
@@ -144,22 +144,21 @@ def test_folds_in_processes_side_by_side_give_the_same_oof(ws, competition, monk
 @pytest.mark.parametrize("name", ["linear", "fasttext"])
 def test_a_saved_model_predicts_the_same(ws, name, tmp_path):
     from goods.models.base import Context
-    from goods.models.registry import build
 
     cards = select(load_cards(ws), "train")
     config = load_experiment(CONFIGS / f"{name}.yaml").model
     context = Context(Labels.load(ws))
-    model = build(config, context)
+    model = config.build(context)
     model.fit(cards[:150], cards[150:200].reset_index(drop=True))
     model.save(tmp_path)
-    again = build(config, context)
+    again = config.build(context)
     again.load(tmp_path)
     proba = model.predict(cards[200:])
     assert np.allclose(proba.sum(1), 1, atol=1e-5)
     assert np.array_equal(again.predict(cards[200:]), proba)
     (tmp_path / "model.json").unlink()
     with pytest.raises(GoodsError):
-        build(config, context).load(tmp_path)
+        config.build(context).load(tmp_path)
 
 
 def test_flat_and_tree_linear_models_agree_on_easy_cards(ws):
@@ -246,11 +245,9 @@ def test_fasttext_is_the_same_after_memory_was_used(ws):
 def test_neural_folds_run_on_the_gpu(ws, competition):
     import torch
 
-    from goods.core.execution import places
-
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    assert places(3, neural=True)[0][0].device == "cuda:0"
+    assert resources(3, on_gpu=True).device == "cuda"
     train(ws, competition, load_experiment(CONFIGS / "navec.yaml", ["model.trainer.epochs=3"]))
     assert read_json(ws.run("navec").report)["score"] > 0.5
 

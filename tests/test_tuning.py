@@ -15,6 +15,7 @@ from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.train.stage import train
+from goods.tune.objectives import Objective
 from goods.tune.stage import tune
 
 LINEAR = ROOT / "configs" / "kazanexpress2023" / "linear.yaml"
@@ -46,12 +47,11 @@ def test_the_same_study_again_finds_the_same(ws, competition):
 
 
 def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch):
-    from goods.tune import stage as tuning
 
     config = load_experiment(LINEAR, SMALL)
     tune(ws, competition, config)
     expected = (ws.tuning("linear") / "best.yaml").read_text()
-    plain, calls = tuning.Objective.__call__, []
+    plain, calls = Objective.__call__, []
 
     def stopped(self, trial):
         calls.append(trial.number)
@@ -59,7 +59,7 @@ def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch):
             raise KeyboardInterrupt
         return plain(self, trial)
 
-    monkeypatch.setattr(tuning.Objective, "__call__", stopped)
+    monkeypatch.setattr(Objective, "__call__", stopped)
     with pytest.raises(KeyboardInterrupt):
         tune(ws, competition, config, force=True)
     tune(ws, competition, config)
@@ -75,19 +75,20 @@ def test_a_study_on_every_fold_is_refused(ws, competition):
 WORKER = """
 import os, sys, time
 from pathlib import Path
-from goods.artifacts import Workspace
-from goods.config import load_competition, load_experiment
-from goods import tuning
+from goods.core.workspace import Workspace
+from goods.competitions.loading import load_competition
+from goods.config.loading import load_experiment
+from goods.tune import objectives, stage, study
 work, configs, slow = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "slow"
 if slow:
     def hang(self, trial):
-        tuning.suggest(trial, self.tune.space)
+        study.suggest(trial, self.tune.space)
         print("started", flush=True)
         time.sleep(600)
-    tuning.Objective.__call__ = hang
+    objectives.Objective.__call__ = hang
 competition = load_competition("kazanexpress2023", configs)
 config = load_experiment(configs / "kazanexpress2023" / "linear.yaml")
-tuning.tune(Workspace(work, "kazanexpress2023"), competition, config)
+stage.tune(Workspace(work, "kazanexpress2023"), competition, config)
 """
 
 

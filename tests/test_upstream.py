@@ -24,7 +24,6 @@ from goods.models.joint.fusion import FusionConfig
 from goods.models.joint.fusion_model import FusionModel
 from goods.models.joint.knn import KnnConfig
 from goods.models.joint.knn_model import KnnModel
-from goods.models.registry import build
 from goods.models.text.linear import LinearModel
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
@@ -52,7 +51,7 @@ def with_trained(context: Context, train: pd.DataFrame, folder: Path, **configs)
     """The context with an upstream fold for every config."""
     upstream = {}
     for name, config in configs.items():
-        model = build(config, replace(context, scratch=folder / name / "scratch"))
+        model = config.build(replace(context, scratch=folder / name / "scratch"))
         model.warm(train)
         model.fit(train, None)
         (folder / name).mkdir(exist_ok=True)
@@ -184,7 +183,7 @@ def test_fusion_learns_and_comes_back_from_disk(tmp_path, join, frozen):
     assert np.isfinite(model.predict(test.assign(image=None))).all()
     assert model.embed(test).shape == (32, 32)
     # what it started from is as its own fold left it
-    side = build(text, context)
+    side = text.build(context)
     side.load(tmp_path / "text")
     np.testing.assert_array_equal(model.models["text"].predict(test), side.predict(test))
 
@@ -251,7 +250,7 @@ def test_a_side_must_be_a_network(tmp_path):
     config = FusionConfig(
         family="fusion", text={"experiment": "text"}, image={"experiment": "photo"}, trainer=trainer()
     )
-    assert isinstance(build(linear, context), LinearModel)
+    assert isinstance(linear.build(context), LinearModel)
     with pytest.raises(GoodsError, match="no neural network"):
         FusionModel(config, context).fit(cards, None)
 

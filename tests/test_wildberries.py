@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, SHARED, small_configs
-from goods.submit.tables import check_attributes
 from PIL import Image
 
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
 from goods.competitions.loading import load_competition
+from goods.competitions.submission import Attributes
 from goods.competitions.wildberries import ATTRIBUTES, read_school
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
@@ -286,10 +286,12 @@ def twice(folder):
 )
 def test_a_wrong_submission_is_refused(change, message):
     good = pd.DataFrame({"nm": [1, 2], "sex": ["для детей", "для женщин"], "sex_confidence": [0.5, 1.0]})
-    classes = {"sex": ["для женщин", "для детей"]}
-    check_attributes(good, np.array([1, 2]), classes)
+    rows = pd.DataFrame({"product_id": [1, 2]})
+    labels = Labels([0, 1], [("для женщин",), ("для детей",)], [("0",), ("1",)])
+    said = [("sex", labels, Predictions(*(np.empty(0) for _ in range(3))))]
+    Attributes("nm").check(good, rows, said)
     with pytest.raises(GoodsError, match=message):
-        check_attributes(change(good), np.array([1, 2]), classes)
+        Attributes("nm").check(change(good), rows, said)
 
 
 @pytest.mark.skipif(

@@ -101,7 +101,7 @@ def read_experiment(path: Path) -> dict[str, Any]:
         return data
     if not path.is_file() and not default.is_file():
         known = {p.stem for where in (folder, default.parent) for p in where.glob("*.yaml")} - {"competition"}
-        raise GoodsError(f"{path}: no such experiment; {folder.name} has {', '.join(sorted(known))}")
+        raise GoodsError(f"{path}: no such config file; {folder.name} has {', '.join(sorted(known))}")
     data = read_yaml(path) if path.is_file() else read_yaml(default)
     if "family" not in (data.get("model") or {}) and default.is_file():
         data = laid_over(read_yaml(default), data)

@@ -60,12 +60,17 @@ def at_once(n_jobs: int, given: Resources) -> int:
 
 
 def run_jobs(
-    job: Callable[..., Any], arguments: Iterable[tuple], given: Resources, title: str, unit: str = "fold"
+    job: Callable[..., Any],
+    arguments: Iterable[tuple],
+    given: Resources,
+    title: str,
+    most: int | None = None,
 ) -> list[Any]:
-    """`job(*args, resources)` for every args, some side by side in processes; results in order, a bar on stderr."""
+    """`job(*args, resources)` for every args, some (`most` at most) side by side in processes; results in order, a bar
+    on stderr."""
     arguments = list(arguments)
-    side_by_side = at_once(len(arguments), given)
-    bar = tqdm(total=len(arguments), desc=title, unit=unit, dynamic_ncols=True, leave=False)
+    side_by_side = min(at_once(len(arguments), given), most or len(arguments))
+    bar = tqdm(total=len(arguments), desc=title, unit="fold", dynamic_ncols=True, leave=False)
     results = []
     with tempfile.TemporaryDirectory(prefix="goods-gpus-") as tokens:
         if side_by_side == 1:

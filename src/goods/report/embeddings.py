@@ -14,11 +14,11 @@ from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.models.joint.contrastive import ContrastiveConfig
 from goods.models.joint.contrastive_model import ContrastiveModel
-from goods.models.registry import build
 from goods.models.text.navec import NavecConfig
-from goods.report.probing import DESCRIPTION, TITLE
 from goods.stack.categories import word_vectors
 from goods.train.pretraining import context_without_labels
+
+TITLE, DESCRIPTION = ("title",), ("description",)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def embeddings(
             f"experiment {name}: a probe takes frozen encoders: navec, contrastive, or transformer and image with "
             "frozen: true"
         )
-    model = build(model_config, context)
+    model = model_config.build(context)
     model.warm(load_cards(ws.whole))
     if model_config.family == "image":
         return [Embedding(name, model.pretrained_vectors(cards))]  # type: ignore[attr-defined]

@@ -27,10 +27,6 @@ from goods.report.embeddings import Embedding, embeddings
 from goods.report.maps import map_of
 from goods.report.probes import CLUSTERED, clusters, knn_probe, linear_probe, zero_shot
 
-TITLE, DESCRIPTION = ("title",), ("description",)
-
-# the report
-
 COLUMNS = ("kNN", "linear", "zero-shot")
 
 

@@ -36,11 +36,11 @@ def train(
 ) -> None:
     """Train the folds that are not done (or all given, with `force`), then gather."""
     run = ws.run(config.name)
-    check_kind(ws, config)
     wanted = list(range(competition.n_folds)) if folds is None else folds
     for k in wanted:
         if not 0 <= k < competition.n_folds:
             raise GoodsError(f"--fold {k}: {ws.competition} has folds 0 to {competition.n_folds - 1}")
+    check_kind(ws, config)
     if not ws.folds.is_file():
         raise GoodsError(f"{ws.folds}: missing; run scripts/make_folds.py {ws.competition} first")
     todo = [k for k in wanted if force or not is_trained(ws, config, k)]
