@@ -4,10 +4,11 @@ PYTHON ?= .venv/bin/python
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
 
-check:  ## ruff, types, fast tests
+check:  ## ruff, types, import contracts, fast tests
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+	$(dir $(PYTHON))lint-imports --no-cache
 	$(PYTHON) -m pytest -q -m "not slow and not gpu"
 
 test:  ## everything, environment included

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -64,10 +65,12 @@ class FamilyConfig(Strict):
     """The settings of a model family, and what the other rooms ask of a family instead of its name.
 
     A family is a subclass with `family: Literal["its name"]` in a file below `models/`: it is found there by that
-    line. The class attributes are what it needs; `build` gives its model.
+    line. The class attributes are what it needs. Its model stands in the same file and `build` gives it, or, where it
+    takes seconds to import, in another file that `implementation` names as "module:class".
     """
 
     family: str
+    implementation: ClassVar[str] = ""
     problem: ClassVar[str] = "cards"  # kind of problem it is for: "cards" or "pairs" of products
     modalities: ClassVar[tuple[Modality, ...]] = (
         "text",
@@ -113,9 +116,20 @@ class FamilyConfig(Strict):
         the order of the train rows, `test` in that of the test rows."""
         return oof, test, {}
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Modules that hold the code of this family and of those that are parts of it."""
+        parts = (getattr(self, name) for name in type(self).model_fields)
+        below = (module for part in parts if isinstance(part, FamilyConfig) for module in part.modules)
+        own = (type(self).__module__, self.implementation.partition(":")[0])
+        return tuple(dict.fromkeys(module for module in (*own, *below) if module))
+
     def build(self, context: Any) -> Any:
         """A model of these settings that keeps the protocol of models/base.py, given a `Context`."""
-        raise GoodsError(f"family {self.family} has no model of its own")
+        module, _, name = self.implementation.partition(":")
+        if not module:
+            raise GoodsError(f"family {self.family} has no model of its own")
+        return getattr(import_module(module), name)(self, context)
 
 
 class PresetConfig(FamilyConfig):

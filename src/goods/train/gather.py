@@ -53,7 +53,7 @@ def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConf
     testers = [run.fold(ALL)] if refits(config) else folds
     key = content_hash(
         inputs_key(ws, config),
-        code_hash("goods.train.gather", type(config.model).__module__),
+        code_hash(__name__, *config.model.modules),
         competition.metric,
         tuned_on,
         [file_hash(f / "valid.npz") for f in folds],

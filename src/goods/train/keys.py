@@ -18,7 +18,7 @@ def inputs_key(ws: Workspace, config: ExperimentConfig) -> str:
     """What the folds of an experiment depend on besides their number."""
     return content_hash(
         config.described(NOT_FITTED),
-        code_hash(FITTED_BY, type(config.model).__module__),
+        code_hash(FITTED_BY, *config.model.modules),
         prepared_key(ws),
         file_hash(ws.folds),
         scores_key(ws, config),

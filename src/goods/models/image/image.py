@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from goods.config.base import PACKAGED, SCRATCH, FamilyConfig, Modality, StartingWeights, local_image_weights
 from goods.config.trainer import TrainerConfig
 
-if TYPE_CHECKING:
-    from goods.models.base import Context, Model
-
 
 class ImageConfig(FamilyConfig):
     family: Literal["image"]
+    implementation: ClassVar[str] = "goods.models.image.image_model:ImageModel"
     on_gpu: ClassVar[bool] = True
     modalities: ClassVar[tuple[Modality, ...]] = ("image",)
     backbone: str = Field(description="any timm name, or small_cnn")
@@ -46,8 +44,3 @@ class ImageConfig(FamilyConfig):
         if weights.offline and self.weights == "hub":
             return self.changed(weights=PACKAGED, backbone="tf_efficientnet_lite0")
         return self
-
-    def build(self, context: Context) -> Model:
-        from goods.models.image.image_model import ImageModel
-
-        return ImageModel(self, context)

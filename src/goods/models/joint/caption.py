@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from goods.config.base import FamilyConfig
 from goods.config.trainer import TrainerConfig
 
-if TYPE_CHECKING:
-    from goods.models.base import Context, Model
-
 
 class CaptionConfig(FamilyConfig):
     """CoCa's text side: decoders that read a card's text and, with the photo, predict it word by word."""
 
     family: Literal["caption"]
+    implementation: ClassVar[str] = "goods.models.joint.caption_model:CaptionModel"
     on_gpu: ClassVar[bool] = True
     part: ClassVar[bool] = True
     tokens: Literal["subword", "navec"] = Field(
@@ -40,8 +38,3 @@ class CaptionConfig(FamilyConfig):
         if self.width % self.heads:
             raise ValueError(f"heads {self.heads} do not divide width {self.width}")
         return self
-
-    def build(self, context: Context) -> Model:
-        from goods.models.joint.caption_model import CaptionModel
-
-        return CaptionModel(self, context)

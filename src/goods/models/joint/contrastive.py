@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,14 +13,12 @@ from goods.models.joint.caption import CaptionConfig
 from goods.models.text.navec import NavecConfig
 from goods.models.text.transformer import TransformerConfig
 
-if TYPE_CHECKING:
-    from goods.models.base import Context, Model
-
 
 class ContrastiveConfig(FamilyConfig):
     """Text and photo in one space, learned on all cards without labels (`pretrain`), then a head per fold."""
 
     family: Literal["contrastive"]
+    implementation: ClassVar[str] = "goods.models.joint.contrastive_model:ContrastiveModel"
     on_gpu: ClassVar[bool] = True
     modalities: ClassVar[tuple[Modality, ...]] = ("text", "image")
     text: NavecConfig | TransformerConfig | CaptionConfig = Field(
@@ -55,8 +53,3 @@ class ContrastiveConfig(FamilyConfig):
     def with_weights(self, weights: StartingWeights) -> Self:
         sides = {"text": self.text.with_weights(weights), "image": self.image.with_weights(weights)}
         return self.model_copy(update=sides)
-
-    def build(self, context: Context) -> Model:
-        from goods.models.joint.contrastive_model import ContrastiveModel
-
-        return ContrastiveModel(self, context)

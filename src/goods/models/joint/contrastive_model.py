@@ -107,7 +107,7 @@ class ContrastiveModel(NeuralModel):
         """Train the pair on the cards that have a photo, unless the cache has it; the report says what it learned:
         loss and retrieval on the held-out cards before and after."""
         folder = self.folder
-        known = content_hash(self.keys(cards), code_hash(__name__))
+        known = content_hash(self.keys(cards), code_hash(__name__, *self.config.modules))
         if folder is not None and is_done(folder, known) and not force:
             return read_json(folder / "report.json")
         if folder is not None and force:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from goods.config.base import FamilyConfig, Modality, Strict
 from goods.config.trainer import TrainerConfig
-
-if TYPE_CHECKING:
-    from goods.models.base import Context, Model
 
 
 class SideConfig(Strict):
@@ -30,6 +27,7 @@ class SideConfig(Strict):
 
 class FusionConfig(FamilyConfig):
     family: Literal["fusion"]
+    implementation: ClassVar[str] = "goods.models.joint.fusion_model:FusionModel"
     on_gpu: ClassVar[bool] = True
     modalities: ClassVar[tuple[Modality, ...]] = ()
     text: SideConfig
@@ -51,8 +49,3 @@ class FusionConfig(FamilyConfig):
     @property
     def upstream(self) -> tuple[str, ...]:
         return (self.text.experiment, self.image.experiment)
-
-    def build(self, context: Context) -> Model:
-        from goods.models.joint.fusion_model import FusionModel
-
-        return FusionModel(self, context)

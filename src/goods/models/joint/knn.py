@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from goods.config.base import FamilyConfig, Modality, Strict
-
-if TYPE_CHECKING:
-    from goods.models.base import Context, Model
 
 
 class SourceConfig(Strict):
@@ -24,6 +21,7 @@ class SourceConfig(Strict):
 
 class KnnConfig(FamilyConfig):
     family: Literal["knn"]
+    implementation: ClassVar[str] = "goods.models.joint.knn_model:KnnModel"
     on_gpu: ClassVar[bool] = True
     modalities: ClassVar[tuple[Modality, ...]] = ()
     sources: tuple[SourceConfig, ...] = Field(min_length=1)
@@ -36,8 +34,3 @@ class KnnConfig(FamilyConfig):
     @property
     def upstream(self) -> tuple[str, ...]:
         return tuple(source.experiment for source in self.sources)
-
-    def build(self, context: Context) -> Model:
-        from goods.models.joint.knn_model import KnnModel
-
-        return KnnModel(self, context)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from goods.models.text.transformer import TransformerConfig
-
-if TYPE_CHECKING:
-    from goods.models.base import Context, Model
 
 
 class BiEncoderConfig(TransformerConfig):
     """One vector per product; matches get near ones. With `frozen` the encoder stays as it is."""
 
     family: Literal["bi_encoder"]  # type: ignore[assignment]
+    implementation: ClassVar[str] = "goods.models.pairs.bi_encoder_model:BiEncoderModel"
     problem: ClassVar[str] = "pairs"
     fields: tuple[str, ...] = ("title",)
     layers: int | None = Field(
@@ -30,8 +28,3 @@ class BiEncoderConfig(TransformerConfig):
         if self.frozen and self.layers is not None:
             raise ValueError("layers does not apply to a frozen bi_encoder")
         return self
-
-    def build(self, context: Context) -> Model:
-        from goods.models.pairs.bi_encoder_model import BiEncoderModel
-
-        return BiEncoderModel(self, context)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from goods.models.text.transformer import TransformerConfig
-
-if TYPE_CHECKING:
-    from goods.models.base import Context, Model
 
 
 class CrossEncoderConfig(TransformerConfig):
     """Reads both products of a pair at once: names, differing attributes, colours."""
 
     family: Literal["cross_encoder"]  # type: ignore[assignment]
+    implementation: ClassVar[str] = "goods.models.pairs.cross_encoder_model:CrossEncoderModel"
     problem: ClassVar[str] = "pairs"
     fields: tuple[str, ...] = ("title",)
     layers: int | None = Field(
@@ -27,8 +25,3 @@ class CrossEncoderConfig(TransformerConfig):
         if self.frozen or self.mlm or self.fields != ("title",):
             raise ValueError("a cross_encoder is tuned and reads names: frozen, mlm and fields do not apply")
         return self
-
-    def build(self, context: Context) -> Model:
-        from goods.models.pairs.cross_encoder_model import CrossEncoderModel
-
-        return CrossEncoderModel(self, context)

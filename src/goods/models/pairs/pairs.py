@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,12 @@ from goods.core.predictions import Predictions
 from goods.matching.cleanup import clean
 from goods.matching.feature_groups import PairFeatures
 
-if TYPE_CHECKING:
-    from goods.models.base import Context, Model
-
 
 class PairsConfig(PresetConfig):
     """CatBoost over features of pairs and over what other experiments say of them."""
 
     family: Literal["pairs"]
+    implementation: ClassVar[str] = "goods.models.pairs.pairs_model:PairsModel"
     problem: ClassVar[str] = "pairs"
     features: tuple[PairFeatures, ...] = Field(
         get_args(PairFeatures), min_length=1, description="groups of features"
@@ -57,8 +55,3 @@ class PairsConfig(PresetConfig):
             return oof, test, {}
         oof, test, found = clean(rows, oof, test, fold, honest, metric)
         return oof, test, {"cleanup": found}
-
-    def build(self, context: Context) -> Model:
-        from goods.models.pairs.pairs_model import PairsModel
-
-        return PairsModel(self, context)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from goods.config.base import PACKAGED, FamilyConfig
 from goods.config.trainer import TrainerConfig
 
-if TYPE_CHECKING:
-    from goods.models.base import Context, Model
-
 
 class NavecConfig(FamilyConfig):
     family: Literal["navec"]
+    implementation: ClassVar[str] = "goods.models.text.navec_model:NavecModel"
     on_gpu: ClassVar[bool] = True
     vectors: str = PACKAGED
     tune_vectors: bool = False
@@ -27,8 +25,3 @@ class NavecConfig(FamilyConfig):
     dropout: float = Field(0.3, ge=0, lt=1)
     word_dropout: float = Field(0.1, ge=0, lt=1)
     trainer: TrainerConfig
-
-    def build(self, context: Context) -> Model:
-        from goods.models.text.navec_model import NavecModel
-
-        return NavecModel(self, context)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
 from goods.config.base import SCRATCH, FamilyConfig, StartingWeights, Strict
 from goods.config.trainer import TrainerConfig
-
-if TYPE_CHECKING:
-    from goods.models.base import Context, Model
 
 
 class MlmConfig(Strict):
@@ -26,6 +23,7 @@ class MlmConfig(Strict):
 
 class TransformerConfig(FamilyConfig):
     family: Literal["transformer"]
+    implementation: ClassVar[str] = "goods.models.text.transformer_model:TransformerModel"
     on_gpu: ClassVar[bool] = True
     weights: str = Field(description="hub name, local folder or 'scratch'")
     scratch_vocab: int = Field(20_000, ge=100)
@@ -47,8 +45,3 @@ class TransformerConfig(FamilyConfig):
         if weights.offline and not Path(self.weights).exists():
             return self.changed(weights=SCRATCH)
         return self
-
-    def build(self, context: Context) -> Model:
-        from goods.models.text.transformer_model import TransformerModel
-
-        return TransformerModel(self, context)
