@@ -170,3 +170,11 @@ def test_an_unknown_family_and_a_part_of_one_are_refused(tmp_path):
         (mine / "x.yaml").write_text(f"model: {{family: {family}}}")
         with pytest.raises(GoodsError, match=message):
             load_experiment(mine / "x.yaml")
+
+
+def test_where_a_key_stands_in_a_file_changes_nothing(tmp_path):
+    mine = own_contest(tmp_path)
+    (mine / "navec.yaml").write_text("model: {fields: {description: 64, attributes: 32, title: 24, shop: 4}}")
+    found, default = (load_experiment(p) for p in (mine / "navec.yaml", CONFIGS / "demo" / "navec.yaml"))
+    assert list(found.model.fields) == list(default.model.fields)
+    assert list(found.tune.space) == list(default.tune.space)

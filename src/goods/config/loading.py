@@ -77,7 +77,7 @@ def load_experiment(
     `offline` replaces hub weights by what needs no network: the transformer starts from scratch, the image model takes
     the packaged weights. Local folders or checkpoints win over both.
     """
-    data = override(read_experiment(path), settings or [])
+    data = by_key(override(read_experiment(path), settings or []))
     data.setdefault("name", path.stem)
     config: ExperimentConfig = validated(ExperimentConfig, data, path)
     weights = StartingWeights(offline, text_weights, image_weights)
@@ -116,6 +116,14 @@ def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         else value
         for key, value in above.items()
     }
+
+
+def by_key(value: Any) -> Any:
+    """Mappings in the order of their keys: where a key stands in a file changes nothing (weights are drawn field by
+    field, parameters of a study one after another)."""
+    if isinstance(value, dict):
+        return {key: by_key(value[key]) for key in sorted(value, key=str)}
+    return [by_key(item) for item in value] if isinstance(value, list) else value
 
 
 def own_name(data: dict[str, Any], key: str, path: Path) -> str:

@@ -1,0 +1,187 @@
+"""What a newcomer adds is one file, one entry or one line: each is put into a copy of the house and runs there to
+result.parquet."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import LEAVES, ROOT
+
+from goods.core.artifacts import read_json
+
+CONFIG = {
+    "reader": "kazanexpress2023",
+    "metric": "weighted_f1",
+    "n_folds": 3,
+}
+
+
+@pytest.fixture
+def house(tmp_path) -> Path:
+    """A copy of the package, its configs and scripts, with a competition of its own in it."""
+    for name in ("src", "configs", "scripts"):
+        shutil.copytree(
+            ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+        )
+    (tmp_path / "configs" / "mycontest").mkdir()
+    compete(tmp_path)
+    stack_of(tmp_path, "linear")
+    return tmp_path
+
+
+def compete(house: Path, **changes: object) -> None:
+    (house / "configs/mycontest/competition.yaml").write_text(yaml.safe_dump(CONFIG | changes))
+
+
+def stack_of(house: Path, *experiments: str) -> None:
+    model = {"experiments": list(experiments), "iterations": 20, "with_local_text": None}
+    (house / "configs/mycontest/stack.yaml").write_text(yaml.safe_dump({"model": model}))
+
+
+def in_house(house: Path, *command: object) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [str(part) for part in command],
+        cwd=house,
+        env={**os.environ, "PYTHONPATH": str(house / "src")},
+        capture_output=True,
+        text=True,
+    )
+
+
+def script(house: Path, name: str, *arguments: object) -> str:
+    """What scripts/<name>.py of the copied house prints."""
+    ran = in_house(house, sys.executable, f"scripts/{name}.py", *arguments, "--work", house / "work")
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    return ran.stdout
+
+
+def run(house: Path, data: Path) -> pd.DataFrame:
+    """The result of the main job in the copied house."""
+    told = script(house, "run_all", "mycontest", "--offline", "--data", data, "--out", house / "out")
+    assert told.startswith("result: ")
+    return pd.read_parquet(house / "out/mycontest/result.parquet")
+
+
+def report(house: Path, experiment: str) -> dict:
+    return read_json(house / "work/mycontest/runs" / experiment / "report.json")
+
+
+def insert(path: Path, before: str, line: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count(before) == 1, (path, before)
+    path.write_text(text.replace(before, line + before), encoding="utf-8")
+
+
+def readme_block(title: str, language: str) -> str:
+    """The first code block of a language below a heading of README.md."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    below = text[text.index(f"## {title}\n") :]
+    found = re.search(rf"```{language}\n(.*?)```", below, re.DOTALL)
+    assert found is not None, title
+    return found[1]
+
+
+def test_a_family_is_one_file_and_one_yaml(house, shop):
+    source = readme_block("Your own model", "python")
+    assert len(source.splitlines()) <= 40
+    (house / "src/goods/models/text/bayes.py").write_text(source, encoding="utf-8")
+    (house / "configs/mycontest/bayes.yaml").write_text(readme_block("Your own model", "yaml"))
+    stack_of(house, "linear", "bayes")
+    assert len(run(house, shop)) == 40
+    assert report(house, "bayes")["score"] > 0.8
+    assert report(house, "stack")["base"].keys() == {"linear", "bayes"}
+    said = house / "labelled.parquet"
+    script(
+        house, "predict", "mycontest", "bayes", shop / "test.parquet", "--out", said
+    )  # what was saved is loaded
+    assert set(pd.read_parquet(said).predicted_category_id) <= set(LEAVES)
+
+
+READER = '''
+"""A shop's own table: sku, name, kind."""
+
+import pandas as pd
+
+from goods.cards.table import TEXT_FIELDS
+from goods.competitions.base import Competition
+from goods.competitions.raw import Raw, clip_text, integer_ids, read_table, require_unique, tree_from_names
+from goods.competitions.submission import ClassIds
+from goods.cards.table import Issues
+
+
+def cards_of(path, split, issues):
+    frame = read_table(path, {"sku": "int", "name": "str"}, {"kind": "int", "kind_path": "str"})
+    cards = pd.DataFrame({"product_id": integer_ids(frame, "sku", path), "split": split})
+    require_unique(cards.product_id, "sku", path)
+    for field in TEXT_FIELDS:
+        cards[field] = frame["name"] if field == "title" else ""
+    clip_text(cards, TEXT_FIELDS, issues)
+    return cards.assign(sale=False, category_id=frame.kind.fillna(-1).astype("int64")), frame
+
+
+def read(data):
+    issues = Issues()
+    (train, raw), (test, _) = (cards_of(data / f"{split}.parquet", split, issues) for split in ("train", "test"))
+    tree = tree_from_names(train.category_id, raw.kind_path, data / "train.parquet")
+    return Raw(pd.concat([train, test], ignore_index=True), tree, issues)
+
+
+COMPETITION = Competition(read, ClassIds("sku", "kind"))
+'''
+
+
+def test_a_competition_is_one_file(house, tmp_path):
+    rng = np.random.default_rng(0)
+    data = tmp_path / "table"
+    data.mkdir()
+    for split, n in (("train", 150), ("test", 30)):
+        kinds = rng.choice(list(LEAVES), n)
+        names = [" ".join(rng.permutation(LEAVES[kind][1].split())) for kind in kinds]
+        table = pd.DataFrame({"sku": np.arange(n) + (10_000 if split == "test" else 0), "name": names})
+        if split == "train":
+            table = table.assign(kind=kinds, kind_path=["Всё->" + LEAVES[kind][0] for kind in kinds])
+        table.to_parquet(data / f"{split}.parquet")
+    (house / "src/goods/competitions/mystore.py").write_text(READER, encoding="utf-8")
+    compete(house, reader="mystore")
+    result = run(house, data)
+    assert list(result.columns) == ["sku", "kind"]
+    assert set(result.kind) <= set(LEAVES)
+    assert report(house, "stack")["score"] == 1.0
+
+
+def test_a_metric_is_one_entry(house, shop):
+    insert(
+        house / "src/goods/metrics/classification.py",
+        '    ClassMetric(\n        "accuracy",',
+        '    ClassMetric("worst_class", "least share right of any class", lambda t, p, _: '
+        "min(float((p[t == c] == c).mean()) for c in set(t.tolist()))),\n",
+    )
+    compete(house, metric="worst_class")
+    assert len(run(house, shop)) == 40
+    told = report(house, "stack")
+    assert told["metric"] == "worst_class"
+    assert told["score"] == pytest.approx(told["scores"]["worst_class"])
+    assert told["score"] <= told["scores"]["accuracy"]
+    assert "least share right" in (house / "out/mycontest/report.html").read_text(encoding="utf-8")
+
+
+def test_import_contracts_are_run_by_the_test_command():
+    assert "lint-imports" in (ROOT / "scripts/test.sh").read_text(encoding="utf-8")
+
+
+def test_a_file_that_imports_upward_breaks_the_contract(house):
+    with (house / "src/goods/core/log.py").open("a", encoding="utf-8") as file:
+        file.write("\nfrom goods.train import keys\n")
+    shutil.copy(ROOT / "pyproject.toml", house)
+    ran = in_house(house, Path(sys.executable).with_name("lint-imports"), "--no-cache")
+    assert ran.returncode == 1
+    assert "Rooms import downward only BROKEN" in ran.stdout
