@@ -81,20 +81,19 @@ def insert(path: Path, before: str, line: str) -> None:
     path.write_text(text.replace(before, line + before), encoding="utf-8")
 
 
-def readme_block(title: str, language: str) -> str:
-    """The first code block of a language below a heading of README.md."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    below = text[text.index(f"## {title}\n") :]
-    found = re.search(rf"```{language}\n(.*?)```", below, re.DOTALL)
+def block(file: str, title: str, language: str = "python") -> str:
+    """The first code block of a language after some words of a page: what the docs say is what runs here."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    found = re.search(rf"```{language}\n(.*?)```", text[text.index(title) :], re.DOTALL)
     assert found is not None, title
     return found[1]
 
 
 def test_a_family_is_one_file_and_one_yaml(house, shop):
-    source = readme_block("Your own model", "python")
+    source = block("README.md", "## Your own model")
     assert len(source.splitlines()) <= 40
     (house / "src/goods/models/text/bayes.py").write_text(source, encoding="utf-8")
-    (house / "configs/mycontest/bayes.yaml").write_text(readme_block("Your own model", "yaml"))
+    (house / "configs/mycontest/bayes.yaml").write_text(block("README.md", "## Your own model", "yaml"))
     stack_of(house, "linear", "bayes")
     assert len(run(house, shop)) == 40
     assert report(house, "bayes")["score"] > 0.8
@@ -104,39 +103,6 @@ def test_a_family_is_one_file_and_one_yaml(house, shop):
         house, "predict", "mycontest", "bayes", shop / "test.parquet", "--out", said
     )  # what was saved is loaded
     assert set(pd.read_parquet(said).predicted_category_id) <= set(LEAVES)
-
-
-READER = '''
-"""A shop's own table: sku, name, kind."""
-
-import pandas as pd
-
-from goods.cards.table import TEXT_FIELDS
-from goods.competitions.base import Competition
-from goods.competitions.raw import Raw, clip_text, integer_ids, read_table, require_unique, tree_from_names
-from goods.competitions.submission import ClassIds
-from goods.cards.table import Issues
-
-
-def cards_of(path, split, issues):
-    frame = read_table(path, {"sku": "int", "name": "str"}, {"kind": "int", "kind_path": "str"})
-    cards = pd.DataFrame({"product_id": integer_ids(frame, "sku", path), "split": split})
-    require_unique(cards.product_id, "sku", path)
-    for field in TEXT_FIELDS:
-        cards[field] = frame["name"] if field == "title" else ""
-    clip_text(cards, TEXT_FIELDS, issues)
-    return cards.assign(sale=False, category_id=frame.kind.fillna(-1).astype("int64")), frame
-
-
-def read(data):
-    issues = Issues()
-    (train, raw), (test, _) = (cards_of(data / f"{split}.parquet", split, issues) for split in ("train", "test"))
-    tree = tree_from_names(train.category_id, raw.kind_path, data / "train.parquet")
-    return Raw(pd.concat([train, test], ignore_index=True), tree, issues)
-
-
-COMPETITION = Competition(read, ClassIds("sku", "kind"))
-'''
 
 
 def test_a_competition_is_one_file(house, tmp_path):
@@ -150,7 +116,9 @@ def test_a_competition_is_one_file(house, tmp_path):
         if split == "train":
             table = table.assign(kind=kinds, kind_path=["Всё->" + LEAVES[kind][0] for kind in kinds])
         table.to_parquet(data / f"{split}.parquet")
-    (house / "src/goods/competitions/mystore.py").write_text(READER, encoding="utf-8")
+    (house / "src/goods/competitions/mystore.py").write_text(
+        block("docs/architecture.md", "**A competition**"), encoding="utf-8"
+    )
     compete(house, reader="mystore")
     result = run(house, data)
     assert list(result.columns) == ["sku", "kind"]
@@ -162,8 +130,7 @@ def test_a_metric_is_one_entry(house, shop):
     insert(
         house / "src/goods/metrics/classification.py",
         '    ClassMetric(\n        "accuracy",',
-        '    ClassMetric("worst_class", "least share right of any class", lambda t, p, _: '
-        "min(float((p[t == c] == c).mean()) for c in set(t.tolist()))),\n",
+        block("docs/architecture.md", "**A metric**"),
     )
     compete(house, metric="worst_class")
     assert len(run(house, shop)) == 40
@@ -171,7 +138,7 @@ def test_a_metric_is_one_entry(house, shop):
     assert told["metric"] == "worst_class"
     assert told["score"] == pytest.approx(told["scores"]["worst_class"])
     assert told["score"] <= told["scores"]["accuracy"]
-    assert "least share right" in (house / "out/mycontest/report.html").read_text(encoding="utf-8")
+    assert "least share of a class" in (house / "out/mycontest/report.html").read_text(encoding="utf-8")
 
 
 def test_import_contracts_are_run_by_the_test_command():
