@@ -152,3 +152,29 @@ def test_a_file_that_imports_upward_breaks_the_contract(house):
     ran = in_house(house, Path(sys.executable).with_name("lint-imports"), "--no-cache")
     assert ran.returncode == 1
     assert "Rooms import downward only BROKEN" in ran.stdout
+
+
+def test_every_file_the_architecture_page_names_is_there():
+    named = re.findall(r"`([a-z_/0-9]+\.py)`", (ROOT / "docs/architecture.md").read_text(encoding="utf-8"))
+    missing = [n for n in named if not (ROOT / "src/goods" / n).is_file() and not n.endswith("mystore.py")]
+    assert len(named) > 20
+    assert not missing
+
+
+def test_every_room_says_what_is_in_it():
+    rooms = [p for p in (ROOT / "src/goods").rglob("__init__.py") if p.parent.name != "goods"]
+    told = {p.parent.name: p.read_text(encoding="utf-8").strip() for p in rooms}
+    assert {"core", "config", "cards", "models", "stack", "text", "pairs"} <= set(told)
+    for room, text in told.items():
+        assert text.startswith('"""') and text.count("\n") <= 2, room
+        assert "todo" not in text, room
+
+
+def test_no_file_is_longer_than_a_room_should_be():
+    lengths = {
+        p.relative_to(ROOT).as_posix(): len(p.read_text(encoding="utf-8").splitlines())
+        for p in (ROOT / "src").rglob("*.py")
+        if "words" not in p.stem
+    }
+    assert {name: n for name, n in lengths.items() if n > 300} == {}
+    assert np.median(list(lengths.values())) <= 100
