@@ -113,6 +113,11 @@ class FamilyConfig(Strict):
         the order of the train rows, `test` in that of the test rows."""
         return oof, test, {}
 
+    def embeddings(self, experiment: str, context: Any, asked: Any) -> list[Any]:
+        """What encoders of this family that no label trains make of the cards `asked` for (models/embedding.py);
+        empty where it has none."""
+        return []
+
     def build(self, context: Any) -> Any:
         """A model of these settings that keeps the protocol of models/base.py, given a `Context`."""
         raise GoodsError(f"family {self.family} has no model of its own")

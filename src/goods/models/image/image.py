@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,7 @@ from goods.config.trainer import TrainerConfig
 
 if TYPE_CHECKING:
     from goods.models.base import Context, Model
+    from goods.models.embedding import Embedding, Encoded
 
 
 class ImageConfig(FamilyConfig):
@@ -46,6 +47,15 @@ class ImageConfig(FamilyConfig):
         if weights.offline and self.weights == "hub":
             return self.changed(weights=PACKAGED, backbone="tf_efficientnet_lite0")
         return self
+
+    def embeddings(self, experiment: str, context: Context, asked: Encoded) -> list[Embedding]:
+        from goods.models.embedding import Embedding
+
+        if not self.frozen:
+            return []
+        model: Any = self.build(context)
+        model.warm(asked.every)
+        return [Embedding(experiment, "", model.pretrained_vectors(asked.cards))]
 
     def build(self, context: Context) -> Model:
         from goods.models.image.image_model import ImageModel

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from goods.config.base import FamilyConfig, Modality, StartingWeights
@@ -14,7 +15,9 @@ from goods.models.text.navec import NavecConfig
 from goods.models.text.transformer import TransformerConfig
 
 if TYPE_CHECKING:
-    from goods.models.base import Context, Model
+    from goods.models.base import Context
+    from goods.models.embedding import Embedding, Encoded
+    from goods.models.joint.contrastive_model import ContrastiveModel
 
 
 class ContrastiveConfig(FamilyConfig):
@@ -56,7 +59,32 @@ class ContrastiveConfig(FamilyConfig):
         sides = {"text": self.text.with_weights(weights), "image": self.image.with_weights(weights)}
         return self.model_copy(update=sides)
 
-    def build(self, context: Context) -> Model:
+    def embeddings(self, experiment: str, context: Context, asked: Encoded) -> list[Embedding]:
+        """Both encoders before their pretraining and after it."""
+        from goods.models.embedding import Embedding
+
+        model = self.build(context)
+        found = self._sides(f"{experiment} untrained", model.untrained(asked.every), asked)
+        model.warm(asked.every)
+        found += self._sides(experiment, model, asked)
+        classes = model.vectors(asked.names)[:, : self.width]
+        return found + [
+            Embedding(experiment, field, model.vectors(asked.only(field))[:, : self.width], classes)
+            for field in ("title", "description")
+        ]
+
+    def _sides(self, encoders: str, model: ContrastiveModel, asked: Encoded) -> list[Embedding]:
+        """Text, photo and both side by side."""
+        from goods.models.embedding import Embedding
+
+        both, classes = model.vectors(asked.cards), model.vectors(asked.names)[:, : self.width]
+        return [
+            Embedding(encoders, "text", both[:, : self.width], classes),
+            Embedding(encoders, "photo", both[:, self.width :], classes),
+            Embedding(encoders, "joined", both, np.concatenate([classes, classes], axis=1)),
+        ]
+
+    def build(self, context: Context) -> ContrastiveModel:
         from goods.models.joint.contrastive_model import ContrastiveModel
 
         return ContrastiveModel(self, context)

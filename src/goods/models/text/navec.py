@@ -11,6 +11,7 @@ from goods.config.trainer import TrainerConfig
 
 if TYPE_CHECKING:
     from goods.models.base import Context, Model
+    from goods.models.embedding import Embedding, Encoded
 
 
 class NavecConfig(FamilyConfig):
@@ -27,6 +28,17 @@ class NavecConfig(FamilyConfig):
     dropout: float = Field(0.3, ge=0, lt=1)
     word_dropout: float = Field(0.1, ge=0, lt=1)
     trainer: TrainerConfig
+
+    def embeddings(self, experiment: str, context: Context, asked: Encoded) -> list[Embedding]:
+        """The packaged vectors of a field's words, averaged."""
+        from goods.cards.wordvectors import word_vectors
+        from goods.models.embedding import Embedding
+
+        classes = word_vectors(asked.names.title.tolist())
+        return [
+            Embedding(f"{experiment} words", field, word_vectors(asked.cards[field].tolist()), classes)
+            for field in ("title", "description")
+        ]
 
     def build(self, context: Context) -> Model:
         from goods.models.text.navec_model import NavecModel

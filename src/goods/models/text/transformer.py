@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ from goods.config.trainer import TrainerConfig
 
 if TYPE_CHECKING:
     from goods.models.base import Context, Model
+    from goods.models.embedding import Embedding, Encoded
 
 
 class MlmConfig(Strict):
@@ -47,6 +48,21 @@ class TransformerConfig(FamilyConfig):
         if weights.offline and not Path(self.weights).exists():
             return self.changed(weights=SCRATCH)
         return self
+
+    def embeddings(self, experiment: str, context: Context, asked: Encoded) -> list[Embedding]:
+        """All texts of the cards, title and description alone."""
+        from goods.models.embedding import Embedding
+
+        if not self.frozen:
+            return []
+        model: Any = self.build(context)
+        model.warm(asked.every)
+        classes = model.pretrained_vectors(asked.names)
+        tables = {"text": asked.cards} | {field: asked.only(field) for field in ("title", "description")}
+        return [
+            Embedding(experiment, what, model.pretrained_vectors(cards), classes)
+            for what, cards in tables.items()
+        ]
 
     def build(self, context: Context) -> Model:
         from goods.models.text.transformer_model import TransformerModel
