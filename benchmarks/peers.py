@@ -186,16 +186,25 @@ def compare(ws: Workspace, competition: CompetitionConfig, only: str | None = No
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    head = ["name", f"out-of-fold {rows[0]['metric']} ± sd", "macro F1", "hierarchical F1", "seconds"]
-    head += ["folds", "error ×", "seconds ×"]
-    lines = [head, ["---"] * len(head)]
-    for r in rows:
-        error, seconds = r.get("error_ratio"), r.get("seconds_ratio")
-        cells = [r["name"], f"{r['score']:.4f} ± {r['sd']:.4f}"]
-        cells += [f"{r['scores'][m]:.4f}" for m in ("macro_f1", "hierarchical_f1")]
-        cells += [f"{r['seconds']:.1f}", ",".join(map(str, r["folds"]))]
-        lines.append([*cells, *("" if x is None else f"{x:.2f}" for x in (error, seconds))])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    """Markdown; ratios are blank for peers."""
+
+    def ratio(value: float | None) -> str:
+        return "" if value is None else f"{value:.2f}"
+
+    lines = [
+        {
+            "name": r["name"],
+            f"out-of-fold {r['metric']} ± sd": f"{r['score']:.4f} ± {r['sd']:.4f}",
+            "macro F1": f"{r['scores']['macro_f1']:.4f}",
+            "hierarchical F1": f"{r['scores']['hierarchical_f1']:.4f}",
+            "seconds": f"{r['seconds']:.1f}",
+            "folds": ",".join(map(str, r["folds"])),
+            "error ×": ratio(r.get("error_ratio")),
+            "seconds ×": ratio(r.get("seconds_ratio")),
+        }
+        for r in rows
+    ]
+    return pd.DataFrame(lines).to_markdown(index=False, disable_numparse=True)
 
 
 def main() -> None:
