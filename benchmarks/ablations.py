@@ -24,7 +24,6 @@ import yaml
 from goods import cli
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
-from goods.competitions.loading import load_competition
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
@@ -144,8 +143,7 @@ def main() -> None:
     cli.add_weights(parser)
     args = parser.parse_args()
     cli.check_weights(args)
-    competition = load_competition(args.competition, cli.CONFIGS)
-    ws = Workspace(args.work, args.competition)
+    ws, competition = cli.competition_of(args)
     has_photos = bool(load_cards(ws).image.notna().any())
     groups = yaml.safe_load(ROWS.read_text(encoding="utf-8"))
     unknown = set(args.group or []) - set(groups)

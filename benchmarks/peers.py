@@ -27,7 +27,6 @@ from sklearn.svm import LinearSVC
 from goods import cli
 from goods.cards.labels import Labels
 from goods.cards.table import TEXT_FIELDS, load_cards, select
-from goods.competitions.loading import load_competition
 from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import read_json, write_json
 from goods.core.errors import GoodsError
@@ -214,8 +213,8 @@ def main() -> None:
     parser.add_argument("--stack", metavar="NAME", help="show this run only beside the peers")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the rows as JSON")
     args = parser.parse_args()
-    competition = load_competition(args.competition, cli.CONFIGS)
-    rows = compare(Workspace(args.work, competition.name), competition, args.stack)
+    ws, competition = cli.competition_of(args)
+    rows = compare(ws, competition, args.stack)
     print(table(rows))
     print("\n× is against the best peer on the same folds: below 1 is fewer errors (1 - score), less time.")
     if args.out:
