@@ -17,6 +17,7 @@ from goods.cards.table import load_cards, select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import read_json, write_text
+from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import metric_of
@@ -37,7 +38,10 @@ def write_pairs_report(
     ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, out: Path
 ) -> Path:
     """Write the report of a finished run of the pairs family; returns its path."""
-    assert isinstance(config.model, PairsConfig)
+    if not isinstance(config.model, PairsConfig):
+        raise GoodsError(
+            f"experiment {config.name} is of family {config.model.family}: reports are of family pairs"
+        )
     report, train = finished_report(ws, config.name), select(load_rows(ws), "train")
     honest = train[~np.isin(load_folds(ws, train), report["tuned_on"])]
     oof = Predictions.load(ws.run(config.name).oof).aligned(honest.product_id.to_numpy())
