@@ -7,11 +7,7 @@ from goods.submit.prediction import saved_config
 
 def main() -> None:
     parser = cli.parser(__doc__)
-    cli.add_competition(parser)
-    parser.add_argument(
-        "experiment", nargs="?", default="stack", help="name of a finished stack (default: stack)"
-    )
-    cli.add_out(parser)
+    cli.add_finished(parser)
     args = parser.parse_args()
     ws, competition = cli.competition_of(args)
     print(write_report(ws, competition, saved_config(ws, args.experiment), args.out))

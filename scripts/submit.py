@@ -6,11 +6,7 @@ from goods.submit.stage import overall, submit
 
 def main() -> None:
     parser = cli.parser(__doc__)
-    cli.add_competition(parser)
-    parser.add_argument(
-        "experiment", nargs="?", default="stack", help="name of a finished run (default: stack)"
-    )
-    cli.add_out(parser)
+    cli.add_finished(parser)
     args = parser.parse_args()
     ws, competition = cli.competition_of(args)
     path = submit(ws, competition, args.experiment, args.out)

@@ -40,6 +40,15 @@ def add_out(made: argparse.ArgumentParser) -> None:
     )
 
 
+def add_finished(made: argparse.ArgumentParser) -> None:
+    """A finished run, and where what is made of it goes."""
+    add_competition(made)
+    made.add_argument(
+        "experiment", nargs="?", default="stack", help="name of a finished run (default: stack)"
+    )
+    add_out(made)
+
+
 def competition_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig]:
     """Where the files of `args.competition` are, and its settings."""
     return Workspace(args.work, args.competition), load_competition(args.competition, CONFIGS)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from goods.cards.labels import Labels
 from goods.cards.table import TEXT_FIELDS
+from goods.config.base import FamilyConfig
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,15 @@ class Encoded:
     def only(self, field: str) -> pd.DataFrame:
         """The cards with every other text field empty and no photo."""
         return self.cards.assign(image=None, **{name: "" for name in TEXT_FIELDS if name != field})
+
+
+def frozen_encoder(
+    config: FamilyConfig, context: Any, every: pd.DataFrame
+) -> Callable[[pd.DataFrame], np.ndarray]:
+    """Cards → float32 [n, d] of a family's encoder as it comes; caches are filled for `every` card."""
+    model = config.build(context)
+    model.warm(every)
+    return model.pretrained_vectors
 
 
 def named_cards(labels: Labels) -> pd.DataFrame:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from goods.config.base import PACKAGED, SCRATCH, FamilyConfig, Modality, StartingWeights, local_image_weights
 from goods.config.trainer import TrainerConfig
+from goods.models.embedding import Embedding, Encoded, frozen_encoder
 
 if TYPE_CHECKING:
     from goods.models.base import Context, Model
-    from goods.models.embedding import Embedding, Encoded
 
 
 class ImageConfig(FamilyConfig):
@@ -49,13 +49,10 @@ class ImageConfig(FamilyConfig):
         return self
 
     def embeddings(self, experiment: str, context: Context, asked: Encoded) -> list[Embedding]:
-        from goods.models.embedding import Embedding
-
         if not self.frozen:
             return []
-        model: Any = self.build(context)
-        model.warm(asked.every)
-        return [Embedding(experiment, "", model.pretrained_vectors(asked.cards))]
+        vectors = frozen_encoder(self, context, asked.every)
+        return [Embedding(experiment, "", vectors(asked.cards))]
 
     def build(self, context: Context) -> Model:
         from goods.models.image.image_model import ImageModel

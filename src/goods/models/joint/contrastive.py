@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from goods.config.base import FamilyConfig, Modality, StartingWeights
 from goods.config.trainer import TrainerConfig
+from goods.models.embedding import Embedding, Encoded
 from goods.models.image.image import ImageConfig
 from goods.models.joint.caption import CaptionConfig
 from goods.models.text.navec import NavecConfig
@@ -16,7 +17,6 @@ from goods.models.text.transformer import TransformerConfig
 
 if TYPE_CHECKING:
     from goods.models.base import Context
-    from goods.models.embedding import Embedding, Encoded
     from goods.models.joint.contrastive_model import ContrastiveModel
 
 
@@ -61,8 +61,6 @@ class ContrastiveConfig(FamilyConfig):
 
     def embeddings(self, experiment: str, context: Context, asked: Encoded) -> list[Embedding]:
         """Both encoders before their pretraining and after it."""
-        from goods.models.embedding import Embedding
-
         model = self.build(context)
         found = self._sides(f"{experiment} untrained", model.untrained(asked.every), asked)
         model.warm(asked.every)
@@ -75,8 +73,6 @@ class ContrastiveConfig(FamilyConfig):
 
     def _sides(self, encoders: str, model: ContrastiveModel, asked: Encoded) -> list[Embedding]:
         """Text, photo and both side by side."""
-        from goods.models.embedding import Embedding
-
         both, classes = model.vectors(asked.cards), model.vectors(asked.names)[:, : self.width]
         return [
             Embedding(encoders, "text", both[:, : self.width], classes),

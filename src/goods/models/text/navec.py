@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from goods.cards.wordvectors import word_vectors
 from goods.config.base import PACKAGED, FamilyConfig
 from goods.config.trainer import TrainerConfig
+from goods.models.embedding import Embedding, Encoded
 
 if TYPE_CHECKING:
     from goods.models.base import Context, Model
-    from goods.models.embedding import Embedding, Encoded
 
 
 class NavecConfig(FamilyConfig):
@@ -31,9 +32,6 @@ class NavecConfig(FamilyConfig):
 
     def embeddings(self, experiment: str, context: Context, asked: Encoded) -> list[Embedding]:
         """The packaged vectors of a field's words, averaged."""
-        from goods.cards.wordvectors import word_vectors
-        from goods.models.embedding import Embedding
-
         classes = word_vectors(asked.names.title.tolist())
         return [
             Embedding(f"{experiment} words", field, word_vectors(asked.cards[field].tolist()), classes)

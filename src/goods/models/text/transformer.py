@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from goods.config.base import SCRATCH, FamilyConfig, StartingWeights, Strict
 from goods.config.trainer import TrainerConfig
+from goods.models.embedding import Embedding, Encoded, frozen_encoder
 
 if TYPE_CHECKING:
     from goods.models.base import Context, Model
-    from goods.models.embedding import Embedding, Encoded
 
 
 class MlmConfig(Strict):
@@ -51,18 +51,12 @@ class TransformerConfig(FamilyConfig):
 
     def embeddings(self, experiment: str, context: Context, asked: Encoded) -> list[Embedding]:
         """All texts of the cards, title and description alone."""
-        from goods.models.embedding import Embedding
-
         if not self.frozen:
             return []
-        model: Any = self.build(context)
-        model.warm(asked.every)
-        classes = model.pretrained_vectors(asked.names)
+        vectors = frozen_encoder(self, context, asked.every)
+        classes = vectors(asked.names)
         tables = {"text": asked.cards} | {field: asked.only(field) for field in ("title", "description")}
-        return [
-            Embedding(experiment, what, model.pretrained_vectors(cards), classes)
-            for what, cards in tables.items()
-        ]
+        return [Embedding(experiment, what, vectors(cards), classes) for what, cards in tables.items()]
 
     def build(self, context: Context) -> Model:
         from goods.models.text.transformer_model import TransformerModel
