@@ -28,7 +28,7 @@ from goods.problems.kinds import PROBLEMS, load_rows
 from goods.report.comparison import comparison
 from goods.report.stage import write_report
 from goods.submit.stage import overall, submit
-from goods.train.foundations import check_joined, check_problem
+from goods.train.foundations import check_family, check_joined
 from goods.train.stage import train
 
 PRESETS = {"quick": "stack.yaml", "full": "stack-full.yaml"}
@@ -124,11 +124,11 @@ def check_configs(
 ) -> None:
     """Read every config before hours are spent: a mistyped key, or a family that cannot work, is told at once."""
     folder, problem = competition.name.partition("/")[0], PROBLEMS[competition_of(competition).problem]
-    check_problem(stack_experiment, problem, competition.name)
+    check_family(stack_experiment, problem, competition.name)
     for experiment in preset_model(stack_experiment).experiments:
         check_joined(stack_experiment, load_base(options, folder, experiment), experiment)
         for needed in with_upstream(options, folder, experiment):
-            check_problem(load_base(options, folder, needed), problem, competition.name)
+            check_family(load_base(options, folder, needed), problem, competition.name)
 
 
 def with_upstream(options: Options, name: str, experiment: str) -> list[str]:

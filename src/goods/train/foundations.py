@@ -25,12 +25,12 @@ from goods.problems.kinds import PROBLEMS, problem_of
 
 def check_kind(ws: Workspace, config: ExperimentConfig) -> None:
     """GoodsError where an experiment does not go with the prepared competition or with what it builds on."""
-    check_problem(config, problem_of(ws), ws.competition)
+    check_family(config, problem_of(ws), ws.competition)
     for name in config.model.scored_by:
         check_joined(config, load_experiment(scored_run(ws, config, name).config), name)
 
 
-def check_problem(config: ExperimentConfig, found: Problem, competition: str) -> None:
+def check_family(config: ExperimentConfig, found: Problem, competition: str) -> None:
     """GoodsError where an experiment for cards meets pairs of them, or the other way round."""
     wanted = PROBLEMS[config.model.problem]
     if wanted is not found:
