@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import yaml
 
 from goods import cli
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
-from goods.competitions.loading import load_competition
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
@@ -38,10 +38,6 @@ from goods.train.stage import train
 
 ROWS = Path(__file__).with_name("ablations.yaml")
 METRICS = ("weighted_f1", "macro_f1")
-HEAD = (
-    "| variant | folds | weighted F1 | macro F1 | Δ weighted F1 | fit, s a fold | cards/s | settings |\n"
-    "|---|---|---|---|---|---|---|---|"
-)
 
 
 def experiment(args: argparse.Namespace, row: dict[str, Any]) -> ExperimentConfig:
@@ -103,15 +99,26 @@ def difference(row: dict[str, Any], base: dict[str, Any], metric: str = METRICS[
     return f"{mean:+.4f}{verdict}"
 
 
-def line(row: dict[str, Any], base: dict[str, Any]) -> str:
-    scores = " | ".join(f"{np.mean(row[m]):.4f} ± {spread(row[m]):.4f}" for m in METRICS)
-    seconds, speed = np.mean(row["fit_seconds"]), np.mean(row["cards_per_second"])
-    folds = ", ".join(map(str, row["folds"]))
-    command = " ".join([row["config"], *(f"--set {shlex.quote(s)}" for s in row["settings"])])
-    return (
-        f"| {row['name']} | {folds} | {scores} | {difference(row, base)} | {seconds:.1f} | {speed:.0f} "
-        f"| `{command}` |"
-    )
+def table(rows: list[dict[str, Any]]) -> str:
+    """Markdown; the first row is what the others are compared with."""
+    lines = [
+        {
+            "variant": row["name"],
+            "folds": ", ".join(map(str, row["folds"])),
+            **{m.replace("_f1", " F1"): f"{np.mean(row[m]):.4f} ± {spread(row[m]):.4f}" for m in METRICS},
+            "Δ weighted F1": difference(row, rows[0]),
+            "fit, s a fold": f"{np.mean(row['fit_seconds']):.1f}",
+            "cards/s": f"{np.mean(row['cards_per_second']):.0f}",
+            "settings": f"`{command(row)}`",
+        }
+        for row in rows
+    ]
+    return pd.DataFrame(lines).to_markdown(index=False, disable_numparse=True)
+
+
+def command(row: dict[str, Any]) -> str:
+    """What is given to scripts/train.py."""
+    return " ".join([row["config"], *(f"--set {shlex.quote(s)}" for s in row["settings"])])
 
 
 def run_row(
@@ -136,8 +143,7 @@ def main() -> None:
     cli.add_weights(parser)
     args = parser.parse_args()
     cli.check_weights(args)
-    competition = load_competition(args.competition, cli.CONFIGS)
-    ws = Workspace(args.work, args.competition)
+    ws, competition = cli.competition_of(args)
     has_photos = bool(load_cards(ws).image.notna().any())
     groups = yaml.safe_load(ROWS.read_text(encoding="utf-8"))
     unknown = set(args.group or []) - set(groups)
@@ -157,8 +163,7 @@ def main() -> None:
             if args.out:
                 write_json(args.out, results)
     for group, rows in results.items():
-        print(f"\n### {group}\n\n{HEAD}")
-        print("\n".join(line(row, rows[0]) for row in rows))
+        print(f"\n### {group}\n\n{table(rows)}")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,6 @@ from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.execution import cores
-from goods.core.tables import markdown
 from goods.core.workspace import Workspace
 from goods.matching.cleanup import of_matches
 from goods.matching.names import normal
@@ -195,7 +194,7 @@ def main() -> None:
         trained(best, "tuned")
     config = stage_config("random", {"features": ALL, "cleanup": False}, [])
     rows.append(row("random", direct(ws, competition, config, "random")))
-    print(markdown(rows))
+    print(pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True))
 
 
 if __name__ == "__main__":

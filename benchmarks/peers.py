@@ -27,7 +27,6 @@ from sklearn.svm import LinearSVC
 from goods import cli
 from goods.cards.labels import Labels
 from goods.cards.table import TEXT_FIELDS, load_cards, select
-from goods.competitions.loading import load_competition
 from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import read_json, write_json
 from goods.core.errors import GoodsError
@@ -186,16 +185,25 @@ def compare(ws: Workspace, competition: CompetitionConfig, only: str | None = No
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    head = ["name", f"out-of-fold {rows[0]['metric']} ± sd", "macro F1", "hierarchical F1", "seconds"]
-    head += ["folds", "error ×", "seconds ×"]
-    lines = [head, ["---"] * len(head)]
-    for r in rows:
-        error, seconds = r.get("error_ratio"), r.get("seconds_ratio")
-        cells = [r["name"], f"{r['score']:.4f} ± {r['sd']:.4f}"]
-        cells += [f"{r['scores'][m]:.4f}" for m in ("macro_f1", "hierarchical_f1")]
-        cells += [f"{r['seconds']:.1f}", ",".join(map(str, r["folds"]))]
-        lines.append([*cells, *("" if x is None else f"{x:.2f}" for x in (error, seconds))])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    """Markdown; ratios are blank for peers."""
+
+    def ratio(value: float | None) -> str:
+        return "" if value is None else f"{value:.2f}"
+
+    lines = [
+        {
+            "name": r["name"],
+            f"out-of-fold {r['metric']} ± sd": f"{r['score']:.4f} ± {r['sd']:.4f}",
+            "macro F1": f"{r['scores']['macro_f1']:.4f}",
+            "hierarchical F1": f"{r['scores']['hierarchical_f1']:.4f}",
+            "seconds": f"{r['seconds']:.1f}",
+            "folds": ",".join(map(str, r["folds"])),
+            "error ×": ratio(r.get("error_ratio")),
+            "seconds ×": ratio(r.get("seconds_ratio")),
+        }
+        for r in rows
+    ]
+    return pd.DataFrame(lines).to_markdown(index=False, disable_numparse=True)
 
 
 def main() -> None:
@@ -205,8 +213,8 @@ def main() -> None:
     parser.add_argument("--stack", metavar="NAME", help="show this run only beside the peers")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the rows as JSON")
     args = parser.parse_args()
-    competition = load_competition(args.competition, cli.CONFIGS)
-    rows = compare(Workspace(args.work, competition.name), competition, args.stack)
+    ws, competition = cli.competition_of(args)
+    rows = compare(ws, competition, args.stack)
     print(table(rows))
     print("\n× is against the best peer on the same folds: below 1 is fewer errors (1 - score), less time.")
     if args.out:

@@ -19,9 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from goods import cli
-from goods.competitions.loading import load_competition
 from goods.config.loading import load_experiment
-from goods.core.workspace import Workspace
 from goods.metrics.evaluation import score
 from goods.pipeline import Options, with_possible
 from goods.stack.candidates import FLOOR
@@ -107,10 +105,10 @@ def main() -> None:
     )
     parser.add_argument("--multiclass", action="store_true", help="multiclass boosting too: slow")
     args = parser.parse_args()
-    ws = Workspace(args.work, args.competition)
+    ws, competition = cli.competition_of(args)
     config = load_experiment(cli.CONFIGS / args.competition / "stack.yaml", args.set)
     config = with_possible(ws, Options(configs=cli.CONFIGS, work=args.work, out=args.work), config)
-    level = make_level(ws, load_competition(args.competition, cli.CONFIGS), config)
+    level = make_level(ws, competition, config)
     print("| stack | weighted F1 | Δ | macro F1 | log-loss | s |\n|---|---|---|---|---|---|")
     base = run(level, METHODS)
     first = base[CATBOOST][0]

@@ -4,22 +4,19 @@ Of a card its first candidates are explained; in a matching competition two prod
 """
 
 from goods import cli
-from goods.competitions.loading import load_competition
-from goods.core.workspace import Workspace
 from goods.report.explaining import explain
 
 
 def main() -> None:
     parser = cli.parser(__doc__)
-    parser.add_argument("competition")
+    cli.add_competition(parser)
     parser.add_argument("experiment", help="name of a finished stack, for example stack")
     parser.add_argument(
         "product_id", type=int, nargs="+", help="train or test cards; of a pair its two products"
     )
     parser.add_argument("--most", type=int, default=8, help="reasons per candidate (default: 8)")
     args = parser.parse_args()
-    ws = Workspace(args.work, args.competition)
-    competition = load_competition(args.competition, cli.CONFIGS)
+    ws, competition = cli.competition_of(args)
     print(explain(ws, competition, args.experiment, args.product_id, args.most))
 
 

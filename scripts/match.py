@@ -3,8 +3,6 @@
 from pathlib import Path
 
 from goods import cli
-from goods.competitions.loading import load_competition
-from goods.core.workspace import Workspace
 from goods.matching.blocking import BlockingConfig
 from goods.submit.catalogue import MatchConfig, match_file
 from goods.submit.pairs import trained_scorer
@@ -27,18 +25,10 @@ def main() -> None:
     args = parser.parse_args()
     scorer = None
     if args.experiment:
-        ws, competition = (
-            Workspace(args.work, args.competition),
-            load_competition(args.competition, cli.CONFIGS),
-        )
-        scorer = trained_scorer(ws, competition, args.experiment, args.cards)
+        scorer = trained_scorer(*cli.competition_of(args), args.experiment, args.cards)
     out = args.out or args.cards.with_name(f"matched-{args.cards.stem}")
-    settings = {
-        "threshold": args.threshold,
-        "max_group": args.max_group,
-        "blocking": {"neighbours": args.neighbours},
-    }
-    match_file(args.cards, out, settings, args.truth, scorer)
+    settings = {"threshold": args.threshold, "max_group": args.max_group}
+    match_file(args.cards, out, settings | {"blocking": {"neighbours": args.neighbours}}, args.truth, scorer)
     print(out)
 
 

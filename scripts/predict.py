@@ -3,28 +3,18 @@
 from pathlib import Path
 
 from goods import cli
-from goods.competitions.loading import load_competition
-from goods.core.workspace import Workspace
 from goods.submit.prediction import predict_file
 
 
 def main() -> None:
     parser = cli.parser(__doc__)
-    parser.add_argument("competition")
+    cli.add_competition(parser)
     parser.add_argument("experiment", help="name of a finished run, for example linear or stack")
     parser.add_argument("cards", type=Path, help="parquet file like test.parquet")
     parser.add_argument("--images", type=Path, metavar="DIR", help="folder that holds images/test/<id>.jpg")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="parquet file to write")
     args = parser.parse_args()
-    competition = load_competition(args.competition, cli.CONFIGS)
-    predict_file(
-        Workspace(args.work, args.competition),
-        competition,
-        args.experiment,
-        args.cards,
-        args.images,
-        args.out,
-    )
+    predict_file(*cli.competition_of(args), args.experiment, args.cards, args.images, args.out)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,7 @@ def main() -> None:
     parser.prog = "run_all.sh"
     parser.add_argument("competition", nargs="?", default="demo", help="a folder of configs/ (default: demo)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the raw files")
-    parser.add_argument(
-        "--out", type=Path, default=cli.ROOT / "submissions", metavar="DIR", help="default: submissions"
-    )
+    cli.add_out(parser)
     parser.add_argument("--preset", choices=sorted(PRESETS), default="quick")
     parser.add_argument(
         "--refit", action="store_true", help="test cards get models fitted on all folds, not the folds' mean"

@@ -12,9 +12,9 @@ from conftest import ROOT, competition_config, write_shop
 from goods.cards.labels import Labels
 from goods.config.loading import load_experiment
 from goods.core.workspace import Workspace
+from goods.models.embedding import Embedding, Encoded, named_cards
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
-from goods.report.embeddings import Embedding, named_cards, only
 from goods.report.maps import map_of
 from goods.report.probes import clusters, knn_probe, linear_probe, out_of_fold, together, zero_shot
 
@@ -52,8 +52,8 @@ def test_a_fold_is_predicted_by_the_others_alone():
 
 def test_zero_shot_takes_the_nearest_name():
     vectors, target, _ = separated()
-    assert (zero_shot(Embedding("e", vectors, np.eye(3, 8, dtype="f4") * 7)) == target).mean() > 0.98
-    assert zero_shot(Embedding("e", vectors)) is None
+    assert (zero_shot(Embedding("e", "title", vectors, np.eye(3, 8, dtype="f4") * 7)) == target).mean() > 0.98
+    assert zero_shot(Embedding("e", "title", vectors)) is None
     names = named_cards(LABELS)
     assert names.title.tolist() == ["Ножи Дом", "Кружки Дом", "Чай"]
     assert (names.description == "").all() and names.image.isna().all()
@@ -84,7 +84,7 @@ def test_only_the_named_fields_are_left():
     cards = pd.DataFrame(
         {"title": ["a"], "description": ["b"], "attributes": ["c"], "shop": ["d"], "image": ["x.jpg"]}
     )
-    row = only(cards, ("description",)).iloc[0]
+    row = Encoded(cards, cards, cards).only("description").iloc[0]
     assert (row.title, row.description, row.attributes, row.shop, row.image) == ("", "b", "", "", None)
 
 
@@ -104,7 +104,7 @@ def test_the_report_of_a_small_shop(tmp_path, run_script):
         tmp_path / "out",
     )
     assert code == 0, err
-    assert "| navec words: title |" in out and "| image-frozen |" in out
+    assert "| navec words: title " in out and "| image-frozen " in out
     assert (tmp_path / "out/kazanexpress2023/probe.md").read_text(encoding="utf-8") in out + "\n"
     html = (tmp_path / "out/kazanexpress2023/probe.html").read_text(encoding="utf-8")
     assert "<img" not in html and html.count("<table>") == 2

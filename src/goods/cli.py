@@ -30,6 +30,30 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
     return made
 
 
+def add_competition(made: argparse.ArgumentParser) -> None:
+    made.add_argument("competition", help="a folder of configs/, or folder/target for one attribute")
+
+
+def add_out(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "--out", type=Path, default=ROOT / "submissions", metavar="DIR", help="default: submissions"
+    )
+
+
+def add_finished(made: argparse.ArgumentParser) -> None:
+    """A finished run, and where what is made of it goes."""
+    add_competition(made)
+    made.add_argument(
+        "experiment", nargs="?", default="stack", help="name of a finished run (default: stack)"
+    )
+    add_out(made)
+
+
+def competition_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig]:
+    """Where the files of `args.competition` are, and its settings."""
+    return Workspace(args.work, args.competition), load_competition(args.competition, CONFIGS)
+
+
 def add_experiment(made: argparse.ArgumentParser) -> None:
     made.add_argument("experiment", type=Path, help="configs/<competition>/<experiment>.yaml")
     made.add_argument("--target", metavar="NAME", help="attribute, in a competition of several")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from goods.cards.images import FEWEST_PHOTOS
 from goods.cards.table import load_cards
-from goods.competitions.loading import load_competition
+from goods.competitions.loading import competition_of, load_competition
 from goods.config.base import PresetConfig
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
@@ -24,10 +24,11 @@ from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.prepared import parts
 from goods.prepare.stage import prepare
-from goods.problems.kinds import load_rows
+from goods.problems.kinds import PROBLEMS, load_rows
 from goods.report.comparison import comparison
 from goods.report.stage import write_report
 from goods.submit.stage import overall, submit
+from goods.train.foundations import check_family, check_joined
 from goods.train.stage import train
 
 PRESETS = {"quick": "stack.yaml", "full": "stack-full.yaml"}
@@ -55,8 +56,8 @@ def run_all(name: str, options: Options) -> str:
     started = time.perf_counter()
     competition = load_competition(name, options.configs)
     ws = Workspace(options.work, name)
-    stack_experiment = load(options, ws.whole.competition, PRESETS[options.preset])
-    check_configs(options, ws.whole.competition, stack_experiment)
+    stack_experiment = load_preset(options, ws.whole.competition)
+    check_configs(options, competition, stack_experiment)
     prepare(ws.whole, load_competition(ws.whole.competition, options.configs), options.data, options.force)
     for space, of_target in parts(ws, competition):
         run_stages(space, of_target, stack_experiment, options)
@@ -103,15 +104,31 @@ def settings(options: Options) -> list[str] | None:
     return ["refit=true"] if options.refit else None
 
 
+def load_preset(options: Options, name: str) -> ExperimentConfig:
+    """The last experiment of the preset; a local text encoder brings one more to join."""
+    config = load(options, name, PRESETS[options.preset])
+    model = preset_model(config)
+    brought = model.with_local_text if options.text_weights else None
+    if brought is None or brought in model.experiments:
+        return config
+    return joining(config, (*model.experiments, brought))
+
+
 def load_base(options: Options, name: str, experiment: str) -> ExperimentConfig:
     """The config an experiment starts from; one ending in "-tuned" starts from what is tuned."""
     return load(options, name, f"{experiment.removesuffix(TUNED)}.yaml")
 
 
-def check_configs(options: Options, name: str, stack_experiment: ExperimentConfig) -> None:
-    """Read every config before hours are spent: a mistyped key is told at once."""
+def check_configs(
+    options: Options, competition: CompetitionConfig, stack_experiment: ExperimentConfig
+) -> None:
+    """Read every config before hours are spent: a mistyped key, or a family that cannot work, is told at once."""
+    folder, problem = competition.name.partition("/")[0], PROBLEMS[competition_of(competition).problem]
+    check_family(stack_experiment, problem, competition.name)
     for experiment in preset_model(stack_experiment).experiments:
-        with_upstream(options, name, experiment)
+        check_joined(stack_experiment, load_base(options, folder, experiment), experiment)
+        for needed in with_upstream(options, folder, experiment):
+            check_family(load_base(options, folder, needed), problem, competition.name)
 
 
 def with_upstream(options: Options, name: str, experiment: str) -> list[str]:
@@ -135,16 +152,18 @@ def preset_model(config: ExperimentConfig) -> PresetConfig:
 
 
 def with_possible(ws: Workspace, options: Options, config: ExperimentConfig) -> ExperimentConfig:
-    """Without photos experiments that look at them are left out; a local text encoder brings its own along."""
-    model = preset_model(config)
-    names = list(model.experiments)
-    if options.text_weights and model.with_local_text and model.with_local_text not in names:
-        names.append(model.with_local_text)
+    """Without the experiments that look at photos where there are none."""
+    names = preset_model(config).experiments
     dropped = [n for n in names if needs_photos(options, ws.whole.competition, n)]
-    if dropped and load_cards(ws.whole).image.notna().sum() < FEWEST_PHOTOS:
-        say(f"fewer than {FEWEST_PHOTOS} cards have a photo: {', '.join(dropped)} left out")
-        names = [n for n in names if n not in dropped]
-    return config.model_copy(update={"model": model.model_copy(update={"experiments": tuple(names)})})
+    if not dropped or load_cards(ws.whole).image.notna().sum() >= FEWEST_PHOTOS:
+        return config
+    say(f"fewer than {FEWEST_PHOTOS} cards have a photo: {', '.join(dropped)} left out")
+    return joining(config, tuple(n for n in names if n not in dropped))
+
+
+def joining(config: ExperimentConfig, experiments: tuple[str, ...]) -> ExperimentConfig:
+    model = preset_model(config).model_copy(update={"experiments": experiments})
+    return config.model_copy(update={"model": model})
 
 
 def needs_photos(options: Options, name: str, experiment: str) -> bool:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from goods.config.base import PACKAGED
 from goods.core.errors import GoodsError
+
+WORD = re.compile(r"[^\W\d_]+")
 
 PACKAGED_FILE = "data/emb/navec_news_v1_1B_250K_300d_100q.tar"
 
@@ -47,3 +51,19 @@ def look_up(vectors: str, words: list[str]) -> tuple[np.ndarray, np.ndarray]:
     rows = np.zeros(len(words), np.int64)
     rows[has] = np.arange(1, len(has) + 1)
     return rows, table
+
+
+def word_vectors(texts: list[str]) -> np.ndarray:
+    """float32 [n, 300] unit mean of the words' packaged Navec vectors; zeros where none is known."""
+    words = [WORD.findall(text.lower()) for text in texts]
+    known = sorted({word for row in words for word in row})
+    position = {word: i for i, word in enumerate(known)}
+    rows, table = look_up(PACKAGED, known)
+    lengths = [len(row) for row in words]
+    at = np.array([rows[position[word]] for row in words for word in row], np.int64)
+    matrix = sparse.csr_matrix(
+        (np.ones(len(at), np.float32), at, np.concatenate([[0], np.cumsum(lengths)])),
+        shape=(len(texts), len(table)),
+    )
+    sums = matrix @ table
+    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)

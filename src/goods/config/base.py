@@ -124,6 +124,11 @@ class FamilyConfig(Strict):
         own = (type(self).__module__, self.implementation.partition(":")[0])
         return tuple(dict.fromkeys(module for module in (*own, *below) if module))
 
+    def embeddings(self, experiment: str, context: Any, asked: Any) -> list[Any]:
+        """What encoders of this family that no label trains make of the cards `asked` for (models/embedding.py);
+        empty where it has none."""
+        return []
+
     def build(self, context: Any) -> Any:
         """A model of these settings that keeps the protocol of models/base.py, given a `Context`."""
         module, _, name = self.implementation.partition(":")

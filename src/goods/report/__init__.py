@@ -1,1 +1,1 @@
-"""todo"""
+"""What finished runs say for themselves: report.html, comparison, explanations, probes of embeddings."""

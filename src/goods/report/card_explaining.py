@@ -18,7 +18,7 @@ from goods.core.predictions import Predictions
 from goods.core.workspace import ALL, Workspace
 from goods.models.shap import shap_values
 from goods.prepare.folds import load_folds
-from goods.report.reasons import Explained, Reason
+from goods.report.reasons import Explained, weightiest_first
 from goods.stack.boosting import baseline
 from goods.stack.candidates import Candidates
 from goods.stack.config import StackConfig
@@ -75,8 +75,7 @@ def explain_card(
     start = np.mean([p[2] for p in parts], axis=0)
     explained = []
     for i in np.argsort(-proba, kind="stable")[:most]:
-        order = np.argsort(-np.abs(added[i]), kind="stable")
-        reasons = [Reason(values.columns[j], float(values.iloc[i, j]), float(added[i, j])) for j in order]
+        reasons = weightiest_first(values.iloc[i], added[i])
         name = " → ".join(maker.labels.paths[table.cls[i]])
         explained.append(Explained(name, float(proba[i]), float(start[i]), reasons))
     return explained

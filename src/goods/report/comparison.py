@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
 from goods.cards.table import load_cards
 from goods.config.competition import CompetitionConfig
 from goods.config.loading import load_experiment
-from goods.core.tables import markdown
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.submit.stage import finished_report
@@ -38,7 +39,7 @@ def comparison(ws: Workspace, competition: CompetitionConfig, experiment: str) -
                 "binary F1": f"{scores['binary_f1']:.4f}" if "binary_f1" in scores else "–",
             }
         )
-    return markdown(rows) + "\n"
+    return pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True) + "\n"
 
 
 def macro_f1(report: dict[str, Any]) -> str:

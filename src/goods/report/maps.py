@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from sklearn.preprocessing import normalize
 
 from goods.cards.labels import Labels
-from goods.core.page import png
+from goods.report.page import png
 from goods.report.probes import CLUSTERED, reduced
 
 COLOURED = 20  # categories with a colour of their own on the map
@@ -22,7 +22,7 @@ def map_of(vectors: np.ndarray, target: np.ndarray, labels: Labels, title: str, 
     taken = np.sort(np.random.default_rng(seed).permutation(len(target))[:CLUSTERED])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        places = UMAP(n_neighbors=min(15, len(taken) - 1), random_state=seed, n_jobs=1).fit_transform(
+        points = UMAP(n_neighbors=min(15, len(taken) - 1), random_state=seed, n_jobs=1).fit_transform(
             reduced(normalize(vectors[taken]), seed)
         )
     figure = Figure(figsize=(8, 6), layout="constrained")
@@ -30,12 +30,12 @@ def map_of(vectors: np.ndarray, target: np.ndarray, labels: Labels, title: str, 
     own = target[taken]
     largest = np.argsort(-np.bincount(own, minlength=labels.n_classes), kind="stable")[:COLOURED]
     others = ~np.isin(own, largest)
-    axis.scatter(places[others, 0], places[others, 1], s=2, color="#ccc")
+    axis.scatter(points[others, 0], points[others, 1], s=2, color="#ccc")
     for i, c in enumerate(largest[np.isin(largest, own)]):
         here = own == c
         axis.scatter(
-            places[here, 0],
-            places[here, 1],
+            points[here, 0],
+            points[here, 1],
             s=3,
             color=f"C{i % 10}",
             alpha=0.5 + 0.5 * (i < 10),

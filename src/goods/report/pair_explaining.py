@@ -18,7 +18,7 @@ from goods.models.pairs.pairs import PairsConfig
 from goods.models.pairs.pairs_model import PairsModel
 from goods.prepare.folds import load_folds
 from goods.problems.kinds import load_rows
-from goods.report.reasons import Explained, Reason
+from goods.report.reasons import Explained, weightiest_first
 from goods.submit.prediction import saved_config
 from goods.train.foundations import make_context
 from goods.train.keys import judges
@@ -55,7 +55,6 @@ def explain_pair(
         parts.append(model.contributions(pair))
     values = parts[0][0].iloc[0]
     added, start = (np.mean([part[i][0] for part in parts], axis=0) for i in (1, 2))
-    order = np.argsort(-np.abs(added), kind="stable")
-    reasons = [Reason(str(values.index[j]), float(values.iloc[j]), float(added[j])) for j in order]
+    reasons = weightiest_first(values, added)
     proba = Predictions.load(said).aligned(pair.product_id.to_numpy()).proba_of(1)[0]
     return Explained("the same product", float(proba), float(start), reasons)

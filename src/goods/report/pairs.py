@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -18,7 +17,7 @@ from goods.cards.table import load_cards, select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import read_json, write_text
-from goods.core.page import STYLE, png
+from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import metric_of
@@ -27,65 +26,30 @@ from goods.metrics.reliability import expected_calibration_error
 from goods.models.pairs.pairs import PairsConfig
 from goods.prepare.folds import load_folds
 from goods.problems.kinds import load_rows
+from goods.report.experiments import experiment_row
+from goods.report.page import png, render
 from goods.submit.stage import finished_report
 
 SHOWN = 25  # pairs of each kind of error
-
 TOP = 25  # features
-
-TEMPLATE = (
-    """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{{ competition.name }}: report</title>"""
-    + STYLE
-    + """
-<h1>{{ competition.name }}</h1>
-<p>Submitted: <b>{{ name }}</b>, out-of-fold {{ report.metric }} <b>{{ "%.4f"|format(report.score) }}</b> ±
-{{ "%.4f"|format(report.sd) }} (standard deviation over folds). {{ definition }}.
-{% if report.tuned_on %}Folds {{ report.tuned_on }} chose parameters in a study and are left out of every score here.
-{% endif %}No pair is scored by a model that has seen one of its products.</p>
-<h2>Experiments</h2>
-<table><tr><th>experiment{% for metric in metrics %}<th>{{ metric }}{% endfor %}<th>± sd<th>fit, s</tr>
-{% for row in rows %}<tr{% if row.name == name %} class="best"{% endif %}><td>{{ row.name }}
-{% for metric in metrics %}<td class="n">{{ "%.4f"|format(row.scores[metric]) }}{% endfor %}
-<td class="n">{{ "%.4f"|format(row.sd) }}<td class="n">{{ "%.0f"|format(row.seconds) }}</tr>{% endfor %}</table>
-{% for metric, text in definitions %}<p><b>{{ metric }}</b>: {{ text }}.</p>{% endfor %}
-<h2>Precision and recall by category</h2>
-<img alt="precision-recall curves" src="data:image/png;base64,{{ curves }}">
-<table><tr><th>cat3_grouped<th>pairs<th>matches<th>area, prefix<th>area, masked<th>recall at precision 0.75</tr>
-{% for c in categories %}<tr><td>{{ c.name }}<td class="n">{{ c.pairs }}<td class="n">{{ c.matches }}
-<td class="n">{{ "%.4f"|format(c.prefix) }}<td class="n">{{ "%.4f"|format(c.masked) }}
-<td class="n">{{ "%.4f"|format(c.recall) }}</tr>{% endfor %}</table>
-<p>Expected calibration error {{ "%.4f"|format(ece) }}; F1 is highest, {{ "%.4f"|format(f1) }}, where scores of at least
-{{ "%.3f"|format(threshold) }} are matches.</p>
-{% if report.cleanup %}<h2>Agreement</h2>
-<p>Where a third product matches one of both, the score gives way by {{ report.cleanup.strength }} (folds:
-{{ report.cleanup.strength_by_fold|join(", ") }}); {{ report.metric }} by strength:
-{% for strength, score in report.cleanup.scores.items() %}{{ ", " if not loop.first }}{{ strength }}:
-{{ "%.4f"|format(score) }}{% endfor %}. {{ report.cleanup.test_pairs_changed }} test pairs changed.</p>{% endif %}
-<h2>What the booster looks at</h2>
-<table>{% for feature, value in importance %}<tr><td>{{ feature }}<td class="n">{{ "%.1f"|format(value) }}</tr>
-{% endfor %}</table>
-{% for title, errors in galleries %}<h2>{{ title }}</h2>
-{% if not errors %}<p>None.</p>{% else %}<table><tr><th>score<th>variantid1<th>name<th>variantid2<th>name</tr>
-{% for e in errors %}<tr><td class="n">{{ "%.3f"|format(e.score) }}<td>{{ e.variantid1 }}<td>{{ e.name1 }}
-<td>{{ e.variantid2 }}<td>{{ e.name2 }}</tr>{% endfor %}</table>{% endif %}{% endfor %}
-"""
-)
 
 
 def write_pairs_report(
     ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, out: Path
 ) -> Path:
     """Write the report of a finished run of the pairs family; returns its path."""
-    assert isinstance(config.model, PairsConfig)
+    if not isinstance(config.model, PairsConfig):
+        raise GoodsError(
+            f"experiment {config.name} is of family {config.model.family}: reports are of family pairs"
+        )
     report, train = finished_report(ws, config.name), select(load_rows(ws), "train")
     honest = train[~np.isin(load_folds(ws, train), report["tuned_on"])]
     oof = Predictions.load(ws.run(config.name).oof).aligned(honest.product_id.to_numpy())
     match, target, category = oof.proba_of(1), honest.target.to_numpy(), honest.category.to_numpy(str)
     f1, threshold = best_f1(target, match)
     sure = np.maximum(match, 1 - match)
-    html = jinja2.Environment(autoescape=True).from_string(TEMPLATE)
-    text = html.render(
+    text = render(
+        "pairs",
         competition=competition,
         name=config.name,
         report=report,
@@ -113,16 +77,6 @@ def write_pairs_report(
     path = out / competition.name / "report.html"
     write_text(path, text)
     return path
-
-
-def experiment_row(ws: Workspace, name: str) -> dict[str, Any]:
-    report = finished_report(ws, name)
-    return {
-        "name": name,
-        "scores": report["scores"],
-        "sd": report["sd"],
-        "seconds": sum(report["fit_seconds"]),
-    }
 
 
 def category_row(name: str, target: np.ndarray, match: np.ndarray, category: np.ndarray) -> dict[str, Any]:

@@ -20,22 +20,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
 from goods.cards.text import near_duplicate_key
-from goods.report.embeddings import Embedding
+from goods.models.embedding import Embedding
 
 NEIGHBOURS = 10
-
 LINEAR_CARDS = 20_000  # most cards a linear probe is fitted on
-
 CLUSTERED = 10_000  # most cards that are clustered and drawn, at random
-
 COMPONENTS = 50  # of the PCA before clustering
-
 SILHOUETTE = 3_000  # cards the silhouette is measured on
-
 SMALLEST = 10  # cards of an HDBSCAN cluster
-
-
-# probes
 
 
 def out_of_fold(

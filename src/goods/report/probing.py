@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jinja2
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 from goods.cards.labels import Labels
@@ -18,16 +18,18 @@ from goods.cards.table import has_photo, load_cards, select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import write_text
-from goods.core.tables import markdown
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import score
+from goods.models.embedding import Embedding
 from goods.models.joint.retrieval import retrieval, same_cards
 from goods.prepare.folds import load_folds
-from goods.report.embeddings import Embedding, embeddings
+from goods.report.embeddings import embeddings
 from goods.report.maps import map_of
+from goods.report.page import render
 from goods.report.probes import CLUSTERED, clusters, knn_probe, linear_probe, zero_shot
 
-COLUMNS = ("kNN", "linear", "zero-shot")
+METRICS = {"weighted_f1": "weighted F1", "macro_f1": "macro F1"}
+Rows = list[dict[str, str]]  # of a table
 
 
 def probe(
@@ -40,74 +42,62 @@ def probe(
     """Probe every embedding of the experiments on the competition's folds; returns the tables as markdown."""
     labels, train = Labels.load(ws), select(load_cards(ws), "train")
     fold, target = load_folds(ws, train), train.target.to_numpy(np.int64)
-    found: list[Embedding] = []
-    for config in experiments:
-        found += embeddings(ws, config, train, labels)
-    rows, grouped, found_again, pictures = [], [], [], []
+    found = [e for config in experiments for e in embeddings(ws, config, train, labels)]
+    scores: Rows = []
+    clustered: Rows = []
+    pictures = []
     for embedding in tqdm(found, desc="probe", unit="embedding", leave=False):
-        predicted = {
-            "kNN": knn_probe(embedding.vectors, target, fold),
-            "linear": linear_probe(embedding.vectors, target, fold),
-            "zero-shot": zero_shot(embedding),
-        }
-        rows.append(
-            {"embedding": embedding.name, "width": str(embedding.vectors.shape[1])}
-            | {
-                f"{name} {metric.replace('_f1', ' F1')}": "–"
-                if p is None
-                else f"{score(metric, target, p, labels):.4f}"
-                for name, p in predicted.items()
-                for metric in ("weighted_f1", "macro_f1")
-            }
-        )
+        scores.append(scores_row(embedding, target, fold, labels))
         values = clusters(embedding.vectors, target, train.title, competition.seed)
-        grouped.append({"embedding": embedding.name} | {name: f"{v:.3f}" for name, v in values.items()})
+        clustered.append({"embedding": embedding.name} | {name: f"{v:.3f}" for name, v in values.items()})
         if maps:
-            pictures.append(
-                (embedding.name, map_of(embedding.vectors, target, labels, embedding.name, competition.seed))
-            )
-    same = same_cards(train)
-    seen = has_photo(train)
-    by_name = {e.name: e.vectors for e in found}
-    for name, text in by_name.items():
-        photo = by_name.get(f"{name.removesuffix(': text')}: photo")
-        if name.endswith(": text") and photo is not None and seen.any():
-            taken = np.flatnonzero(seen)[:CLUSTERED]
-            values = retrieval(np.concatenate([text[taken], photo[taken]], 1), same[taken])
-            found_again.append(
-                {"encoders": name.removesuffix(": text"), "cards": str(len(taken))}
-                | {key: f"{value:.4f}" for key, value in values.items() if key != "loss"}
-            )
-    chance = 1 / labels.n_classes
-    sections = [
-        (
-            f"Probes, out of fold, {len(train)} cards, {labels.n_classes} classes (zero-shot chance {chance:.4f})",
-            rows,
+            picture = map_of(embedding.vectors, target, labels, embedding.name, competition.seed)
+            pictures.append((embedding.name, picture))
+    size = f"{len(train)} cards, {labels.n_classes} classes (zero-shot chance {1 / labels.n_classes:.4f})"
+    sections = {
+        f"Probes, out of fold, {size}": scores,
+        "Clusters": clustered,
+        "Retrieval among the train cards, which the encoders were trained on without labels": retrieval_rows(
+            found, train
         ),
-        ("Clusters", grouped),
-        ("Retrieval among the train cards, which the encoders were trained on without labels", found_again),
-    ]
-    tables = "\n\n".join(f"## {title}\n\n{markdown(table)}" for title, table in sections if table) + "\n"
+    }
+    sections = {title: rows for title, rows in sections.items() if rows}
+    tables = "\n\n".join(f"## {title}\n\n{table(rows)}" for title, rows in sections.items()) + "\n"
     folder = out / competition.name
     write_text(folder / "probe.md", tables)
-    html = jinja2.Environment(autoescape=True).from_string(TEMPLATE)
-    write_text(
-        folder / "probe.html", html.render(name=competition.name, sections=sections, pictures=pictures)
-    )
+    page = render("probe", name=competition.name, sections=sections, pictures=pictures)
+    write_text(folder / "probe.html", page)
     return tables
 
 
-TEMPLATE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{{ name }}: probes</title>
-<style>
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 80rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .25rem .7rem; border-bottom: 1px solid #ddd }
-th { text-align: left } td { font-variant-numeric: tabular-nums }
-</style>
-<h1>{{ name }}: what the embeddings are worth</h1>
-{% for title, rows in sections %}{% if rows %}<h2>{{ title }}</h2>
-<table><tr>{% for c in rows[0] %}<th>{{ c }}{% endfor %}</tr>
-{% for row in rows %}<tr>{% for v in row.values() %}<td>{{ v }}{% endfor %}</tr>{% endfor %}</table>
-{% endif %}{% endfor %}
-{% for title, picture in pictures %}<img alt="{{ title }}" src="data:image/png;base64,{{ picture }}">{% endfor %}
-"""
+def table(rows: Rows) -> str:
+    return pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
+
+
+def scores_row(embedding: Embedding, target: np.ndarray, fold: np.ndarray, labels: Labels) -> dict[str, str]:
+    """What each probe makes of an embedding."""
+    predicted = {
+        "kNN": knn_probe(embedding.vectors, target, fold),
+        "linear": linear_probe(embedding.vectors, target, fold),
+        "zero-shot": zero_shot(embedding),
+    }
+    row = {"embedding": embedding.name, "width": str(embedding.vectors.shape[1])}
+    for name, classes in predicted.items():
+        for metric, title in METRICS.items():
+            scored = "–" if classes is None else f"{score(metric, target, classes, labels):.4f}"
+            row[f"{name} {title}"] = scored
+    return row
+
+
+def retrieval_rows(found: list[Embedding], train: pd.DataFrame) -> Rows:
+    """How well text finds its photo and back, of the encoders that put both into one space."""
+    same, taken = same_cards(train), np.flatnonzero(has_photo(train))[:CLUSTERED]
+    photos = {e.encoders: e.vectors for e in found if e.what == "photo"}
+    rows: Rows = []
+    for text in found:
+        if text.what == "text" and text.encoders in photos and len(taken):
+            both = np.concatenate([text.vectors[taken], photos[text.encoders][taken]], 1)
+            values = retrieval(both, same[taken])
+            told = {key: f"{value:.4f}" for key, value in values.items() if key != "loss"}
+            rows.append({"encoders": text.encoders, "cards": str(len(taken))} | told)
+    return rows

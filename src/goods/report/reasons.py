@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -12,6 +15,12 @@ class Reason:
     feature: str
     value: float
     contribution: float
+
+
+def weightiest_first(values: pd.Series, added: np.ndarray) -> list[Reason]:
+    """`values` of the features by name, and what each adds to the score [f]."""
+    order = np.argsort(-np.abs(added), kind="stable")
+    return [Reason(str(values.index[j]), float(values.iloc[j]), float(added[j])) for j in order]
 
 
 @dataclass(frozen=True)

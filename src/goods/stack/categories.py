@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
-from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from goods.cards.labels import Labels
-from goods.cards.wordvectors import look_up
-from goods.config.base import PACKAGED
+from goods.cards.wordvectors import word_vectors
 from goods.stack.candidates import Candidates, Named
 from goods.stack.counts import most_per_card
 from goods.stack.neighbours import ROWS
-
-WORD = re.compile(r"[^\W\d_]+")
 
 ENTRIES = 200_000  # entries compared with category names at once
 
@@ -59,19 +53,3 @@ class CategoryNames:
             out[block, 0] = np.asarray(queries[card].multiply(self.names[cls]).sum(axis=1)).ravel()
             out[block, 1] = np.einsum("ij,ij->i", meaning_of_titles[card], meaning_of_names[cls])
         return out
-
-
-def word_vectors(texts: list[str]) -> np.ndarray:
-    """float32 [n, 300] unit mean of the words' packaged Navec vectors; zeros where none is known."""
-    words = [WORD.findall(text.lower()) for text in texts]
-    known = sorted({word for row in words for word in row})
-    place = {word: i for i, word in enumerate(known)}
-    rows, table = look_up(PACKAGED, known)
-    lengths = [len(row) for row in words]
-    at = np.array([rows[place[word]] for row in words for word in row], np.int64)
-    matrix = sparse.csr_matrix(
-        (np.ones(len(at), np.float32), at, np.concatenate([[0], np.cumsum(lengths)])),
-        shape=(len(texts), len(table)),
-    )
-    sums = matrix @ table
-    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)

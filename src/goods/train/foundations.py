@@ -19,28 +19,38 @@ from goods.core.predictions import Predictions
 from goods.core.workspace import ALL, Run, Workspace
 from goods.models.base import Context, Upstream
 from goods.prepare.prepared import data_folder
+from goods.problems.base import Problem
 from goods.problems.kinds import PROBLEMS, problem_of
 
 
 def check_kind(ws: Workspace, config: ExperimentConfig) -> None:
+    """GoodsError where an experiment does not go with the prepared competition or with what it builds on."""
+    check_family(config, problem_of(ws), ws.competition)
+    for name in config.model.scored_by:
+        check_joined(config, load_experiment(scored_run(ws, config, name).config), name)
+
+
+def check_family(config: ExperimentConfig, found: Problem, competition: str) -> None:
     """GoodsError where an experiment for cards meets pairs of them, or the other way round."""
-    wanted, found = PROBLEMS[config.model.problem], problem_of(ws)
+    wanted = PROBLEMS[config.model.problem]
     if wanted is not found:
         raise GoodsError(
             f"experiment {config.name}: family {config.model.family} is for a competition that {wanted.needs}; "
-            f"{ws.competition} does not"
+            f"{competition} does not"
         )
     if config.pseudo is not None and not found.takes_pseudo_labels:
         raise GoodsError(
             f"experiment {config.name}: pseudo: does not apply to {found.name}: test {found.name} share products with "
             "scored ones"
         )
-    for name in config.model.scored_by:
-        below = load_experiment(scored_run(ws, config, name).config)
-        if isinstance(below.model, PresetConfig):
-            raise GoodsError(
-                f"experiment {config.name}: {name} is of family {below.model.family} itself; name its experiments"
-            )
+
+
+def check_joined(config: ExperimentConfig, below: ExperimentConfig, name: str) -> None:
+    """GoodsError where `config` joins an experiment that itself joins others."""
+    if isinstance(below.model, PresetConfig):
+        raise GoodsError(
+            f"experiment {config.name}: {name} is of family {below.model.family} itself; name its experiments"
+        )
 
 
 def scored_run(ws: Workspace, config: ExperimentConfig, name: str) -> Run:

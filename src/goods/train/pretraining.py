@@ -6,13 +6,14 @@ writes: work/<competition>/cache/pair-<hash>/ (encoders, report.json, TensorBoar
 
 from __future__ import annotations
 
+import pandas as pd
+
 from goods.cards.images import ImageStore
 from goods.cards.table import load_cards
 from goods.config.experiment import ExperimentConfig
 from goods.core.errors import GoodsError
 from goods.core.execution import first_gpu, resources
 from goods.core.log import say
-from goods.core.tables import markdown
 from goods.core.workspace import Workspace
 from goods.models.base import Context
 from goods.models.joint.contrastive import ContrastiveConfig
@@ -21,19 +22,15 @@ from goods.prepare.prepared import data_folder
 
 
 def pretrain(ws: Workspace, config: ExperimentConfig, force: bool = False) -> str:
-    """Train the pair, or find it trained; returns what it learned as a markdown table."""
+    """Train both encoders, or find them trained; returns what it learned as a markdown table."""
     model = contrastive_model(ws.whole, config)
     report = model.pretrain(load_cards(ws.whole), force)
     say(
         f"pretrain {config.name}: {report['cards']} cards, temperature {report['temperature']}, {model.folder}"
     )
-    title = f"{report['held_out']} held-out cards"
-    return markdown(
-        [
-            {title: name, "before": str(value), "after": str(report["after"][name])}
-            for name, value in report["before"].items()
-        ]
-    )
+    learned = pd.DataFrame({"before": report["before"], "after": report["after"]}, dtype=str)
+    learned.index.name = f"{report['held_out']} held-out cards"
+    return learned.to_markdown(disable_numparse=True)
 
 
 def contrastive_model(ws: Workspace, config: ExperimentConfig) -> ContrastiveModel:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from goods.config.base import PACKAGED, SCRATCH, FamilyConfig, Modality, StartingWeights, local_image_weights
 from goods.config.trainer import TrainerConfig
+from goods.models.embedding import Embedding, Encoded, frozen_encoder
+
+if TYPE_CHECKING:
+    from goods.models.base import Context
 
 
 class ImageConfig(FamilyConfig):
@@ -44,3 +48,9 @@ class ImageConfig(FamilyConfig):
         if weights.offline and self.weights == "hub":
             return self.changed(weights=PACKAGED, backbone="tf_efficientnet_lite0")
         return self
+
+    def embeddings(self, experiment: str, context: Context, asked: Encoded) -> list[Embedding]:
+        if not self.frozen:
+            return []
+        vectors = frozen_encoder(self, context, asked.every)
+        return [Embedding(experiment, "", vectors(asked.cards))]

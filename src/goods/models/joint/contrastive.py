@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from goods.config.base import FamilyConfig, Modality, StartingWeights
 from goods.config.trainer import TrainerConfig
+from goods.models.embedding import Embedding, Encoded
 from goods.models.image.image import ImageConfig
 from goods.models.joint.caption import CaptionConfig
 from goods.models.text.navec import NavecConfig
 from goods.models.text.transformer import TransformerConfig
+
+if TYPE_CHECKING:
+    from goods.models.base import Context
+    from goods.models.joint.contrastive_model import ContrastiveModel
 
 
 class ContrastiveConfig(FamilyConfig):
@@ -53,3 +59,24 @@ class ContrastiveConfig(FamilyConfig):
     def with_weights(self, weights: StartingWeights) -> Self:
         sides = {"text": self.text.with_weights(weights), "image": self.image.with_weights(weights)}
         return self.model_copy(update=sides)
+
+    def embeddings(self, experiment: str, context: Context, asked: Encoded) -> list[Embedding]:
+        """Both encoders before their pretraining and after it."""
+        model = self.build(context)
+        found = self._sides(f"{experiment} untrained", model.untrained(asked.every), asked)
+        model.warm(asked.every)
+        found += self._sides(experiment, model, asked)
+        classes = model.vectors(asked.names)[:, : self.width]
+        return found + [
+            Embedding(experiment, field, model.vectors(asked.only(field))[:, : self.width], classes)
+            for field in ("title", "description")
+        ]
+
+    def _sides(self, encoders: str, model: ContrastiveModel, asked: Encoded) -> list[Embedding]:
+        """Text, photo and both side by side."""
+        both, classes = model.vectors(asked.cards), model.vectors(asked.names)[:, : self.width]
+        return [
+            Embedding(encoders, "text", both[:, : self.width], classes),
+            Embedding(encoders, "photo", both[:, self.width :], classes),
+            Embedding(encoders, "joined", both, np.concatenate([classes, classes], axis=1)),
+        ]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from goods.cards.wordvectors import word_vectors
 from goods.config.base import PACKAGED, FamilyConfig
 from goods.config.trainer import TrainerConfig
+from goods.models.embedding import Embedding, Encoded
+
+if TYPE_CHECKING:
+    from goods.models.base import Context
 
 
 class NavecConfig(FamilyConfig):
@@ -25,3 +30,11 @@ class NavecConfig(FamilyConfig):
     dropout: float = Field(0.3, ge=0, lt=1)
     word_dropout: float = Field(0.1, ge=0, lt=1)
     trainer: TrainerConfig
+
+    def embeddings(self, experiment: str, context: Context, asked: Encoded) -> list[Embedding]:
+        """The packaged vectors of a field's words, averaged."""
+        classes = word_vectors(asked.names.title.tolist())
+        return [
+            Embedding(f"{experiment} words", field, word_vectors(asked.cards[field].tolist()), classes)
+            for field in ("title", "description")
+        ]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from goods.config.base import SCRATCH, FamilyConfig, StartingWeights, Strict
 from goods.config.trainer import TrainerConfig
+from goods.models.embedding import Embedding, Encoded, frozen_encoder
+
+if TYPE_CHECKING:
+    from goods.models.base import Context
 
 
 class MlmConfig(Strict):
@@ -45,3 +49,12 @@ class TransformerConfig(FamilyConfig):
         if weights.offline and not Path(self.weights).exists():
             return self.changed(weights=SCRATCH)
         return self
+
+    def embeddings(self, experiment: str, context: Context, asked: Encoded) -> list[Embedding]:
+        """All texts of the cards, title and description alone."""
+        if not self.frozen:
+            return []
+        vectors = frozen_encoder(self, context, asked.every)
+        classes = vectors(asked.names)
+        tables = {"text": asked.cards} | {field: asked.only(field) for field in ("title", "description")}
+        return [Embedding(experiment, what, vectors(cards), classes) for what, cards in tables.items()]

@@ -1,0 +1,50 @@
+"""What the reports of finished runs say, and that they are whole pages."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import NO_OTHERS, OZON, ROOT, ozon_config
+
+from goods.cards.table import load_cards
+from goods.config.loading import load_experiment
+from goods.core.artifacts import write_parquet
+from goods.core.errors import GoodsError
+from goods.report.page import PAGES, render
+from goods.report.stage import write_report
+from goods.stack.stage import stack
+from goods.train.stage import train
+
+CONFIGS = ROOT / "configs" / "kazanexpress2023"
+
+
+def test_a_row_names_the_family_of_the_config_and_texts_are_escaped(ws, competition, tmp_path):
+    cards = load_cards(ws)
+    cards["title"] = "<b>" + cards.title
+    cards["target"] = cards.target.where(cards.index % 7 > 0, 0)  # so that there are errors to show
+    write_parquet(ws.cards, cards)
+    train(ws, competition, load_experiment(CONFIGS / "linear.yaml", ["name=clip"]))
+    settings = ["model.experiments=[clip]", "model.methods=[best_single, catboost]", "model.iterations=5"]
+    config = load_experiment(CONFIGS / "stack.yaml", settings)
+    stack(ws, competition, config)
+    html = write_report(ws, competition, config, tmp_path).read_text(encoding="utf-8")
+    assert "<td>clip<td>linear\n" in html and "<td>stack: catboost<td>stack\n" in html
+    assert "<td>&lt;b&gt;" in html and "<td><b>" not in html
+
+
+def test_the_report_of_pairs_and_of_what_has_none(trained_pairs, tmp_path):
+    html = write_report(trained_pairs, OZON, ozon_config("stack", *NO_OTHERS), tmp_path).read_text("utf-8")
+    assert "<td>stack\n" in html and "cat3_grouped" in html
+    with pytest.raises(GoodsError, match="words is of family pair_words: reports are of family pairs"):
+        write_report(trained_pairs, OZON, ozon_config("words"), tmp_path)
+
+
+@pytest.mark.parametrize("name", [n for n in PAGES.list_templates() if not n.startswith("base")])
+def test_every_page_has_the_one_stylesheet(name):
+    source = PAGES.loader.get_source(PAGES, name)[0]
+    assert '{% extends "base.html.j2" %}' in source and "<style>" not in source
+
+
+def test_a_page_of_probes_without_maps():
+    html = render("probe", name="a & b", sections={"Probes": [{"embedding": "e", "kNN": "–"}]}, pictures=[])
+    assert html.startswith("<!doctype html>") and "<title>a &amp; b: probes</title>" in html
+    assert html.count("<table>") == 1 and "<img" not in html and "max-width: 80rem" in html

@@ -1,0 +1,27 @@
+"""The scripts as the README names them."""
+
+import re
+
+import pytest
+from conftest import ROOT
+
+SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_script_says_what_it_takes(run_script, name):
+    code, out, err = run_script(name, "--help")
+    assert code == 0, err
+    assert out.startswith("usage: ") and "--work" in out and "--force" in out
+
+
+def test_the_readme_names_scripts_that_are_there():
+    named = set(re.findall(r"scripts/(\w+)\.py", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert named and named <= set(SCRIPTS)
+
+
+def test_a_competition_that_is_not_there_is_named(run_script, tmp_path):
+    for name, *rest in (["submit"], ["report"], ["make_folds"], ["prepare"], ["explain", "stack", "1"]):
+        code, _, err = run_script(name, "nowhere", *rest, "--work", tmp_path)
+        assert code == 2 and "unknown competition 'nowhere': known are" in err
+    assert not any(tmp_path.iterdir())
