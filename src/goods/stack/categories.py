@@ -65,10 +65,10 @@ def word_vectors(texts: list[str]) -> np.ndarray:
     """float32 [n, 300] unit mean of the words' packaged Navec vectors; zeros where none is known."""
     words = [WORD.findall(text.lower()) for text in texts]
     known = sorted({word for row in words for word in row})
-    place = {word: i for i, word in enumerate(known)}
+    position = {word: i for i, word in enumerate(known)}
     rows, table = look_up(PACKAGED, known)
     lengths = [len(row) for row in words]
-    at = np.array([rows[place[word]] for row in words for word in row], np.int64)
+    at = np.array([rows[position[word]] for row in words for word in row], np.int64)
     matrix = sparse.csr_matrix(
         (np.ones(len(at), np.float32), at, np.concatenate([[0], np.cumsum(lengths)])),
         shape=(len(texts), len(table)),
