@@ -1,7 +1,7 @@
 """Features of candidates: what CatBoost sees of a (card, class). A feature is a line of FEATURES.
 
-Built from the train cards and their out-of-fold predictions, used for train and for new cards alike. What depends
-on the blend is added per fold, because the blend is fitted on the other folds.
+Made alike for train and for new cards, of what evidence.py knows of them. What depends on the blend is added per fold,
+because the blend is fitted on the other folds. Importance, explanations and the report go by the names.
 """
 
 from __future__ import annotations
@@ -85,7 +85,11 @@ def family_of(name: str) -> str | None:
 
 
 class CandidateFeatures:
-    """`names` are those of the base models, in the order of the candidates' log-probabilities."""
+    """What the train cards tell of any card's candidates, and the features made of it.
+
+    `fold` int [n] is that of each train card; `names` are those of the base models, in the order of the candidates'
+    log-probabilities.
+    """
 
     def __init__(self, train: pd.DataFrame, fold: np.ndarray, labels: Labels, names: list[str]) -> None:
         self.labels, self.names = labels, names
