@@ -23,7 +23,7 @@ from goods.config.loading import load_experiment
 from goods.metrics.evaluation import score
 from goods.pipeline import Options, with_possible
 from goods.stack.candidates import FLOOR
-from goods.stack.fit import CATBOOST, fit_fold
+from goods.stack.fit import CATBOOST, fit_stack
 from goods.stack.level import Level, make_level
 from goods.stack.ranked import to_predictions
 
@@ -64,7 +64,7 @@ def run(level: Level, methods: list[str]) -> dict[str, tuple[list[float], list[f
     oof = {name: np.zeros(len(level.table.card)) for name in methods}
     for k in folds:
         rows = np.flatnonzero(level.fold[level.table.card] == k)
-        part, fitted = level.table.take(rows), fit_fold(level, k, methods)
+        part, fitted = level.table.take(rows), fit_stack(level, k, methods)
         found = fitted.apply(level.maker, level.model, part, level.features.iloc[rows], methods)
         for name in methods:
             oof[name][rows] = found[name]

@@ -22,7 +22,7 @@ from goods.stack.candidates import (
 )
 from goods.stack.categories import CategoryNames
 from goods.stack.counts import KeyCounts
-from goods.stack.features import FeatureMaker
+from goods.stack.features import FEATURES, CandidateFeatures
 from goods.stack.neighbours import Neighbours, TitleNeighbours
 from goods.stack.numbers import Numbers, numbers
 
@@ -51,7 +51,7 @@ def test_candidates_are_the_union_with_each_model_s_probability():
     # what a model has not kept gets an equal share of what is left over: 0.1 over two classes, at most its last
     expected = [[0.9, 0.3], [0.1, 0.6], [0.4, 0.05], [0.5, 0.8], [0.05, 0.1]]
     assert np.allclose(np.exp(table.log_proba), expected, rtol=1e-5)
-    assert table.place.tolist() == [0, 0, 1, 0, 1]
+    assert table.rank.tolist() == [0, 0, 1, 0, 1]
     assert recall(table, np.array([1, 1])) == 0.5
     assert ranks(table, np.exp(table.log_proba[:, 0])).tolist() == [0, 1, 1, 0, 2]
 
@@ -94,9 +94,9 @@ def test_blocks_of_cards_make_the_same_table(monkeypatch):
 def test_depth_keeps_what_a_score_can_show_and_what_other_sources_name():
     n = 1000
     # the class is first for 600 cards, second for 300, sixth for 99, beyond for one
-    place = np.repeat([0, 1, 5], [600, 300, 100])
+    rank = np.repeat([0, 1, 5], [600, 300, 100])
     classes = np.tile(np.arange(8), (n, 1))
-    target = place.copy()
+    target = rank.copy()
     target[-1] = 7
     table = make_candidates([predictions(classes, np.tile(np.arange(8, 0, -1) / 36, (n, 1)))], 8, 0)
     assert choose_depth(table, target) == 8  # 0.001 lost; a quarter of the standard error of 0.6 is 0.0039
@@ -283,7 +283,7 @@ def cards(n=40):
 
 
 def made(train, fold, table):
-    maker = FeatureMaker(train, fold, LABELS, ["one"])
+    maker = CandidateFeatures(train, fold, LABELS, ["one"])
     near = maker.neighbours(train, fold)
     return maker.make(train, fold, table, near), maker.sources(train, fold, near)
 
@@ -308,3 +308,48 @@ def test_features_do_not_depend_on_product_ids():
     fold, table = np.arange(len(train)) % 4, everything(len(train), 3)
     shuffled = train.assign(product_id=train.product_id.sample(frac=1, random_state=0).to_numpy())
     pd.testing.assert_frame_equal(made(train, fold, table)[0], made(shuffled, fold, table)[0])
+
+
+def test_a_feature_is_one_line(monkeypatch):
+    monkeypatch.setitem(FEATURES, "title_words", lambda e: e.per_card(e.cards.title.str.split().str.len()))
+    monkeypatch.setitem(FEATURES, "{model}_certain", lambda e, model: e.opinions[model].proba > 0.9)
+    train = cards()
+    features, _ = made(train, np.arange(len(train)) % 4, everything(len(train), 3))
+    assert list(features.columns[-2:]) == ["title_words", "one_certain"]
+    assert (features.title_words == 3).all()
+    assert features.dtypes.unique().tolist() == [np.float32]
+
+
+def test_families_take_turns_by_member_and_the_columns_stay_in_order():
+    train, table = (
+        cards(),
+        make_candidates([ONE, TWO], 4, 0, {"category name": (np.array([0]), np.array([2]))}),
+    )
+    four = Labels([*LABELS.ids, 4], [*LABELS.paths, ("Дом", "Ложки")], [*LABELS.nodes, ("10", "4")])
+    maker = CandidateFeatures(train, np.arange(len(train)) % 4, four, ["one", "two"])
+    few = train[:2]
+    features = maker.make(few, None, table, maker.neighbours(few, None))
+    of_model = ["log_odds", "rank", "gap", "margin", "entropy"]
+    keys = ["any", "shop", "first_word", "first_two", "last_word", "title"]
+    assert list(features.columns) == [
+        *[f"one_{name}" for name in of_model],
+        *[f"two_{name}" for name in of_model],
+        *["mean_proba", "max_proba", "min_proba", "first_choices", "level0_first_choices"],
+        *[f"{name}_{key}" for key in keys for name in ("given", "cards")],
+        *[
+            "neighbour_votes",
+            "neighbour_best",
+            "nearest_title",
+            "name_characters",
+            "name_meaning",
+            "numbers_fit",
+        ],
+        *["named_by_models", "named_by_category_name", "title_chars", "description_chars", "attribute_chars"],
+        *["cyrillic", "has_image", "sale", "candidates"],
+    ]
+    with_blend = maker.with_blend(features, table, np.exp(table.log_proba).mean(1))
+    added = [*[f"blend_{name}" for name in of_model], "level0_mass"]
+    assert list(with_blend.columns) == [*features.columns, *added]
+    assert features.candidates.tolist() == [3, 3, 3, 3, 3, 3]
+    # at level 0 classes 0, 1 and 3 lie below "Дом": of the first card both models' first choices do
+    assert features.level0_first_choices[table.card == 0].tolist() == [2, 2, 0]

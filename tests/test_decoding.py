@@ -1,17 +1,18 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goods.cards.labels import Labels
+from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.metrics.base import DECODERS
 from goods.metrics.classification import CLASS_METRICS, hierarchical_f1
 from goods.metrics.evaluation import score
 from goods.stack.decoding import (
-    ARGMAX,
-    CLASS_BIAS,
-    EXPECTED_HF1,
+    METHODS,
     at,
     biased,
     chosen_first,
@@ -22,6 +23,7 @@ from goods.stack.decoding import (
     expected_score,
     fit_decoding,
 )
+from goods.stack.settle import settle
 
 # root → A → (a1, a2, a3), root → B (a leaf itself)
 LABELS = Labels(
@@ -48,9 +50,9 @@ def test_a_branch_that_is_likely_together_wins_on_a_hand_worked_tree():
     assert np.allclose(expected_overlap(card, LABELS), [[0.28, 0.98, 0.96, 0.94]])
     # argmax: F = 2·0.28 / (1 + 1.72); for a1 2·0.98 − F·2 = 1.548 against B 0.56 − F = 0.354
     assert expected_score(card, LABELS, np.array([0])) == pytest.approx(0.56 / 2.72)
-    place = expected_hierarchical_f1(card, LABELS)
-    assert at(card.classes, place).tolist() == [0]
-    assert expected_score(card, LABELS, place) == pytest.approx(1.96 / 3.72)
+    column = expected_hierarchical_f1(card, LABELS)
+    assert at(card.classes, column).tolist() == [0]
+    assert expected_score(card, LABELS, column) == pytest.approx(1.96 / 3.72)
 
 
 def test_a_sure_card_keeps_its_class():
@@ -74,9 +76,9 @@ def distributions(draw, n_classes=5):
 @settings(max_examples=100, deadline=None)
 @given(distributions())
 def test_expected_hierarchical_f1_is_never_below_that_of_argmax(cards):
-    place = expected_hierarchical_f1(cards, DEEP)
-    argmax = np.zeros(len(place), np.int32)
-    assert expected_score(cards, DEEP, place) >= expected_score(cards, DEEP, argmax) - 1e-6
+    column = expected_hierarchical_f1(cards, DEEP)
+    argmax = np.zeros(len(column), np.int32)
+    assert expected_score(cards, DEEP, column) >= expected_score(cards, DEEP, argmax) - 1e-6
 
 
 @settings(max_examples=40, deadline=None)
@@ -86,13 +88,13 @@ def test_the_expectation_is_that_of_the_metric_and_no_choice_beats_the_decoder_s
     one = predictions(cards.classes[:1], cards.proba[:1])
     sets = [set(a.tolist()) for a in DEEP.ancestors]
     values = []
-    for place in range(5):
-        chosen = sets[one.classes[0, place]]
+    for column in range(5):
+        chosen = sets[one.classes[0, column]]
         p = dict(zip(one.classes[0].tolist(), one.proba[0].tolist(), strict=True))
         overlap = sum(p[c] * len(chosen & sets[c]) for c in p)
         size = sum(p[c] * len(sets[c]) for c in p)
         values.append(2 * overlap / (len(chosen) + size))
-        assert expected_score(one, DEEP, np.array([place])) == pytest.approx(values[-1], rel=1e-4)
+        assert expected_score(one, DEEP, np.array([column])) == pytest.approx(values[-1], rel=1e-4)
     best = expected_hierarchical_f1(one, DEEP)[0]
     assert values[best] == pytest.approx(max(values), rel=1e-5)
 
@@ -102,15 +104,15 @@ def test_sampled_truth_agrees_with_the_expectation():
     proba = rng.dirichlet(np.ones(5) * 0.5, 300)
     order = np.argsort(-proba, axis=1)
     cards = predictions(order, np.take_along_axis(proba, order, 1))
-    place = expected_hierarchical_f1(cards, DEEP)
+    column = expected_hierarchical_f1(cards, DEEP)
     reached = []
     for _ in range(200):
         true = (rng.random((300, 1)) > proba.cumsum(1)).sum(1).clip(0, 4)
-        chosen = (cards.classes[:, 0], at(cards.classes, place))
+        chosen = (cards.classes[:, 0], at(cards.classes, column))
         reached.append([hierarchical_f1(true, c, DEEP) for c in chosen])
     argmax, decoded = np.mean(reached, axis=0)
     error = 4 * np.std(reached, axis=0).max() / np.sqrt(200)
-    assert decoded == pytest.approx(expected_score(cards, DEEP, place), abs=error)
+    assert decoded == pytest.approx(expected_score(cards, DEEP, column), abs=error)
     assert decoded > argmax
 
 
@@ -126,24 +128,52 @@ def test_the_bias_learned_for_macro_f1_helps_where_a_rare_class_is_never_first()
     second = np.where(target == 1, 0.45, 0.1)
     cards = predictions(np.tile([0, 1], (100, 1)), np.stack([1 - second, second], 1))
     labels = Labels([1, 2], [("a",), ("b",)], [("1",), ("2",)])
-    decoding = fit_decoding(CLASS_BIAS, cards, target, labels, "macro_f1")
+    decoding = fit_decoding("class_bias", cards, target, labels, "macro_f1")
     chosen = at(cards.classes, decode(cards, labels, decoding))
     assert decoding["strength"] > 0
     assert score("macro_f1", target, chosen, labels) == 1.0
+
+
+@pytest.mark.parametrize(("metric", "decoder"), [("accuracy", "argmax"), ("macro_f1", "class_bias")])
+def test_a_class_bias_asked_for_by_name_is_that_of_the_metric(metric, decoder):
+    # 60 sure cards of class 0; of 50 doubtful ones argmax is right about 30, a bias to the rare class about 20
+    target = np.tile(np.repeat([0, 0, 1], [30, 15, 10]), 2)
+    second = np.tile(np.repeat([0.1, 0.4], [30, 25]), 2)
+    cards = predictions(np.tile([0, 1], (110, 1)), np.stack([1 - second, second], 1))
+    labels = Labels([1, 2], [("a",), ("b",)], [("1",), ("2",)])
+    level = SimpleNamespace(fold=np.repeat([0, 1], 55), target=target, labels=labels, metric=metric)
+    reached = {
+        name: score(metric, target, settle(level, cards, name).predictions.classes[:, 0], labels)
+        for name in ("argmax", "class_bias")
+    }
+    assert reached["class_bias"] >= reached["argmax"]
+    assert reached[decoder] == max(reached.values())
 
 
 def test_no_bias_where_none_helps():
     target = np.array([0, 1, 0, 1])
     cards = predictions([[0, 1], [1, 0], [0, 1], [1, 0]], [[0.9, 0.1]] * 4)
     labels = Labels([1, 2], [("a",), ("b",)], [("1",), ("2",)])
-    assert fit_decoding(CLASS_BIAS, cards, target, labels, "macro_f1")["strength"] == 0
+    assert fit_decoding("class_bias", cards, target, labels, "macro_f1")["strength"] == 0
 
 
-def test_argmax_keeps_the_first_place_and_every_metric_has_a_decoder():
+def test_argmax_keeps_the_first_column_and_every_metric_has_a_decoder():
     cards = predictions([[3, 0], [1, 2]], [[0.6, 0.4], [0.5, 0.5]])
-    assert decode(cards, LABELS, {"method": ARGMAX}).tolist() == [0, 0]
+    assert decode(cards, LABELS, {"method": "argmax"}).tolist() == [0, 0]
     assert {m.decoder for m in CLASS_METRICS} == set(DECODERS)
-    assert decoder_of("hierarchical_f1") == EXPECTED_HF1
+    assert decoder_of("hierarchical_f1") == "expected_hierarchical_f1"
+
+
+def test_the_stack_has_every_decoder_a_metric_can_name_and_no_other():
+    assert tuple(METHODS) == DECODERS
+
+
+def test_a_decoder_the_stack_does_not_have_is_refused():
+    cards = predictions([[3, 0], [1, 2]], [[0.6, 0.4], [0.5, 0.5]])
+    with pytest.raises(GoodsError, match=r"unknown decoding 'top_two': known are argmax, "):
+        decode(cards, LABELS, {"method": "top_two"})
+    with pytest.raises(GoodsError, match="unknown decoding 'top_two'"):
+        fit_decoding("top_two", cards, np.array([3, 1]), LABELS, "accuracy")
 
 
 def test_the_chosen_class_goes_first_and_the_others_keep_their_order():

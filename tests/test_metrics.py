@@ -1,3 +1,4 @@
+import hiclass.metrics
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,6 +7,7 @@ from sklearn.metrics import f1_score
 
 from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
+from goods.metrics.base import ClassMetric
 from goods.metrics.classification import hierarchical_f1
 from goods.metrics.evaluation import score
 
@@ -45,3 +47,34 @@ def test_flat_metrics_agree_with_scikit_learn_and_hf1_is_bounded(pairs):
 def test_unknown_metric_is_refused():
     with pytest.raises(GoodsError, match="unknown metric"):
         score("f2", np.array([0]), np.array([0]), LABELS)
+
+
+def test_a_metric_whose_decoder_is_unknown_is_refused_when_it_is_made():
+    with pytest.raises(GoodsError, match=r"metric top_2: unknown decoder 'top_two': known are argmax, "):
+        ClassMetric("top_2", "share of cards", lambda true, predicted, _: 0.0, decoder="top_two")
+
+
+@st.composite
+def judged_trees(draw):
+    """(labels of a random tree, true class [n], predicted class [n]); classes lie at any depth, above others too."""
+    parents = [draw(st.integers(-1, i - 1)) for i in range(draw(st.integers(1, 12)))]
+    paths = []
+    for i, parent in enumerate(parents):
+        paths.append((*(paths[parent] if parent >= 0 else ()), f"node {i}"))
+    classes = sorted(draw(st.sets(st.sampled_from(range(len(paths))), min_size=1)))
+    labels = Labels(classes, [paths[c] for c in classes], [paths[c] for c in classes])
+    one = st.integers(0, len(classes) - 1)
+    true, predicted = zip(*draw(st.lists(st.tuples(one, one), min_size=1, max_size=20)), strict=True)
+    return labels, np.array(true), np.array(predicted)
+
+
+@given(judged_trees())
+def test_hierarchical_f1_agrees_with_hiclass_on_random_trees(judged):
+    labels, true, predicted = judged
+    # hiclass wants a path per card, the root left out, shorter ones padded with "", which it discards. It compares a
+    # node by what stands in the path: given names alone, namesakes in different branches would be one node; ours
+    # compares ids. Its harmonic mean of hP and hR is our 2·common / total, but undefined (here 0) without overlap.
+    depth = max(len(path) for path in labels.nodes)
+    padded = np.array([[*path, *[""] * (depth - len(path))] for path in labels.nodes])
+    expected = hiclass.metrics.f1(padded[true], padded[predicted], average="micro", zero_division=0.0)
+    assert hierarchical_f1(true, predicted, labels) == pytest.approx(float(expected))

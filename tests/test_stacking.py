@@ -22,7 +22,7 @@ from goods.report.reasons import as_text
 from goods.stack.boosting import baseline, inner_cards
 from goods.stack.candidates import make_candidates
 from goods.stack.choose import best_method, picked
-from goods.stack.fit import fit_fold
+from goods.stack.fit import fit_stack
 from goods.stack.level import make_level
 from goods.stack.ranked import fill_unused, to_predictions
 from goods.stack.settle import Settled, settle
@@ -43,7 +43,7 @@ ONE = predictions([[0, 1], [2, 0]], [[0.9, 0.1], [0.5, 0.4]])
 TWO = predictions([[1, 0], [2, 3]], [[0.6, 0.3], [0.8, 0.1]])
 
 
-def test_unused_places_hold_distinct_other_classes():
+def test_unused_columns_hold_distinct_other_classes():
     filled = fill_unused(np.array([[2, -2, -3], [0, 1, -3], [-1, -2, -3]], np.int32))
     assert filled.tolist() == [[2, 0, 1], [0, 1, 2], [0, 1, 2]]
 
@@ -134,7 +134,7 @@ def test_where_every_candidate_is_right_the_blend_stands(ws, competition):
     level, _ = level_and_predictions(ws, competition)
     right = level.table.cls == level.target[level.table.card]
     sure = replace(level, table=level.table.take(right), features=level.features[right])
-    fitted = fit_fold(sure, 0, ["catboost"])
+    fitted = fit_stack(sure, 0, ["catboost"])
     assert fitted.booster is None
     found = fitted.apply(sure.maker, sure.model, sure.table, sure.features, ["catboost"])["catboost"]
     assert np.allclose(found, 1)
@@ -263,12 +263,12 @@ def test_what_is_fitted_for_a_fold_does_not_see_its_labels(ws, competition):
     methods = ["best_single", "weighted", "greedy", "blend", "logistic", "catboost", "multiclass"]
     found = []
     for one in (level, changed):
-        fitted = fit_fold(one, 1, methods)
+        fitted = fit_stack(one, 1, methods)
         found.append(fitted.apply(one.maker, one.model, one.table, one.features, methods))
     for method in methods:
         assert np.array_equal(found[0][method], found[1][method]), method
-    other = fit_fold(changed, 0, ["blend"]).pools["blend"].weights
-    assert not np.array_equal(fit_fold(level, 0, ["blend"]).pools["blend"].weights, other)
+    other = fit_stack(changed, 0, ["blend"]).pools["blend"].weights
+    assert not np.array_equal(fit_stack(level, 0, ["blend"]).pools["blend"].weights, other)
 
 
 def test_a_saved_fold_stack_says_the_same_and_new_cards_get_what_test_cards_got(ws, competition):
@@ -406,7 +406,7 @@ def test_single_cards_are_explained(ws, competition):
 
 def test_shap_values_add_up_to_the_booster_s_raw_score(ws, competition):
     level, _ = level_and_predictions(ws, competition)
-    fitted = fit_fold(level, 0, ["catboost"])
+    fitted = fit_stack(level, 0, ["catboost"])
     few = level.table.card < 5
     table = fitted.calibrated(level.table.take(few))
     blend = fitted.pools["blend"](table)
@@ -437,7 +437,7 @@ def test_a_stack_can_be_tuned_and_its_folds_are_left_out_of_the_score(ws, compet
 def test_a_boosting_that_is_given_many_cards_draws_some_and_keeps_its_inner_split(ws, competition):
     level, _ = level_and_predictions(ws, competition)
     few = replace(level, model=level.model.model_copy(update={"max_cards": 100}))
-    fitted = fit_fold(few, 0, ["catboost"])
+    fitted = fit_stack(few, 0, ["catboost"])
     assert fitted.booster.tree_count_ > 0
     rows = np.flatnonzero(level.fold != 0)
     assert inner_cards(level.target, rows, 42)[level.fold == 0].sum() == 0

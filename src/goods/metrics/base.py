@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from goods.cards.labels import Labels
+from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 
 Decoder = Literal["argmax", "expected_hierarchical_f1", "class_bias"]
@@ -21,8 +22,8 @@ DECODERS: tuple[Decoder, ...] = get_args(Decoder)  # stack/decoding.py has each 
 class ClassMetric:
     """Of the class of each card. `score(true, predicted, labels)` takes class indices int [n]; higher is better.
 
-    `decoder` says which class to submit for this metric, given probabilities; `n_classes` where it is defined for so
-    many alone.
+    `decoder` says which class to submit for this metric, given probabilities (GoodsError where it is none of
+    DECODERS); `n_classes` where it is defined for so many alone.
     """
 
     name: str
@@ -31,6 +32,11 @@ class ClassMetric:
     decoder: Decoder = "argmax"
     n_classes: int | None = None
     problem: ClassVar[str] = "cards"
+
+    def __post_init__(self) -> None:
+        if self.decoder not in DECODERS:
+            known = ", ".join(DECODERS)
+            raise GoodsError(f"metric {self.name}: unknown decoder {self.decoder!r}: known are {known}")
 
     def defined(self, labels: Labels) -> bool:
         return self.n_classes in (None, labels.n_classes)

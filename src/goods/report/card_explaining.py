@@ -22,7 +22,7 @@ from goods.report.reasons import Explained, weightiest_first
 from goods.stack.boosting import baseline
 from goods.stack.candidates import Candidates
 from goods.stack.config import StackConfig
-from goods.stack.features import FeatureMaker
+from goods.stack.features import CandidateFeatures
 from goods.stack.fit import BLEND, CATBOOST, FoldStack
 from goods.stack.level import finished_run, tabulate
 
@@ -41,7 +41,7 @@ def explain_cards(
         raise GoodsError(f"product_id {min(unknown)} is neither a train nor a test card of {ws.competition}")
     train = select(cards, "train")
     fold = load_folds(ws, train)
-    maker = FeatureMaker(train, fold, labels, list(config.model.experiments))
+    maker = CandidateFeatures(train, fold, labels, list(config.model.experiments))
     stacks = [FoldStack.load(run.fold(k)) for k in range(competition.n_folds)]
     on_test = [FoldStack.load(run.fold(ALL))] if config.refit else stacks
     winner, fold_of = read_json(run.report)["winner"], dict(zip(train.product_id, fold, strict=True))
@@ -58,7 +58,7 @@ def explain_cards(
 
 
 def explain_card(
-    maker: FeatureMaker,
+    maker: CandidateFeatures,
     model: StackConfig,
     stacks: list[FoldStack],
     method: str,
@@ -82,7 +82,7 @@ def explain_card(
 
 
 def contributions(
-    maker: FeatureMaker,
+    maker: CandidateFeatures,
     model: StackConfig,
     stack: FoldStack,
     method: str,

@@ -30,14 +30,14 @@ Named = tuple[np.ndarray, np.ndarray]  # card int64 [x], class int [x]: what a s
 class Candidates:
     """Entries in ascending order of (card, class).
 
-    card int64 [m] row number · cls int32 [m] · log_proba float32 [m, M] of the base models · place int16 [m], the
-    best place any model gives the class (TOP_K where none keeps it) · named: source → bool [m].
+    card int64 [m] row number · cls int32 [m] · log_proba float32 [m, M] of the base models · rank int16 [m], the
+    best rank any model gives the class (TOP_K where none keeps it) · named: source → bool [m].
     """
 
     card: np.ndarray
     cls: np.ndarray
     log_proba: np.ndarray
-    place: np.ndarray
+    rank: np.ndarray
     named: dict[str, np.ndarray]
     n_cards: int
 
@@ -54,14 +54,14 @@ class Candidates:
             self.card[entries],
             self.cls[entries],
             self.log_proba[entries],
-            self.place[entries],
+            self.rank[entries],
             named,
             self.n_cards,
         )
 
     def within(self, depth: int) -> np.ndarray:
         """bool [m]: entries some model has among its first `depth` classes, or another source names."""
-        kept = self.place < depth
+        kept = self.rank < depth
         for source, flags in self.named.items():
             if source != MODELS:
                 kept |= flags
@@ -69,7 +69,7 @@ class Candidates:
 
     def model(self, j: int) -> Candidates:
         """The same entries with the log-probabilities of one base model only."""
-        return Candidates(self.card, self.cls, self.log_proba[:, [j]], self.place, self.named, self.n_cards)
+        return Candidates(self.card, self.cls, self.log_proba[:, [j]], self.rank, self.named, self.n_cards)
 
 
 def make_candidates(
@@ -94,7 +94,7 @@ def make_candidates(
         np.concatenate([p.card for p in parts]),
         np.concatenate([p.cls for p in parts]),
         np.concatenate([p.log_proba for p in parts]),
-        np.concatenate([p.place for p in parts]),
+        np.concatenate([p.rank for p in parts]),
         {s: np.concatenate([p.named[s] for p in parts]) for s in parts[0].named},
         n,
     )
@@ -109,15 +109,15 @@ def _gather(
     keys = np.unique(np.concatenate([*own, *named.values()]))
     card = keys // n_classes
     proba = np.empty((len(keys), len(models)), np.float32)
-    place = np.full(len(keys), TOP_K, np.int16)
+    rank = np.full(len(keys), TOP_K, np.int16)
     for j, (model, its) in enumerate(zip(models, own, strict=True)):
         at = np.searchsorted(keys, its)
         proba[:, j] = unkept(model, n_classes)[card]
         proba[at, j] = model.proba.ravel().clip(FLOOR, 1)
         ranks_of = np.tile(np.arange(model.classes.shape[1], dtype=np.int16), len(rows))
-        place[at] = np.minimum(place[at], ranks_of)
-    flags = {MODELS: place < TOP_K} | {s: np.isin(keys, found) for s, found in named.items()}
-    kept = (place == 0) | (proba.mean(1) >= min_proba)
+        rank[at] = np.minimum(rank[at], ranks_of)
+    flags = {MODELS: rank < TOP_K} | {s: np.isin(keys, found) for s, found in named.items()}
+    kept = (rank == 0) | (proba.mean(1) >= min_proba)
     for source in named:
         kept |= flags[source]
     flags = {source: flag[kept] for source, flag in flags.items()}
@@ -125,7 +125,7 @@ def _gather(
         card[kept] + start,
         (keys[kept] % n_classes).astype(np.int32),
         np.log(proba[kept]),
-        place[kept],
+        rank[kept],
         flags,
         len(rows),
     )
@@ -147,7 +147,7 @@ def recall(table: Candidates, target: np.ndarray, entries: np.ndarray | None = N
 
 def recall_by_source(table: Candidates, target: np.ndarray) -> dict[str, dict[str, float]]:
     """Per source and for their union: recall and entries per card; for the models at every depth of DEPTHS."""
-    by_entries = {f"{MODELS}@{depth}": table.place < depth for depth in DEPTHS}
+    by_entries = {f"{MODELS}@{depth}": table.rank < depth for depth in DEPTHS}
     by_entries |= {source: flags for source, flags in table.named.items() if source != MODELS}
     by_entries["all"] = np.ones(len(table.card), bool)
     return {
@@ -166,7 +166,7 @@ def choose_depth(table: Candidates, target: np.ndarray) -> int:
     """
     n = max(1, len(table.segments[0])) if len(table.card) else 1
     found = table.cls == target[table.card]
-    right = (found & (table.place == 0)).sum() / n
+    right = (found & (table.rank == 0)).sum() / n
     noise = np.sqrt(right * (1 - right) / n) / 4
     for depth in DEPTHS:
         if (found & ~table.within(depth)).sum() / n <= noise:
@@ -193,12 +193,12 @@ def best_two(table: Candidates, value: np.ndarray, rank: np.ndarray) -> tuple[np
 
 
 def ranks(table: Candidates, value: np.ndarray) -> np.ndarray:
-    """int64 [m]: place of each entry within its card by falling value, ties to the lower class."""
+    """int64 [m]: rank of each entry within its card by falling value, ties to the lower class."""
     starts, group = table.segments
     order = np.lexsort((table.cls, -value, table.card))
-    place = np.empty(len(value), np.int64)
-    place[order] = np.arange(len(value)) - starts[group]
-    return place
+    rank = np.empty(len(value), np.int64)
+    rank[order] = np.arange(len(value)) - starts[group]
+    return rank
 
 
 def softmax_by_card(table: Candidates, score: np.ndarray) -> np.ndarray:

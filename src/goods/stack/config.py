@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from goods.config.base import PresetConfig
+from goods.metrics.base import Decoder
 
 StackMethod = Literal[
     "best_single", "uniform", "weighted", "greedy", "blend", "logistic", "catboost", "multiclass"
@@ -44,7 +45,7 @@ class StackConfig(PresetConfig):
     multiclass_cells: int = Field(
         300_000, ge=0, description="multiclass is left out above this many cards × classes"
     )
-    decoding: Literal["auto", "argmax", "expected_hierarchical_f1", "class_bias"] = Field(
+    decoding: Literal["auto", Decoder] = Field(
         "auto", description="how the class is chosen; auto: by the competition's metric"
     )
     precisions: tuple[float, ...] = Field((0.95, 0.99), description="at which coverage is reported")

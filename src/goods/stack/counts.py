@@ -17,8 +17,8 @@ def find(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray
     """[..., m] columns of `values` [..., k] at the `wanted` of the sorted `keys` [k], zeros for those not there."""
     if not len(keys):
         return np.zeros((*values.shape[:-1], len(wanted)), values.dtype)
-    place = np.searchsorted(keys, wanted).clip(0, len(keys) - 1)
-    return np.where(keys[place] == wanted, values[..., place], 0)
+    position = np.searchsorted(keys, wanted).clip(0, len(keys) - 1)
+    return np.where(keys[position] == wanted, values[..., position], 0)
 
 
 def ranges(first: np.ndarray, each: np.ndarray) -> np.ndarray:

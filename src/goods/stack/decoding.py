@@ -6,19 +6,16 @@ siblings are likely too can be worth more; macro F1 counts a rare class as much 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from goods.cards.labels import Labels
+from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.metrics.base import ClassMetric, Decoder
 from goods.metrics.evaluation import metric_of, score
-
-ARGMAX, EXPECTED_HF1, CLASS_BIAS = "argmax", "expected_hierarchical_f1", "class_bias"
-
-DECODERS = (ARGMAX, EXPECTED_HF1, CLASS_BIAS)
-
 
 STRENGTHS = tuple(round(0.05 * i, 2) for i in range(17))  # of the class bias, 0 … 0.8
 
@@ -33,43 +30,56 @@ def decoder_of(metric: str) -> Decoder:
 
 
 def decode(predictions: Predictions, labels: Labels, decoding: dict[str, Any]) -> np.ndarray:
-    """int32 [n] place of the chosen class among each card's kept classes; `decoding` is made by `fit_decoding`."""
-    if decoding["method"] == EXPECTED_HF1:
-        return expected_hierarchical_f1(predictions, labels)
-    if decoding["method"] == CLASS_BIAS:
-        return biased(predictions, np.array(decoding["bias"]))
-    return np.zeros(len(predictions.classes), np.int32)
+    """int32 [n] column of the chosen class among each card's kept classes; `decoding` is made by `fit_decoding`.
+
+    GoodsError where there is no such method.
+    """
+    return _method(decoding["method"])(predictions, labels, decoding)
 
 
 def fit_decoding(
     method: str, predictions: Predictions, target: np.ndarray, labels: Labels, metric: str
 ) -> dict[str, Any]:
-    """What `decode` needs, JSON-able. Only the class bias learns, from out-of-fold predictions and `target` [n]."""
-    if method != CLASS_BIAS:
-        return {"method": method}
+    """What `decode` needs, JSON-able. Only the class bias learns, from out-of-fold predictions and `target` [n]: the
+    strength with the best `metric`. GoodsError where there is no such method."""
+    _method(method)
+    learned = fit_class_bias(predictions, target, labels, metric) if method == "class_bias" else {}
+    return {"method": method} | learned
+
+
+def _method(name: str) -> Callable[[Predictions, Labels, dict[str, Any]], np.ndarray]:
+    if name not in METHODS:
+        raise GoodsError(f"unknown decoding {name!r}: known are {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def fit_class_bias(
+    predictions: Predictions, target: np.ndarray, labels: Labels, metric: str
+) -> dict[str, Any]:
+    """A bias of −strength · log(1 + cards of the class), of the strength that scores best; the least of equal ones."""
     log_count = np.log(np.bincount(target, minlength=labels.n_classes) + 1.0)
     reached = []
     for strength in STRENGTHS:
         chosen = at(predictions.classes, biased(predictions, -strength * log_count))
         reached.append(score(metric, target, chosen, labels))
     strength = STRENGTHS[int(np.argmax(reached))]
-    return {"method": method, "strength": strength, "bias": (-strength * log_count).tolist()}
+    return {"strength": strength, "bias": (-strength * log_count).tolist()}
 
 
-def chosen_first(predictions: Predictions, place: np.ndarray) -> Predictions:
-    """The chosen class of each card in the first place, the others after it in their order."""
-    order = np.argsort(np.arange(predictions.classes.shape[1]) != place[:, None], axis=1, kind="stable")
+def chosen_first(predictions: Predictions, column: np.ndarray) -> Predictions:
+    """The chosen class of each card in the first column, the others after it in their order."""
+    order = np.argsort(np.arange(predictions.classes.shape[1]) != column[:, None], axis=1, kind="stable")
     classes = np.take_along_axis(predictions.classes, order, 1)
     return Predictions(predictions.product_id, classes, np.take_along_axis(predictions.proba, order, 1))
 
 
-def at(kept: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """[n] the value at each row's place of [n, k]."""
-    return np.take_along_axis(kept, place[:, None].astype(np.int64), 1)[:, 0]
+def at(kept: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """[n] the value at each row's column of [n, k]."""
+    return np.take_along_axis(kept, column[:, None].astype(np.int64), 1)[:, 0]
 
 
 def biased(predictions: Predictions, bias: np.ndarray) -> np.ndarray:
-    """int32 [n] place of the largest log p + bias[class]."""
+    """int32 [n] column of the largest log p + bias[class]."""
     value = np.log(predictions.proba.clip(1e-12)) + bias[predictions.classes]
     return value.argmax(1).astype(np.int32)
 
@@ -96,12 +106,12 @@ def expected_overlap(predictions: Predictions, labels: Labels) -> np.ndarray:
     return out
 
 
-def expected_score(predictions: Predictions, labels: Labels, place: np.ndarray) -> float:
+def expected_score(predictions: Predictions, labels: Labels, column: np.ndarray) -> float:
     """Hierarchical F1 of the choice in expectation: 2 Σ E|A(y) ∩ A(ŷ)| / (Σ |A(ŷ)| + Σ E|A(y)|)."""
     _, depth = overlap_tables(labels)
-    chosen = at(predictions.classes, place)
+    chosen = at(predictions.classes, column)
     total = depth[chosen].sum() + expected_depth(predictions, depth).sum()
-    return float(2 * at(expected_overlap(predictions, labels), place).sum() / total)
+    return float(2 * at(expected_overlap(predictions, labels), column).sum() / total)
 
 
 def expected_depth(predictions: Predictions, depth: np.ndarray) -> np.ndarray:
@@ -110,7 +120,7 @@ def expected_depth(predictions: Predictions, depth: np.ndarray) -> np.ndarray:
 
 
 def expected_hierarchical_f1(predictions: Predictions, labels: Labels, rounds: int = 20) -> np.ndarray:
-    """int32 [n] place of the classes that together have the highest hierarchical F1 in expectation.
+    """int32 [n] column of the classes that together have the highest hierarchical F1 in expectation.
 
     The ratio is maximised by Dinkelbach's method (1967): given its value F, a card's best class maximises
     2 E|A(y) ∩ A(c)| − F |A(c)|; F starts at the argmax's and rises until it stays.
@@ -118,11 +128,21 @@ def expected_hierarchical_f1(predictions: Predictions, labels: Labels, rounds: i
     _, depth = overlap_tables(labels)
     overlap = expected_overlap(predictions, labels).astype(np.float64)
     own, likely = depth[predictions.classes], expected_depth(predictions, depth).sum()
-    place = np.zeros(len(overlap), np.int32)
+    column = np.zeros(len(overlap), np.int32)
     for _ in range(rounds):
-        value = 2 * at(overlap, place).sum() / max(at(own, place).sum() + likely, 1e-12)
+        value = 2 * at(overlap, column).sum() / max(at(own, column).sum() + likely, 1e-12)
         new = (2 * overlap - value * own).argmax(1).astype(np.int32)
-        if (new == place).all():
+        if (new == column).all():
             break
-        place = new
-    return place
+        column = new
+    return column
+
+
+# every Decoder a metric can name; `decode` calls it with what `fit_decoding` made
+METHODS: dict[str, Callable[[Predictions, Labels, dict[str, Any]], np.ndarray]] = {
+    "argmax": lambda predictions, labels, decoding: np.zeros(len(predictions.classes), np.int32),
+    "expected_hierarchical_f1": lambda predictions, labels, decoding: expected_hierarchical_f1(
+        predictions, labels
+    ),
+    "class_bias": lambda predictions, labels, decoding: biased(predictions, np.array(decoding["bias"])),
+}

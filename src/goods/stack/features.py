@@ -1,27 +1,95 @@
-"""Features of candidates: what CatBoost sees of a (card, class).
+"""Features of candidates: what CatBoost sees of a (card, class). A feature is a line of FEATURES.
 
-Built from the train cards and their out-of-fold predictions, used for train and for new cards alike. What depends
-on the blend is added per fold, because the blend is fitted on the other folds.
+Made alike for train and for new cards, of what evidence.py knows of them. What depends on the blend is added per fold,
+because the blend is fitted on the other folds. Importance, explanations and the report go by the names.
 """
 
 from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
 
 from goods.cards.labels import Labels
-from goods.core.calibration import logit
-from goods.stack.candidates import FLOOR, Candidates, Named, best_two, normalise_by_card, ranks
+from goods.stack.candidates import Candidates, Named
 from goods.stack.categories import CategoryNames
 from goods.stack.counts import KeyCounts, card_keys
+from goods.stack.evidence import BlendEvidence, Evidence, TreeEvidence
 from goods.stack.neighbours import Neighbours, TitleNeighbours
 from goods.stack.numbers import Numbers
 
 PER_SOURCE = 3  # classes per card that a source other than the models may name
 
+# Name → a value per entry, [m]. A name with braces is a family: a column for each base model, level of the tree, key
+# that cards are counted by, or source of candidates. Lines of one family below each other take turns by member.
+FEATURES: dict[str, Callable[..., np.ndarray]] = {
+    "{model}_log_odds": lambda e, model: e.opinions[model].log_odds,
+    "{model}_rank": lambda e, model: e.opinions[model].rank,
+    "{model}_gap": lambda e, model: e.opinions[model].gap,
+    "{model}_margin": lambda e, model: e.opinions[model].margin,
+    "{model}_entropy": lambda e, model: e.opinions[model].entropy,
+    "mean_proba": lambda e: e.proba.mean(1),
+    "max_proba": lambda e: e.proba.max(1),
+    "min_proba": lambda e: e.proba.min(1),
+    "first_choices": lambda e: e.first_choices,
+    "level{depth}_first_choices": lambda e, depth: e.per_node(depth, e.first_choices),
+    "given_{key}": lambda e, key: e.counted[key][0],
+    "cards_{key}": lambda e, key: e.counted[key][1],
+    "neighbour_votes": lambda e: e.votes[0],
+    "neighbour_best": lambda e: e.votes[1],
+    "nearest_title": lambda e: e.votes[2],
+    "name_characters": lambda e: e.name_likeness[0],
+    "name_meaning": lambda e: e.name_likeness[1],
+    "numbers_fit": lambda e: e.numbers_fit(),
+    "named_by_{source}": lambda e, source: e.table.named[source],
+    "title_chars": lambda e: e.per_card(e.cards.title.str.len()),
+    "description_chars": lambda e: e.per_card(e.cards.description.str.len()),
+    "attribute_chars": lambda e: e.per_card(e.cards.attributes.str.len()),
+    "cyrillic": lambda e: e.per_card(e.cards.title.str.count("[а-яёА-ЯЁ]") / e.letters),
+    "has_image": lambda e: e.per_card(e.cards.image.notna()),
+    "sale": lambda e: e.per_card(e.cards.sale),
+    "candidates": lambda e: e.per_card(e.candidates),
+}
+BLEND_FEATURES: dict[str, Callable[..., np.ndarray]] = {
+    "blend_log_odds": lambda e: e.blend.log_odds,
+    "blend_rank": lambda e: e.blend.rank,
+    "blend_gap": lambda e: e.blend.gap,
+    "blend_margin": lambda e: e.blend.margin,
+    "blend_entropy": lambda e: e.blend.entropy,
+    "level{depth}_mass": lambda e, depth: e.per_node(depth, e.blend.proba),
+}
+FAMILY = re.compile(r"\{(\w+)\}")
 
-class FeatureMaker:
-    """`names` are those of the base models, in the order of the candidates' log-probabilities."""
+
+def features_of(evidence: TreeEvidence, features: Mapping[str, Callable[..., np.ndarray]]) -> pd.DataFrame:
+    """float32, one row per entry: the columns of `features`, families spread out."""
+    columns: dict[str, np.ndarray] = {}
+    for family, lines in groupby(features, key=family_of):
+        together = list(lines)
+        if family is None:
+            columns |= {name: features[name](evidence).astype(np.float32) for name in together}
+            continue
+        for label, member in evidence.families[family].items():
+            for name in together:
+                values = features[name](evidence, member)
+                columns[name.replace(f"{{{family}}}", label)] = values.astype(np.float32)
+    return pd.DataFrame(columns)
+
+
+def family_of(name: str) -> str | None:
+    found = FAMILY.search(name)
+    return found[1] if found else None
+
+
+class CandidateFeatures:
+    """What the train cards tell of any card's candidates, and the features made of it.
+
+    `fold` int [n] is that of each train card; `names` are those of the base models, in the order of the candidates'
+    log-probabilities.
+    """
 
     def __init__(self, train: pd.DataFrame, fold: np.ndarray, labels: Labels, names: list[str]) -> None:
         self.labels, self.names = labels, names
@@ -32,7 +100,6 @@ class FeatureMaker:
         self.titles = TitleNeighbours(train.title, target, fold)
         self.categories = CategoryNames(labels)
         self.numbers = Numbers(train.attributes, target, fold, labels.n_classes)
-        self.levels = [labels.level(d) for d in range(max(len(p) for p in labels.nodes) - 1)]
 
     def neighbours(self, cards: pd.DataFrame, fold: np.ndarray | None) -> Neighbours:
         return self.titles.find(cards.title, fold)
@@ -51,72 +118,10 @@ class FeatureMaker:
         self, cards: pd.DataFrame, fold: np.ndarray | None, table: Candidates, near: Neighbours
     ) -> pd.DataFrame:
         """float32, one row per entry of `table`: all that does not depend on the blend."""
-        columns: dict[str, np.ndarray] = {}
-        proba = np.exp(table.log_proba)
-        for j, name in enumerate(self.names):
-            model_features(columns, name, table, proba[:, j])
-        columns["mean_proba"], columns["max_proba"] = proba.mean(1), proba.max(1)
-        columns["min_proba"] = proba.min(1)
-        first = np.stack([columns[f"{name}_rank"] == 0 for name in self.names], axis=1).astype(np.float32)
-        columns["first_choices"] = first.sum(1)
-        for depth, node in enumerate(self.levels):
-            # how many models' first choices lie below the same node
-            at_node = per_group(table.card, node[table.cls], first.sum(1), len(self.labels.node_index))
-            columns[f"level{depth}_first_choices"] = at_node
-        for key, values in card_keys(cards).items():
-            share, size = self.counts[key].features(values, fold, table).T
-            columns[f"given_{key}"], columns[f"cards_{key}"] = share, size
-        votes, best, nearest = near.features(table).T
-        columns["neighbour_votes"], columns["neighbour_best"] = votes, best
-        columns["nearest_title"] = nearest
-        columns["name_characters"], columns["name_meaning"] = self.categories.features(cards.title, table).T
-        columns["numbers_fit"] = self.numbers.features(cards.attributes, fold, table)
-        for source, flags in table.named.items():
-            columns[f"named_by_{source.replace(' ', '_')}"] = flags
-        card_features(columns, cards, table)
-        return pd.DataFrame({name: values.astype(np.float32) for name, values in columns.items()})
+        known = (self.counts, near, self.categories, self.numbers)
+        return features_of(Evidence(self.labels, table, self.names, cards, fold, *known), FEATURES)
 
     def with_blend(self, features: pd.DataFrame, table: Candidates, blend: np.ndarray) -> pd.DataFrame:
         """`features` of the entries of `table`, and what the blend's probability float [m] adds to them."""
-        columns: dict[str, np.ndarray] = {}
-        model_features(columns, "blend", table, blend)
-        for depth, node in enumerate(self.levels):
-            mass = per_group(table.card, node[table.cls], blend, len(self.labels.node_index))
-            columns[f"level{depth}_mass"] = mass
-        added = pd.DataFrame({name: values.astype(np.float32) for name, values in columns.items()})
+        added = features_of(BlendEvidence(self.labels, table, blend), BLEND_FEATURES)
         return pd.concat([features.reset_index(drop=True), added], axis=1)
-
-
-def model_features(columns: dict[str, np.ndarray], name: str, table: Candidates, proba: np.ndarray) -> None:
-    """Log-odds and rank of the class, its gap to the card's best, the card's margin and entropy."""
-    rank = ranks(table, proba)
-    best, second = best_two(table, proba, rank)
-    columns[f"{name}_log_odds"] = logit(proba, FLOOR)
-    columns[f"{name}_rank"] = rank
-    columns[f"{name}_gap"] = np.log(best / proba.clip(FLOOR))
-    columns[f"{name}_margin"] = best - second
-    share = normalise_by_card(table, proba)
-    starts, group = table.segments
-    columns[f"{name}_entropy"] = np.add.reduceat(-share * np.log(share.clip(FLOOR)), starts)[group]
-
-
-def card_features(columns: dict[str, np.ndarray], cards: pd.DataFrame, table: Candidates) -> None:
-    """What is the same for all candidates of a card."""
-    letters = cards.title.str.count(r"[^\W\d_]").clip(lower=1)
-    per_card: dict[str, pd.Series] = {
-        "title_chars": cards.title.str.len(),
-        "description_chars": cards.description.str.len(),
-        "attribute_chars": cards.attributes.str.len(),
-        "cyrillic": cards.title.str.count("[а-яёА-ЯЁ]") / letters,
-        "has_image": cards.image.notna(),
-        "sale": cards.sale,
-        "candidates": pd.Series(np.bincount(table.card, minlength=table.n_cards)),
-    }
-    for name, values in per_card.items():
-        columns[name] = values.to_numpy(np.float32)[table.card]
-
-
-def per_group(card: np.ndarray, node: np.ndarray, weight: np.ndarray, n_nodes: int) -> np.ndarray:
-    """float [m]: sum of `weight` over the same card's entries with the same node."""
-    _, group = np.unique(card * n_nodes + node, return_inverse=True)
-    return np.bincount(group, weights=weight)[group]

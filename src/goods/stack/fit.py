@@ -23,7 +23,7 @@ from goods.stack.candidates import (
     choose_depth,
 )
 from goods.stack.config import StackConfig
-from goods.stack.features import FeatureMaker
+from goods.stack.features import CandidateFeatures
 from goods.stack.level import Level
 from goods.stack.pooling import Pool, fit_best_single, fit_greedy, fit_linear_pool, fit_log_pool
 
@@ -48,7 +48,7 @@ class FoldStack:
 
     def apply(
         self,
-        maker: FeatureMaker,
+        maker: CandidateFeatures,
         model: StackConfig,
         table: Candidates,
         features: pd.DataFrame,
@@ -118,7 +118,7 @@ def methods_of(level: Level) -> list[str]:
     return methods
 
 
-def fit_fold(level: Level, k: int, methods: list[str]) -> FoldStack:
+def fit_stack(level: Level, k: int, methods: list[str]) -> FoldStack:
     """Every method on the cards outside fold k (ALL: on all cards); depth and calibration too are theirs."""
     model, target, seed = level.model, level.target, level.config.seed
     outside = level.fold[level.table.card] != k

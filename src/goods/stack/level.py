@@ -26,7 +26,7 @@ from goods.stack.candidates import (
     make_candidates,
 )
 from goods.stack.config import StackConfig
-from goods.stack.features import FeatureMaker
+from goods.stack.features import CandidateFeatures
 
 
 def stack_config(config: ExperimentConfig) -> StackConfig:
@@ -66,7 +66,7 @@ class Level:
     target: np.ndarray
     fold: np.ndarray
     tuned_on: tuple[int, ...]
-    maker: FeatureMaker
+    maker: CandidateFeatures
     table: Candidates
     features: pd.DataFrame
 
@@ -83,7 +83,7 @@ def make_level(ws: Workspace, competition: CompetitionConfig, config: Experiment
     model, labels, runs = stack_config(config), Labels.load(ws), base_runs(ws, config)
     train = select(load_cards(ws), "train")
     fold = load_folds(ws, train)
-    maker = FeatureMaker(train, fold, labels, list(model.experiments))
+    maker = CandidateFeatures(train, fold, labels, list(model.experiments))
     table, features = tabulate(maker, model, train, fold, [Predictions.load(r.oof) for r in runs])
     tuned_on = {k for r in runs for k in read_json(r.report)["tuned_on"]} | set(config.tuned_on)
     if tuned_on >= set(fold.tolist()):
@@ -107,7 +107,7 @@ def make_level(ws: Workspace, competition: CompetitionConfig, config: Experiment
 
 
 def tabulate(
-    maker: FeatureMaker,
+    maker: CandidateFeatures,
     model: StackConfig,
     cards: pd.DataFrame,
     fold: np.ndarray | None,

@@ -100,8 +100,8 @@ class TitleNeighbours:
                 row, column, value = row[other], column[other], value[other]
             order = np.lexsort((column, -value, row))
             row, column, value = row[order], column[order], value[order]
-            place = np.arange(len(row)) - np.searchsorted(row, row)
-            kept = place < k
-            similarity[start + row[kept], place[kept]] = value[kept]
-            cls[start + row[kept], place[kept]] = self.target[column[kept]]
+            rank = np.arange(len(row)) - np.searchsorted(row, row)
+            kept = rank < k
+            similarity[start + row[kept], rank[kept]] = value[kept]
+            cls[start + row[kept], rank[kept]] = self.target[column[kept]]
         return Neighbours(similarity, cls)

@@ -38,7 +38,7 @@ class Numbers:
 
     @staticmethod
     def _moments(at: np.ndarray, x: np.ndarray, size: int) -> np.ndarray:
-        """float64 [3, size]: number, sum and sum of squares of x by place."""
+        """float64 [3, size]: number, sum and sum of squares of x by position."""
         return np.stack([np.bincount(at, weights=x**moment, minlength=size) for moment in range(3)])
 
     def features(self, attributes: pd.Series, card_fold: np.ndarray | None, table: Candidates) -> np.ndarray:

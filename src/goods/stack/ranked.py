@@ -13,17 +13,17 @@ from goods.stack.candidates import (
 
 
 def to_predictions(table: Candidates, proba: np.ndarray, cards: pd.DataFrame, labels: Labels) -> Predictions:
-    """Top-k predictions of the cards; unused places hold further classes at probability 0."""
+    """Top-k predictions of the cards; unused columns hold further classes at probability 0."""
     k = min(TOP_K, labels.n_classes)
     order = np.lexsort((table.cls, -proba, table.card))
     card, cls, value = table.card[order], table.cls[order], proba[order]
-    place = np.arange(len(card)) - np.searchsorted(card, card)
-    kept = place < k
-    # -1 - j marks an unused place; it becomes a class that the card does not hold yet
+    rank = np.arange(len(card)) - np.searchsorted(card, card)
+    kept = rank < k
+    # -1 - j marks an unused column; it becomes a class that the card does not hold yet
     classes = np.tile(-1 - np.arange(k, dtype=np.int32), (len(cards), 1))
     out = np.zeros((len(cards), k), np.float32)
-    classes[card[kept], place[kept]] = cls[kept]
-    out[card[kept], place[kept]] = value[kept]
+    classes[card[kept], rank[kept]] = cls[kept]
+    out[card[kept], rank[kept]] = value[kept]
     return Predictions(cards.product_id.to_numpy(np.int64), fill_unused(classes), out)
 
 
@@ -31,8 +31,8 @@ def fill_unused(classes: np.ndarray) -> np.ndarray:
     """Replace negative marks by the lowest classes each row does not hold (k ≤ number of classes)."""
     k = classes.shape[1]
     used = np.zeros((len(classes), 2 * k), bool)
-    rows, places = np.nonzero((classes >= 0) & (classes < 2 * k))
-    used[rows, classes[rows, places]] = True
+    rows, columns = np.nonzero((classes >= 0) & (classes < 2 * k))
+    used[rows, classes[rows, columns]] = True
     free = np.argsort(used, axis=1, kind="stable")  # classes not used first, ascending
     negative = classes < 0
     nth = np.cumsum(negative, axis=1) - 1

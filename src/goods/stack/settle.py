@@ -68,6 +68,6 @@ def tempered(predictions: Predictions, temperature: float) -> Predictions:
 
 
 def finished(raw: Predictions, labels: Labels, temperature: float, decoding: dict[str, Any]) -> Predictions:
-    """Calibrated, with the class to submit in the first place."""
+    """Calibrated, with the class to submit in the first column."""
     warmed = tempered(raw, temperature)
     return chosen_first(warmed, decode(warmed, labels, decoding))

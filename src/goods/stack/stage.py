@@ -47,11 +47,11 @@ from goods.stack.choose import best_method, picked
 from goods.stack.config import StackConfig
 from goods.stack.decoding import decoder_of
 from goods.stack.diagnostics import diagnostics
-from goods.stack.features import FeatureMaker
-from goods.stack.fit import CATBOOST, FoldStack, fit_fold, methods_of
+from goods.stack.features import CandidateFeatures
+from goods.stack.fit import CATBOOST, FoldStack, fit_stack, methods_of
 from goods.stack.level import Level, base_runs, make_level, stack_config, tabulate
 from goods.stack.ranked import to_predictions
-from goods.stack.settle import finished, settle
+from goods.stack.settle import Settled, finished, settle
 from goods.train.gather import oof_report
 
 
@@ -73,50 +73,31 @@ def stack_key(ws: Workspace, competition: CompetitionConfig, config: ExperimentC
 def stack(
     ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, force: bool = False
 ) -> None:
-    runs, key, run = base_runs(ws, config), stack_key(ws, competition, config), ws.run(config.name)
+    key, run = stack_key(ws, competition, config), ws.run(config.name)
     if not force and is_done(run.path, key):
         say(f"stack {config.name}: unchanged, {describe(read_json(run.report))}")
         return
     begin(run.path, key)
     started = time.perf_counter()
     level = make_level(ws, competition, config)
-    folds, oof, calibrated = fit_folds(level, competition.n_folds, run)
+    folds, oof, calibrated = fit_stacks(level, competition.n_folds, run)
     if config.refit:
-        folds.append(fit_fold(level, ALL, methods_of(level)))
+        folds.append(fit_stack(level, ALL, methods_of(level)))
         folds[-1].save(run.fold(ALL))
     decoder = decoder_of(level.metric) if level.model.decoding == "auto" else level.model.decoding
     settled = {name: settle(level, raw, decoder) for name, raw in oof.items()}
-    reports = {
-        name: oof_report(ws, competition, s.predictions, level.train, level.tuned_on)
-        for name, s in settled.items()
-    }
     winner = best_method(level, settled, without=None)
     by_fold = [best_method(level, settled, without=k) for k in range(competition.n_folds)]
     final = picked(level, settled, by_fold)
     final.save(run.oof)
-    test = select(load_cards(ws), "test")
-    on_test = predicted(
-        level.maker,
-        level.model,
-        judges(folds, config),
-        winner,
-        test,
-        [Predictions.load(r.test) for r in runs],
-    )
-    finished(on_test, level.labels, settled[winner].temperature, settled[winner].decoding).save(run.test)
+    on_test(ws, level, judges(folds, config), winner, settled[winner]).save(run.test)
     report = {
         **oof_report(ws, competition, final, level.train, level.tuned_on),
         "winner": winner,
         "winner_by_fold": by_fold,
         "temperature": settled[winner].temperature,
         "decoding": settled[winner].decoding,
-        "methods": reports,
-        "base": {
-            r.path.name: oof_report(ws, competition, Predictions.load(r.oof), level.train, level.tuned_on)[
-                "score"
-            ]
-            for r in runs
-        },
+        **compared(ws, competition, level, settled),
         **diagnostics(level, folds, final, oof[winner], settled[winner], calibrated),
         "fit_seconds": [round(time.perf_counter() - started, 2)],
     }
@@ -126,7 +107,7 @@ def stack(
     say(f"stack {config.name}: {describe(report)}")
 
 
-def fit_folds(
+def fit_stacks(
     level: Level, n_folds: int, run: Run
 ) -> tuple[list[FoldStack], dict[str, Predictions], Candidates]:
     """The fold stacks, each method's out-of-fold predictions and the table with calibrated base models."""
@@ -135,7 +116,7 @@ def fit_folds(
     oof = {name: np.zeros(len(table.card)) for name in methods}
     calibrated = table.log_proba.copy()
     for k in tqdm(range(n_folds), desc=f"stack {level.config.name}", unit="fold", leave=False):
-        folds.append(fit_fold(level, k, methods))
+        folds.append(fit_stack(level, k, methods))
         folds[k].save(run.fold(k))
         rows = np.flatnonzero(level.fold[table.card] == k)
         part = table.take(rows)
@@ -150,14 +131,39 @@ def fit_folds(
 def catboost_score(level: Level, k: int) -> float:
     """Score of CatBoost on fold k, fitted on the others: what a study of the stack maximises."""
     rows = np.flatnonzero(level.fold[level.table.card] == k)
-    table, fitted = level.table.take(rows), fit_fold(level, k, [CATBOOST])
+    table, fitted = level.table.take(rows), fit_stack(level, k, [CATBOOST])
     proba = fitted.apply(level.maker, level.model, table, level.features.iloc[rows], [CATBOOST])[CATBOOST]
     cards = level.fold == k
     return level.score(level.target[cards], first_choice(table, proba)[cards])
 
 
+def on_test(
+    ws: Workspace, level: Level, folds: list[FoldStack], method: str, settled: Settled
+) -> Predictions:
+    """The test cards' predictions by one method, with the temperature and decoding settled for new cards."""
+    base = [Predictions.load(run.test) for run in base_runs(ws, level.config)]
+    raw = predicted(level.maker, level.model, folds, method, select(load_cards(ws), "test"), base)
+    return finished(raw, level.labels, settled.temperature, settled.decoding)
+
+
+def compared(
+    ws: Workspace, competition: CompetitionConfig, level: Level, settled: dict[str, Settled]
+) -> dict[str, Any]:
+    """Out-of-fold report of each method, score of each base experiment."""
+
+    def report(predictions: Predictions) -> dict[str, Any]:
+        return oof_report(ws, competition, predictions, level.train, level.tuned_on)
+
+    return {
+        "methods": {name: report(s.predictions) for name, s in settled.items()},
+        "base": {
+            run.path.name: report(Predictions.load(run.oof))["score"] for run in base_runs(ws, level.config)
+        },
+    }
+
+
 def predicted(
-    maker: FeatureMaker,
+    maker: CandidateFeatures,
     model: StackConfig,
     folds: list[FoldStack],
     method: str,
@@ -180,7 +186,7 @@ def predict_stack(
     """What the finished stack says of new cards, given its base experiments' predictions of them."""
     model, labels, run = stack_config(config), Labels.load(ws), ws.run(config.name)
     report, train = read_json(run.report), select(load_cards(ws), "train")
-    maker = FeatureMaker(train, load_folds(ws, train), labels, list(model.experiments))
+    maker = CandidateFeatures(train, load_folds(ws, train), labels, list(model.experiments))
     folds = [FoldStack.load(run.fold(k)) for k in ([ALL] if config.refit else range(competition.n_folds))]
     raw = predicted(maker, model, folds, report["winner"], cards, base)
     return finished(raw, labels, report["temperature"], report["decoding"])
