@@ -141,6 +141,14 @@ def test_a_metric_is_one_entry(house, shop):
     assert "least share of a class" in (house / "out/mycontest/report.html").read_text(encoding="utf-8")
 
 
+def test_a_feature_of_the_stack_is_one_line(house, shop):
+    line = block("docs/architecture.md", "**A feature of the stack**")
+    assert len(line.splitlines()) == 1
+    insert(house / "src/goods/stack/features.py", '    "title_chars": lambda', line)
+    assert len(run(house, shop)) == 40
+    assert "title_words" in report(house, "stack")["importance"]
+
+
 def test_import_contracts_are_run_by_the_test_command():
     assert "lint-imports" in (ROOT / "scripts/test.sh").read_text(encoding="utf-8")
 
