@@ -152,7 +152,9 @@ class ContrastiveModel(NeuralModel):
             model.net = self.pair.sides[side]  # type: ignore[assignment]
 
     def _train(self, seen: pd.DataFrame, held: np.ndarray, known: str, scratch: Path) -> dict[str, Any]:
-        from goods.models.loop import train_network  # lightning takes seconds to import
+        # lightning takes seconds to import
+        from goods.models.loop import train_network
+        from goods.models.training import Training
 
         assert self.pair is not None
         same = same_cards(seen)
@@ -165,7 +167,7 @@ class ContrastiveModel(NeuralModel):
             self.config.pretrain,
             self.context,
             scratch,
-            known,
+            Training(known, "contrastive", "model.pretrain"),
         )
         self.pair.eval()
         return {
