@@ -77,7 +77,7 @@ def test_the_scored_fold_is_never_passed_to_fit(ws, monkeypatch):
 
 def test_a_vocabulary_comes_from_the_train_folds_only(ws):
     from goods.models.base import Context
-    from goods.models.text.linear import LinearModel
+    from goods.models.text.linear_model import LinearModel
 
     cards = select(load_cards(ws), "train")
     fold = load_folds(ws, cards)
@@ -163,7 +163,7 @@ def test_a_saved_model_predicts_the_same(ws, name, tmp_path):
 
 def test_flat_and_tree_linear_models_agree_on_easy_cards(ws):
     from goods.models.base import Context
-    from goods.models.text.linear import LinearModel
+    from goods.models.text.linear_model import LinearModel
 
     cards = select(load_cards(ws), "train")
     for structure in ("tree", "flat"):
@@ -176,7 +176,7 @@ def test_flat_and_tree_linear_models_agree_on_easy_cards(ws):
 
 def test_cards_without_any_text_get_the_class_shares(ws):
     from goods.models.base import Context
-    from goods.models.text.linear import LinearModel
+    from goods.models.text.linear_model import LinearModel
 
     cards = select(load_cards(ws), "train")
     cards[["title", "description", "attributes", "shop"]] = ""
