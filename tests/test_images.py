@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from goods.cards import images
-from goods.cards.images import ImageProblem, ImageStore, audit, load_arrays
+from goods.cards.images import ImageProblem, ImageStore
+from goods.cards.photos import audit, load_arrays
 from goods.core.errors import GoodsError
 
 

@@ -15,17 +15,18 @@ from torch.nn import functional as F
 from goods.cards.tokens import Ragged
 from goods.core.artifacts import done_key
 from goods.core.errors import GoodsError
-from goods.models.image.backbone import load_backbone
+from goods.models.image.backbone_weights import load_backbone
 from goods.models.image.image import ImageConfig
 from goods.models.learner import Learner
 from goods.models.network import Network
-from goods.models.rows import BatchOrder, VectorRows, batches
-from goods.models.text.encoder import encoder_layers, scratch_encoder
+from goods.models.rows import BatchOrder, TokenRows, VectorRows, batches
+from goods.models.text.encoder import encoder_layers
 from goods.models.text.mlm import MaskedNetwork
 from goods.models.text.navec_model import NavecModel
+from goods.models.text.scratch_encoder import scratch_encoder
 from goods.models.text.transformer import MlmConfig
 from goods.models.text.transformer_model import TransformerModel
-from goods.models.text.transformer_network import TokenRows, TransformerNetwork
+from goods.models.text.transformer_network import TransformerNetwork
 from goods.models.training import Training
 from goods.models.weights import BestWeights, greedy_soup
 

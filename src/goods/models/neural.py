@@ -108,6 +108,7 @@ class NeuralModel(ABC):
         self.temperature = float(np.exp(np.mean([np.log(c["temperature"]) for c in chosen])))
 
     def _fitted(self) -> Network:
+        """The trained network; GoodsError where there is none yet."""
         if self.net is None:
             raise GoodsError(f"{self.config.family}: fit or load the model first")
         return self.net

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from goods.config.base import PACKAGED, FamilyConfig
+from goods.config.base import PACKAGED, FamilyConfig, LocalPath
 from goods.config.trainer import TrainerConfig
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class NavecConfig(FamilyConfig):
     family: Literal["navec"]
     on_gpu: ClassVar[bool] = True
-    vectors: str = PACKAGED
+    vectors: LocalPath = PACKAGED
     tune_vectors: bool = False
     head: Literal["pooled", "textcnn", "attention"] = "attention"
     lemmatizer: Literal["pymorphy3", "natasha", "none"] = "pymorphy3"
