@@ -225,7 +225,7 @@ def test_the_saved_config_is_the_resolved_one(ws, competition):
 
 def test_fasttext_is_the_same_after_memory_was_used(ws):
     from goods.models.base import Context
-    from goods.models.text.fasttext import FastTextModel
+    from goods.models.text.fasttext_model import FastTextModel
 
     cards = select(load_cards(ws), "train")
     config = load_experiment(CONFIGS / "fasttext.yaml", ["model.dim=16", "model.buckets=2000"]).model
@@ -254,7 +254,7 @@ def test_neural_folds_run_on_the_gpu(ws, competition):
 
 def test_fasttext_goes_on_at_half_the_rate_where_it_diverges(ws, monkeypatch, capsys):
     from goods.models.base import Context
-    from goods.models.text.fasttext import FastTextModel
+    from goods.models.text.fasttext_model import FastTextModel
 
     tried, trained = [], FastTextModel._train_at
 

@@ -102,10 +102,10 @@ class KnnModel:
         k = min(self.config.neighbours, len(self.target))
         similarity = np.empty((len(vectors), k), np.float32)
         found = np.empty((len(vectors), k), np.int64)
-        faiss.omp_set_num_threads(self.context.threads)
-        for start in range(0, len(vectors), QUERIES):
-            block = slice(start, start + QUERIES)
-            similarity[block], found[block] = self.index.search(vectors[block], k)
+        with threadpool_limits(self.context.threads, user_api="openmp"):
+            for start in range(0, len(vectors), QUERIES):
+                block = slice(start, start + QUERIES)
+                similarity[block], found[block] = self.index.search(vectors[block], k)
         # a graph may find fewer than k: the others are -1
         similarity[found < 0] = -1
         return similarity, self.target[np.maximum(found, 0)]

@@ -70,8 +70,8 @@ class NavecRows:
             ends = field.offsets[1:-1] - 1
             inside[ends[(ends >= 0) & (ends < len(inside))]] = False
             bigrams = np.concatenate([[0], np.cumsum(inside)])
-            arrays[f"{name}_pairs"] = ((first * 31 + second) % self.buckets)[inside]
-            arrays[f"{name}_pair_offsets"] = bigrams[np.minimum(field.offsets[:-1], len(inside))]
+            arrays[f"{name}_bigrams"] = ((first * 31 + second) % self.buckets)[inside]
+            arrays[f"{name}_bigram_offsets"] = bigrams[np.minimum(field.offsets[:-1], len(inside))]
             start += len(field.values)
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
@@ -126,6 +126,7 @@ class NavecNetwork(Network):
         self.project = nn.Linear(width_in, width, bias=False)
         self.words = nn.Embedding(config.subword_buckets, width)
         self.grams = nn.EmbeddingBag(config.subword_buckets, width, mode="mean")
+        # of neighbouring words; saved weights name it so
         self.pairs = nn.EmbeddingBag(config.subword_buckets, width, mode="mean")
         for table in (self.words, self.grams, self.pairs):
             nn.init.normal_(table.weight, std=0.1)
@@ -153,7 +154,7 @@ class NavecNetwork(Network):
         parts = []
         for name in self.names:
             parts.append(self.heads[name](vectors, batch[f"{name}_words"], batch[f"{name}_offsets"]))
-            parts.append(self.pairs(batch[f"{name}_pairs"], batch[f"{name}_pair_offsets"]))
+            parts.append(self.pairs(batch[f"{name}_bigrams"], batch[f"{name}_bigram_offsets"]))
         return self.body(torch.cat(parts, 1))
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
