@@ -64,6 +64,7 @@ class BestWeights(Callback):
         self.best_epoch = epoch if rank == 0 else self.best_epoch
         if rank < self.keep:
             self.losses.insert(rank, loss)
+            # on a CPU the state is the network's own memory
             self.weights.insert(rank, copy.deepcopy(cpu_weights(learner.net)))
             del self.losses[self.keep :], self.weights[self.keep :]
 
