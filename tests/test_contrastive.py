@@ -30,7 +30,7 @@ from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import Workspace
 from goods.models.joint.contrastive import ContrastiveConfig
 from goods.models.joint.contrastive_model import ContrastiveModel
-from goods.models.joint.contrastive_network import ChunkedRows, PairNetwork, contrastive_loss
+from goods.models.joint.contrastive_network import ChunkedRows, TextImageNetwork, contrastive_loss
 from goods.models.joint.retrieval import retrieval, same_cards
 from goods.models.rowcache import RowCache
 from goods.prepare.folds import make_folds
@@ -42,7 +42,7 @@ from goods.train.stage import train
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
 
 
-def pair_config(**changes) -> ContrastiveConfig:
+def joint_config(**changes) -> ContrastiveConfig:
     settings = {
         "family": "contrastive",
         "text": navec_config(dropout=0.0, word_dropout=0.0).model_dump(),
@@ -62,7 +62,7 @@ def photos(tmp_path):
     return toy_photos(tmp_path, cards), toy_context(tmp_path, images=ImageStore(tmp_path))
 
 
-def test_the_loss_of_two_pairs_by_hand():
+def test_the_loss_of_two_cards_by_hand():
     text = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     image = torch.tensor([[0.6, 0.8], [0.0, 1.0]])
     loss = contrastive_loss(text, image, torch.tensor(2.0), torch.tensor([0, 1]))
@@ -93,13 +93,14 @@ def test_titles_without_words_are_nobodys():
 
 def test_chunks_change_memory_and_nothing_else(photos):
     cards, context = photos
-    model = ContrastiveModel(pair_config(), context)
-    model.models = {side: model._side(side) for side in ("text", "image")}
-    for side in model.models.values():
+    model = ContrastiveModel(joint_config(), context)
+    encoders = model.encoders
+    encoders.models = {side: encoders.side(side) for side in ("text", "image")}
+    for side in encoders.models.values():
         side.prepare(cards)
     torch.manual_seed(0)
-    net = PairNetwork({side: m.build() for side, m in model.models.items()}, 16, 0.07).train()
-    rows, config = model._rows(cards), pair_config().pretrain
+    net = TextImageNetwork({side: m.build() for side, m in encoders.models.items()}, 16, 0.07).train()
+    rows, config = encoders.rows(cards), joint_config().pretrain
     found = []
     for chunk in (5, 100):
         net.zero_grad()
@@ -134,7 +135,7 @@ def test_retrieval_by_hand():
 def test_pretraining_brings_text_and_photo_together_and_is_done_once(photos):
     cards, context = photos
     model = ContrastiveModel(
-        pair_config(holdout=0.2, pretrain=trainer(epochs=25, batch_size=32, lr=0.003)), context
+        joint_config(holdout=0.2, pretrain=trainer(epochs=25, batch_size=32, lr=0.003)), context
     )
     report = model.pretrain(cards)
     assert report["cards"] + report["held_out"] == cards.image.notna().sum()
@@ -156,7 +157,7 @@ def test_pretraining_reads_no_label(photos, tmp_path):
     unknown = cards.assign(target=np.int32(-1))
     found = []
     for i, table in enumerate((cards, unknown)):
-        model = ContrastiveModel(pair_config(), replace(context, cache=tmp_path / f"cache{i}"))
+        model = ContrastiveModel(joint_config(), replace(context, cache=tmp_path / f"cache{i}"))
         model.pretrain(table)
         found.append(model.vectors(cards))
     assert (found[0] == found[1]).all()
@@ -164,12 +165,12 @@ def test_pretraining_reads_no_label(photos, tmp_path):
 
 def test_a_killed_pretraining_ends_with_the_same_vectors(photos, tmp_path, monkeypatch):
     cards, context = photos
-    whole = ContrastiveModel(pair_config(), replace(context, cache=tmp_path / "whole"))
+    whole = ContrastiveModel(joint_config(), replace(context, cache=tmp_path / "whole"))
     whole.pretrain(cards)
     config = replace(context, cache=tmp_path / "killed")
     with killed_after(monkeypatch, 2), pytest.raises(KeyError):
-        ContrastiveModel(pair_config(), config).pretrain(cards)
-    resumed = ContrastiveModel(pair_config(), config)
+        ContrastiveModel(joint_config(), config).pretrain(cards)
+    resumed = ContrastiveModel(joint_config(), config)
     resumed.pretrain(cards)
     assert (resumed.vectors(cards) == whole.vectors(cards)).all()
 
@@ -179,7 +180,7 @@ def test_a_killed_pretraining_ends_with_the_same_vectors(photos, tmp_path, monke
 def test_the_head_learns_and_comes_back_from_disk(photos, tmp_path, tune, text):
     cards, context = photos
     side = navec_config() if text == "navec" else scratch_config()
-    config = pair_config(tune=tune, text=side.model_dump())
+    config = joint_config(tune=tune, text=side.model_dump())
     model = ContrastiveModel(config, context)
     model.warm(cards)
     model.fit(cards[:120], cards[120:140])
@@ -196,14 +197,14 @@ def test_the_head_learns_and_comes_back_from_disk(photos, tmp_path, tune, text):
 def test_encoders_must_be_pretrained(photos, tmp_path):
     cards, context = photos
     with pytest.raises(GoodsError, match=r"not pretrained; run scripts/pretrain\.py first"):
-        ContrastiveModel(pair_config(), context).fit(cards, None)
+        ContrastiveModel(joint_config(), context).fit(cards, None)
     with pytest.raises(GoodsError, match="too few cards have a photo"):
-        ContrastiveModel(pair_config(), context).pretrain(cards.assign(image=None))
-    model = ContrastiveModel(pair_config(), context)
+        ContrastiveModel(joint_config(), context).pretrain(cards.assign(image=None))
+    model = ContrastiveModel(joint_config(), context)
     model.pretrain(cards)
     (model.folder / "pair.safetensors").write_bytes(b"no weights")
     with pytest.raises(GoodsError, match="damaged"):
-        ContrastiveModel(pair_config(), context).vectors(cards)
+        ContrastiveModel(joint_config(), context).vectors(cards)
 
 
 SMALL = [
@@ -261,7 +262,7 @@ def coca_config(**changes):
     }
     text = caption | changes.pop("caption", {})
     image = photo_config(dropout=0.0, places=True, size=64).model_dump()
-    return pair_config(text=text, image=image, **changes)
+    return joint_config(text=text, image=image, **changes)
 
 
 @pytest.mark.parametrize("tokens", ["subword", "navec"])
@@ -285,12 +286,13 @@ def test_captions_are_learned_and_come_back_from_disk(photos, tmp_path, tokens):
 def coca_network(photos, **changes):
     cards, context = photos
     model = ContrastiveModel(coca_config(**changes), context)
-    model.models = {side: model._side(side) for side in ("text", "image")}
-    for side in model.models.values():
+    encoders = model.encoders
+    encoders.models = {side: encoders.side(side) for side in ("text", "image")}
+    for side in encoders.models.values():
         side.prepare(cards)
     torch.manual_seed(0)
-    net = model._network({side: m.build() for side, m in model.models.items()})
-    return cards, net.eval(), model._rows(cards)
+    net = encoders.network({side: m.build() for side, m in encoders.models.items()})
+    return cards, net.eval(), encoders.rows(cards)
 
 
 def test_a_caption_is_predicted_from_the_words_before_and_the_photo_alone(photos):
@@ -336,24 +338,24 @@ def test_the_caption_loss_is_that_of_every_following_token(photos):
 def test_dropout_is_at_work_while_encoders_are_trained(photos, monkeypatch):
     cards, context = photos
     modes = []
-    plain = PairNetwork.loss
+    plain = TextImageNetwork.loss
 
     def loss(self, batch, config):
         modes.append({m.training for m in self.modules()})
         return plain(self, batch, config)
 
-    monkeypatch.setattr(PairNetwork, "loss", loss)
-    ContrastiveModel(pair_config(), context).pretrain(cards)
+    monkeypatch.setattr(TextImageNetwork, "loss", loss)
+    ContrastiveModel(joint_config(), context).pretrain(cards)
     assert modes and all(mode == {True} for mode in modes)
 
 
 def test_vectors_go_with_the_weights_and_a_forced_pretraining_starts_from_nothing(photos, monkeypatch):
     cards, context = photos
-    model = ContrastiveModel(pair_config(), context)
+    model = ContrastiveModel(joint_config(), context)
     model.warm(cards)
     first = model.vectors(cards)
     monkeypatch.setattr("goods.models.joint.contrastive_model.code_hash", lambda *modules: "another version")
-    other = ContrastiveModel(pair_config(pretrain=trainer(epochs=6, batch_size=32, lr=0.003)), context)
+    other = ContrastiveModel(joint_config(pretrain=trainer(epochs=6, batch_size=32, lr=0.003)), context)
     marker = (model.folder / "DONE").stat().st_mtime_ns
     other.warm(cards)  # trained again: the code is another
     assert (model.folder / "DONE").stat().st_mtime_ns > marker
@@ -364,25 +366,25 @@ def test_vectors_go_with_the_weights_and_a_forced_pretraining_starts_from_nothin
         "goods.models.joint.contrastive_model.begin",
         lambda folder, key: begun.append(key) or begin(folder, key),
     )
-    ContrastiveModel(pair_config(), context).pretrain(cards, force=True)
+    ContrastiveModel(joint_config(), context).pretrain(cards, force=True)
     assert begun[0] == "forced" and len(begun) == 2
 
 
-def test_a_fold_keeps_the_vectors_of_its_own_pair(photos, tmp_path):
+def test_a_fold_keeps_the_vectors_of_its_own_encoders(photos, tmp_path):
     cards, context = photos
-    model = ContrastiveModel(pair_config(), context)
+    model = ContrastiveModel(joint_config(), context)
     model.warm(cards)
     model.fit(cards[:120], None)
     model.save(tmp_path / "saved")
     before = model.predict(cards)
-    # the cache gets another pair under the same config
-    ContrastiveModel(pair_config(), context).warm(cards[:100])
-    back = ContrastiveModel(pair_config(), context)
+    # the cache gets other encoders under the same config
+    ContrastiveModel(joint_config(), context).warm(cards[:100])
+    back = ContrastiveModel(joint_config(), context)
     back.load(tmp_path / "saved")
     np.testing.assert_allclose(back.predict(cards), before, atol=2e-3)
 
 
-def test_maps_of_places_are_not_mirrored():
+def test_maps_of_positions_are_not_mirrored():
     with pytest.raises(ValidationError, match="places needs frozen: true and flip_test: false"):
         photo_config(places=True, flip_test=True)
 

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from goods.cards import images
-from goods.cards.images import ImageProblem, ImageStore, audit, load_arrays
+from goods.cards import decoding
+from goods.cards.decoding import ImageProblem
+from goods.cards.images import ImageStore
+from goods.cards.photos import audit, load_arrays
 from goods.core.errors import GoodsError
 
 
@@ -106,7 +108,7 @@ def test_a_broken_zip_is_one_message(tmp_path):
 
 
 def test_the_audit_names_every_kind_of_problem(tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "MAX_PIXELS", 10_000)
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 10_000)
     blank = BytesIO()
     Image.new("RGB", (20, 20), "white").save(blank, "PNG")
     whole = photo(64, 64)

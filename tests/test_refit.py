@@ -13,7 +13,7 @@ from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import ALL
 from goods.models.neural import NeuralModel
-from goods.models.text.linear import LinearModel
+from goods.models.text.linear_model import LinearModel
 from goods.prepare.folds import load_folds
 from goods.stack.stage import predict_stack, stack
 from goods.submit.prediction import predict_experiment

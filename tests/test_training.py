@@ -77,7 +77,7 @@ def test_the_scored_fold_is_never_passed_to_fit(ws, monkeypatch):
 
 def test_a_vocabulary_comes_from_the_train_folds_only(ws):
     from goods.models.base import Context
-    from goods.models.text.linear import LinearModel
+    from goods.models.text.linear_model import LinearModel
 
     cards = select(load_cards(ws), "train")
     fold = load_folds(ws, cards)
@@ -163,7 +163,7 @@ def test_a_saved_model_predicts_the_same(ws, name, tmp_path):
 
 def test_flat_and_tree_linear_models_agree_on_easy_cards(ws):
     from goods.models.base import Context
-    from goods.models.text.linear import LinearModel
+    from goods.models.text.linear_model import LinearModel
 
     cards = select(load_cards(ws), "train")
     for structure in ("tree", "flat"):
@@ -176,7 +176,7 @@ def test_flat_and_tree_linear_models_agree_on_easy_cards(ws):
 
 def test_cards_without_any_text_get_the_class_shares(ws):
     from goods.models.base import Context
-    from goods.models.text.linear import LinearModel
+    from goods.models.text.linear_model import LinearModel
 
     cards = select(load_cards(ws), "train")
     cards[["title", "description", "attributes", "shop"]] = ""
@@ -225,7 +225,7 @@ def test_the_saved_config_is_the_resolved_one(ws, competition):
 
 def test_fasttext_is_the_same_after_memory_was_used(ws):
     from goods.models.base import Context
-    from goods.models.text.fasttext import FastTextModel
+    from goods.models.text.fasttext_model import FastTextModel
 
     cards = select(load_cards(ws), "train")
     config = load_experiment(CONFIGS / "fasttext.yaml", ["model.dim=16", "model.buckets=2000"]).model
@@ -254,7 +254,7 @@ def test_neural_folds_run_on_the_gpu(ws, competition):
 
 def test_fasttext_goes_on_at_half_the_rate_where_it_diverges(ws, monkeypatch, capsys):
     from goods.models.base import Context
-    from goods.models.text.fasttext import FastTextModel
+    from goods.models.text.fasttext_model import FastTextModel
 
     tried, trained = [], FastTextModel._train_at
 

@@ -24,7 +24,7 @@ from goods.models.joint.fusion import FusionConfig
 from goods.models.joint.fusion_model import FusionModel
 from goods.models.joint.knn import KnnConfig
 from goods.models.joint.knn_model import KnnModel
-from goods.models.text.linear import LinearModel
+from goods.models.text.linear_model import LinearModel
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.train.finished import load_run_models

@@ -1,1 +1,1 @@
-"""todo"""
+"""Cards of products: their table, texts, words, photos and labels."""

@@ -1,4 +1,4 @@
-"""Product photos: where they are, whether they can be read, decoded into arrays.
+"""Product photos: where they are, and each of them by its reference.
 
 reads:  <data>/images/{train,test}/<product_id>.jpg or <data>/images.zip, <data>/images/{train,test}.zip,
         <data>/wb_school_horizcv_images.zip
@@ -7,11 +7,9 @@ A reference is "images/train/1.jpg" or "images.zip::train/1.jpg", relative to th
 
 from __future__ import annotations
 
-import io
 import os
 import stat
 import threading
-import warnings
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -19,10 +17,9 @@ from typing import Any
 
 import numpy as np
 import xxhash
-from joblib import Parallel, delayed
-from PIL import Image, ImageOps, UnidentifiedImageError
-from tqdm import tqdm
+from PIL import Image
 
+from goods.cards.decoding import ImageProblem, decode
 from goods.core.errors import GoodsError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -31,8 +28,6 @@ SPLITS = ("train", "test")
 
 ZIPS = ("images.zip", "wb_school_horizcv_images.zip")
 
-MAX_PIXELS = 50_000_000  # a decompression bomb beyond; larger than any product photo
-
 MAX_BYTES = 100_000_000
 
 MIN_SIDE = 8
@@ -40,10 +35,6 @@ MIN_SIDE = 8
 FEWEST_PHOTOS = 4  # cards with a photo below which nothing is learned from photos
 
 SEPARATOR = "::"
-
-
-class ImageProblem(Exception):
-    """Why one image cannot be used; `audit` collects these."""
 
 
 def _id_of(name: PurePosixPath) -> int | None:
@@ -152,9 +143,9 @@ class ImageStore:
             raise ImageProblem("missing") from None
         except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError) as error:
             raise ImageProblem(f"unreadable ({type(error).__name__})") from None
+        except ImageProblem:
+            raise
         except Exception as error:
-            if isinstance(error, ImageProblem):
-                raise
             raise ImageProblem(f"unreadable ({type(error).__name__})") from None  # zlib.error and the like
 
     def fingerprint(self, ref: str) -> int:
@@ -171,32 +162,8 @@ class ImageStore:
         return xxhash.xxh3_64_intdigest(what.encode())
 
     def open(self, ref: str, size: int | None = None) -> Image.Image:
-        """The image, upright, RGB on white; ImageProblem says why not.
-
-        With `size`, a JPEG is decoded at the smallest of its built-in scales that is no smaller.
-        """
-        data = self._read(ref)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "GIF", "BMP"))
-                if image.width * image.height > MAX_PIXELS:
-                    raise ImageProblem("too many pixels")
-                if size is not None:
-                    image.draft("RGB", (size, size))
-                image.load()
-                upright = ImageOps.exif_transpose(image)
-        except UnidentifiedImageError:
-            raise ImageProblem("not an image") from None
-        except Image.DecompressionBombError:
-            raise ImageProblem("too many pixels") from None
-        except (OSError, SyntaxError, ValueError, EOFError, MemoryError, TypeError, AttributeError) as error:
-            truncated = "truncated" in str(error) or isinstance(error, EOFError)
-            raise ImageProblem("truncated" if truncated else f"broken ({type(error).__name__})") from None
-        if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
-            layer = upright.convert("RGBA")
-            upright = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-        return upright.convert("RGB")
+        """The image, upright, RGB on white, as `decode` gives it; ImageProblem says why not."""
+        return decode(self._read(ref), size)
 
     def check(self, ref: str) -> str | None:
         """What is wrong with the image, None if nothing."""
@@ -218,31 +185,3 @@ class ImageStore:
         if image.size != (size, size):
             image = image.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)
         return np.asarray(image, np.uint8)
-
-
-def audit(
-    store: ImageStore, refs: dict[int, str], workers: int = 1, progress: bool = False
-) -> tuple[dict[int, str], list[tuple[int, str]]]:
-    """Decode every image once: references of the good ones, and (product_id, problem) of the others."""
-    shown = tqdm(refs.values(), desc="images", disable=not progress, unit="img")
-    # Pillow decodes without the interpreter lock: threads are enough and share the open zip's index
-    problems = Parallel(n_jobs=workers, prefer="threads", batch_size=64)(
-        delayed(store.check)(r) for r in shown
-    )
-    good = {i: ref for (i, ref), problem in zip(refs.items(), problems, strict=True) if problem is None}
-    bad = [(i, problem) for i, problem in zip(refs, problems, strict=True) if problem is not None]
-    return good, bad
-
-
-def load_arrays(store: ImageStore, refs: list[str], size: int, workers: int = 1) -> np.ndarray:
-    """uint8 [n, size, size, 3]; GoodsError names an image that cannot be read."""
-
-    def one(ref: str) -> np.ndarray:
-        try:
-            return store.array(ref, size)
-        except ImageProblem as problem:
-            raise GoodsError(f"{store.data_dir / ref}: {problem}; run scripts/prepare.py again") from None
-
-    if not refs:
-        return np.empty((0, size, size, 3), np.uint8)
-    return np.stack(Parallel(n_jobs=workers, prefer="threads")(delayed(one)(ref) for ref in refs))

@@ -1,7 +1,7 @@
 """Card texts as integer arrays: one list of distinct words, per field a ragged array of word numbers.
 
-writes: `context.cache`/tokens-<lemmatizer>-<field>.npz. Its rows are keyed by the hash of the text, so any
-later set of cards finds what it shares with earlier ones.
+writes: `context.cache`/tokens-<lemmatizer>-<field>-<hash of the code>.npz. Its rows are keyed by the hash of the text,
+so any later set of cards finds what it shares with earlier ones.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from goods.cards.lemmas import lemmatize
 from goods.core.artifacts import write_npz
+from goods.core.code import code_hash
 
 MAX_CHARS = 20_000  # of one field; what a scrape leaves behind that is not worth reading
 
@@ -114,7 +115,7 @@ def tokenized(
 ) -> tuple[Ragged, list[str]]:
     """Word numbers of each text and the words; reads the cache, and with `store` adds to it what it lacks."""
     texts = [text[:MAX_CHARS] for text in texts]
-    path = None if cache is None else cache / f"tokens-{lemmatizer}-{field}.npz"
+    path = None if cache is None else cache / f"tokens-{lemmatizer}-{field}-{code_hash(__name__)}.npz"
     known = Tokenized.load(path) if path is not None else None
     if known is None:
         known = Tokenized(np.empty(0, np.uint64), Ragged(np.empty(0, np.int32), np.zeros(1, np.int64)), [])

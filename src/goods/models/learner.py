@@ -20,6 +20,8 @@ class Learner(L.LightningModule):
         super().__init__()
         self.net, self.config, self.steps, self.seed = net, config, steps, seed
         self.valid_sum = self.valid_rows = 0.0
+        self.epoch_steps = 0
+        self.finite_steps = torch.zeros(())  # of this epoch's, those whose loss is a number
 
     def configure_optimizers(self) -> Any:
         config = self.config
@@ -50,10 +52,15 @@ class Learner(L.LightningModule):
             return (step + 1) / warmup
         return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, self.steps - warmup))))
 
+    def on_train_epoch_start(self) -> None:
+        self.epoch_steps, self.finite_steps = 0, torch.zeros((), device=self.device)
+
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
         # dropout and augmentation do not depend on what ran before: a resumed fit sees the same
         torch.manual_seed((self.seed * 1_000_003 + self.current_epoch) * 1_000_003 + batch_idx)
         loss = self.net.loss(batch, self.config)
+        self.epoch_steps += 1
+        self.finite_steps += loss.detach().isfinite()  # a sum on the device: asked for once an epoch
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch["target"]))
         return loss
 
@@ -65,3 +72,12 @@ class Learner(L.LightningModule):
         self.valid_sum += float(loss)
         self.valid_rows += len(batch["target"])
         self.log("valid/loss", loss / len(batch["target"]), prog_bar=True, batch_size=len(batch["target"]))
+
+    def diverged(self) -> bool:
+        """Whether the epoch had no step with a finite loss, or left weights that are not finite.
+
+        A single step may have none in 16 bits: its update is skipped there.
+        """
+        if self.epoch_steps and not self.finite_steps:
+            return True
+        return not torch.stack([p.detach().isfinite().all() for p in self.net.parameters()]).all()

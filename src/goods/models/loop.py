@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -22,9 +23,10 @@ from goods.config.trainer import TrainerConfig
 from goods.models.base import Context
 from goods.models.inference import run_network
 from goods.models.learner import Learner
-from goods.models.network import Network
+from goods.models.network import Network, Weights
 from goods.models.rows import Rows, batches
-from goods.models.weights import BestWeights, EpochCheckpoint, Weights, greedy_soup
+from goods.models.training import DivergenceCheck, Training
+from goods.models.weights import BestWeights, EpochCheckpoint, greedy_soup
 
 MOST_WORKERS = 4  # processes that cut batches for one GPU
 
@@ -60,46 +62,29 @@ def train_network(
     config: TrainerConfig,
     context: Context,
     scratch: Path,
-    key: str,
+    training: Training,
 ) -> int:
-    """Train `net` in place; `key` names what is trained, so that only its own checkpoint is gone on from.
+    """Train `net` in place, going on from the checkpoint of `training` where a kill has left one.
 
-    Returns how many epochs the weights have seen: those of the best one where there is an inner split.
+    Returns how many epochs the weights have seen: those of the best one where there is an inner split. GoodsError
+    where the loss is not finite before any weights are worth keeping.
     """
-    on_gpu = context.device.startswith("cuda")
     net.train()  # pre-trained encoders come in the other mode, without dropout, and lightning leaves them there
-    # a GPU should not wait for batches; on a CPU the cores are busy with the network
-    workers = min(MOST_WORKERS, context.threads - 1) if on_gpu else 0
-    loader = batches(train, config.batch_size, context.seed, config.class_balance, workers)
+    loader = batches(train, config.batch_size, context.seed, config.class_balance, loader_workers(context))
     epochs = config.epochs
     if config.max_steps is not None:
         epochs = min(epochs, max(1, round(config.max_steps / len(loader))))
     learner = Learner(net, config, epochs * len(loader), context.seed)
-    checkpoint = scratch / f"training-{key}.ckpt"
-    callbacks: list[Callback] = []
-    best = BestWeights(config.patience, config.soup) if valid is not None else None
-    if best is not None:
-        callbacks.append(best)  # before the averaging, which takes the averaged weights out again
-    if config.ema is not None:
-        callbacks.append(EMAWeightAveraging(decay=config.ema, use_buffers=False))
-    if context.progress:
-        callbacks.append(TQDMProgressBar(refresh_rate=max(1, len(loader) // 20)))
-    callbacks.append(EpochCheckpoint(checkpoint))
+    checkpoint = scratch / f"training-{training.key}.ckpt"
+    best = BestWeights(training, config.patience, config.soup) if valid is not None else None
+    first = DivergenceCheck(training) if best is None else best
     with quiet():
         trainer = L.Trainer(
-            accelerator="gpu" if on_gpu else "cpu",
-            devices=[torch.device(context.device).index or 0] if on_gpu else 1,
-            precision=precision_for(config.precision, context.device),  # type: ignore[arg-type]
             max_epochs=min(epochs, config.stop_after or epochs),
-            callbacks=callbacks,
+            callbacks=callbacks_of(first, config, context, len(loader), checkpoint),
             logger=TensorBoardLogger(scratch, name="", version="logs"),
-            gradient_clip_val=config.clip,
-            log_every_n_steps=20,
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            enable_progress_bar=context.progress,
-            num_sanity_val_steps=0,
             limit_val_batches=0 if valid is None else 1.0,
+            **trainer_settings(config, context),
         )
         trainer.fit(
             learner,
@@ -110,15 +95,55 @@ def train_network(
         )
     if best is not None and best.weights:
         assert valid is not None
-
-        def inner_loss(weights: Weights) -> float:
-            net.load_state_dict(weights)
-            logits = torch.from_numpy(run_network(net, valid, context, 4 * config.batch_size))
-            return float(F.cross_entropy(logits, torch.from_numpy(valid.target)))
-
-        net.load_state_dict(
-            best.weights[0] if len(best.weights) == 1 else greedy_soup(best.weights, inner_loss)
-        )
-    net.cpu() if not on_gpu else net.to(context.device)
+        restore_best(net, best.weights, valid, context, 4 * config.batch_size)
+    net.to(context.device if on_gpu(context) else "cpu")
     checkpoint.unlink(missing_ok=True)
     return trainer.current_epoch if best is None else best.best_epoch
+
+
+def on_gpu(context: Context) -> bool:
+    return context.device.startswith("cuda")
+
+
+def loader_workers(context: Context) -> int:
+    """A GPU should not wait for batches; on a CPU the cores are busy with the network."""
+    return min(MOST_WORKERS, context.threads - 1) if on_gpu(context) else 0
+
+
+def callbacks_of(
+    first: Callback, config: TrainerConfig, context: Context, n_batches: int, checkpoint: Path
+) -> list[Callback]:
+    """In the order they are called: `first` before the averaging, which takes the averaged weights out again."""
+    callbacks = [first]
+    if config.ema is not None:
+        callbacks.append(EMAWeightAveraging(decay=config.ema, use_buffers=False))
+    if context.progress:
+        callbacks.append(TQDMProgressBar(refresh_rate=max(1, n_batches // 20)))
+    return [*callbacks, EpochCheckpoint(checkpoint)]
+
+
+def trainer_settings(config: TrainerConfig, context: Context) -> dict[str, Any]:
+    """What lightning is told of device, precision and output."""
+    gpu = on_gpu(context)
+    return {
+        "accelerator": "gpu" if gpu else "cpu",
+        "devices": [torch.device(context.device).index or 0] if gpu else 1,
+        "precision": precision_for(config.precision, context.device),
+        "gradient_clip_val": config.clip,
+        "log_every_n_steps": 20,
+        "enable_checkpointing": False,
+        "enable_model_summary": False,
+        "enable_progress_bar": context.progress,
+        "num_sanity_val_steps": 0,
+    }
+
+
+def restore_best(net: Network, kept: list[Weights], valid: Rows, context: Context, batch_size: int) -> None:
+    """The best weights back into `net`, or the soup of those kept."""
+
+    def inner_loss(weights: Weights) -> float:
+        net.load_state_dict(weights)
+        logits = torch.from_numpy(run_network(net, valid, context, batch_size))
+        return float(F.cross_entropy(logits, torch.from_numpy(valid.target)))
+
+    net.load_state_dict(kept[0] if len(kept) == 1 else greedy_soup(kept, inner_loss))

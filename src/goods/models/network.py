@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from goods.config.trainer import TrainerConfig
 
+Weights = dict[str, torch.Tensor]
+
 
 class Network(nn.Module, ABC):
     """A classifier over batches; `last` is its final linear layer."""
@@ -99,3 +101,14 @@ def freeze_below(layers: list[list[nn.Parameter]], trained: int | None) -> None:
     for layer in [] if trained is None else layers[trained:]:
         for parameter in layer:
             parameter.requires_grad_(False)
+
+
+def unlisted(net: nn.Module, layers: list[list[nn.Parameter]]) -> list[nn.Parameter]:
+    """Parameters of `net` that are in none of `layers`."""
+    listed = {id(parameter) for layer in layers for parameter in layer}
+    return [parameter for parameter in net.parameters() if id(parameter) not in listed]
+
+
+def cpu_weights(net: nn.Module) -> Weights:
+    """Parameters and buffers by name, contiguous and in main memory, as safetensors files want them."""
+    return {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}

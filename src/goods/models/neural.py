@@ -25,7 +25,7 @@ from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
 from goods.models.base import Context
 from goods.models.inference import run_network, scratch_folder, threads
-from goods.models.network import Network
+from goods.models.network import Network, cpu_weights
 from goods.models.rows import Rows
 
 
@@ -71,7 +71,9 @@ class NeuralModel(ABC):
         return
 
     def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
-        from goods.models.loop import train_network  # lightning takes seconds to import: only who trains pays
+        # lightning takes seconds to import: only who trains pays
+        from goods.models.loop import train_network
+        from goods.models.training import Training
 
         if train.empty or (train.target < 0).any():
             raise GoodsError(f"{self.config.family}: fit needs at least one card, all of them with a target")
@@ -84,12 +86,13 @@ class NeuralModel(ABC):
             train_rows = self.encode_train(train)
             valid_rows = self.encode(valid) if valid is not None and len(valid) else None
             key = content_hash(
-                self.config.model_dump(mode="json"),
+                self.config.described(),
                 self.context.seed,
                 train.product_id.to_numpy(),
                 train.target.to_numpy(),
             )
-            self.epochs = train_network(net, train_rows, valid_rows, trainer, self.context, scratch, key)
+            training = Training(key, self.config.family)
+            self.epochs = train_network(net, train_rows, valid_rows, trainer, self.context, scratch, training)
             self.net, self.temperature = net.eval(), 1.0
             if valid_rows is not None:
                 logits = run_network(net, valid_rows, self.context, self.predict_batch)
@@ -105,6 +108,7 @@ class NeuralModel(ABC):
         self.temperature = float(np.exp(np.mean([np.log(c["temperature"]) for c in chosen])))
 
     def _fitted(self) -> Network:
+        """The trained network; GoodsError where there is none yet."""
         if self.net is None:
             raise GoodsError(f"{self.config.family}: fit or load the model first")
         return self.net
@@ -133,8 +137,7 @@ class NeuralModel(ABC):
     def save(self, folder: Path) -> None:
         net = self._fitted()
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-        save_file(weights, folder / "network.safetensors")
+        save_file(cpu_weights(net), folder / "network.safetensors")
         chosen = {"temperature": self.temperature, "epochs": self.epochs}
         settings = {"family": self.config.family, **chosen, **self.settings()}
         write_json(folder / "model.json", settings)

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from goods.cards.tokens import Ragged
+
 POOL_BATCHES = 50  # batches that are sorted by length together
 
 
@@ -31,6 +33,25 @@ class VectorRows:
 
     def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
         return {"vectors": torch.from_numpy(self.vectors[rows])}
+
+
+def padded_batch(tokens: Ragged, pad: int) -> dict[str, torch.Tensor]:
+    """tokens int64 [b, t], filled up with `pad`, and mask bool [b, t]: which of them are there"""
+    mask = np.arange(max(1, tokens.lengths.max(initial=1))) < tokens.lengths[:, None]
+    numbers = np.full(mask.shape, pad, np.int64)
+    numbers[mask] = tokens.values
+    return {"tokens": torch.from_numpy(numbers), "mask": torch.from_numpy(mask)}
+
+
+class TokenRows:
+    """Token numbers of each card, special tokens included, never longer than max_tokens."""
+
+    def __init__(self, tokens: Ragged, pad: int, target: np.ndarray) -> None:
+        self.tokens, self.pad, self.target = tokens, pad, target
+        self.lengths: np.ndarray | None = tokens.lengths
+
+    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
+        return padded_batch(self.tokens.take(rows), self.pad)
 
 
 class BatchDataset(Dataset):

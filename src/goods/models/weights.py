@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import bisect
+import copy
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 from lightning.pytorch.callbacks import Callback
 
 from goods.core.artifacts import atomic
+from goods.core.log import say
 from goods.models.learner import Learner
-
-Weights = dict[str, torch.Tensor]
+from goods.models.network import Weights, cpu_weights
+from goods.models.training import Training
 
 
 class BestWeights(Callback):
-    """Keeps the `keep` epochs with the lowest loss on the inner split; stops after `patience` worse epochs."""
+    """Keeps the `keep` epochs with the lowest loss on the inner split; stops after `patience` worse epochs.
 
-    def __init__(self, patience: int, keep: int = 1) -> None:
-        self.patience, self.keep, self.worse = patience, keep, 0
+    Stops at once where the loss is not finite: GoodsError if no epoch before had a finite one.
+    """
+
+    def __init__(self, training: Training, patience: int, keep: int = 1) -> None:
+        self.training, self.patience, self.keep, self.worse = training, patience, keep, 0
         self.best_epoch = 0  # counted from 1
         self.losses: list[float] = []  # ascending
         self.weights: list[Weights] = []
@@ -40,15 +45,28 @@ class BestWeights(Callback):
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, Learner)
         loss = pl_module.valid_sum / max(1.0, pl_module.valid_rows)
-        place = bisect.bisect_right(self.losses, loss)
-        self.worse = 0 if place == 0 else self.worse + 1
-        self.best_epoch = trainer.current_epoch + 1 if place == 0 else self.best_epoch
-        if place < self.keep:
-            state = pl_module.net.state_dict()
-            self.losses.insert(place, loss)
-            self.weights.insert(place, {k: v.detach().cpu().clone() for k, v in state.items()})
-            del self.losses[self.keep :], self.weights[self.keep :]
+        epoch = trainer.current_epoch + 1
+        if not math.isfinite(loss) or pl_module.diverged():
+            if not self.weights:
+                raise self.training.diverged(epoch)
+            say(
+                f"{self.training.family}: the loss is not finite in epoch {epoch}: training ends with the weights of "
+                f"epoch {self.best_epoch}"
+            )
+            self.worse = self.patience
+        else:
+            self._keep(pl_module, loss, epoch)
         trainer.should_stop = trainer.should_stop or self.worse >= self.patience
+
+    def _keep(self, learner: Learner, loss: float, epoch: int) -> None:
+        rank = bisect.bisect_right(self.losses, loss)
+        self.worse = 0 if rank == 0 else self.worse + 1
+        self.best_epoch = epoch if rank == 0 else self.best_epoch
+        if rank < self.keep:
+            self.losses.insert(rank, loss)
+            # on a CPU the state is the network's own memory
+            self.weights.insert(rank, copy.deepcopy(cpu_weights(learner.net)))
+            del self.losses[self.keep :], self.weights[self.keep :]
 
 
 def greedy_soup(candidates: list[Weights], loss: Callable[[Weights], float]) -> Weights:

@@ -117,7 +117,8 @@ def make_labels(raw: Raw) -> Labels:
 
 def find_images(raw: Raw, data: Path) -> dict[int, str]:
     """product_id → image reference of every photo that decodes; the others go to the issues."""
-    from goods.cards.images import ImageStore, audit
+    from goods.cards.images import ImageStore
+    from goods.cards.photos import audit
 
     store = ImageStore(data)
     found: dict[int, str] = {}

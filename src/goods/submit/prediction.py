@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from goods.cards.images import ImageStore, audit
+from goods.cards.images import ImageStore
 from goods.cards.labels import Labels
+from goods.cards.photos import audit
 from goods.cards.table import Issues
 from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig

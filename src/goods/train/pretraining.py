@@ -17,7 +17,8 @@ from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.models.base import Context
 from goods.models.joint.contrastive import ContrastiveConfig
-from goods.models.joint.contrastive_model import NO_LABELS, ContrastiveModel
+from goods.models.joint.contrastive_model import ContrastiveModel
+from goods.models.joint.encoders import NO_LABELS
 from goods.prepare.prepared import data_folder
 
 

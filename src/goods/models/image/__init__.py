@@ -1,1 +1,1 @@
-"""todo"""
+"""The family that looks at photos: timm backbones, their features and the networks over them."""

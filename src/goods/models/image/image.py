@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from goods.config.base import PACKAGED, SCRATCH, FamilyConfig, Modality, StartingWeights, local_image_weights
+from goods.config.base import (
+    PACKAGED,
+    SCRATCH,
+    FamilyConfig,
+    LocalPath,
+    Modality,
+    StartingWeights,
+    local_image_weights,
+)
 from goods.config.trainer import TrainerConfig
 from goods.models.embedding import Embedding, Encoded, frozen_encoder
 
@@ -20,13 +28,13 @@ class ImageConfig(FamilyConfig):
     on_gpu: ClassVar[bool] = True
     modalities: ClassVar[tuple[Modality, ...]] = ("image",)
     backbone: str = Field(description="any timm name, or small_cnn")
-    weights: str = Field(
+    weights: LocalPath = Field(
         description="'hub', 'packaged' (tf_efficientnet_lite0), 'scratch' or a checkpoint file"
     )
     size: int = Field(128, ge=16)
     frozen: bool = True
     places: bool = Field(
-        False, description="frozen: keep what stands at each place of the last map, not pooled"
+        False, description="frozen: keep what stands at each position of the last map, not pooled"
     )
     train_layers: int | None = Field(None, ge=0, description="stages tuned, from the top; null: all")
     flip_test: bool = True
@@ -35,7 +43,7 @@ class ImageConfig(FamilyConfig):
     trainer: TrainerConfig
 
     @model_validator(mode="after")
-    def places_are_not_mirrored(self) -> ImageConfig:
+    def positions_are_not_mirrored(self) -> ImageConfig:
         if self.places and (self.flip_test or not self.frozen):
             raise ValueError(
                 "places needs frozen: true and flip_test: false: a mirrored map has other places"

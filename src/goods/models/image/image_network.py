@@ -11,8 +11,6 @@ from goods.models.image.backbone import Backbone
 from goods.models.image.image import ImageConfig
 from goods.models.network import Network, Standardise, freeze_below, hidden_layers
 
-FEATURE_BATCH = 64
-
 
 class FeatureRows:
     """Frozen features float32 [n, d], zeros where `has` is false."""
@@ -61,7 +59,7 @@ class FrozenNetwork(Network):
 
     def __init__(self, width: int, n_classes: int, config: ImageConfig, sample: np.ndarray | None) -> None:
         super().__init__()
-        self.places = width if config.places else None
+        self.patch_width = width if config.places else None
         self.standardise = Standardise(width, sample if sample is None else sample.reshape(-1, width))
         self.head = Head(width, config)
         self.last = nn.Linear(config.hidden, n_classes)
@@ -74,10 +72,10 @@ class FrozenNetwork(Network):
 
     @property
     def states_width(self) -> int:
-        return self.width if self.places is None else self.places
+        return self.width if self.patch_width is None else self.patch_width
 
     def states(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        if self.places is None:
+        if self.patch_width is None:
             return super().states(batch)
         parts = self._parts(batch)
         return parts, torch.ones(parts.shape[:2], dtype=torch.bool, device=parts.device)
@@ -135,16 +133,16 @@ class TunedNetwork(Network):
         return self.head(features, has)
 
     def states(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The backbone's last map, a part per place; a card without a photo has one part of zeros."""
+        """The backbone's last map, a part per position; a card without a photo has one part of zeros."""
         has = batch["has"]
         if not has.any():
             return torch.zeros(len(has), 1, self.states_width, device=has.device), torch.ones_like(has)[
                 :, None
             ]
-        places = self.backbone.places(self._shown(batch)).float()
-        states = torch.zeros(len(has), *places.shape[1:], device=has.device)
-        states[has] = places
-        there = has[:, None].repeat(1, places.shape[1])
+        patches = self.backbone.patches(self._shown(batch)).float()
+        states = torch.zeros(len(has), *patches.shape[1:], device=has.device)
+        states[has] = patches
+        there = has[:, None].repeat(1, patches.shape[1])
         there[:, 0] = True
         return states, there
 

@@ -1,4 +1,4 @@
-"""Two encoders whose vectors agree for a card and differ between cards, and heads over both."""
+"""Two encoders whose vectors agree for a card and differ between cards, and their loss."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from goods.config.trainer import TrainerConfig
-from goods.models.joint.caption import CaptionConfig
-from goods.models.joint.caption_model import Captioner, CaptionNetwork
-from goods.models.joint.contrastive import ContrastiveConfig
-from goods.models.joint.fusion_network import SIDES, PairRows, both_by_depth
-from goods.models.network import Network, hidden_layers
+from goods.models.joint.text_image import SIDES, TextImageRows, both_by_depth, named_below
+from goods.models.network import Network
 
 MOST_SCALE = 100.0  # of the similarities, as in CLIP
 
@@ -23,20 +20,15 @@ class ChunkedRows:
 
     lengths: np.ndarray | None = None  # cards of like length in a batch would be easier to tell apart
 
-    def __init__(self, pairs: PairRows, same: np.ndarray, chunk: int) -> None:
-        self.pairs, self.same, self.chunk, self.target = pairs, same, chunk, pairs.target
+    def __init__(self, cards: TextImageRows, same: np.ndarray, chunk: int) -> None:
+        self.cards, self.same, self.chunk, self.target = cards, same, chunk, cards.target
 
     def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
         found = {"same": torch.from_numpy(self.same[rows])}
         for i, start in enumerate(range(0, len(rows), self.chunk)):
-            part = self.pairs.batch(rows[start : start + self.chunk])
+            part = self.cards.batch(rows[start : start + self.chunk])
             found |= {f"{i}.{name}": value for name, value in part.items()}
         return found
-
-
-def named_below(batch: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    """The arrays named <prefix>.<name>, by name."""
-    return {name[len(prefix) + 1 :]: v for name, v in batch.items() if name.startswith(f"{prefix}.")}
 
 
 def contrastive_loss(
@@ -49,7 +41,7 @@ def contrastive_loss(
     return (F.cross_entropy(similar, goal) + F.cross_entropy(similar.T, goal)) / 2
 
 
-class PairNetwork(Network):
+class TextImageNetwork(Network):
     """Both encoders, their ways into the common space and the scale of similarities.
 
     A batch's cards are encoded chunk by chunk; a chunk's activations are computed again when its gradient is due, so
@@ -90,7 +82,7 @@ class PairNetwork(Network):
         return torch.cat([text, image * batch["image.has"][:, None]], 1)
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        raise TypeError("a pair of encoders has no classes")
+        raise TypeError("two encoders have no classes")
 
     def loss(self, batch: dict[str, torch.Tensor], config: TrainerConfig) -> torch.Tensor:
         chunks = len({name.partition(".")[0] for name in batch} - {"same", "target"})
@@ -115,76 +107,3 @@ def mean_caption_loss(parts: list[torch.Tensor]) -> torch.Tensor:
     """Per token, of [2] sums and numbers of tokens."""
     summed, tokens = torch.stack(parts).sum(0)
     return summed / tokens.clamp_min(1)
-
-
-class CocaNetwork(PairNetwork):
-    """A pair whose text side predicts the text, too, looking at the photo."""
-
-    def __init__(
-        self, nets: dict[str, Network], width: int, temperature: float, config: CaptionConfig
-    ) -> None:
-        super().__init__(nets, width, temperature)
-        text, image = nets["text"], nets["image"]
-        assert isinstance(text, CaptionNetwork)
-        self.caption = Captioner(config, image.states_width, text.table.num_embeddings)
-        self.project["image"] = nn.Linear(config.width, width, bias=False)
-        self.caption_weight = config.weight
-
-    def vector(self, side: str, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        if side == "text":
-            return super().vector(side, batch)
-        return self._pooled(batch)[1]
-
-    def _pooled(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        states, there = self.sides["image"].states(batch)  # type: ignore[operator]
-        parts, one = self.caption.pool(states.float(), there)
-        return parts, F.normalize(self.project["image"](one).float(), dim=1)
-
-    def look_at(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        tokens = named_below(batch, "text")
-        states, whole = self.sides["text"].read(tokens)  # type: ignore[operator]
-        parts, image = self._pooled(named_below(batch, "image"))
-        text = F.normalize(self.project["text"](whole).float(), dim=1)
-        return text, image, self.caption.loss(states, tokens["tokens"], parts)
-
-    def caption_loss(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """float [b, 2]: what `run_network` can ask of every batch; the same in each row but for the sum"""
-        found = self.look_at(batch)[2]
-        return (found / len(batch["rows"])).expand(len(batch["rows"]), 2)
-
-
-class JointHead(Network):
-    """Text, image and their product, [b, 3 · width] → hidden → logits."""
-
-    def __init__(self, width: int, config: ContrastiveConfig, n_classes: int) -> None:
-        super().__init__()
-        self.space = width
-        self.body = hidden_layers(3 * width, config.hidden, config.dropout)
-        self.last = nn.Linear(config.hidden, n_classes)
-
-    def joint(self, vectors: torch.Tensor) -> torch.Tensor:
-        text, image = vectors[:, : self.space], vectors[:, self.space :]
-        return self.body(torch.cat([text, image, text * image], 1))
-
-    def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        return self.joint(batch["vectors"])
-
-    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        return self.last(self.embed(batch))
-
-
-class TunedPair(JointHead):
-    """The head with both encoders below it."""
-
-    def __init__(self, pair: PairNetwork, config: ContrastiveConfig, n_classes: int) -> None:
-        super().__init__(pair.space, config, n_classes)
-        self.pair = pair
-
-    def pretrained(self) -> list[list[nn.Parameter]]:
-        layers = self.pair.pretrained()
-        known = {id(p) for layer in layers for p in layer}
-        rest = [p for p in self.pair.parameters() if id(p) not in known]
-        return [rest, *layers]
-
-    def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        return self.joint(self.pair.embed(batch))

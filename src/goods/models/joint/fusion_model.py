@@ -19,7 +19,8 @@ from goods.core.errors import GoodsError
 from goods.models.base import Context
 from goods.models.inference import run_network
 from goods.models.joint.fusion import FusionConfig, SideConfig
-from goods.models.joint.fusion_network import SIDES, FusionNetwork, Kept, PairRows
+from goods.models.joint.fusion_network import FusionNetwork, Kept
+from goods.models.joint.text_image import SIDES, TextImageRows
 from goods.models.network import Network
 from goods.models.neural import NeuralModel
 from goods.models.rows import Rows, VectorRows
@@ -51,9 +52,9 @@ class FusionModel(NeuralModel):
             if not fitted:
                 self.models[side].prepare(train)
 
-    def encode(self, cards: pd.DataFrame) -> PairRows:
+    def encode(self, cards: pd.DataFrame) -> TextImageRows:
         target = cards.target.to_numpy(np.int64)
-        return PairRows({side: self._rows(side, cards, target) for side in SIDES}, target)
+        return TextImageRows({side: self._rows(side, cards, target) for side in SIDES}, target)
 
     def _rows(self, side: str, cards: pd.DataFrame, target: np.ndarray) -> Rows:
         model = self.models[side]

@@ -1,37 +1,17 @@
-"""Batches of text and photo, and how both sides meet."""
+"""How the sides of text and photo meet."""
 
 from __future__ import annotations
 
-from itertools import zip_longest
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from goods.models.joint.fusion import FusionConfig
-from goods.models.network import Network, hidden_layers, masked_mean
-from goods.models.rows import Rows
-
-SIDES = ("text", "image")
+from goods.models.joint.text_image import SIDES, both_by_depth, named_below
+from goods.models.network import Network, hidden_layers, masked_mean, unlisted
 
 HEADS = 4
-
-
-class PairRows:
-    """Both sides of each card; a side's arrays are named <side>.<name>."""
-
-    def __init__(self, sides: dict[str, Rows], target: np.ndarray) -> None:
-        self.sides, self.target = sides, target
-        self.lengths = sides["text"].lengths
-
-    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
-        parts = {
-            f"{side}.{name}": value
-            for side, found in self.sides.items()
-            for name, value in found.batch(rows).items()
-        }
-        return parts | {"rows": torch.from_numpy(rows)}
 
 
 class Kept(nn.Module):
@@ -77,14 +57,6 @@ class Side(nn.Module):
         return parts, torch.where(shown[:, None], there, first)
 
 
-def both_by_depth(
-    text: list[list[nn.Parameter]], image: list[list[nn.Parameter]]
-) -> list[list[nn.Parameter]]:
-    """Layers of two encoders as those of one, from the top down."""
-    none: list[nn.Parameter] = []
-    return [[*a, *b] for a, b in zip_longest(text, image, fillvalue=none)]
-
-
 class FusionNetwork(Network):
     def __init__(self, nets: dict[str, Network | Kept], config: FusionConfig, n_classes: int) -> None:
         super().__init__()
@@ -109,8 +81,7 @@ class FusionNetwork(Network):
         for side in SIDES:
             net: Any = self.sides[side].net
             layers = net.pretrained()
-            known = {id(p) for layer in layers for p in layer}
-            rest = [p for p in net.parameters() if id(p) not in known]
+            rest = unlisted(net, layers)
             if self.starts[side] == "fold" and rest:
                 layers = [[*rest, *(layers[0] if layers else [])], *layers[1:]]
             sides.append(layers)
@@ -126,14 +97,9 @@ class FusionNetwork(Network):
         return shown
 
     def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        split: dict[str, dict[str, torch.Tensor]] = {side: {} for side in SIDES}
-        for name, value in batch.items():
-            side, _, own = name.partition(".")
-            if own:
-                split[side][own] = value
         shown = self._shown(len(batch["rows"]), batch["rows"].device)
-        text, text_there = self.sides["text"](split["text"], shown["text"])
-        image, image_there = self.sides["image"](split["image"], shown["image"])
+        text, text_there = self.sides["text"](named_below(batch, "text"), shown["text"])
+        image, image_there = self.sides["image"](named_below(batch, "image"), shown["image"])
         if self.join == "concatenate":
             return self.body(torch.cat([text[:, 0], image[:, 0]], 1))
         if self.join == "gated":

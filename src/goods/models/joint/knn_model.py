@@ -7,8 +7,6 @@ arXiv 1603.09320) beyond.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import faiss
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from goods.core.artifacts import read_json, write_json, write_npz
 from goods.core.errors import GoodsError
@@ -92,7 +91,9 @@ class KnnModel:
             index = faiss.IndexHNSWFlat(width, config.links, faiss.METRIC_INNER_PRODUCT)
             index.hnsw.efConstruction = config.effort
             index.hnsw.efSearch = config.effort
-        with one_thread():  # a graph built on several threads differs from run to run
+        with threadpool_limits(
+            1, user_api="openmp"
+        ):  # a graph built on several threads differs from run to run
             index.add(vectors)
         return index
 
@@ -101,11 +102,11 @@ class KnnModel:
         k = min(self.config.neighbours, len(self.target))
         similarity = np.empty((len(vectors), k), np.float32)
         found = np.empty((len(vectors), k), np.int64)
-        faiss.omp_set_num_threads(self.context.threads)
-        for start in range(0, len(vectors), QUERIES):
-            block = slice(start, start + QUERIES)
-            similarity[block], found[block] = self.index.search(vectors[block], k)
-        # a graph may find fewer than k: -1 stands in their place
+        with threadpool_limits(self.context.threads, user_api="openmp"):
+            for start in range(0, len(vectors), QUERIES):
+                block = slice(start, start + QUERIES)
+                similarity[block], found[block] = self.index.search(vectors[block], k)
+        # a graph may find fewer than k: the others are -1
         similarity[found < 0] = -1
         return similarity, self.target[np.maximum(found, 0)]
 
@@ -170,13 +171,3 @@ class KnnModel:
             reason = " ".join(str(error).split())[:200]
             raise GoodsError(f"{folder}: missing or damaged model files ({reason}); train it again") from None
         self.temperature, self.prior_share = settings["temperature"], settings["prior_share"]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)

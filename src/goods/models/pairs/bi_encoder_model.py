@@ -29,7 +29,8 @@ from goods.matching.neighbours import cosines, unit
 from goods.models.base import Context
 from goods.models.network import Network, freeze_below, masked_mean
 from goods.models.pairs.bi_encoder import BiEncoderConfig
-from goods.models.pairs.pair_encoder import PairEncoder, padded
+from goods.models.pairs.pair_encoder import PairEncoder
+from goods.models.rows import padded_batch
 from goods.models.text.encoder import encoder_layers
 from goods.models.text.transformer import TransformerConfig
 from goods.models.text.transformer_model import TransformerModel
@@ -52,7 +53,7 @@ class SideRows:
     def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
         found: dict[str, torch.Tensor] = {}
         for side, numbers in self.sides.items():
-            taken = padded(self.tokens.take(np.maximum(numbers[rows], 0)), self.pad)
+            taken = padded_batch(self.tokens.take(np.maximum(numbers[rows], 0)), self.pad)
             found |= {f"{side}.{name}": value for name, value in taken.items()}
             known = numbers[rows] >= 0
             found[f"{side}.same"] = torch.from_numpy(np.where(known, self.same[numbers[rows]], -1))

@@ -18,7 +18,8 @@ from goods.models.base import Context
 from goods.models.inference import run_network
 from goods.models.network import Network
 from goods.models.pairs.cross_encoder import CrossEncoderConfig
-from goods.models.pairs.pair_encoder import PairEncoder, padded
+from goods.models.pairs.pair_encoder import PairEncoder
+from goods.models.rows import padded_batch
 from goods.models.text.encoder import Encoder
 from goods.models.text.transformer_model import SAMPLE
 from goods.models.text.transformer_network import TransformerNetwork
@@ -43,7 +44,7 @@ class JoinedRows:
             ]
             one, other = reversed(sides) if self.swapped[row] else sides
             joined.append([self.start, *one, self.separator, *other, self.separator])
-        return padded(Ragged.of(joined), self.pad)
+        return padded_batch(Ragged.of(joined), self.pad)
 
 
 class CrossEncoderModel(PairEncoder):

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import nn
 
 from goods.cards.tokens import Ragged
@@ -19,17 +18,10 @@ from goods.models.base import Context, products_of
 from goods.models.neural import NeuralModel
 from goods.models.pairs.bi_encoder import BiEncoderConfig
 from goods.models.pairs.cross_encoder import CrossEncoderConfig
-from goods.models.text.encoder import Encoder, encoder_from_files, load_encoder, scratch_encoder
+from goods.models.text.encoder import Encoder, encoder_from_files, load_encoder
+from goods.models.text.scratch_encoder import scratch_encoder
 
 CUT = 12  # characters a token at most: what is cut there would not fit
-
-
-def padded(tokens: Ragged, pad: int) -> dict[str, torch.Tensor]:
-    """tokens int64 [b, t], mask bool [b, t]"""
-    mask = np.arange(max(1, tokens.lengths.max(initial=1))) < tokens.lengths[:, None]
-    numbers = np.full(mask.shape, pad, np.int64)
-    numbers[mask] = tokens.values
-    return {"tokens": torch.from_numpy(numbers), "mask": torch.from_numpy(mask)}
 
 
 class PairEncoder(NeuralModel):

@@ -1,4 +1,4 @@
-"""Text encoders and their tokenizers: from a local folder, the hub, or new and untrained."""
+"""Text encoders and their tokenizers: from a local folder or the hub."""
 
 from __future__ import annotations
 
@@ -11,18 +11,13 @@ from typing import Any
 
 import transformers
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from goods.core.errors import GoodsError
-from goods.core.hashing import content_hash, file_hash
 from goods.models import hub
-from goods.models.text.transformer import TransformerConfig
 
 HELP = "give --text-weights DIR (a Hugging Face folder) or --offline (trained from scratch)"
-
-SPECIAL = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
 
 WEIGHTS = "encoder.safetensors"
 
@@ -127,53 +122,3 @@ def load_encoder(weights: str) -> Encoder:
     if missing or report.get("mismatched_keys"):
         raise GoodsError(f"text weights {weights!r} lack {len(missing)} tensors, first {missing[:1]}; {HELP}")
     return Encoder(net, tokenizer)
-
-
-def weights_key(weights: str) -> str:
-    """What the weights are, for cache names: the files' hashes, or the hub name."""
-    folder = Path(weights)
-    if not folder.is_dir():
-        return content_hash("hub", weights)
-    files = sorted(p for p in folder.iterdir() if p.suffix in (".safetensors", ".json", ".txt", ".model"))
-    return content_hash([(p.name, file_hash(p)) for p in files])
-
-
-def scratch_tokenizer(texts: list[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """A lower-case BPE tokenizer (Unigram's training is not repeatable) trained on `texts`."""
-    tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])  # type: ignore[assignment]
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(  # type: ignore[assignment]
-        [
-            pre_tokenizers.Whitespace(),
-            pre_tokenizers.Digits(individual_digits=False),
-            pre_tokenizers.Metaspace(),
-        ]
-    )
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary, min_frequency=2, special_tokens=SPECIAL, show_progress=False
-    )
-    tokenizer.train_from_iterator(texts or ["-"], trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="[PAD]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        unk_token="[UNK]",
-        mask_token="[MASK]",
-    )
-
-
-def scratch_encoder(texts: list[str], config: TransformerConfig) -> Encoder:
-    """A tokenizer trained on `texts` and a new BERT."""
-    fast = scratch_tokenizer(texts, config.scratch_vocab)
-    width = config.scratch_width
-    bert = BertConfig(
-        vocab_size=len(fast),
-        hidden_size=width,
-        num_hidden_layers=config.scratch_layers,
-        num_attention_heads=max(h for h in range(1, 13) if width % h == 0),
-        intermediate_size=4 * width,
-        max_position_embeddings=config.max_tokens,
-        pad_token_id=0,
-    )
-    return Encoder(AutoModel.from_config(bert), fast)

@@ -1,32 +1,17 @@
-"""fastText (Joulin et al. 2016, arXiv 1607.01759): averaged word and word-n-gram vectors, one softmax.
-
-One thread, so that the same cards give the same model; folds run side by side instead.
-"""
+"""fastText: averaged word and word-n-gram vectors, one softmax."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
-import numpy as np
-import pandas as pd
 from pydantic import Field
 
-from goods.cards.cleaning import WORD, telling_words
 from goods.config.base import FamilyConfig
-from goods.core.artifacts import read_json, write_json
-from goods.core.calibration import fit_temperature, to_proba
-from goods.core.errors import GoodsError
-from goods.core.log import say
-from goods.models.base import Context, Model
 
 
 class FastTextConfig(FamilyConfig):
     family: Literal["fasttext"]
+    implementation: ClassVar[str] = "goods.models.text.fasttext_model:FastTextModel"
     variant: Literal["raw", "cleaned"] = "raw"
     balance: int | None = Field(None, ge=1, description="cards per class after under- and over-sampling")
     title_repeat: int = Field(2, ge=1, description="how often the title stands in the text")
@@ -45,161 +30,3 @@ class FastTextConfig(FamilyConfig):
         1_000_000, ge=1, description="epochs are lowered so that cards × epochs stays below"
     )
     calibrate: bool = Field(True, description="fit the temperature on the inner split: one more training")
-
-    def build(self, context: Context) -> Model:
-        return FastTextModel(self, context)
-
-
-M_PERTURB = -6  # malloc.h
-
-ATTEMPTS = 4  # learning rates tried, each half the one before
-
-
-class FastTextModel:
-    def __init__(self, config: FastTextConfig, context: Context) -> None:
-        self.config = config
-        self.context = context
-        self.temperature = 1.0
-        self.classes = np.empty(0, np.int64)
-        self.model: Any = None
-
-    def warm(self, cards: pd.DataFrame) -> None:
-        """Nothing to cache: tokens are cheap."""
-
-    def texts(self, cards: pd.DataFrame) -> list[str]:
-        """One line per card: the title, its first `title_window` words `title_repeat` times in all, then the
-        other fields, cut to max_words."""
-        lines = []
-        for values in zip(*(cards[f] for f in self.config.fields), strict=True):
-            words: list[str] = []
-            for field, value in zip(self.config.fields, values, strict=True):
-                tokens = WORD.findall(value.lower())
-                if self.config.variant == "cleaned":
-                    tokens = telling_words(tokens)
-                words += tokens
-                if field == "title":
-                    words += tokens[: self.config.title_window] * (self.config.title_repeat - 1)
-            lines.append(" ".join(words[: self.config.max_words]))
-        return lines
-
-    def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
-        if valid is not None and len(valid) and self.config.calibrate:
-            self._train(train)
-            self.temperature = fit_temperature(self._logits(valid), valid.target.to_numpy())
-        if valid is not None:
-            train = pd.concat([train, valid])
-        self._train(train)
-
-    def _train(self, cards: pd.DataFrame) -> None:
-        config, rng = self.config, np.random.default_rng(self.context.seed)
-        target = cards.target.to_numpy()
-        rows = np.arange(len(cards)) if config.balance is None else balanced_rows(target, config.balance, rng)
-        rows = rng.permutation(rows)
-        lines = self.texts(cards)
-        epochs = max(config.min_epochs, min(config.epochs, config.max_updates // max(1, len(rows))))
-        with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
-            for row in rows:
-                file.write(f"__label__{target[row]} {lines[row]}\n")
-            file.flush()
-            self.model = self._train_file(file.name, epochs)
-        self.classes = np.array([int(label.removeprefix("__label__")) for label in self.model.labels])
-
-    def _train_file(self, name: str, epochs: int) -> Any:
-        """Train on a file of labelled lines; at half the rate where it diverges, as many classes make it do."""
-        for attempt in range(ATTEMPTS):
-            lr = self.config.lr / 2**attempt
-            try:
-                return self._train_at(name, epochs, lr)
-            except RuntimeError as error:
-                if "NaN" not in str(error):
-                    raise
-                say(
-                    f"fasttext: diverges at learning rate {lr:g}"
-                    + (", halved" if attempt + 1 < ATTEMPTS else "")
-                )
-        raise GoodsError(f"fastText diverges even at learning rate {lr:g}; lower model.lr")
-
-    def _train_at(self, name: str, epochs: int, lr: float) -> Any:
-        import fasttext
-
-        config = self.config
-        with zeroed_malloc():
-            return fasttext.train_supervised(
-                input=name,
-                lr=lr,
-                epoch=epochs,
-                dim=config.dim,
-                wordNgrams=config.word_ngrams,
-                minCount=config.min_count,
-                bucket=config.buckets,
-                loss=config.loss,
-                thread=1,
-                seed=self.context.seed,
-                verbose=0,
-            )
-
-    def embed(self, cards: pd.DataFrame) -> np.ndarray:
-        """float32 [n, dim]: the averaged vector of each card's words and n-grams."""
-        lines = self.texts(cards)
-        return (
-            np.stack([self.model.get_sentence_vector(line) for line in lines]) if lines else np.empty((0, 0))
-        )
-
-    def _logits(self, cards: pd.DataFrame) -> np.ndarray:
-        """float32 [n, C], -inf for classes the model never saw."""
-        out = np.full((len(cards), self.context.labels.n_classes), -np.inf, np.float32)
-        if self.config.loss != "hs":
-            # one-vs-all's log-odds too, as its probabilities saturate at one
-            out[:, self.classes] = self.embed(cards) @ self.model.get_output_matrix().T
-            return out
-        # hierarchical softmax has no logits: take the log of the kept probabilities
-        labels, proba = self.model.predict(self.texts(cards), k=min(64, len(self.classes)))
-        out[:, self.classes] = -20.0
-        for i, (names, values) in enumerate(zip(labels, proba, strict=True)):
-            out[i, [int(n.removeprefix("__label__")) for n in names]] = np.log(np.maximum(values, 1e-9))
-        return out
-
-    def predict(self, cards: pd.DataFrame) -> np.ndarray:
-        return to_proba(self._logits(cards), self.temperature)
-
-    def save(self, folder: Path) -> None:
-        self.model.save_model(str(folder / "model.bin"))
-        write_json(folder / "model.json", {"temperature": self.temperature})
-
-    def load(self, folder: Path) -> None:
-        import fasttext
-
-        fasttext.FastText.eprint = lambda *args, **kwargs: None
-        self.temperature = read_json(folder / "model.json")["temperature"]
-        try:
-            self.model = fasttext.load_model(str(folder / "model.bin"))
-        except ValueError as error:
-            raise GoodsError(
-                f"{folder / 'model.bin'}: not readable ({error}); train this fold again"
-            ) from None
-        self.classes = np.array([int(label.removeprefix("__label__")) for label in self.model.labels])
-
-
-@contextlib.contextmanager
-def zeroed_malloc() -> Iterator[None]:
-    """Have malloc hand out zeros.
-
-    With one thread fastText initialises only the first tenth of its input matrix and leaves the rest as malloc
-    returned it: with recycled memory there the model is random, NaN at worst.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):  # no glibc: nothing to set
-        yield
-        return
-    mallopt(M_PERTURB, 0xFF)  # new memory is filled with the complement of this byte
-    try:
-        yield
-    finally:
-        mallopt(M_PERTURB, 0)
-
-
-def balanced_rows(target: np.ndarray, per_class: int, rng: np.random.Generator) -> np.ndarray:
-    """Row numbers with `per_class` cards of every class: larger ones are sampled, smaller ones repeated."""
-    rows = [np.flatnonzero(target == c) for c in np.unique(target)]
-    return np.concatenate([rng.choice(r, per_class, replace=len(r) < per_class) for r in rows])

@@ -20,6 +20,7 @@ from goods.models.network import Network
 from goods.models.rows import Rows
 from goods.models.text.encoder import Encoder, encoder_layers
 from goods.models.text.transformer import MlmConfig
+from goods.models.training import Training
 
 KEPT, RANDOM = 0.1, 0.1  # of the chosen tokens: left as they are, replaced by any token (as in BERT)
 
@@ -79,6 +80,7 @@ def warm_up(encoder: Encoder, rows: Rows, config: MlmConfig, context: Context, s
     net = MaskedNetwork(encoder, config.mask_share)
     shared = config.model_dump(include={"epochs", "batch_size", "lr", "precision"})
     trainer = TrainerConfig.model_validate(shared)
-    key = content_hash(config.model_dump(mode="json"), context.seed, np.asarray(rows.lengths))
-    train_network(net, rows, None, trainer, context, scratch, key)
+    key = content_hash(config.described(), context.seed, np.asarray(rows.lengths))
+    training = Training(key, "transformer", "model.mlm")
+    train_network(net, rows, None, trainer, context, scratch, training)
     encoder.net.cpu().eval()

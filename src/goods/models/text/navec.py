@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from goods.cards.wordvectors import word_vectors
-from goods.config.base import PACKAGED, FamilyConfig
+from goods.config.base import PACKAGED, FamilyConfig, LocalPath
 from goods.config.trainer import TrainerConfig
 from goods.models.embedding import Embedding, Encoded
 
@@ -19,7 +19,7 @@ class NavecConfig(FamilyConfig):
     family: Literal["navec"]
     implementation: ClassVar[str] = "goods.models.text.navec_model:NavecModel"
     on_gpu: ClassVar[bool] = True
-    vectors: str = PACKAGED
+    vectors: LocalPath = PACKAGED
     tune_vectors: bool = False
     head: Literal["pooled", "textcnn", "attention"] = "attention"
     lemmatizer: Literal["pymorphy3", "natasha", "none"] = "pymorphy3"

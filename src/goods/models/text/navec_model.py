@@ -1,166 +1,19 @@
-"""Navec words: frozen or tuned Navec vectors plus trained hashed words and sub-words, one branch per field.
-
-A word's vector is the sum of a projection of its Navec vector (where it has one: also for words the train
-cards lack), a hashed word embedding and the mean of its hashed 3- to 5-grams. TextCNN head: Wirojwatanakul
-and Wangperawong 2019 (arXiv 1907.03063).
-"""
+"""Lemmas with Navec vectors: the words of cards, and the network over them."""
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
-from torch import nn
-from torch.nn import functional as F
 
-from goods.cards.tokens import Ragged, encode_fields, tokenized
+from goods.cards.tokens import encode_fields, tokenized
 from goods.cards.wordvectors import load_vectors, look_up
 from goods.models.base import Context
-from goods.models.network import Network, hidden_layers
 from goods.models.neural import NeuralModel
 from goods.models.text.navec import NavecConfig
-
-KERNEL, FILTERS = 5, 200
-
-ATTENDERS, PLACES = 4, 16
-
-
-def subwords(word: str, buckets: int) -> list[int]:
-    """Buckets of the word's 3- to 5-grams, its ends marked."""
-    marked = f"<{word}>"
-    grams = {marked[i : i + n] for n in (3, 4, 5) for i in range(len(marked) - n + 1)}
-    return sorted(zlib.crc32(gram.encode()) % buckets for gram in grams)
-
-
-class NavecRows:
-    """Cards as word numbers per field; a batch holds its distinct words once."""
-
-    lengths: np.ndarray | None = None
-
-    def __init__(
-        self, cards: pd.DataFrame, config: NavecConfig, context: Context, vocabulary: dict[str, int]
-    ):
-        self.target = cards.target.to_numpy(np.int64)
-        self.fields, words = encode_fields(cards, config.fields, config.lemmatizer, context.cache)
-        self.word_bucket = np.array([zlib.crc32(w.encode()) for w in words], np.int64)
-        self.buckets = config.subword_buckets
-        self.subwords = Ragged.of([subwords(w, config.subword_buckets) for w in words], np.int64)
-        self.rows, self.table = look_up(config.vectors, words)
-        # row in the tuned table, 0 where the word has none (its frozen vector is used)
-        self.tuned = np.array([vocabulary.get(w, 0) for w in words], np.int64)
-
-    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
-        taken = {name: field.take(rows) for name, field in self.fields.items()}
-        words, local = np.unique(np.concatenate([t.values for t in taken.values()]), return_inverse=True)
-        grams = self.subwords.take(words)
-        arrays = {
-            "vectors": self.table[self.rows[words]],
-            "tuned": self.tuned[words],
-            "word": self.word_bucket[words] % self.buckets,
-            "grams": grams.values,
-            "gram_offsets": grams.offsets[:-1],
-        }
-        start = 0
-        for name, field in taken.items():
-            arrays[f"{name}_words"] = local[start : start + len(field.values)]
-            arrays[f"{name}_offsets"] = field.offsets
-            first, second = self.word_bucket[field.values[:-1]], self.word_bucket[field.values[1:]]
-            inside = np.ones(max(0, len(field.values) - 1), bool)
-            ends = field.offsets[1:-1] - 1
-            inside[ends[(ends >= 0) & (ends < len(inside))]] = False
-            pairs = np.concatenate([[0], np.cumsum(inside)])
-            arrays[f"{name}_pairs"] = ((first * 31 + second) % self.buckets)[inside]
-            arrays[f"{name}_pair_offsets"] = pairs[np.minimum(field.offsets[:-1], len(inside))]
-            start += len(field.values)
-        return {name: torch.from_numpy(array) for name, array in arrays.items()}
-
-
-class FieldHead(nn.Module):
-    """Word vectors of one field → one vector per card; a card without words gets zeros."""
-
-    def __init__(self, kind: str, width: int) -> None:
-        super().__init__()
-        self.kind = kind
-        self.width_out = FILTERS if kind == "textcnn" else 2 * width
-        if kind == "textcnn":
-            self.conv = nn.Conv1d(width, FILTERS, KERNEL, padding=KERNEL // 2)
-        if kind == "attention":
-            self.score = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, ATTENDERS))
-            # what a product is stands first in most titles
-            self.place = nn.Parameter(torch.zeros(PLACES, ATTENDERS))
-
-    def forward(self, vectors: torch.Tensor, words: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-        """vectors [u, d] of distinct words, words [t], offsets [b + 1] → [b, width_out]"""
-        if self.kind == "textcnn":
-            return self._textcnn(vectors, words, offsets)
-        top = F.embedding_bag(words, vectors, offsets, mode="max", include_last_offset=True)
-        if self.kind == "pooled":
-            mean = F.embedding_bag(words, vectors, offsets, mode="mean", include_last_offset=True)
-            return torch.cat([mean, top], 1)
-        lengths = offsets.diff()
-        card = torch.repeat_interleave(lengths)  # (t,)
-        place = torch.arange(len(words), device=words.device) - offsets[card]
-        score = self.score(vectors)[words] + self.place[place.clamp_max(PLACES - 1)]  # (t, heads)
-        weight = torch.exp(score.float().clamp(-15, 15))
-        total = weight.new_zeros(len(lengths), ATTENDERS).index_add(0, card, weight)
-        share = (weight / total[card]).unsqueeze(2)
-        parts = vectors[words].float().unflatten(1, (ATTENDERS, -1)) * share
-        mean = parts.new_zeros(len(lengths), vectors.shape[1]).index_add(0, card, parts.flatten(1))
-        return torch.cat([mean, top], 1)
-
-    def _textcnn(self, vectors: torch.Tensor, words: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-        lengths = offsets.diff()
-        most = max(1, int(lengths.max()))
-        inside = torch.arange(most, device=words.device) < lengths[:, None]  # (b, t)
-        padded = vectors.new_zeros(len(lengths), most, vectors.shape[1])
-        padded[inside] = vectors[words]
-        maps = self.conv(padded.transpose(1, 2)).relu().masked_fill(~inside[:, None], 0)
-        return maps.amax(2)
-
-
-class NavecNetwork(Network):
-    def __init__(self, config: NavecConfig, width_in: int, n_tuned: int, n_classes: int) -> None:
-        super().__init__()
-        width, self.names, self.config = config.width, list(config.fields), config
-        self.project = nn.Linear(width_in, width, bias=False)
-        self.words = nn.Embedding(config.subword_buckets, width)
-        self.grams = nn.EmbeddingBag(config.subword_buckets, width, mode="mean")
-        self.pairs = nn.EmbeddingBag(config.subword_buckets, width, mode="mean")
-        for table in (self.words, self.grams, self.pairs):
-            nn.init.normal_(table.weight, std=0.1)
-        self.tuned = nn.Embedding(n_tuned, width_in) if n_tuned else None
-        self.heads = nn.ModuleDict({name: FieldHead(config.head, width) for name in self.names})
-        total = sum(head.width_out + width for head in self.heads.values())  # type: ignore[misc,operator]
-        self.body = hidden_layers(total, config.hidden, config.dropout)
-        self.last = nn.Linear(config.hidden, n_classes)
-
-    def word_vectors(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        vectors = batch["vectors"]
-        if self.tuned is not None:
-            vectors = torch.where(batch["tuned"][:, None] > 0, self.tuned(batch["tuned"]), vectors)
-        return (
-            self.project(vectors)
-            + self.words(batch["word"])
-            + self.grams(batch["grams"], batch["gram_offsets"])
-        )
-
-    def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        vectors = self.word_vectors(batch)
-        if self.training:  # whole words go missing
-            kept = torch.rand(len(vectors), 1, device=vectors.device) >= self.config.word_dropout
-            vectors = vectors * kept
-        parts = []
-        for name in self.names:
-            parts.append(self.heads[name](vectors, batch[f"{name}_words"], batch[f"{name}_offsets"]))
-            parts.append(self.pairs(batch[f"{name}_pairs"], batch[f"{name}_pair_offsets"]))
-        return self.body(torch.cat(parts, 1))
-
-    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        return self.last(self.embed(batch))
+from goods.models.text.navec_network import NavecNetwork, NavecRows
 
 
 class NavecModel(NeuralModel):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from goods.config.base import SCRATCH, FamilyConfig, StartingWeights, Strict
+from goods.config.base import SCRATCH, FamilyConfig, LocalPath, StartingWeights, Strict
 from goods.config.trainer import TrainerConfig
 from goods.models.embedding import Embedding, Encoded, frozen_encoder
 
@@ -29,7 +29,7 @@ class TransformerConfig(FamilyConfig):
     family: Literal["transformer"]
     implementation: ClassVar[str] = "goods.models.text.transformer_model:TransformerModel"
     on_gpu: ClassVar[bool] = True
-    weights: str = Field(description="hub name, local folder or 'scratch'")
+    weights: LocalPath = Field(description="hub name, local folder or 'scratch'")
     scratch_vocab: int = Field(20_000, ge=100)
     scratch_layers: int = Field(3, ge=1)
     scratch_width: int = Field(312, ge=12)

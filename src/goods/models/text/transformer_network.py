@@ -1,4 +1,4 @@
-"""Token batches, and the networks over them and over frozen vectors."""
+"""The networks over tokens and over frozen vectors."""
 
 from __future__ import annotations
 
@@ -6,27 +6,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from goods.cards.tokens import Ragged
 from goods.models.network import Network, Standardise, freeze_below, hidden_layers, masked_mean
 from goods.models.text.encoder import (
     encoder_layers,
 )
 from goods.models.text.transformer import TransformerConfig
-
-
-class TokenRows:
-    """Token numbers of each card, special tokens included, never longer than max_tokens."""
-
-    def __init__(self, tokens: Ragged, pad: int, target: np.ndarray) -> None:
-        self.tokens, self.pad, self.target = tokens, pad, target
-        self.lengths: np.ndarray | None = tokens.lengths
-
-    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
-        taken = self.tokens.take(rows)
-        mask = np.arange(taken.lengths.max()) < taken.lengths[:, None]  # (b, t)
-        numbers = np.full(mask.shape, self.pad, np.int64)
-        numbers[mask] = taken.values
-        return {"tokens": torch.from_numpy(numbers), "mask": torch.from_numpy(mask)}
 
 
 class TransformerNetwork(Network):

@@ -1,0 +1,38 @@
+"""Many photos at once: which can be read, and all of them as one array."""
+
+from __future__ import annotations
+
+import numpy as np
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from goods.cards.images import ImageProblem, ImageStore
+from goods.core.errors import GoodsError
+
+
+def audit(
+    store: ImageStore, refs: dict[int, str], workers: int = 1, progress: bool = False
+) -> tuple[dict[int, str], list[tuple[int, str]]]:
+    """Decode every image once: references of the good ones, and (product_id, problem) of the others."""
+    shown = tqdm(refs.values(), desc="images", disable=not progress, unit="img")
+    # Pillow decodes without the interpreter lock: threads are enough and share the open zip's index
+    problems = Parallel(n_jobs=workers, prefer="threads", batch_size=64)(
+        delayed(store.check)(r) for r in shown
+    )
+    good = {i: ref for (i, ref), problem in zip(refs.items(), problems, strict=True) if problem is None}
+    bad = [(i, problem) for i, problem in zip(refs, problems, strict=True) if problem is not None]
+    return good, bad
+
+
+def load_arrays(store: ImageStore, refs: list[str], size: int, workers: int = 1) -> np.ndarray:
+    """uint8 [n, size, size, 3]; GoodsError names an image that cannot be read."""
+
+    def one(ref: str) -> np.ndarray:
+        try:
+            return store.array(ref, size)
+        except ImageProblem as problem:
+            raise GoodsError(f"{store.data_dir / ref}: {problem}; run scripts/prepare.py again") from None
+
+    if not refs:
+        return np.empty((0, size, size, 3), np.uint8)
+    return np.stack(Parallel(n_jobs=workers, prefer="threads")(delayed(one)(ref) for ref in refs))

@@ -1,0 +1,64 @@
+"""Features of photos by a frozen backbone, computed once.
+
+writes: `context.cache`/features-<hash>.npz, from photos, weights and code alone
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from goods.cards.photos import load_arrays
+from goods.core.code import code_hash
+from goods.core.hashing import content_hash
+from goods.models.base import Context
+from goods.models.image.backbone import Backbone
+from goods.models.image.backbone_weights import load_backbone, weights_hash
+from goods.models.image.image import ImageConfig
+from goods.models.image.photo_pixels import image_store, photo_keys
+from goods.models.inference import threads
+from goods.models.rowcache import RowCache
+
+FEATURE_BATCH = 64
+
+
+class PhotoFeatures:
+    def __init__(self, config: ImageConfig, context: Context) -> None:
+        self.config, self.context = config, context
+        self._cache: RowCache | None = None
+
+    def rows(self, refs: list[str], store: bool = False) -> np.ndarray:
+        """float32 [n, d] of photos, from the cache where it has them; `store` adds to it what it lacks."""
+        if self._cache is None:
+            cache = self.context.cache
+            self._cache = RowCache(None if cache is None else cache / f"features-{self._name()}.npz")
+        keys = photo_keys(self.context, refs)
+        return self._cache.get(keys, lambda rows: self._compute([refs[i] for i in rows]), store=store)
+
+    def _name(self) -> str:
+        config = self.config
+        weights = weights_hash(config, self.context.seed)
+        settings = (config.backbone, config.size, config.flip_test, config.places)
+        return content_hash(code_hash(__name__), weights, settings)
+
+    def _compute(self, refs: list[str]) -> np.ndarray:
+        backbone = load_backbone(self.config, self.context.seed).to(self.context.device).eval()
+        backbone = backbone.to(memory_format=torch.channels_last)
+        compute = _patches if self.config.places else Backbone.features
+        parts, starts = [], range(0, len(refs), FEATURE_BATCH)
+        quiet = not self.context.progress or len(starts) < 5
+        with threads(self.context), torch.inference_mode():
+            for start in tqdm(starts, desc=f"features ({self.config.backbone})", disable=quiet):
+                block = refs[start : start + FEATURE_BATCH]
+                arrays = load_arrays(image_store(self.context), block, self.config.size)
+                pixels = torch.from_numpy(arrays).to(self.context.device).permute(0, 3, 1, 2)
+                found = compute(backbone, pixels)
+                if self.config.flip_test:
+                    found = (found + compute(backbone, pixels.flip(3))) / 2
+                parts.append(found.float().cpu().numpy())
+        return np.concatenate(parts).clip(-60_000, 60_000)  # what float16 holds
+
+
+def _patches(backbone: Backbone, pixels: torch.Tensor) -> torch.Tensor:
+    return backbone.patches(pixels).flatten(1)
