@@ -19,7 +19,7 @@ from goods.cards.text import MAX_CHARS
 from goods.core.errors import GoodsError
 
 
-class Place(NamedTuple):
+class CategoryPath(NamedTuple):
     """Where a category lies in the tree: node ids and names from below the root down to it."""
 
     nodes: tuple[str, ...]
@@ -31,12 +31,12 @@ class Place(NamedTuple):
 class Raw:
     """Cards with `category_id` (-1 in test) in place of `target` and no images yet.
 
-    `tree` maps each category id to its place. Where attributes are asked for, cards have their class names in
+    `tree` maps each category id to its path. Where attributes are asked for, cards have their class names in
     `target_<name>` columns (null where unknown) in place of `category_id`, and `targets` holds the classes of each.
     """
 
     cards: pd.DataFrame
-    tree: dict[int, Place]
+    tree: dict[int, CategoryPath]
     issues: Issues
     targets: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -160,7 +160,7 @@ def clip_text(cards: pd.DataFrame, fields: tuple[str, ...], issues: Issues) -> N
         issues.add(product_id, "title", "empty title", "predicted from the other fields")
 
 
-def read_tree_csv(path: Path) -> dict[int, Place]:
+def read_tree_csv(path: Path) -> dict[int, CategoryPath]:
     """categories_tree.csv (id, title, parent_id) → paths below the root."""
     try:
         nodes = pd.read_csv(path, dtype={"title": "str"})
@@ -187,11 +187,11 @@ def read_tree_csv(path: Path) -> dict[int, Place]:
             )
         below = chain[:-1] or chain  # the root is no information: every path has it
         path_ids, path_titles = tuple(str(n) for n in below[::-1]), tuple(title_of[n] for n in below[::-1])
-        tree[leaf] = Place(path_ids, path_titles, is_leaf=leaf not in inner)
+        tree[leaf] = CategoryPath(path_ids, path_titles, is_leaf=leaf not in inner)
     return tree
 
 
-def tree_from_names(category_id: pd.Series, category_name: pd.Series, path: Path) -> dict[int, Place]:
+def tree_from_names(category_id: pd.Series, category_name: pd.Series, path: Path) -> dict[int, CategoryPath]:
     """A tree from "root->A->B" names; a node is known by its path, the class by its contest id."""
     pairs = pd.DataFrame({"id": category_id, "name": category_name}).drop_duplicates()
     if pairs.name.isna().any():
@@ -207,5 +207,5 @@ def tree_from_names(category_id: pd.Series, category_name: pd.Series, path: Path
     for id_, parts in zip(pairs.id.tolist(), split, strict=True):
         names = tuple(parts[1:] if rooted else parts)
         prefixes = ["->".join(names[: i + 1]) for i in range(len(names) - 1)]
-        tree[id_] = Place((*prefixes, str(id_)), names, is_leaf=True)
+        tree[id_] = CategoryPath((*prefixes, str(id_)), names, is_leaf=True)
     return tree

@@ -194,6 +194,6 @@ class Catalogue:
         return json.dumps({n: [value] for n, value, share in stated if dice() < share}, ensure_ascii=False)
 
 
-def _spelling(pair: str) -> Spelling:
-    latin, _, cyrillic = pair.partition(":")
+def _spelling(both: str) -> Spelling:
+    latin, _, cyrillic = both.partition(":")
     return latin, cyrillic

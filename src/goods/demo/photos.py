@@ -153,7 +153,7 @@ class Look:
 
 
 def look(leaf: Leaf, silhouette: str) -> Look:
-    """The leaf's own look, a function of its place in the vocabulary alone."""
+    """The leaf's own look, a function of its kind and variant alone."""
     step = leaf.kind * 5 + leaf.variant * 3
     stretch = 0.78 + 0.22 * ((leaf.kind + leaf.variant * 2) % 4)
     return Look(silhouette, (step % 14, (step + 7) % 14), (leaf.kind + leaf.variant) % PATTERNS, stretch)
@@ -170,7 +170,7 @@ def parse(outline: str) -> list[tuple[str, np.ndarray]]:
             angles = np.linspace(0, 2 * math.pi, 18, endpoint=False)
             points = np.stack([cx + rx * np.cos(angles), cy + ry * np.sin(angles)], axis=1)
         else:
-            points = np.array([[float(v) for v in pair.split(",")] for pair in body.split()])
+            points = np.array([[float(v) for v in point.split(",")] for point in body.split()])
         parts.append((op, points / 100 - 0.5))
     return parts
 

@@ -69,7 +69,7 @@ class BlockingConfig(Strict):
 
 
 @dataclass(frozen=True)
-class Candidates:
+class CandidatePairs:
     """Unordered pairs of row numbers, each once, in order of (left, right).
 
     left, right int32 [m], left < right · cosine float32 [m] of their vectors · source uint8 [m]: bits of NEIGHBOUR,
@@ -90,7 +90,7 @@ def block(
     config: BlockingConfig | None = None,
     embeddings: np.ndarray | None = None,
     identity: np.ndarray | None = None,
-) -> Candidates:
+) -> CandidatePairs:
     """Candidate pairs of `cards`; `embeddings` float32 [n, d] replace the title vectors, `identity` [n] (null: unknown)
     is only reported on. Raises GoodsError for a missing column, a product_id twice or embeddings of another length.
 
@@ -135,7 +135,7 @@ def block(
     }
     if identity is not None:
         report["recall"] = recall(left, right, source, identity)
-    return Candidates(left, right, cosine, source, vectors, report)
+    return CandidatePairs(left, right, cosine, source, vectors, report)
 
 
 def neighbours(

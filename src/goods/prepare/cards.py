@@ -111,7 +111,7 @@ def make_labels(raw: Raw) -> Labels:
     ids = sorted(int(i) for i in raw.cards.category_id[raw.cards.split == "train"].unique())
     if len(ids) < 2:
         raise GoodsError("train.parquet holds a single category: there is nothing to learn")
-    ids += sorted({id_ for id_, place in raw.tree.items() if place.is_leaf} - set(ids))
+    ids += sorted({id_ for id_, path in raw.tree.items() if path.is_leaf} - set(ids))
     return Labels(ids, [raw.tree[i].names for i in ids], [raw.tree[i].nodes for i in ids])
 
 
