@@ -6,7 +6,8 @@ from goods import cli
 from goods.competitions.loading import load_competition
 from goods.core.workspace import Workspace
 from goods.matching.blocking import BlockingConfig
-from goods.submit.catalogue import MatchConfig, match_file
+from goods.matching.catalogue import MatchConfig
+from goods.submit.catalogue import match_file
 from goods.submit.pairs import trained_scorer
 
 

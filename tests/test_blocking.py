@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from goods.core.errors import GoodsError
 from goods.demo.offers import offers
-from goods.matching.blocking import COMBINED, NEIGHBOUR, TOKEN, BlockingConfig, CandidatePairs, block, recall
+from goods.matching.blocking import BlockingConfig, block
+from goods.matching.candidates import COMBINED, NEIGHBOUR, TOKEN, CandidatePairs, recall
 from goods.matching.neighbours import TitleEncoder, build_index, copies, nearest
 from goods.matching.sharing import combinations, shared
 from goods.matching.spelling import keys, plain
