@@ -240,7 +240,7 @@ def test_a_catalogue_is_scored_as_the_test_pairs_are(trained_pairs, offers):
     )
     np.testing.assert_allclose(found, expected, atol=1e-6)
     products = contest_products(
-        offers / "test_data.parquet", cards, asked.assign(product_id=range(len(asked)))
+        OZON, offers / "test_data.parquet", cards, asked.assign(product_id=range(len(asked)))
     )
     prepared, ids = Products.load(trained_pairs), set(cards.product_id)
     rows = [i for i, id_ in enumerate(prepared.cards.product_id) if id_ in ids]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,8 @@ from goods.cards.table import Issues
 from goods.cards.text import MAX_CHARS
 from goods.core.errors import GoodsError
 
+Owned = tuple[np.ndarray, np.ndarray]  # row of the card int64 [m] that each vector of float32 [m, d] is of
+
 
 class CategoryPath(NamedTuple):
     """Where a category lies in the tree: node ids and names from below the root down to it."""
@@ -31,8 +33,9 @@ class CategoryPath(NamedTuple):
 class Raw:
     """Cards with `category_id` (-1 in test) in place of `target` and no images yet.
 
-    `tree` maps each category id to its path. Where attributes are asked for, cards have their class names in
-    `target_<name>` columns (null where unknown) in place of `category_id`, and `targets` holds the classes of each.
+    `tree` maps each category id to its path; empty where the contest has none: a category is known by its id. Where
+    attributes are asked for, cards have their class names in `target_<name>` columns (null where unknown) in place of
+    `category_id`, and `targets` holds the classes of each.
     """
 
     cards: pd.DataFrame
@@ -45,13 +48,21 @@ class Raw:
 class RawPairs:
     """Cards as everywhere (title is the name, no target) and with what only matching reads: `colours`, `levels` and
     `characteristics` as JSON, `price`; pairs with product_id (their number), split, variantid1, variantid2, category
-    (cat3_grouped of the first product) and target; per kind of embedding (owner int64 [m] row of the card, float32
-    [m, d])."""
+    (cat3_grouped of the first product) and target; embeddings by kind."""
 
     cards: pd.DataFrame
     pairs: pd.DataFrame
-    embeddings: dict[str, tuple[np.ndarray, np.ndarray]]
+    embeddings: dict[str, Owned]
     issues: Issues
+
+
+@dataclass
+class Described:
+    """What a file of new products tells besides their names: columns that only matching reads, and what reads the
+    embeddings, per kind, once they are wanted."""
+
+    columns: dict[str, pd.Series]
+    embeddings: Callable[[], dict[str, Owned]]
 
 
 @contextmanager
