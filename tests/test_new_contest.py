@@ -54,7 +54,7 @@ def read(data: Path) -> Raw:
     train = cards_of(known, files["train"], "train", issues)
     train["category_id"] = integer_ids(known, "rubric", files["train"])
     test = read_new(files["test"], issues).assign(category_id=-1)
-    require_disjoint(train.product_id, test.product_id, "isbn", data)
+    require_disjoint(train.product_id, test.product_id, "isbn", *files.values())
     return Raw(pd.concat([train, test], ignore_index=True), {}, issues)
 
 

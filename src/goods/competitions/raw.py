@@ -152,11 +152,13 @@ def require_unique(ids: pd.Series, column: str, path: Path) -> None:
         )
 
 
-def require_disjoint(train: pd.Series, test: pd.Series, column: str, folder: Path) -> None:
+def require_disjoint(train: pd.Series, test: pd.Series, column: str, *files: Path) -> None:
+    """GoodsError naming an id of both `files`, those of the train and of the test cards, in one folder."""
     both = train[train.isin(test)]
     if len(both):
         raise GoodsError(
-            f"{folder}: {column} {both.iloc[0]} is in train.parquet and in test.parquet; a card may be in one only"
+            f"{files[0].parent}: {column} {both.iloc[0]} is in {' and in '.join(file.name for file in files)}; "
+            "a card may be in one only"
         )
 
 
