@@ -64,7 +64,7 @@ class PairWordsModel:
         return table
 
     def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
-        """On all pairs, the inner split included: nothing is stopped or calibrated by it."""
+        """On the pairs of both: nothing is stopped or calibrated by the inner split."""
         rows = train if valid is None else pd.concat([train, valid], ignore_index=True)
         if rows.target.nunique() < 2:
             raise GoodsError("pair_words: fit needs pairs that match and pairs that do not")
