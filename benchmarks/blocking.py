@@ -25,7 +25,8 @@ from sklearn.neighbors import NearestNeighbors
 from goods.config.loading import override
 from goods.core.execution import cores
 from goods.demo.offers import offers
-from goods.matching.blocking import NEIGHBOUR, BlockingConfig, block, recall, unite
+from goods.matching.blocking import BlockingConfig, block
+from goods.matching.candidates import NEIGHBOUR, recall, unite
 
 
 def write_cards(path: Path, n: int, seed: int) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from goods import cli
 from goods.matching.blocking import BlockingConfig
-from goods.submit.catalogue import MatchConfig, match_file
+from goods.matching.catalogue import MatchConfig
+from goods.submit.catalogue import match_file
 from goods.submit.pairs import trained_scorer
 
 

@@ -69,8 +69,8 @@ def test_tree_from_names_equals_tree_from_csv_in_shape(shop):
     with_csv = kazanexpress2023.read(shop)
     (shop / "categories_tree.csv").unlink()
     without = kazanexpress2023.read(shop)
-    assert {i: place.names for i, place in without.tree.items()} == {
-        i: place.names for i, place in with_csv.tree.items() if i in without.tree
+    assert {i: path.names for i, path in without.tree.items()} == {
+        i: path.names for i, path in with_csv.tree.items() if i in without.tree
     }
     with pytest.raises(GoodsError, match="two different category_name"):
         tree_from_names(pd.Series([1, 1]), pd.Series(["r->a", "r->b"]), shop)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from goods.core.errors import GoodsError
 from goods.demo.offers import offers
-from goods.matching.blocking import COMBINED, NEIGHBOUR, TOKEN, BlockingConfig, Candidates, block, recall
+from goods.matching.blocking import BlockingConfig, block
+from goods.matching.candidates import COMBINED, NEIGHBOUR, TOKEN, CandidatePairs, recall
 from goods.matching.neighbours import TitleEncoder, build_index, copies, nearest
 from goods.matching.sharing import combinations, shared
 from goods.matching.spelling import keys, plain
@@ -29,7 +30,7 @@ def cards_of(titles: list[str | None]) -> pd.DataFrame:
     return pd.DataFrame({"product_id": np.arange(len(titles)) + 500, "title": titles})
 
 
-def pairs_of(found: Candidates) -> set[tuple[int, int]]:
+def pairs_of(found: CandidatePairs) -> set[tuple[int, int]]:
     return set(zip(found.left.tolist(), found.right.tolist(), strict=True))
 
 
@@ -40,7 +41,7 @@ def catalogue() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def found(catalogue: pd.DataFrame) -> Candidates:
+def found(catalogue: pd.DataFrame) -> CandidatePairs:
     return block(catalogue, config(dimensions=256), identity=catalogue.identity.to_numpy())
 
 
@@ -62,7 +63,7 @@ def test_keys_hold_words_numbers_and_joined_codes_but_no_single_letters() -> Non
 
 
 def test_candidates_hold_nearly_all_planted_duplicates_and_few_other_pairs(
-    catalogue: pd.DataFrame, found: Candidates
+    catalogue: pd.DataFrame, found: CandidatePairs
 ) -> None:
     report = found.report
     assert report["recall"]["total"] > 0.96
@@ -82,7 +83,7 @@ def test_candidates_hold_nearly_all_planted_duplicates_and_few_other_pairs(
     assert report["recall"]["tokens"] == pytest.approx(hit.sum() / len(true))
 
 
-def test_pairs_are_unordered_unique_sorted_and_say_where_they_come_from(found: Candidates) -> None:
+def test_pairs_are_unordered_unique_sorted_and_say_where_they_come_from(found: CandidatePairs) -> None:
     assert (found.left < found.right).all() and found.left.min() >= 0 and found.right.max() < 3000
     code = found.left.astype(np.int64) * 3000 + found.right
     assert (np.diff(code) > 0).all()
@@ -91,7 +92,7 @@ def test_pairs_are_unordered_unique_sorted_and_say_where_they_come_from(found: C
     assert (found.cosine.dtype, found.source.dtype) == (np.float32, np.uint8)
 
 
-def test_cosines_are_those_of_the_vectors_and_limits_hold(found: Candidates) -> None:
+def test_cosines_are_those_of_the_vectors_and_limits_hold(found: CandidatePairs) -> None:
     products = (found.vectors[found.left] * found.vectors[found.right]).sum(1)
     np.testing.assert_allclose(found.cosine, products, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-5)

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from goods.core.errors import GoodsError
 from goods.demo.offers import offers
 from goods.matching.blocking import BlockingConfig, block
+from goods.matching.catalogue import MatchConfig, match
 from goods.matching.handmade import HandmadeScorer
 from goods.matching.merging import merge
-from goods.submit.catalogue import MatchConfig, match, match_file, quality, read_catalogue
+from goods.matching.quality import quality
+from goods.submit.catalogue import match_file, read_catalogue
 
 TITLES = [
     "Чайник Altair RX-4510 1,7 л красный",

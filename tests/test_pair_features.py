@@ -10,7 +10,7 @@ import pytest
 
 from goods.matching.attributes import Levels, differing
 from goods.matching.embeddings import best_of
-from goods.matching.features import GROUPS, FeatureMaker
+from goods.matching.features import GROUPS, PairFeatureMaker
 from goods.matching.graph import CandidateGraph
 from goods.matching.names import amounts, codes, leading_words, normal, numbers
 from goods.matching.products import Products, Vectors
@@ -68,27 +68,27 @@ def asked(ids: np.ndarray) -> pd.DataFrame:
 def test_features_do_not_depend_on_the_order_of_the_pair():
     pairs = asked(np.arange(10, 16))
     swapped = pairs.rename(columns={"variantid1": "variantid2", "variantid2": "variantid1"})
-    found = FeatureMaker(products())(pairs)
-    pd.testing.assert_frame_equal(found, FeatureMaker(products(pairs=swapped))(swapped))
+    found = PairFeatureMaker(products())(pairs)
+    pd.testing.assert_frame_equal(found, PairFeatureMaker(products(pairs=swapped))(swapped))
     assert found.shape[1] > 100
 
 
 def test_features_do_not_depend_on_which_id_is_lower():
     reverse = [15, 14, 13, 12, 11, 10]
-    found = FeatureMaker(products())(asked(np.arange(10, 16)))
-    turned = FeatureMaker(products(reverse))(asked(np.array(reverse)))
+    found = PairFeatureMaker(products())(asked(np.arange(10, 16)))
+    turned = PairFeatureMaker(products(reverse))(asked(np.array(reverse)))
     pd.testing.assert_frame_equal(found, turned, rtol=1e-4, atol=1e-4)
 
 
 def test_features_do_not_depend_on_labels_or_other_columns():
     pairs = asked(np.arange(10, 16))
-    found = FeatureMaker(products())(pairs)
-    labelled = FeatureMaker(products())(pairs.assign(target=1, category="x"))
+    found = PairFeatureMaker(products())(pairs)
+    labelled = PairFeatureMaker(products())(pairs.assign(target=1, category="x"))
     pd.testing.assert_frame_equal(found, labelled)
 
 
 def test_what_agrees_and_what_differs_is_counted():
-    found = FeatureMaker(products())(asked(np.arange(10, 16))).iloc
+    found = PairFeatureMaker(products())(asked(np.arange(10, 16))).iloc
     same, other_size = found[0], found[1]
     assert (same.codes_common, same.codes_disagree, same.amounts_disagree) == (1, 0, 0)
     assert (other_size.codes_common, other_size.amounts_disagree) == (1, 1)
@@ -102,14 +102,14 @@ def test_what_agrees_and_what_differs_is_counted():
 
 
 def test_an_empty_name_is_like_no_other():
-    row = FeatureMaker(products())(asked(np.arange(10, 16))).iloc[4]
+    row = PairFeatureMaker(products())(asked(np.arange(10, 16))).iloc[4]
     assert np.isnan(row.name_levenshtein) and np.isnan(row.words_contained)
     assert (row.words_common, row.tfidf_chars) == (0, 0)
 
 
 def test_pairs_of_unknown_products_and_of_a_product_with_itself_get_features_too():
     pairs = pd.DataFrame({"product_id": [0, 1], "variantid1": [10, 99], "variantid2": [10, 11]})
-    found = FeatureMaker(products(pairs=pairs))(pairs)
+    found = PairFeatureMaker(products(pairs=pairs))(pairs)
     assert found.iloc[0].name_levenshtein == 1
     assert found.iloc[1].isna().all()
 
@@ -117,7 +117,7 @@ def test_pairs_of_unknown_products_and_of_a_product_with_itself_get_features_too
 def test_missing_fields_leave_their_features_out():
     cards = pd.DataFrame({"product_id": [1, 2, 3], "title": NAMES[:3]})
     pairs = pd.DataFrame({"product_id": [0], "variantid1": [1], "variantid2": [3]})
-    found = FeatureMaker(Products.of(cards, pairs), GROUPS)(pairs)
+    found = PairFeatureMaker(Products.of(cards, pairs), GROUPS)(pairs)
     assert not [name for name in found if name.startswith(("key", "colours", "main", "price"))]
     assert len(found) == 1
 
@@ -170,7 +170,7 @@ def test_names_of_any_length_are_compared_in_no_time():
     long = ["".join(rng.choice(list("abcd efgh1234"), 20_000)) for _ in range(2)]
     cards = pd.DataFrame({"product_id": [1, 2], "title": long})
     pairs = pd.DataFrame({"product_id": [0], "variantid1": [1], "variantid2": [2]})
-    found = FeatureMaker(Products.of(cards, pairs))(pairs)
+    found = PairFeatureMaker(Products.of(cards, pairs))(pairs)
     assert found.name_length[0] <= 500
 
 

@@ -24,9 +24,11 @@ from goods.models.pairs.pair_words import PairWordsModel
 from goods.models.pairs.pairs_model import PairsModel, calibrate, calibrated, mean_calibration
 from goods.prepare.folds import load_folds
 from goods.problems.kinds import load_rows
+from goods.problems.pairs import PairsProblem
 from goods.report.pair_explaining import explain_pair
 from goods.submit.catalogue import match_file, read_catalogue
 from goods.submit.pairs import contest_products, predict_pairs, trained_scorer
+from goods.train.fold import fit_on
 from goods.train.stage import train
 
 # the encoders
@@ -207,6 +209,27 @@ def test_names_without_words_leave_the_share_of_matches():
 # what the booster builds on
 
 
+def test_the_boosters_go_back_to_every_train_pair_of_the_fold(trained_pairs, monkeypatch):
+    fitted, boosters = [], PairsModel._boosters
+
+    def spy(self, table, target, stop):
+        fitted.append(len(table))
+        return boosters(self, table, target, stop)
+
+    monkeypatch.setattr(PairsModel, "_boosters", spy)
+    config = ozon_config("stack", *QUICK, "model.features=[strings]")
+    context = Context(Labels.load(trained_pairs), products=Products.load(trained_pairs))
+    problem, pairs = PairsProblem(), select(load_rows(trained_pairs), "train")
+    known = pairs[problem.outside(pairs, load_folds(trained_pairs, pairs) == 0)].reset_index(drop=True)
+    inner = problem.inner_rows(known, config.inner_share, config.seed)
+    kept = problem.outside(known, inner)
+    assert kept.sum() + inner.sum() < len(known)  # some share a product with the inner split
+    model = PairsModel(config.model, context)
+    fit_on(problem, model, known, config)
+    assert fitted == [kept.sum(), len(known)]
+    assert model.share == known.target.mean()
+
+
 def test_out_of_fold_scores_of_an_encoder_are_features_of_the_booster(trained_pairs):
     train(trained_pairs, OZON, ozon_config("bi-encoder", *TINY, "name=tiny-bi"))
     config = ozon_config(
@@ -240,7 +263,7 @@ def test_a_catalogue_is_scored_as_the_test_pairs_are(trained_pairs, offers):
     )
     np.testing.assert_allclose(found, expected, atol=1e-6)
     products = contest_products(
-        offers / "test_data.parquet", cards, asked.assign(product_id=range(len(asked)))
+        OZON, offers / "test_data.parquet", cards, asked.assign(product_id=range(len(asked)))
     )
     prepared, ids = Products.load(trained_pairs), set(cards.product_id)
     rows = [i for i, id_ in enumerate(prepared.cards.product_id) if id_ in ids]

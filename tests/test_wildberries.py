@@ -251,6 +251,7 @@ def test_a_study_of_a_target_leaves_the_common_encoders_alone(ws, competition, r
         (lambda f: (f / "wb_school_test.parquet").unlink(), r"wb_school_test\.parquet: missing; put"),
         (lambda f: one_sex(f), r"attribute sex: its known train cards are of 1 class"),
         (lambda f: twice(f), r"nm 1000 occurs more than once"),
+        (lambda f: in_both(f), r"nm 1000 is in wb_school_train\.parquet and in wb_school_test\.parquet"),
     ],
 )
 def test_bad_files_end_with_one_message(tmp_path, school, competition, break_it, message):
@@ -266,6 +267,12 @@ def one_sex(folder):
         frame
     )
     frame.to_parquet(path, index=False)
+
+
+def in_both(folder):
+    train_rows = pd.read_parquet(folder / "wb_school_train.parquet")
+    test_rows = pd.read_parquet(folder / "wb_school_test.parquet")
+    pd.concat([test_rows, train_rows[:1]]).to_parquet(folder / "wb_school_test.parquet", index=False)
 
 
 def twice(folder):

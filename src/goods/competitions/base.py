@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from goods.cards.table import Issues
-from goods.competitions.raw import Raw, RawPairs
+from goods.competitions.raw import Described, Raw, RawPairs
 from goods.competitions.submission import Submission
 from goods.config.competition import CompetitionConfig
 
@@ -19,12 +21,14 @@ class Competition:
     """`read`: folder of raw files → what they hold; GoodsError naming file and mend.
     `submission`: format of the answer.
     `problem`: "cards" are classified, or "pairs" of products told alike.
-    `read_new`: raw file without answers → card rows without image and target; None where new cards have no answer.
+    `read_new`: raw file without answers → card rows without image and target; None where new cards cannot be labelled.
+    `describe`: file of new products and their ids int64 [n] → what only matching reads; None where only names count.
     `generate`: makes the raw files itself.
     """
 
     read: Callable[[Path], Raw | RawPairs]
     submission: Submission
-    problem: str = "cards"
+    problem: Literal["cards", "pairs"] = "cards"
     read_new: Callable[[Path, Issues], pd.DataFrame] | None = None
+    describe: Callable[[Path, np.ndarray, Issues], Described] | None = None
     generate: Callable[[Path, CompetitionConfig], None] | None = None

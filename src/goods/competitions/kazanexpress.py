@@ -47,7 +47,7 @@ def read_splits(
     train["category_id"] = integer_ids(train_raw, "category_id", train_path)
     test = to_cards(test_raw, test_path, "test", issues)
     test["category_id"] = -1
-    require_disjoint(train.product_id, test.product_id, id_column, data)
+    require_disjoint(train.product_id, test.product_id, id_column, train_path, test_path)
     if tree_path.is_file():
         tree = read_tree_csv(tree_path)
         unknown = ~train.category_id.isin(list(tree))

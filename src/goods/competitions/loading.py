@@ -5,11 +5,13 @@ reads:  configs/<competition>/competition.yaml
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 
 from goods.competitions.base import Competition
+from goods.competitions.submission import Submission
 from goods.config.competition import CompetitionConfig
 from goods.config.loading import own_name, read_yaml, validated
 from goods.core.discovery import modules_of
@@ -17,27 +19,48 @@ from goods.core.errors import GoodsError
 from goods.metrics.evaluation import METRICS, metric_of
 
 PACKAGE = "goods.competitions"
+MARK = re.compile(r"^COMPETITION\b.*=", re.MULTILINE)
+ENDING = "end it in COMPETITION = Competition(read, submission), as the other files there"
 
 
 @cache
 def readers() -> dict[str, str]:
     """Reader → its module: the files that end in a `COMPETITION`."""
-    found = modules_of(PACKAGE)
     return {
-        m.rpartition(".")[2]: m for m, file in found if "\nCOMPETITION = " in file.read_text(encoding="utf-8")
+        stem(module): module
+        for module, file in modules_of(PACKAGE)
+        if MARK.search(file.read_text(encoding="utf-8"))
     }
+
+
+def stem(module: str) -> str:
+    return module.rpartition(".")[2]
 
 
 def reader_module(reader: str) -> str:
     """The module of a reader, whose code its prepared files depend on; GoodsError where there is none."""
-    if reader not in readers():
-        raise GoodsError(f"unknown reader {reader!r}: known are {', '.join(readers())}")
-    return readers()[reader]
+    if reader in readers():
+        return readers()[reader]
+    for module, file in modules_of(PACKAGE):
+        if stem(module) == reader:
+            raise GoodsError(f"reader {reader}: {file} has no COMPETITION; {ENDING}")
+    raise GoodsError(f"unknown reader {reader!r}: known are {', '.join(readers())}")
 
 
 def competition_of(config: CompetitionConfig) -> Competition:
-    found = import_module(reader_module(config.reader)).COMPETITION
-    assert isinstance(found, Competition), config.reader
+    """The object of the contest's file; GoodsError where the file has none, or something else under its name."""
+    module = import_module(reader_module(config.reader))
+    found = module.COMPETITION
+    if not isinstance(found, Competition):
+        kind = type(found).__name__
+        raise GoodsError(
+            f"reader {config.reader}: COMPETITION of {module.__file__} is of type {kind}; {ENDING}"
+        )
+    if not isinstance(found.submission, Submission):
+        raise GoodsError(
+            f"reader {config.reader}: submission of {module.__file__} is none of "
+            "goods.competitions.submission; name one, such as ClassIds(id, target)"
+        )
     return found
 
 

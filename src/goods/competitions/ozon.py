@@ -6,163 +6,34 @@ of the train pairs and noted; a test pair is always kept, in the order of the fi
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from goods.cards.table import Issues
-from goods.cards.text import name_values, squeeze, strip_html, unique_lines
 from goods.competitions.base import Competition
+from goods.competitions.ozon_products import (
+    CARD_FILES,
+    EMBEDDINGS,
+    cards_of,
+    describe,
+    embeddings_of,
+    level_3,
+    one_of_each,
+)
 from goods.competitions.raw import (
     RawPairs,
-    clip_text,
-    columns_of,
     integer_ids,
     read_table,
-    readable,
-    require_unique,
 )
 from goods.competitions.submission import PairScores
 from goods.core.errors import GoodsError
 
 PAIR_FILES = {"train": "train_pairs.parquet", "test": "test_pairs_wo_target.parquet"}
-CARD_FILES = {"train": "train_data.parquet", "test": "test_data.parquet"}
 PAIR_IDS = ("variantid1", "variantid2")
-CARD_COLUMNS = {"variantid": "int", "name": "str"}
-CARD_OPTIONAL = {
-    "categories": "str",
-    "color_parsed": "any",
-    "characteristic_attributes_mapping": "str",
-    "price": "any",
-}
-EMBEDDINGS = {
-    "main": "main_pic_embeddings_resnet_v1",
-    "pictures": "pic_embeddings_resnet_v1",
-    "name": "name_bert_64",
-}
-LEVELS = ("1", "2", "3", "4")
 GROUPED_OVER = 1_000  # pairs: train categories of level 3 with more stand for themselves in the metric
 REST = "rest"
-HUGE = 1e15  # no embedding has such numbers, and their squares would be infinite
-MAX_VALUE = 500  # signs of an attribute's value: what is longer is a description
-
-
-def parsed(raw: Any, what: str) -> tuple[dict[str, Any], str | None]:
-    """A JSON object, and what is wrong where it is none; null is an empty one."""
-    if raw is None or (isinstance(raw, float) and np.isnan(raw)) or raw == "":
-        return {}, None
-    try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError, TypeError):
-        return {}, f"{what} is not JSON"
-    return (value, None) if isinstance(value, dict) else ({}, f"{what} is not a JSON object")
-
-
-def texts_of(value: Any) -> list[str]:
-    """The non-empty texts of a list, or of one text."""
-    listed = [value] if isinstance(value, str) else value if isinstance(value, list | np.ndarray) else []
-    return [text for text in (squeeze(str(v)) for v in listed if v is not None) if text]
-
-
-def cards_of(path: Path, split: str, issues: Issues) -> pd.DataFrame:
-    """Card rows of train_data or test_data."""
-    frame = read_table(path, CARD_COLUMNS, CARD_OPTIONAL)
-    cards = pd.DataFrame({"product_id": integer_ids(frame, "variantid", path)})
-    require_unique(cards.product_id, "variantid", path)
-    cards["split"] = split
-    cards["title"] = [strip_html(v) if isinstance(v, str) else "" for v in frame.name]
-    columns = matching_columns(frame, cards.product_id.to_numpy(), issues)
-    cards["description"] = cards["shop"] = ""
-    cards["sale"], cards["image"] = False, pd.Series(None, index=cards.index, dtype="str")
-    cards["target"] = np.int32(-1)
-    cards = cards.assign(**columns)
-    clip_text(cards, ("title", "attributes"), issues)
-    return cards
-
-
-def matching_columns(frame: pd.DataFrame, ids: np.ndarray, issues: Issues) -> dict[str, pd.Series]:
-    """attributes as text, and what only matching reads (colours, levels, characteristics, price), of rows with the
-    columns CARD_OPTIONAL."""
-    attributes, characteristics, levels = [], [], []
-    for id_, category, mapping in zip(
-        ids, frame.categories, frame.characteristic_attributes_mapping, strict=True
-    ):
-        named, broken = parsed(mapping, "characteristics")
-        tree, unread = parsed(category, "categories")
-        for field, problem in (("characteristics", broken), ("categories", unread)):
-            if problem:
-                issues.add(id_, field, problem, "matched by the other fields")
-        values: dict[str, list[str]] = {}
-        for name, value in named.items():
-            found = [text[:MAX_VALUE] for text in texts_of(value)]
-            values.setdefault(squeeze(str(name)).lower(), []).extend(found)
-        characteristics.append(json.dumps({k: v for k, v in values.items() if v}, ensure_ascii=False))
-        attributes.append(unique_lines(name_values(named)))
-        told = [squeeze(str(tree.get(level) or "")) for level in LEVELS]
-        levels.append(json.dumps(told, ensure_ascii=False))
-    colours = [sorted({text.lower() for text in texts_of(value)}) for value in frame.color_parsed]
-    texts = {
-        "attributes": attributes,
-        "colours": [json.dumps(row, ensure_ascii=False) for row in colours],
-        "levels": levels,
-        "characteristics": characteristics,
-    }
-    columns = {name: pd.Series(rows, dtype="str", index=frame.index) for name, rows in texts.items()}
-    price = pd.to_numeric(frame.price, errors="coerce").astype("float64")
-    for id_ in ids[(frame.price.notna() & price.isna()).to_numpy()]:
-        issues.add(id_, "price", "price is not a number", "matched by the other fields")
-    return columns | {"price": price}
-
-
-def level_3(levels: pd.Series) -> pd.Series:
-    return levels.map(lambda text: json.loads(text)[2])
-
-
-def vectors_of(path: Path, column: str, ids: np.ndarray, issues: Issues) -> tuple[np.ndarray, np.ndarray]:
-    """(owner int64 [m] row in the file, float32 [m, d]) of a column of vectors or of lists of vectors.
-
-    A vector of another length than most, or with a value that is no number, is left out and noted.
-    """
-    nothing = np.empty(0, np.int64), np.empty((0, 0), np.float32)
-    if column not in columns_of(path):
-        return nothing
-    with readable(path, f"column {column!r} cannot be read", "copy the file again"):
-        listed = pq.read_table(path, columns=[column])[column].combine_chunks()
-    if isinstance(listed, pa.ChunkedArray):
-        listed = pa.concat_arrays(listed.chunks)
-    if pa.types.is_null(listed.type):
-        return nothing
-    owner = np.arange(len(listed))
-    if not _is_list(listed.type):
-        raise GoodsError(f"{path}: column {column!r} is {listed.type}, expected lists of numbers; convert it")
-    if _is_list(listed.type.value_type):
-        owner = np.asarray(pc.list_parent_indices(listed), np.int64)
-        listed = pc.list_flatten(listed)
-    if pa.types.is_null(listed.type) or pa.types.is_null(listed.type.value_type):
-        return nothing  # empty lists alone
-    if not pa.types.is_floating(listed.type.value_type) and not pa.types.is_integer(listed.type.value_type):
-        raise GoodsError(f"{path}: column {column!r} is {listed.type}, expected lists of numbers; convert it")
-    lengths = np.asarray(pc.fill_null(pc.list_value_length(listed), 0), np.int64)
-    if not (lengths > 0).any():
-        return nothing
-    width = int(np.bincount(lengths[lengths > 0]).argmax())
-    fits = lengths == width
-    values = pc.list_flatten(listed.filter(pa.array(fits))).to_numpy(zero_copy_only=False)
-    vectors = values.astype(np.float32).reshape(-1, width)
-    finite = (np.abs(vectors) < HUGE).all(1)  # not so of what is no number
-    for row in np.unique(np.concatenate([owner[(lengths > 0) & ~fits], owner[fits][~finite]])):
-        issues.add(ids[row], column, f"a vector not of {width} numbers", "matched without that vector")
-    return owner[fits][finite], vectors[finite]
-
-
-def _is_list(type_: pa.DataType) -> bool:
-    return pa.types.is_list(type_) or pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_)
 
 
 def pairs_of(path: Path, split: str) -> pd.DataFrame:
@@ -219,40 +90,6 @@ def grouped_categories(pairs: pd.DataFrame, category: pd.Series) -> pd.Series:
     return own.where(own.isin(sizes.index[sizes > GROUPED_OVER]) & (own != ""), REST)
 
 
-def embeddings_of(
-    data: Path, column: str, parts: dict[str, pd.DataFrame], index: pd.Index, issues: Issues
-) -> tuple[np.ndarray, np.ndarray]:
-    """(owner int64 [m] row in `index`, float32 [m, d]) of a column of both data files."""
-    owners, vectors, seen = [], [], np.zeros(len(index), bool)
-    for split, cards in parts.items():
-        owner, found = vectors_of(data / CARD_FILES[split], column, cards.product_id.to_numpy(), issues)
-        place = index.get_indexer(pd.Index(cards.product_id))
-        kept = ~seen[place][owner]
-        seen[place] = True
-        if kept.any():
-            owners.append(place[owner[kept]])
-            vectors.append(found[kept])
-    widths = sorted({v.shape[1] for v in vectors})
-    if len(widths) > 1:
-        raise GoodsError(
-            f"{data}: {column} has {widths[0]} numbers in one data file and {widths[1]} in the other; "
-            "give files that belong together"
-        )
-    if not vectors:
-        return np.empty(0, np.int64), np.empty((0, 0), np.float32)
-    return np.concatenate(owners), np.concatenate(vectors)
-
-
-def one_of_each(cards: pd.DataFrame, issues: Issues) -> pd.DataFrame:
-    """The first row of every product: the train file's of those in both files; notes those told otherwise in the
-    other."""
-    told = ["product_id", "title", "colours", "levels", "characteristics"]
-    variants = cards[told].drop_duplicates()
-    for id_ in variants.product_id[variants.product_id.duplicated()]:
-        issues.add(id_, "variantid", "told otherwise in each data file", f"as in {CARD_FILES['train']}")
-    return cards.drop_duplicates("product_id", ignore_index=True)
-
-
 def read_ozon(data: Path) -> RawPairs:
     """All four files. Raises GoodsError naming the file and the mend."""
     if not data.is_dir():
@@ -285,4 +122,4 @@ def read_ozon(data: Path) -> RawPairs:
     return RawPairs(cards, pairs, embeddings, issues)
 
 
-COMPETITION = Competition(read_ozon, PairScores(PAIR_IDS, "target"), problem="pairs")
+COMPETITION = Competition(read_ozon, PairScores(PAIR_IDS, "target"), problem="pairs", describe=describe)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +18,10 @@ from goods.cards.table import Issues
 from goods.cards.text import MAX_CHARS
 from goods.core.errors import GoodsError
 
+Owned = tuple[np.ndarray, np.ndarray]  # row of the card int64 [m] that each vector of float32 [m, d] is of
 
-class Place(NamedTuple):
+
+class CategoryPath(NamedTuple):
     """Where a category lies in the tree: node ids and names from below the root down to it."""
 
     nodes: tuple[str, ...]
@@ -31,12 +33,13 @@ class Place(NamedTuple):
 class Raw:
     """Cards with `category_id` (-1 in test) in place of `target` and no images yet.
 
-    `tree` maps each category id to its place. Where attributes are asked for, cards have their class names in
-    `target_<name>` columns (null where unknown) in place of `category_id`, and `targets` holds the classes of each.
+    `tree` maps each category id to its path; empty where the contest has none: a category is known by its id. Where
+    attributes are asked for, cards have their class names in `target_<name>` columns (null where unknown) in place of
+    `category_id`, and `targets` holds the classes of each.
     """
 
     cards: pd.DataFrame
-    tree: dict[int, Place]
+    tree: dict[int, CategoryPath]
     issues: Issues
     targets: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -45,13 +48,21 @@ class Raw:
 class RawPairs:
     """Cards as everywhere (title is the name, no target) and with what only matching reads: `colours`, `levels` and
     `characteristics` as JSON, `price`; pairs with product_id (their number), split, variantid1, variantid2, category
-    (cat3_grouped of the first product) and target; per kind of embedding (owner int64 [m] row of the card, float32
-    [m, d])."""
+    (cat3_grouped of the first product) and target; embeddings by kind."""
 
     cards: pd.DataFrame
     pairs: pd.DataFrame
-    embeddings: dict[str, tuple[np.ndarray, np.ndarray]]
+    embeddings: dict[str, Owned]
     issues: Issues
+
+
+@dataclass
+class Described:
+    """What a file of new products tells besides their names: columns that only matching reads, and what reads the
+    embeddings, per kind, once they are wanted."""
+
+    columns: dict[str, pd.Series]
+    embeddings: Callable[[], dict[str, Owned]]
 
 
 @contextmanager
@@ -141,11 +152,13 @@ def require_unique(ids: pd.Series, column: str, path: Path) -> None:
         )
 
 
-def require_disjoint(train: pd.Series, test: pd.Series, column: str, folder: Path) -> None:
+def require_disjoint(train: pd.Series, test: pd.Series, column: str, *files: Path) -> None:
+    """GoodsError naming an id of both `files`, those of the train and of the test cards, in one folder."""
     both = train[train.isin(test)]
     if len(both):
         raise GoodsError(
-            f"{folder}: {column} {both.iloc[0]} is in train.parquet and in test.parquet; a card may be in one only"
+            f"{files[0].parent}: {column} {both.iloc[0]} is in {' and in '.join(file.name for file in files)}; "
+            "a card may be in one only"
         )
 
 
@@ -160,7 +173,7 @@ def clip_text(cards: pd.DataFrame, fields: tuple[str, ...], issues: Issues) -> N
         issues.add(product_id, "title", "empty title", "predicted from the other fields")
 
 
-def read_tree_csv(path: Path) -> dict[int, Place]:
+def read_tree_csv(path: Path) -> dict[int, CategoryPath]:
     """categories_tree.csv (id, title, parent_id) → paths below the root."""
     try:
         nodes = pd.read_csv(path, dtype={"title": "str"})
@@ -187,11 +200,11 @@ def read_tree_csv(path: Path) -> dict[int, Place]:
             )
         below = chain[:-1] or chain  # the root is no information: every path has it
         path_ids, path_titles = tuple(str(n) for n in below[::-1]), tuple(title_of[n] for n in below[::-1])
-        tree[leaf] = Place(path_ids, path_titles, is_leaf=leaf not in inner)
+        tree[leaf] = CategoryPath(path_ids, path_titles, is_leaf=leaf not in inner)
     return tree
 
 
-def tree_from_names(category_id: pd.Series, category_name: pd.Series, path: Path) -> dict[int, Place]:
+def tree_from_names(category_id: pd.Series, category_name: pd.Series, path: Path) -> dict[int, CategoryPath]:
     """A tree from "root->A->B" names; a node is known by its path, the class by its contest id."""
     pairs = pd.DataFrame({"id": category_id, "name": category_name}).drop_duplicates()
     if pairs.name.isna().any():
@@ -207,5 +220,5 @@ def tree_from_names(category_id: pd.Series, category_name: pd.Series, path: Path
     for id_, parts in zip(pairs.id.tolist(), split, strict=True):
         names = tuple(parts[1:] if rooted else parts)
         prefixes = ["->".join(names[: i + 1]) for i in range(len(names) - 1)]
-        tree[id_] = Place((*prefixes, str(id_)), names, is_leaf=True)
+        tree[id_] = CategoryPath((*prefixes, str(id_)), names, is_leaf=True)
     return tree

@@ -12,9 +12,8 @@ from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 
-Said = tuple[
-    str, Labels, Predictions
-]  # a target (that of a competition with one: ""), its classes, what is said
+# A target (the competition's name where it has a single one), its classes, what is said.
+Said = tuple[str, Labels, Predictions]
 
 
 class Submission(ABC):

@@ -219,7 +219,9 @@ def read_school(data: Path) -> Raw:
         split: cards_of(read_table(data / name, SCHOOL_COLUMNS, SCHOOL_OPTIONAL), data / name, split, issues)
         for split, name in FILES.items()
     }
-    require_disjoint(parts["train"].product_id, parts["test"].product_id, "nm", data)
+    require_disjoint(
+        parts["train"].product_id, parts["test"].product_id, "nm", *(data / name for name in FILES.values())
+    )
     targets = {name: attribute.classes for name, attribute in ATTRIBUTES.items()}
     return Raw(pd.concat(parts.values(), ignore_index=True), {}, issues, targets)
 

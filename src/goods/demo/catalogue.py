@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from goods.demo import offer_words as words
-from goods.demo.generator import Dice
+from goods.demo.dice import Dice
 from goods.demo.offer_words import OfferKind, read_offer_kinds
 
 OFFERS = (0.4, 0.25, 0.17, 0.11, 0.07)  # products with 1 to 5 offers
@@ -194,6 +194,6 @@ class Catalogue:
         return json.dumps({n: [value] for n, value, share in stated if dice() < share}, ensure_ascii=False)
 
 
-def _spelling(pair: str) -> Spelling:
-    latin, _, cyrillic = pair.partition(":")
+def _spelling(both: str) -> Spelling:
+    latin, _, cyrillic = both.partition(":")
     return latin, cyrillic

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from goods.core.artifacts import write_parquet
 from goods.core.errors import GoodsError
 from goods.demo.catalogue import Catalogue
-from goods.demo.generator import Dice
+from goods.demo.dice import Dice
 
 POSITIVE, HARD = 0.3, 0.42  # shares of pairs; the rest are easy negatives
 

@@ -219,7 +219,7 @@ SIZES = {
     "paper": "А4|А5|48 л|96 листов|0,5 мм|12 цв.|набор 4 шт",
 }
 
-# In the order of demo_photos.RGB.
+# In the order of photos.RGB.
 COLOURS = [
     "~чёрн",
     "~бел",

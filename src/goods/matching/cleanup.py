@@ -40,13 +40,13 @@ class Triangles:
         a, b = ends[: len(left)], ends[len(left) :]
         n = int(ends.max(initial=-1)) + 1
         first, last = np.minimum(a, b), np.maximum(a, b)
-        place = np.unique(first.astype(np.int64) * n + last, return_index=True)[1]
-        place = place[first[place] != last[place]]
+        given = np.unique(first.astype(np.int64) * n + last, return_index=True)[1]
+        given = given[first[given] != last[given]]
         rows, columns = (
-            np.concatenate([first[place], last[place]]),
-            np.concatenate([last[place], first[place]]),
+            np.concatenate([first[given], last[given]]),
+            np.concatenate([last[given], first[given]]),
         )
-        number = csr_matrix((np.tile(place, 2) + 1, (rows, columns)), shape=(n, n))
+        number = csr_matrix((np.tile(given, 2) + 1, (rows, columns)), shape=(n, n))
         found = [np.empty((3, 0), np.int64)]
         for pair, (i, j) in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
             mine, its = number.indptr[i : i + 2], number.indptr[j : j + 2]

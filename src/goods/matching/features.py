@@ -39,7 +39,7 @@ GROUPS: tuple[PairFeatures, ...] = get_args(PairFeatures)
 LIKE = 15  # nearest products by name among what "catalogue" compares a pair with
 
 
-class FeatureMaker:
+class PairFeatureMaker:
     """Features of any pairs of the same products; what is of single products is computed once."""
 
     def __init__(self, products: Products, groups: tuple[str, ...] = GROUPS, threads: int = 1) -> None:
@@ -149,13 +149,13 @@ def cached_features(
     path = None
     if cache is not None:
         path = cache / f"pairs-{content_hash(products.key, groups, code_hash(__name__))}.npz"
-        known = products.makers.get((str(path),)) or read_features(path)
+        known = products.kept.tables.get(path) or read_features(path)
         if known is not None:
-            products.makers[str(path),] = known
-            place = known[0].get_indexer(pd.Index(pairs.product_id))
-            if (place >= 0).all():
-                return known[1].iloc[place].reset_index(drop=True)
-    maker = products.makers.setdefault(groups, FeatureMaker(products, groups, threads))
+            products.kept.tables[path] = known
+            rows = known[0].get_indexer(pd.Index(pairs.product_id))
+            if (rows >= 0).all():
+                return known[1].iloc[rows].reset_index(drop=True)
+    maker = products.kept.makers.setdefault(groups, PairFeatureMaker(products, groups, threads))
     table = maker(pairs)
     if store and path is not None:
         ids = pairs.product_id.to_numpy(np.int64)

@@ -1,4 +1,4 @@
-"""The place of a pair in the graph of candidate pairs, train and test alike and without labels."""
+"""Where a pair stands in the graph of candidate pairs, train and test alike and without labels."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class CandidateGraph:
         rank = ends.groupby("node").like.rank(ascending=False, method="min").to_numpy(np.float32)
         best = np.full((2, n), np.nan, np.float32)
         ordered = ends.sort_values(["node", "like"], ascending=[True, False], kind="stable")
-        place = ordered.groupby("node").cumcount()
+        nth = ordered.groupby("node").cumcount()
         for k in (0, 1):
-            best[k, ordered.node[place == k]] = ordered.like[place == k]
+            best[k, ordered.node[nth == k]] = ordered.like[nth == k]
         ones = np.ones(len(ends), np.float32)
         matrix = csr_matrix((ones, (ends.node, np.concatenate([high, low]))), shape=(n, n))
         degree = np.bincount(ends.node, minlength=n).astype(np.float32)
@@ -57,10 +57,10 @@ class CandidateGraph:
         first, last = np.minimum(left, right), np.maximum(left, right)
         keys = self.keys
         asked = first.astype(np.int64) * n + last
-        place = np.searchsorted(keys, asked).clip(max=max(0, len(keys) - 1))
-        there = np.flatnonzero(keys[place] == asked) if len(keys) else np.empty(0, np.int64)
+        position = np.searchsorted(keys, asked).clip(max=max(0, len(keys) - 1))
+        there = np.flatnonzero(keys[position] == asked) if len(keys) else np.empty(0, np.int64)
         own, ranks = np.full(len(left), np.nan, np.float32), np.full((2, len(left)), np.nan, np.float32)
-        own[there], ranks[:, there] = self.like[place[there]], self.rank[:, place[there]]
+        own[there], ranks[:, there] = self.like[position[there]], self.rank[:, position[there]]
         # against the best of the node's other pairs
         margins = [
             own - np.where(own >= self.best[0, e], self.best[1, e], self.best[0, e]) for e in (first, last)

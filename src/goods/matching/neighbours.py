@@ -83,7 +83,7 @@ def nearest(
     for start in tqdm(range(0, n, QUERIES), desc="neighbours", disable=n < LARGE):
         similarity, found = index.search(vectors[rows[start : start + QUERIES]], min(k + 1, n))
         own = np.arange(start, start + len(found))[:, None]
-        good = (similarity >= least) & (found != own)  # a place left empty has the least of similarities
+        good = (similarity >= least) & (found != own)  # where none was found stands the least similarity
         good &= np.cumsum(good, axis=1) <= k  # a card with many copies may miss itself among them
         own, found = rows[np.broadcast_to(own, found.shape)[good]], rows[found[good]]
         left.append(np.minimum(own, found))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import pandas as pd
 from goods.core.artifacts import write_npz
 from goods.core.hashing import content_hash, file_hash
 from goods.core.workspace import Workspace
+from goods.matching.items import Items
 
 KINDS = ("main", "pictures", "name")
 MATCHING_COLUMNS = ("colours", "levels", "characteristics", "price")
@@ -48,17 +50,29 @@ class Vectors:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What is made of the products once for all models of a process.
+
+    makers: pairs → their features, by groups of features · tables: pair numbers and features, by file · name_vectors:
+    float32 [products, d], by hash of the encoder's settings
+    """
+
+    makers: dict[tuple[str, ...], Callable[[pd.DataFrame], pd.DataFrame]] = field(default_factory=dict)
+    tables: dict[Path, tuple[pd.Index, pd.DataFrame]] = field(default_factory=dict)
+    name_vectors: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Products:
     """cards: one row per product · candidates int64 [m, 2]: rows of cards of every pair that is asked about, train and
     test alike: the graph that neighbourhoods are read from · read: gives the vectors by kind, once they are wanted ·
-    key: hash of all of it · makers: what features are made with, by their groups, and vectors: kept for all models of
-    a process"""
+    key: hash of all of it · kept: what models have made of it"""
 
     cards: pd.DataFrame
     candidates: np.ndarray
     read: Callable[[], dict[str, Vectors]]
     key: str
-    makers: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    kept: Kept = field(default_factory=Kept)
 
     @staticmethod
     def of(
@@ -90,6 +104,10 @@ class Products:
         """Of every kind, empty where there are none."""
         nothing = Vectors(np.empty((0, 0), np.float32), np.zeros(len(self.cards) + 1, np.int64))
         return dict.fromkeys(KINDS, nothing) | self.read()
+
+    @cached_property
+    def items(self) -> Items:
+        return Items(self.cards)
 
     @cached_property
     def index(self) -> pd.Index:

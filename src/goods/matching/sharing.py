@@ -39,11 +39,11 @@ def combinations(
     rows, tokens = rows[order], tokens[order]
     starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]][: len(rows)])
     lengths = np.diff(np.r_[starts, len(rows)])
-    place = np.arange(len(rows)) - np.repeat(starts, lengths)
+    rarity = np.arange(len(rows)) - np.repeat(starts, lengths)
     found, keys = [rows[:0]], [tokens[:0]]
     for i in range(width):
         for j in range(i + 1, width):
-            second = np.flatnonzero(place == j)
+            second = np.flatnonzero(rarity == j)
             a, b = tokens[second - j + i], tokens[second]
             found.append(rows[second])
             keys.append((np.minimum(a, b) * MIX) ^ np.maximum(a, b))

@@ -17,7 +17,7 @@ _SCRIPT = str.maketrans({chr(ord("а") + i): latin for i, latin in enumerate(_LA
 _HEARD = (
     "ck:k qu:kv ph:f ee:i oo:u yu:u ya:a sch:s sh:s ch:s dzh:j zh:j dj:j x:ks ce:se ci:si c:k w:v y:i z:s"
 )
-_SOUNDS = [pair.split(":") for pair in _HEARD.split()]
+_SOUNDS = [change.split(":") for change in _HEARD.split()]
 _TWICE = re.compile(r"([^\W\d])\1+")
 _COMMA = re.compile(r"(?<=\d),(?=\d)")
 _BORDER = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")

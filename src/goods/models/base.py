@@ -75,6 +75,14 @@ class Refitted(Protocol):
         """Fit on all of `train` with the mean of what the inner splits chose in the finished `folds`."""
 
 
+@runtime_checkable
+class WholeFitted(Protocol):
+    """A model that the inner split has only chosen and calibrated by `fit`, and that is then fitted on everything."""
+
+    def fit_whole(self, train: pd.DataFrame) -> None:
+        """Fit on all of a fold's `train` rows, the inner split and what it kept out of `fit` included."""
+
+
 class Model(Protocol):
     def __init__(self, config: Any, context: Context) -> None: ...
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from goods.cards.labels import Labels
 from goods.cards.table import COLUMNS, validate
-from goods.competitions.raw import Raw
+from goods.competitions.raw import CategoryPath, Raw
 from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import begin, mark_done, write_json, write_parquet
 from goods.core.errors import GoodsError
@@ -47,6 +47,7 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, data: Path, 
         mark_done(space.prepared, key)
 
     n_train = int((cards.split == "train").sum())
+    check_targets(config, raw)
     if config.targets:
         what = "; ".join(write_targets(ws, config, raw, cards, write))
     else:
@@ -64,6 +65,17 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, data: Path, 
     )
 
 
+def check_targets(config: CompetitionConfig, raw: Raw) -> None:
+    """GoodsError unless the competition asks for attributes where its reader tells of some, and for those alone."""
+    there = f"there are {', '.join(raw.targets)}" if raw.targets else "its reader tells of a single category"
+    if unknown := set(config.targets) - set(raw.targets):
+        raise GoodsError(f"competition {config.name}: no attribute {min(unknown)!r}; {there}")
+    if raw.targets and not config.targets:
+        raise GoodsError(
+            f"competition {config.name}: {there}; name those to predict as targets in competition.yaml"
+        )
+
+
 def write_targets(
     ws: Workspace,
     config: CompetitionConfig,
@@ -72,11 +84,6 @@ def write_targets(
     write: Callable[[Workspace, pd.DataFrame, Labels | None], None],
 ) -> list[str]:
     """The cards of all attributes together, and for each attribute its known train cards and all test cards."""
-    unknown = set(config.targets) - set(raw.targets)
-    if unknown:
-        raise GoodsError(
-            f"competition {config.name}: no attribute {min(unknown)!r}; there are {', '.join(raw.targets)}"
-        )
     tables, described = {}, []
     for name in config.targets:
         classes = raw.targets[name]
@@ -111,8 +118,9 @@ def make_labels(raw: Raw) -> Labels:
     ids = sorted(int(i) for i in raw.cards.category_id[raw.cards.split == "train"].unique())
     if len(ids) < 2:
         raise GoodsError("train.parquet holds a single category: there is nothing to learn")
-    ids += sorted({id_ for id_, place in raw.tree.items() if place.is_leaf} - set(ids))
-    return Labels(ids, [raw.tree[i].names for i in ids], [raw.tree[i].nodes for i in ids])
+    ids += sorted({id_ for id_, path in raw.tree.items() if path.is_leaf} - set(ids))
+    tree = raw.tree or {i: CategoryPath((str(i),), (str(i),), is_leaf=True) for i in ids}
+    return Labels(ids, [tree[i].names for i in ids], [tree[i].nodes for i in ids])
 
 
 def find_images(raw: Raw, data: Path) -> dict[int, str]:

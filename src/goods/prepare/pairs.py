@@ -9,7 +9,7 @@ from pathlib import Path
 
 from goods.cards.labels import Labels
 from goods.cards.table import COLUMNS
-from goods.competitions.ozon import RawPairs
+from goods.competitions.raw import RawPairs
 from goods.core.artifacts import begin, mark_done, write_json, write_parquet
 from goods.core.log import say
 from goods.core.workspace import Workspace

@@ -13,8 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from goods.cards.table import Issues
-from goods.competitions.ozon import CARD_OPTIONAL, EMBEDDINGS, matching_columns, vectors_of
-from goods.competitions.raw import columns_of, read_table
+from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
 from goods.core.log import say
@@ -29,7 +28,6 @@ from goods.submit.prediction import saved_config
 from goods.train.finished import load_run_models
 
 PAIRS_AT_ONCE = 200_000
-
 LOST = 10  # % of a booster's importance that cards may lack without a word
 
 
@@ -89,25 +87,24 @@ def trained_scorer(
             {"product_id": np.arange(len(left)), "variantid1": ids[left], "variantid2": ids[right]}
         )
         pairs["target"] = np.int32(-1)
-        products = Products.of(cards, pairs) if path is None else contest_products(path, cards, pairs)
+        products = (
+            Products.of(cards, pairs) if path is None else contest_products(competition, path, cards, pairs)
+        )
         return predict_pairs(ws, competition, experiment, products, pairs).proba_of(1)
 
     return scorer
 
 
-def contest_products(path: Path, cards: pd.DataFrame, pairs: pd.DataFrame) -> Products:
+def contest_products(
+    competition: CompetitionConfig, path: Path, cards: pd.DataFrame, pairs: pd.DataFrame
+) -> Products:
     """`cards`, the rows of `path` in order, with what the file tells in columns of the contest's format."""
-    names, issues, ids = columns_of(path), Issues(), cards.product_id.to_numpy(np.int64)
-    told = {column: kind for column, kind in CARD_OPTIONAL.items() if column in names}
-    frame = (
-        read_table(path, told, {c: k for c, k in CARD_OPTIONAL.items() if c not in told}) if told else None
-    )
-    described = cards if frame is None else cards.assign(**matching_columns(frame, ids, issues))
+    describe = competition_of(competition).describe
+    if describe is None:
+        return Products.of(cards, pairs)
+    described = describe(path, cards.product_id.to_numpy(np.int64), Issues())
 
     def read() -> dict[str, Vectors]:
-        columns = EMBEDDINGS.items()
-        return {
-            kind: Vectors.of(*vectors_of(path, column, ids, issues), len(cards)) for kind, column in columns
-        }
+        return {kind: Vectors.of(*owned, len(cards)) for kind, owned in described.embeddings().items()}
 
-    return Products.of(described, pairs, read)
+    return Products.of(cards.assign(**described.columns), pairs, read)

@@ -34,7 +34,7 @@ def read_new_cards(path: Path, competition: CompetitionConfig, images: Path | No
     read = competition_of(competition).read_new
     if read is None:
         raise GoodsError(
-            f"{competition.name} matches products: scripts/match.py finds the matches of new cards"
+            f"{competition.name}: new cards of this competition cannot be labelled; its reader has no read_new"
         )
     cards = read(path, Issues())
     cards["image"] = pd.Series(None, index=cards.index, dtype="str")

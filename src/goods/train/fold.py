@@ -14,7 +14,7 @@ from goods.core.errors import GoodsError
 from goods.core.execution import Resources
 from goods.core.predictions import BLOCK, TOP_K, Predictions, best_classes, mean_of
 from goods.core.workspace import ALL, Workspace
-from goods.models.base import Model, Refitted
+from goods.models.base import Model, Refitted, WholeFitted
 from goods.prepare.folds import load_folds, load_groups
 from goods.problems.base import Problem
 from goods.problems.kinds import problem_of
@@ -95,13 +95,16 @@ def fit_on(
     groups: np.ndarray | None = None,
 ) -> None:
     """Fit with an inner split taken from `train`: the fold that is scored is never seen. `extra` cards (pseudo-
-    labelled ones) are fitted on and judge nothing; `groups` int64 [n] are not split."""
+    labelled ones) are fitted on and judge nothing; `groups` int64 [n] are not split. What may not be fitted on beside
+    the inner split is seen by models that are fitted on everything once it has judged."""
     inner = problem.inner_rows(train, config.inner_share, config.seed, groups)
     kept = train[problem.outside(train, inner)]
     if kept.target.nunique() < 2:  # so few pairs that the inner split touches all of them
         inner, kept = np.zeros(len(train), bool), train
-    parts = [kept] if extra is None else [kept, extra]
-    model.fit(pd.concat(parts, ignore_index=True), train[inner].reset_index(drop=True))
+    more = [] if extra is None else [extra]
+    model.fit(pd.concat([kept, *more], ignore_index=True), train[inner].reset_index(drop=True))
+    if isinstance(model, WholeFitted) and len(kept) < len(train):
+        model.fit_whole(pd.concat([train, *more], ignore_index=True))
 
 
 def pseudo_cards(ws: Workspace, config: ExperimentConfig, k: int, test: pd.DataFrame) -> pd.DataFrame:

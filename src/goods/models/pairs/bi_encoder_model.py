@@ -135,14 +135,14 @@ class BiEncoderModel(PairEncoder):
         """float32 [products, d] of length 1; computed once for all folds."""
         names = TransformerConfig.model_fields.keys() - {"family"}
         settings = {name: getattr(self.config, name) for name in names}
-        known = ("vectors", content_hash({k: str(v) for k, v in settings.items()}))
-        if known not in self.products.makers:
+        key, kept = content_hash({k: str(v) for k, v in settings.items()}), self.products.kept.name_vectors
+        if key not in kept:
             config = TransformerConfig(family="transformer", **settings)
             encoder = TransformerModel(config, replace(self.context, labels=Labels([0, 1], [], [])))
             cards = self.products.cards
             named = cards.assign(title=[normal(title) for title in cards.title])
-            self.products.makers[known] = unit(encoder.vectors(named, store))
-        return self.products.makers[known]
+            kept[key] = unit(encoder.vectors(named, store))
+        return kept[key]
 
     def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
         if not self.config.frozen:

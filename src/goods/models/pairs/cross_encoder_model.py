@@ -70,7 +70,7 @@ class CrossEncoderModel(PairEncoder):
         half = (self.config.max_tokens - 3) // 2
         sides = []
         for side, rows in enumerate((left, right)):
-            told = self.tokenize([pair[side] for pair in texts], half // 2)
+            told = self.tokenize([both[side] for both in texts], half // 2)
             sides.append(
                 Ragged.of([self._side(row, more, half) for row, more in zip(rows, told, strict=True)])
             )

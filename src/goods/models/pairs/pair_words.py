@@ -6,7 +6,6 @@ pairs; with attributes, also in which of them a pair is equal or differs.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -17,15 +16,11 @@ from scipy.sparse import csr_matrix, hstack
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from goods.cards.tokens import UNIT
 from goods.config.base import FamilyConfig
 from goods.core.artifacts import read_json, write_json, write_npz
 from goods.core.calibration import logit, two_classes
 from goods.core.errors import GoodsError
-from goods.matching.attributes import Attributes, read_characteristics
 from goods.matching.cleanup import SURE
-from goods.matching.names import normal
-from goods.matching.sets import Sets
 from goods.models.base import Context, Model, products_of
 
 
@@ -41,33 +36,6 @@ class PairWordsConfig(FamilyConfig):
         return PairWordsModel(self, context)
 
 
-_PART = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)?")  # letters apart from digits: "64gb" is "64" and "gb"
-
-
-class Items:
-    """What products have: words, values and keys of attributes, and the columns of a pair: + for what both have, − for
-    what one has. Of attributes there are values (equal on both sides) and keys (both have one, and the values differ).
-    """
-
-    def __init__(self, cards: pd.DataFrame) -> None:
-        attributes = Attributes(read_characteristics(cards))
-        self.words = Sets.of([_PART.findall(normal(title)) for title in cards.title])
-        self.values, self.keys = attributes.values, attributes.keys
-        # attributes that are equal are columns of values; summed by key they are taken off what both have
-        number = {key: i for i, key in enumerate(self.keys.items)}
-        owner = [number[item.partition(UNIT)[0]] for item in self.values.items]
-        self.key_of_value = csr_matrix(
-            (np.ones(len(owner), np.float32), (np.arange(len(owner)), owner)),
-            shape=(self.values.matrix.shape[1], self.keys.matrix.shape[1]),
-        )
-        self.columns = [
-            *(f"+{word}" for word in padded(self.words)),
-            *(f"-{word}" for word in padded(self.words)),
-            *(f"+{UNIT}{value}" for value in padded(self.values)),
-            *(f"-{UNIT}{key}" for key in padded(self.keys)),
-        ]
-
-
 class PairWordsModel:
     def __init__(self, config: PairWordsConfig, context: Context) -> None:
         self.config, self.context, self.products = config, context, products_of(config.family, context)
@@ -79,11 +47,11 @@ class PairWordsModel:
         return
 
     def parts(self, rows: pd.DataFrame) -> csr_matrix:
-        """Zeros and ones [n, columns of `items`]."""
+        """Zeros and ones [n, columns of the products' items]."""
         left, right = self.products.ends(rows)
         known = (left >= 0) & (right >= 0)
         left, right = np.where(known, left, 0), np.where(known, right, 0)
-        items = self.items()
+        items = self.products.items
         a, b = (items.words.matrix[side] for side in (left, right))
         both = a.multiply(b).tocsr()
         apart = (a + b - 2 * both).tocsr()
@@ -95,19 +63,12 @@ class PairWordsModel:
         table.eliminate_zeros()
         return table
 
-    def items(self) -> Items:
-        """Of every product; found once for the models of all folds."""
-        made, known = self.products.makers, ("pair_words",)
-        if known not in made:
-            made[known] = Items(self.products.cards)
-        return made[known]
-
     def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
-        """On all pairs, the inner split included: nothing is stopped or calibrated by it."""
+        """On the pairs of both: nothing is stopped or calibrated by the inner split."""
         rows = train if valid is None else pd.concat([train, valid], ignore_index=True)
         if rows.target.nunique() < 2:
             raise GoodsError("pair_words: fit needs pairs that match and pairs that do not")
-        table, names = self.parts(rows), self.items().columns
+        table, names = self.parts(rows), self.products.items.columns
         kept = np.flatnonzero(table.getnnz(axis=0) >= self.config.min_pairs)
         self.columns = [names[i] for i in kept]
         if len(kept):
@@ -119,9 +80,9 @@ class PairWordsModel:
         self._align()
 
     def _align(self) -> None:
-        """The weight of every column of `items`, once for all blocks: 0 where training has not met it."""
+        """The weight of every column of the products' items, once for all blocks: 0 where training has not met it."""
         weight = dict(zip(self.columns, self.weights.tolist(), strict=True))
-        self.by_column = np.array([weight.get(name, 0.0) for name in self.items().columns])
+        self.by_column = np.array([weight.get(name, 0.0) for name in self.products.items.columns])
 
     def refit(self, train: pd.DataFrame, folds: list[Path]) -> None:
         self.fit(train, None)
@@ -147,8 +108,3 @@ class PairWordsModel:
             self._align()
         except (OSError, ValueError, KeyError) as error:
             raise GoodsError(f"{folder}: missing or damaged model files ({error}); train it again") from None
-
-
-def padded(sets: Sets) -> list[str]:
-    """Names of all columns of the matrix, which has one even where there is no item."""
-    return sets.items or [UNIT]

@@ -1,6 +1,7 @@
 """CatBoost over features of pairs and over what other experiments say of them, calibrated on an inner split.
 
-The inner split stops the boosting and fits the calibration; the boosters then go back to all pairs for as many trees.
+The inner split stops the boosting and fits the calibration; the boosters then go back to all of the fold's train pairs,
+those that share a product with the inner split included, for a few more trees.
 
 writes: `context.cache`/pairs-<hash>.npz (see matching/features.py)
 """
@@ -30,7 +31,6 @@ from goods.models.pairs.pairs import PairsConfig
 from goods.models.shap import shap_values
 
 MORE = 1.1  # trees on all pairs for each on the pairs outside the inner split
-
 KNOTS = 200  # of the isotonic calibration that are kept
 
 
@@ -67,6 +67,7 @@ class PairsModel:
         return logit(found.proba_of(1).astype(np.float64), SURE).astype(np.float32)
 
     def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
+        """Choose the number of trees and the calibration by `valid`, where it has pairs of both kinds."""
         if train.target.nunique() < 2:
             raise GoodsError("pairs: fit needs pairs that match and pairs that do not")
         table, target = self.features(train), train.target.to_numpy()
@@ -82,17 +83,19 @@ class PairsModel:
         self.boosters = self._boosters(table, target, (inner, said))
         self.calibration = calibrate(self.config.calibration, self.raw(inner), said)
         self.trees = max(1, round(MORE * np.mean([b.tree_count_ for b in self.boosters])))
-        everything = pd.concat([table, inner], ignore_index=True)
-        self.boosters = self._boosters(everything, np.concatenate([target, said]), None)
+
+    def fit_whole(self, train: pd.DataFrame) -> None:
+        """Fit on all of `train`, for as many trees and with the calibration that are set."""
+        table, target = self.features(train), train.target.to_numpy()
+        self.names, self.share = list(table.columns), float(target.mean())
+        self.boosters = self._boosters(table, target, None)
 
     def refit(self, train: pd.DataFrame, folds: list[Path]) -> None:
         """Fit on all of `train`, for as many trees and with the calibration that the folds' mean says."""
         chosen = [read_json(folder / "model.json") for folder in folds]
-        table = self.features(train)
-        self.names, self.share = list(table.columns), float(train.target.mean())
         self.trees = round(float(np.mean([c["trees"] for c in chosen])))
         self.calibration = mean_calibration([c["calibration"] for c in chosen])
-        self.boosters = self._boosters(table, train.target.to_numpy(), None)
+        self.fit_whole(train)
 
     def _boosters(
         self, table: pd.DataFrame, target: np.ndarray, stop: tuple[pd.DataFrame, np.ndarray] | None

@@ -1,0 +1,87 @@
+"""Cards of a catalogue → which of them are one product: candidate pairs, their scores, groups."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from goods.config.base import Strict
+from goods.matching.blocking import BlockingConfig, block, check_cards
+from goods.matching.handmade import HandmadeScorer, Scorer
+from goods.matching.merging import merge
+from goods.matching.quality import quality
+
+
+class MatchConfig(Strict):
+    threshold: float = Field(
+        default=0.5, ge=0, le=1, description="least score of a pair, and of the mean between groups"
+    )
+    max_group: int = Field(
+        default=50, ge=2, description="most cards of a group; of cards told alike the first counts"
+    )
+    blocking: BlockingConfig = BlockingConfig()
+
+
+def match(
+    cards: pd.DataFrame, config: MatchConfig | None = None, scorer: Scorer | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """(pairs, groups, report) of `cards`; pairs: product_id1 < product_id2 int64, score float32, sorted; groups:
+    product_id int64, group int64 (the smallest product_id of the group), size int32, a row per card in their order.
+
+    `scorer` gives each candidate pair a probability; without one the hand-made scorer does. A column `identity` is
+    only reported on: precision, recall and F1 of the pairs above the threshold and of all pairs within groups.
+    """
+    config = config or MatchConfig()
+    check_cards(cards)
+    identity = cards.identity.to_numpy() if "identity" in cards else None
+    found = block(cards, config.blocking, identity=identity)
+    left, right, blocking = found.left, found.right, found.report
+    started = time.perf_counter()
+    if scorer is None:
+        scorer = HandmadeScorer(cards, found.vectors)
+    del found
+    score = scorer(cards, left, right)
+    scored = time.perf_counter()
+    weight = first_told(cards).astype(np.int64)
+    group, refused = merge(left, right, score, config.threshold, config.max_group, weight)
+    seconds = {"score": round(scored - started, 2), "group": round(time.perf_counter() - scored, 2)}
+
+    ids, good = cards.product_id.to_numpy(np.int64), score >= config.threshold
+    left, right = left[good], right[good]
+    pairs, groups = pair_table(ids, left, right, score[good]), group_table(ids, group)
+    report = {
+        "threshold": config.threshold,
+        "empty_titles": int((cards.title.str.strip() == "").sum()),
+        "matching_pairs": len(pairs),
+        "groups": int((np.bincount(group) > 1).sum()),
+        "cards_in_groups": int((groups["size"] > 1).sum()),
+        "largest_group": int(groups["size"].max()),
+        "kept_apart_by_max_group": refused,
+        "blocking": blocking,
+        "seconds": seconds,
+    }
+    if identity is not None:
+        report["quality"] = quality(left, right, group, identity)
+    return pairs, groups, report
+
+
+def pair_table(ids: np.ndarray, left: np.ndarray, right: np.ndarray, score: np.ndarray) -> pd.DataFrame:
+    ends = np.sort(np.stack([ids[left], ids[right]], axis=1), axis=1)
+    pairs = pd.DataFrame({"product_id1": ends[:, 0], "product_id2": ends[:, 1], "score": score})
+    return pairs.sort_values(["product_id1", "product_id2"], ignore_index=True)
+
+
+def group_table(ids: np.ndarray, group: np.ndarray) -> pd.DataFrame:
+    smallest = pd.Series(ids).groupby(group).transform("min").to_numpy()
+    size = np.bincount(group, minlength=len(ids)).astype(np.int32)[group]
+    return pd.DataFrame({"product_id": ids, "group": smallest, "size": size})
+
+
+def first_told(cards: pd.DataFrame) -> np.ndarray:
+    """bool [n]: cards that no earlier one is told just like, by title and attributes; empty titles tell nothing."""
+    told = cards.reindex(columns=["title", "attributes"]).fillna("").astype("str")
+    return ~told.duplicated().to_numpy() | (told.title.str.strip() == "").to_numpy()
