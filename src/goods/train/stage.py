@@ -19,10 +19,7 @@ from goods.core.log import say
 from goods.core.workspace import ALL, Workspace
 from goods.problems.kinds import problem_of
 from goods.train.fold import fit_fold
-from goods.train.foundations import (
-    check_kind,
-    make_context,
-)
+from goods.train.foundations import check_kind, make_context
 from goods.train.gather import gather
 from goods.train.keys import fold_key, is_trained, refits
 

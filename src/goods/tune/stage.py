@@ -63,9 +63,10 @@ def tune(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
     url = storage or f"sqlite:///{(folder / 'study.db').resolve()}"
-    study = open_study(config, url, key, FileLock(folder / "retry.lock"))
+    lock = FileLock(folder / "study.lock")
+    study = open_study(config, url, key, lock)
     objective = StackObjective(ws, competition, config) if stacked else Objective(ws, competition, config)
-    work(study, objective, config)
+    work(study, objective, config, lock)
     best = study.best_trial
     write_text(folder / "best.yaml", dump(with_params(config, best.params)))
     states = [t.state for t in study.get_trials(deepcopy=False)]
