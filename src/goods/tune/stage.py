@@ -25,7 +25,7 @@ from goods.core.hashing import content_hash
 from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.stack.stage import stack_key
-from goods.train.foundations import check_kind
+from goods.train.foundations import check_problem
 from goods.train.keys import inputs_key
 from goods.tune.objectives import Objective, StackObjective
 from goods.tune.study import open_study, with_params, work
@@ -51,7 +51,7 @@ def tune(
     folder = ws.tuning(config.name)
     stacked = config.model.second_level
     if not stacked:
-        check_kind(ws, config)
+        check_problem(ws, config)
     inputs = stack_key(ws, competition, config) if stacked else inputs_key(ws, config)
     key = content_hash(inputs, competition.metric, config.tune.model_dump(mode="json"))
     if not force and is_done(folder, key):
