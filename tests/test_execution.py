@@ -13,17 +13,27 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import NO_OTHERS, OZON, ROOT, ozon_config, ozon_workspace
+from conftest import ROOT, write_shop
 from threadpoolctl import threadpool_info
 
 from goods.config.loading import load_experiment
 from goods.core import execution
-from goods.core.artifacts import read_json
+from goods.core.artifacts import fold_content, read_json
 from goods.core.execution import Resources, at_once, gpu_token, resources, run_jobs
-from goods.demo.offers import generate
+from goods.core.workspace import Workspace
+from goods.prepare.folds import make_folds
+from goods.prepare.stage import prepare
 from goods.train.stage import train
 
 LINEAR = ROOT / "configs" / "kazanexpress2023" / "linear.yaml"
+FROM_SCRATCH = [
+    "model.weights=scratch",
+    "model.scratch_layers=1",
+    "model.scratch_width=48",
+    "model.scratch_vocab=500",
+    "model.max_tokens=16",
+    "model.trainer.epochs=1",
+]
 
 
 def machine(monkeypatch, cores: int, gigabytes: float = 100, gpus: int = 0) -> None:
@@ -76,18 +86,18 @@ def test_a_job_without_a_process_of_its_own_has_the_same_blas_threads():
 
 
 @pytest.mark.slow
-def test_a_fold_trained_by_itself_has_the_bytes_it_had_among_the_others(tmp_path, monkeypatch):
-    """CatBoost adds up over threads above 5,000 rows: another number of them gives other trees."""
-    generate(tmp_path / "raw", rows=27_000, seed=3)
-    ws = ozon_workspace(tmp_path / "work", tmp_path / "raw")
+def test_a_fold_trained_by_itself_has_the_bytes_it_had_among_the_others(tmp_path, competition, monkeypatch):
+    """Sums over torch's threads end in other last digits where their number is another."""
+    ws = Workspace(tmp_path / "work", competition.name)
+    prepare(ws, competition, write_shop(tmp_path / "shop", n_train=1800))
+    make_folds(ws, competition)
     machine(monkeypatch, cores=2)
-    config = ozon_config("stack", "model.iterations=40", "model.features=[strings]", *NO_OTHERS)
-    train(ws, OZON, config)
-    fold = ws.run("stack").fold(1)
-    files = [fold / name for name in ("valid.npz", "test.npz", "model.json")]
-    before = [file.read_bytes() for file in files]
-    train(ws, OZON, config, folds=[1], force=True)
-    assert [file.read_bytes() == content for file, content in zip(files, before, strict=True)] == [True] * 3
+    config = load_experiment(LINEAR.with_name("transformer.yaml"), FROM_SCRATCH)
+    train(ws, competition, config)
+    fold = ws.run("transformer").fold(1)
+    before = fold_content(fold)
+    train(ws, competition, config, folds=[1], force=True)
+    assert fold_content(fold) == before
 
 
 def test_no_two_jobs_are_on_one_gpu_at_a_time(tmp_path):
