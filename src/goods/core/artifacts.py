@@ -10,6 +10,8 @@ import json
 import os
 import shutil
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,10 +45,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    try:
+    """GoodsError where the file is missing or damaged."""
+    with _readable(path):
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise GoodsError(f"{path}: missing; run the stage that writes it first") from None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -62,6 +63,29 @@ def write_parquet(path: Path, table: pd.DataFrame) -> None:
 def write_npz(path: Path, **arrays: np.ndarray) -> None:
     with atomic(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def read_npz(path: Path, *names: str) -> dict[str, np.ndarray]:
+    """Arrays of a file by name, checked against its checksums: all, and at least those of `names`. GoodsError where it
+    is missing or damaged; nothing in it is executed."""
+    with _readable(path), np.load(path, allow_pickle=False) as arrays:
+        if not isinstance(arrays, np.lib.npyio.NpzFile):
+            raise ValueError("a single array, not an archive of them")
+        return {name: arrays[name] for name in dict.fromkeys((*names, *arrays.files))}
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What goes wrong while `path` is read becomes a GoodsError that says which file it is and what to do."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise GoodsError(f"{path}: missing; run the stage that writes it first") from None
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        reason = " ".join(str(error).split())[:200] or "it is empty"
+        raise GoodsError(
+            f"{path}: damaged ({reason}); delete it and run the stage that writes it with --force"
+        ) from None
 
 
 def done_key(folder: Path) -> str | None:

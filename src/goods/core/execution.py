@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 from joblib import Parallel, delayed, parallel_config
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 GIGABYTES_PER_JOB = 3
@@ -75,14 +76,14 @@ def run_jobs(
     with tempfile.TemporaryDirectory(prefix="goods-gpus-") as tokens:
         if side_by_side == 1:
             for args in arguments:
-                results.append(job(*args, first_gpu(given)))
+                results.append(_limited(job, args, first_gpu(given)))
                 bar.update()
         else:
             # loky renews a worker whose memory has grown, and says so each time: models do grow
             warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
             with parallel_config(backend="loky", inner_max_num_threads=given.threads):
                 for result in Parallel(n_jobs=side_by_side, return_as="generator")(
-                    delayed(_with_gpu)(job, args, given, Path(tokens), side_by_side) for args in arguments
+                    delayed(_on_its_gpu)(job, args, given, Path(tokens), side_by_side) for args in arguments
                 ):
                     results.append(result)
                     bar.update()
@@ -95,11 +96,17 @@ def first_gpu(given: Resources) -> Resources:
     return replace(given, device=f"{ANY_GPU}:0") if given.device == ANY_GPU else given
 
 
-def _with_gpu(job: Callable[..., Any], args: tuple, given: Resources, tokens: Path, n_gpus: int) -> Any:
+def _on_its_gpu(job: Callable[..., Any], args: tuple, given: Resources, tokens: Path, n_gpus: int) -> Any:
     if given.device != ANY_GPU:
-        return job(*args, given)
+        return _limited(job, args, given)
     with gpu_token(tokens, n_gpus) as gpu:
-        return job(*args, replace(given, device=f"{ANY_GPU}:{gpu}"))
+        return _limited(job, args, replace(given, device=f"{ANY_GPU}:{gpu}"))
+
+
+def _limited(job: Callable[..., Any], args: tuple, given: Resources) -> Any:
+    """The job with BLAS and OpenMP on its threads alone, whether it has a process of its own or not."""
+    with threadpool_limits(given.threads):
+        return job(*args, given)
 
 
 @contextmanager

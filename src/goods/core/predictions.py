@@ -8,9 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from goods.core.artifacts import (
-    write_npz,
-)
+from goods.core.artifacts import read_npz, write_npz
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
 
@@ -34,13 +32,11 @@ class Predictions:
 
     @staticmethod
     def load(path: Path) -> Predictions:
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return Predictions(arrays["product_id"], arrays["classes"], arrays["proba"])
-        except FileNotFoundError:
-            raise GoodsError(f"{path}: missing; train that experiment first") from None
-        except (OSError, ValueError, KeyError) as error:
-            raise GoodsError(f"{path}: damaged ({error}); delete its folder and run again") from None
+        """GoodsError where the file is missing, damaged or holds something else."""
+        if not path.is_file():
+            raise GoodsError(f"{path}: missing; train that experiment first")
+        arrays = read_npz(path, "product_id", "classes", "proba")
+        return Predictions(arrays["product_id"], arrays["classes"], arrays["proba"])
 
     def proba_of(self, c: int) -> np.ndarray:
         """float32 [n] probability of class `c`, 0 where it is not kept."""

@@ -1,1 +1,1 @@
-"""todo"""
+"""Raw files made card tables, or pairs of cards, and rows dealt to folds."""

@@ -42,11 +42,19 @@ def assign_folds(target: np.ndarray, groups: np.ndarray, n_folds: int, seed: int
 
 
 def inner_split(target: np.ndarray, share: float, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
-    """bool [n], True for the inner validation cards: about `share` of them, never a class's only card. Of `groups`
+    """bool [n], True for the inner validation cards: about `share` of them, never all cards of a class. Of `groups`
     int64 [n] none is split: a group goes by the class of its first card."""
-    if groups is not None:
-        _, first, member = np.unique(groups, return_index=True, return_inverse=True)
-        return inner_split(target[first], share, seed)[member]
+    if groups is None:
+        return _inner_cards(target, share, seed)
+    _, first, member = np.unique(groups, return_index=True, return_inverse=True)
+    inner = _inner_cards(target[first], share, seed)[member]
+    fitted = np.bincount(target[~inner], minlength=target.max() + 1) > 0
+    # classes whose every card is in a group that goes by another class
+    needed = np.unique(member[~fitted[target]])
+    return inner & ~np.isin(member, needed)
+
+
+def _inner_cards(target: np.ndarray, share: float, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(target))
     rank = pd.Series(target[order]).groupby(target[order]).cumcount().to_numpy()

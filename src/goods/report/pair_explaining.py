@@ -20,7 +20,7 @@ from goods.prepare.folds import load_folds
 from goods.problems.kinds import load_rows
 from goods.report.reasons import Explained, weightiest_first
 from goods.submit.prediction import saved_config
-from goods.train.foundations import make_context
+from goods.train.context import make_context
 from goods.train.keys import judges
 
 

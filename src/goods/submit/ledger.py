@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock
 
 from goods.core.artifacts import atomic
 
@@ -23,10 +24,13 @@ LEADERBOARD = (
 
 
 def append_leaderboard(path: Path, row: dict) -> None:
-    board = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=list(LEADERBOARD))
-    added = pd.DataFrame([row], columns=list(LEADERBOARD))
-    with atomic(path) as temporary:
-        (pd.concat([board, added]) if len(board) else added).to_csv(temporary, index=False)
+    """Add a row below those there are; runs that end at the same time wait for each other."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        board = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=list(LEADERBOARD))
+        added = pd.DataFrame([row], columns=list(LEADERBOARD))
+        with atomic(path) as temporary:
+            (pd.concat([board, added]) if len(board) else added).to_csv(temporary, index=False)
 
 
 def git_sha() -> str:

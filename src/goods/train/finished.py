@@ -16,9 +16,7 @@ from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.matching.products import Products
 from goods.models.base import Model
-from goods.train.foundations import (
-    make_context,
-)
+from goods.train.context import make_context
 from goods.train.keys import judges
 
 

@@ -18,10 +18,8 @@ from goods.models.base import Model, Refitted, WholeFitted
 from goods.prepare.folds import load_folds, load_groups
 from goods.problems.base import Problem
 from goods.problems.kinds import problem_of
-from goods.train.foundations import (
-    make_context,
-    trained_fold,
-)
+from goods.train.context import make_context
+from goods.train.foundations import trained_fold
 
 
 def top_k(model: Model, cards: pd.DataFrame, k: int = TOP_K) -> Predictions:

@@ -1,4 +1,4 @@
-"""What an experiment builds on: finished runs below it, by what they hold, and the context its models are given."""
+"""What an experiment builds on: finished runs below it, by what they hold."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ from pathlib import Path
 
 import numpy as np
 
-from goods.cards.images import ImageStore
-from goods.cards.labels import Labels
 from goods.config.base import PresetConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core.artifacts import done_key, fold_content
 from goods.core.errors import GoodsError
-from goods.core.execution import Resources
 from goods.core.hashing import file_hash
 from goods.core.predictions import Predictions
 from goods.core.workspace import ALL, Run, Workspace
-from goods.models.base import Context, Upstream
-from goods.prepare.prepared import data_folder
+from goods.models.base import Upstream
 from goods.problems.base import Problem
 from goods.problems.kinds import PROBLEMS, problem_of
 
 
-def check_kind(ws: Workspace, config: ExperimentConfig) -> None:
+def check_problem(ws: Workspace, config: ExperimentConfig) -> None:
     """GoodsError where an experiment does not go with the prepared competition or with what it builds on."""
     check_family(config, problem_of(ws), ws.competition)
     for name in config.model.scored_by:
@@ -124,27 +120,3 @@ def tuned_below(ws: Workspace, config: ExperimentConfig) -> tuple[int, ...]:
     for name in config.upstream:
         used |= set(tuned_below(ws, load_experiment(ws.run(name).config)))
     return tuple(sorted(used))
-
-
-def make_context(
-    ws: Workspace,
-    config: ExperimentConfig,
-    resources: Resources,
-    scratch: Path | None,
-    progress: bool,
-    fold: int | None = None,
-) -> Context:
-    """What models of an experiment are given; with `fold` also that fold of the experiments below."""
-    return Context(
-        labels=Labels.load(ws),
-        seed=config.seed,
-        device=resources.device,
-        threads=resources.threads,
-        images=ImageStore(data_folder(ws)) if config.model.needs_photos or config.model.upstream else None,
-        cache=ws.cache,
-        scratch=scratch,
-        progress=progress,
-        upstream={} if fold is None else upstream_of(ws, config, fold),
-        scores={name: said_of_all(scored_run(ws, config, name)) for name in config.model.scored_by},
-        **problem_of(ws).materials(ws),
-    )

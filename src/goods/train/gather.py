@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,10 @@ from goods.metrics.evaluation import evaluate, evaluate_all
 from goods.prepare.folds import load_folds
 from goods.problems.kinds import load_rows
 from goods.train.fold import halves
-from goods.train.foundations import (
-    tuned_below,
-)
+from goods.train.foundations import tuned_below
 from goods.train.keys import inputs_key, refits
+
+OF_FOLDS = ("fit_seconds", "cards_per_second", "threads")  # what a run's report repeats of its folds'
 
 
 def test_predictions(run: Run, config: ExperimentConfig, n_folds: int) -> Predictions:
@@ -59,41 +60,51 @@ def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConf
         [file_hash(f / "valid.npz") for f in folds],
         [file_hash(f / "test.npz") for f in testers],
     )
-    if is_done(run.path, key) and run.oof.is_file() and run.test.is_file():
-        if run.config.read_text(encoding="utf-8") != dump(config):
-            write_text(
-                run.config, dump(config)
-            )  # weights may have moved: what is loaded later is where they are now
+    if is_done(run.path, key) and run.oof.is_file() and run.test.is_file() and run.report.is_file():
+        keep_config(run, config)
         say(f"train {config.name}: unchanged, {headline(read_json(run.report))}")
         return
     (run.path / "DONE").unlink(missing_ok=True)
-    train_cards = select(load_rows(ws), "train")
+    rows = load_rows(ws)
+    train = select(rows, "train")
+    oof = out_of_fold(run, train, folds)
+    test = test_predictions(run, config, competition.n_folds)
+    test = test.aligned(select(rows, "test").product_id.to_numpy())
+    fold = load_folds(ws, train)
+    honest = ~np.isin(fold, tuned_on)
+    oof, test, agreed = config.model.finish(rows, oof, test, fold, honest, competition.metric)
+    oof.save(run.oof)
+    test.save(run.test)
+    keep_config(run, config)
+    report = oof_report(ws, competition, oof, train, tuned_on) | agreed
+    said = [read_json(f / "report.json") for f in folds]
+    report |= {name: [of_fold[name] for of_fold in said] for name in OF_FOLDS}
+    write_json(run.report, report)
+    mark_done(run.path, key)
+    say(f"train {config.name}: {headline(report)}")
+
+
+def out_of_fold(run: Run, train: pd.DataFrame, folds: list[Path]) -> Predictions:
+    """What the `folds` of a run say of the rows they left out, in the order of the `train` rows."""
     valid = [Predictions.load(f / "valid.npz") for f in folds]
     joined = Predictions(
         np.concatenate([p.product_id for p in valid]),
         np.concatenate([p.classes for p in valid]),
         np.concatenate([p.proba for p in valid]),
     )
-    if len(joined.product_id) != len(train_cards):
+    if len(joined.product_id) != len(train):
         raise GoodsError(
-            f"{run.path}: folds hold {len(joined.product_id)} of {len(train_cards)} train cards; --force"
+            f"{run.path}: folds hold {len(joined.product_id)} of {len(train)} train cards; --force"
         )
-    oof = joined.aligned(train_cards.product_id.to_numpy())
-    test = test_predictions(run, config, competition.n_folds)
-    fold = load_folds(ws, train_cards)
-    test = test.aligned(select(load_rows(ws), "test").product_id.to_numpy())
-    oof, test, agreed = config.model.finish(
-        load_rows(ws), oof, test, fold, ~np.isin(fold, tuned_on), competition.metric
-    )
-    oof.save(run.oof)
-    test.save(run.test)
-    write_text(run.config, dump(config))
-    report = oof_report(ws, competition, oof, train_cards, tuned_on) | agreed
-    report["fit_seconds"] = [read_json(f / "report.json")["fit_seconds"] for f in folds]
-    report["cards_per_second"] = [read_json(f / "report.json")["cards_per_second"] for f in folds]
-    write_json(run.report, report)
-    mark_done(run.path, key)
-    say(f"train {config.name}: {headline(report)}")
+    return joined.aligned(train.product_id.to_numpy())
+
+
+def keep_config(run: Run, config: ExperimentConfig) -> None:
+    """Write config.yaml where it says something else: weights may have moved, and what is loaded later is where they
+    are now."""
+    text = dump(config)
+    if not run.config.is_file() or run.config.read_text(encoding="utf-8") != text:
+        write_text(run.config, text)
 
 
 def oof_report(

@@ -26,7 +26,11 @@ def inputs_key(ws: Workspace, config: ExperimentConfig) -> str:
 
 
 def fold_key(ws: Workspace, config: ExperimentConfig, k: int) -> str:
-    upstream = {name: found.key for name, found in upstream_of(ws, config, k).items()}
+    """What fold k depends on: of the folds it builds on what is in them, and the settings and code they are used by."""
+    upstream = {
+        name: (found.key, found.config.described(), code_hash(*found.config.modules))
+        for name, found in upstream_of(ws, config, k).items()
+    }
     return content_hash(inputs_key(ws, config), k, upstream, labelled_by(ws, config, k))
 
 

@@ -18,11 +18,9 @@ from goods.core.execution import at_once, cores, first_gpu, resources, run_jobs
 from goods.core.log import say
 from goods.core.workspace import ALL, Workspace
 from goods.problems.kinds import problem_of
+from goods.train.context import make_context
 from goods.train.fold import fit_fold
-from goods.train.foundations import (
-    check_kind,
-    make_context,
-)
+from goods.train.foundations import check_problem
 from goods.train.gather import gather
 from goods.train.keys import fold_key, is_trained, refits
 
@@ -40,7 +38,7 @@ def train(
     for k in wanted:
         if not 0 <= k < competition.n_folds:
             raise GoodsError(f"--fold {k}: {ws.competition} has folds 0 to {competition.n_folds - 1}")
-    check_kind(ws, config)
+    check_problem(ws, config)
     if not ws.folds.is_file():
         raise GoodsError(f"{ws.folds}: missing; run scripts/make_folds.py {ws.competition} first")
     todo = [k for k in wanted if force or not is_trained(ws, config, k)]

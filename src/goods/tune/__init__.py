@@ -1,1 +1,1 @@
-"""todo"""
+"""Optuna over an experiment: the study, what a trial maximises, the stage."""

@@ -19,8 +19,9 @@ from goods.prepare.folds import load_folds, load_groups
 from goods.problems.kinds import load_rows, problem_of
 from goods.stack.level import make_level, stack_config
 from goods.stack.stage import catboost_score
+from goods.train.context import make_context
 from goods.train.fold import fit_on, pseudo_cards, top_k
-from goods.train.foundations import make_context, upstream_of
+from goods.train.foundations import upstream_of
 from goods.tune.study import suggest, with_params
 
 

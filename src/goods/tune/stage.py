@@ -25,7 +25,7 @@ from goods.core.hashing import content_hash
 from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.stack.stage import stack_key
-from goods.train.foundations import check_kind
+from goods.train.foundations import check_problem
 from goods.train.keys import inputs_key
 from goods.tune.objectives import Objective, StackObjective
 from goods.tune.study import open_study, with_params, work
@@ -51,7 +51,7 @@ def tune(
     folder = ws.tuning(config.name)
     stacked = config.model.second_level
     if not stacked:
-        check_kind(ws, config)
+        check_problem(ws, config)
     inputs = stack_key(ws, competition, config) if stacked else inputs_key(ws, config)
     key = content_hash(inputs, competition.metric, config.tune.model_dump(mode="json"))
     if not force and is_done(folder, key):
@@ -63,9 +63,10 @@ def tune(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
     url = storage or f"sqlite:///{(folder / 'study.db').resolve()}"
-    study = open_study(config, url, key, FileLock(folder / "retry.lock"))
+    lock = FileLock(folder / "study.lock")
+    study = open_study(config, url, key, lock)
     objective = StackObjective(ws, competition, config) if stacked else Objective(ws, competition, config)
-    work(study, objective, config)
+    work(study, objective, config, lock)
     best = study.best_trial
     write_text(folder / "best.yaml", dump(with_params(config, best.params)))
     states = [t.state for t in study.get_trials(deepcopy=False)]

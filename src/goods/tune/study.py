@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import optuna
@@ -17,6 +18,7 @@ from goods.core.log import say
 
 HEARTBEAT_SECONDS = 3
 
+DRAW = "draw"  # user attribute of a trial: its place in the order of draws
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -52,8 +54,25 @@ def open_study(config: ExperimentConfig, url: str, key: str, lock: FileLock) -> 
     )
 
 
-def work(study: optuna.Study, objective: Callable[[optuna.Trial], float], config: ExperimentConfig) -> None:
+def work(
+    study: optuna.Study,
+    objective: Callable[[optuna.Trial], float],
+    config: ExperimentConfig,
+    lock: FileLock,
+) -> None:
+    """Run trials until the study has enough, whoever ran them; `lock` is held while one takes its number."""
     assert config.tune is not None
+
+    def drawn(trial: optuna.Trial) -> float:
+        assert config.tune is not None
+        with lock:
+            number = take_draw(trial)
+        # a sampler per trial, seeded by its draw: a resumed study goes on as if never stopped
+        study.sampler = optuna.samplers.TPESampler(
+            seed=config.seed + number, n_startup_trials=config.tune.startup_trials, constant_liar=True
+        )
+        return objective(trial)
+
     while True:
         fail_stale_trials(study)
         trials = study.get_trials(deepcopy=False)
@@ -65,11 +84,7 @@ def work(study: optuna.Study, objective: Callable[[optuna.Trial], float], config
         if finished + running >= config.tune.trials and not waiting:
             time.sleep(1)  # other workers hold the last trials; should one die, its trial is queued again
             continue
-        # a sampler per trial, seeded by how far the study is: a resumed study goes on as if never stopped
-        study.sampler = optuna.samplers.TPESampler(
-            seed=config.seed + finished, n_startup_trials=config.tune.startup_trials, constant_liar=True
-        )
-        study.optimize(objective, n_trials=1)
+        study.optimize(drawn, n_trials=1)
         last = max(
             (t for t in study.get_trials(deepcopy=False) if t.state in FINISHED), key=lambda t: t.number
         )
@@ -77,6 +92,27 @@ def work(study: optuna.Study, objective: Callable[[optuna.Trial], float], config
         say(
             f"tune {config.name}: {finished + 1}/{config.tune.trials} {last.state.name.lower()} {value} {last.params}"
         )
+
+
+def take_draw(trial: optuna.Trial) -> int:
+    """The trial's place in the order of draws, from 0: the first that no trial of the study has, failed ones aside.
+
+    No two workers draw the same, and what a stopped trial would have drawn is drawn by the next. Trials begun before
+    this one that have no place yet (on another machine) are left one each. A retried trial keeps its place.
+    """
+    if DRAW in trial.user_attrs:
+        return trial.user_attrs[DRAW]
+    others = [
+        t
+        for t in trial.study.get_trials(deepcopy=False)
+        if t.state != TrialState.FAIL and t.number != trial.number
+    ]
+    taken = {t.user_attrs[DRAW] for t in others if DRAW in t.user_attrs}
+    before = sum(t.number < trial.number and DRAW not in t.user_attrs for t in others)
+    free = (number for number in range(len(others) + 1) if number not in taken)
+    number = next(islice(free, before, None))
+    trial.set_user_attr(DRAW, number)
+    return number
 
 
 def suggest(trial: optuna.Trial, space: dict[str, SearchSpace]) -> dict[str, Any]:

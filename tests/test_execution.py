@@ -1,0 +1,188 @@
+"""Threads, jobs side by side and GPUs of their own: circumstances must not reach the bytes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from conftest import ROOT, write_shop
+from threadpoolctl import threadpool_info
+
+from goods.config.loading import load_experiment
+from goods.core import execution
+from goods.core.artifacts import fold_content, read_json
+from goods.core.execution import Resources, at_once, gpu_token, resources, run_jobs
+from goods.core.workspace import Workspace
+from goods.prepare.folds import make_folds
+from goods.prepare.stage import prepare
+from goods.train.stage import train
+
+LINEAR = ROOT / "configs" / "kazanexpress2023" / "linear.yaml"
+FROM_SCRATCH = [
+    "model.weights=scratch",
+    "model.scratch_layers=1",
+    "model.scratch_width=48",
+    "model.scratch_vocab=500",
+    "model.max_tokens=16",
+    "model.trainer.epochs=1",
+]
+
+
+def machine(monkeypatch, cores: int, gigabytes: float = 100, gpus: int = 0) -> None:
+    memory = SimpleNamespace(available=gigabytes * 2**30)
+    monkeypatch.setattr(execution, "cores", lambda: cores)
+    monkeypatch.setattr(execution, "gpus", lambda: gpus)
+    monkeypatch.setattr(execution.psutil, "virtual_memory", lambda: memory)
+
+
+@pytest.mark.parametrize(
+    ("cores", "n_folds", "threads"), [(1, 5, 1), (2, 5, 1), (8, 5, 1), (16, 5, 3), (8, 2, 4)]
+)
+def test_threads_follow_from_cores_and_folds_alone(monkeypatch, cores, n_folds, threads):
+    for gigabytes in (1, 7, 100):
+        machine(monkeypatch, cores, gigabytes)
+        given = resources(n_folds, on_gpu=False)
+        assert given == Resources("cpu", threads)
+        for left in range(1, n_folds + 1):
+            assert 1 <= at_once(left, given) <= min(left, cores)
+
+
+def test_a_gpu_does_not_take_more_jobs_than_there_are_and_a_cpu_not_more_than_memory(monkeypatch):
+    machine(monkeypatch, cores=16, gigabytes=7, gpus=2)
+    assert at_once(5, resources(5, on_gpu=True)) == 2
+    assert at_once(5, resources(5, on_gpu=False)) == 2
+    machine(monkeypatch, cores=16, gigabytes=1, gpus=2)
+    assert at_once(5, resources(5, on_gpu=False)) == 1
+
+
+def test_a_fold_has_as_many_threads_by_itself_as_among_the_others(ws, competition, monkeypatch):
+    machine(monkeypatch, cores=6, gigabytes=1)  # one after the other, in this process
+    config = load_experiment(LINEAR)
+    train(ws, competition, config)
+    run = ws.run("linear")
+    assert read_json(run.report)["threads"] == [2, 2, 2]
+    train(ws, competition, config, folds=[1], force=True)
+    assert [read_json(run.fold(k) / "report.json")["threads"] for k in range(3)] == [2, 2, 2]
+
+
+def blas_threads(given: Resources) -> list[int]:
+    return [pool["num_threads"] for pool in threadpool_info()]
+
+
+def test_a_job_without_a_process_of_its_own_has_the_same_blas_threads():
+    before = blas_threads(Resources("cpu", 1))
+    assert before
+    (alone,) = run_jobs(blas_threads, [()], Resources("cpu", 1), "alone")
+    assert set(alone) == {1}
+    assert blas_threads(Resources("cpu", 1)) == before
+
+
+@pytest.mark.slow
+def test_a_fold_trained_by_itself_has_the_bytes_it_had_among_the_others(tmp_path, competition, monkeypatch):
+    """Sums over torch's threads end in other last digits where their number is another."""
+    ws = Workspace(tmp_path / "work", competition.name)
+    prepare(ws, competition, write_shop(tmp_path / "shop", n_train=1800))
+    make_folds(ws, competition)
+    machine(monkeypatch, cores=2)
+    config = load_experiment(LINEAR.with_name("transformer.yaml"), FROM_SCRATCH)
+    train(ws, competition, config)
+    fold = ws.run("transformer").fold(1)
+    before = fold_content(fold)
+    train(ws, competition, config, folds=[1], force=True)
+    assert fold_content(fold) == before
+
+
+def test_no_two_jobs_are_on_one_gpu_at_a_time(tmp_path):
+    def job(seconds: float) -> tuple[int, float, float]:
+        with gpu_token(tmp_path, 2) as gpu:
+            start = time.monotonic()
+            time.sleep(seconds)
+            return gpu, start, time.monotonic()
+
+    with ThreadPoolExecutor(6) as pool:
+        held = list(pool.map(job, (0.3, 0.05, 0.1, 0.2, 0.02, 0.15)))
+    assert {gpu for gpu, _, _ in held} == {0, 1}
+    for (gpu, start, end), (other, other_start, other_end) in combinations(held, 2):
+        assert gpu != other or end <= other_start or other_end <= start
+
+
+def on_gpu(seconds: float, given: Resources) -> tuple[str, float, float, int]:
+    start = time.monotonic()
+    time.sleep(seconds)
+    return given.device, start, time.monotonic(), os.getpid()
+
+
+def test_jobs_in_processes_have_a_gpu_each_and_are_told_which(monkeypatch):
+    machine(monkeypatch, cores=4, gpus=2)
+    given = resources(5, on_gpu=True)
+    jobs = [(seconds,) for seconds in (0.6, 0.1, 0.1, 0.3, 0.1)]
+    held = run_jobs(on_gpu, jobs, given, "gpus")
+    assert {device for device, *_ in held} == {"cuda:0", "cuda:1"}
+    assert len({pid for *_, pid in held}) == 2
+    for (gpu, start, end, _), (other, other_start, other_end, _) in combinations(held, 2):
+        assert gpu != other or end <= other_start or other_end <= start
+
+
+def test_a_job_alone_is_told_which_gpu_too(monkeypatch):
+    machine(monkeypatch, cores=4, gpus=1)
+    devices = [device for device, *_ in run_jobs(on_gpu, [(0.0,), (0.0,)], resources(2, on_gpu=True), "one")]
+    assert devices == ["cuda:0", "cuda:0"]
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from goods.core.execution import gpu_token
+with gpu_token(Path(sys.argv[1]), 1) as gpu:
+    print(gpu, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_killed_job_gives_its_gpu_back(tmp_path):
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "0\n"
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(held_gpu, tmp_path)
+        time.sleep(0.3)
+        assert not waiting.done()
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        assert waiting.result(timeout=10) == 0
+
+
+def held_gpu(folder: Path) -> int:
+    with gpu_token(folder, 1) as gpu:
+        return gpu
+
+
+def test_a_model_is_never_told_just_any_gpu(ws, competition, monkeypatch):
+    machine(monkeypatch, cores=2, gpus=2)
+    from goods.train import context, stage
+
+    told = []
+    plain = context.Context
+
+    def noted(**given):
+        told.append(given["device"])
+        return plain(**given | {"device": "cpu"})
+
+    monkeypatch.setattr(context, "Context", noted)
+    monkeypatch.setattr(stage, "at_once", lambda *_: 1)
+    monkeypatch.setattr(execution, "at_once", lambda *_: 1)
+    train(ws, competition, load_experiment(LINEAR.with_name("navec.yaml"), ["model.trainer.epochs=1"]))
+    knn = load_experiment(LINEAR.with_name("knn.yaml"), ["model.sources=[{experiment: navec}]"])
+    train(ws, competition, knn)
+    assert told
+    assert set(told) == {"cuda:0"}
