@@ -51,11 +51,12 @@ def edit(monkeypatch):
 
 
 def test_a_closure_holds_what_a_family_reads_and_not_what_others_do():
-    assert "goods.cards.lemmas" in import_closure(FAMILIES + "text.navec")
-    assert "goods.cards.lemmas" not in import_closure(FAMILIES + "text.linear")
-    contrastive = import_closure(FAMILIES + "joint.contrastive")
-    assert {FAMILIES + "joint.fusion_network", "goods.cards.text"} <= set(contrastive)
-    assert "goods.models.pairs.pairs_model" in import_closure(FAMILIES + "pairs.pairs")  # imported in `build`
+    assert "goods.cards.lemmas" in import_closure(*config("navec").model.modules)
+    assert "goods.cards.lemmas" not in import_closure(*config("linear").model.modules)
+    clip = import_closure(*config("clip").model.modules)
+    assert {"goods.cards.text", FAMILIES + "text.navec_model", FAMILIES + "image.image_model"} <= set(clip)
+    assert FAMILIES + "joint.text_image" in clip
+    assert FAMILIES + "pairs.pairs_model" in import_closure(*ozon_config("stack").model.modules)
 
 
 def test_folds_do_not_depend_on_what_later_rooms_do():

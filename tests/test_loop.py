@@ -12,7 +12,7 @@ from test_neural import accuracy, killed_after, navec_config, scratch_config, to
 from torch import nn
 from torch.nn import functional as F
 
-from goods.cards.tokens import Ragged
+from goods.cards.ragged import Ragged
 from goods.core.artifacts import done_key
 from goods.core.errors import GoodsError
 from goods.models.image.backbone_weights import load_backbone

@@ -16,7 +16,8 @@ from PIL import Image
 
 from goods.cards.images import ImageStore
 from goods.cards.labels import Labels
-from goods.cards.tokens import Ragged, encode_fields
+from goods.cards.ragged import Ragged
+from goods.cards.tokens import encode_fields
 from goods.config.trainer import TrainerConfig
 from goods.core.errors import GoodsError
 from goods.models.base import Context

@@ -13,61 +13,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import xxhash
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from goods.cards.lemmas import lemmatize
+from goods.cards.ragged import Ragged
+from goods.cards.texthash import text_keys
 from goods.core.artifacts import write_npz
 from goods.core.code import code_hash
 
 MAX_CHARS = 20_000  # of one field; what a scrape leaves behind that is not worth reading
 
 CHUNK = 2_000  # texts per job
-
-UNIT = "\x1f"  # between fields where a card's fields are hashed
-
-
-@dataclass(frozen=True)
-class Ragged:
-    """Rows of different lengths: row i is values[offsets[i]:offsets[i+1]]."""
-
-    values: np.ndarray
-    offsets: np.ndarray  # int64 [n + 1]
-
-    @property
-    def lengths(self) -> np.ndarray:
-        return np.diff(self.offsets)
-
-    @staticmethod
-    def of(rows: Sequence[Sequence[int]], dtype: type = np.int32) -> Ragged:
-        lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
-        values: np.ndarray = np.fromiter((v for row in rows for v in row), dtype, int(lengths.sum()))
-        return Ragged(values, np.concatenate([[0], np.cumsum(lengths)]))
-
-    def take(self, rows: np.ndarray) -> Ragged:
-        """The chosen rows, in that order."""
-        lengths = self.lengths[rows]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        starts = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
-        return Ragged(self.values[starts + np.arange(offsets[-1])], offsets)
-
-    def head(self, most: int) -> Ragged:
-        """Each row's first `most` values."""
-        lengths = np.minimum(self.lengths, most)
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        starts = np.repeat(self.offsets[:-1] - offsets[:-1], lengths)
-        return Ragged(self.values[starts + np.arange(offsets[-1])], offsets)
-
-
-def joined_texts(cards: pd.DataFrame, fields: Sequence[str]) -> list[str]:
-    """A card's fields joined, to be hashed."""
-    return [UNIT.join(row) for row in zip(*(cards[f].tolist() for f in fields), strict=True)]
-
-
-def text_keys(texts: Sequence[str]) -> np.ndarray:
-    """uint64 [n] hash of each text."""
-    return np.fromiter((xxhash.xxh3_64_intdigest(t.encode()) for t in texts), np.uint64, len(texts))
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,7 @@ from goods.cards.table import TEXT_FIELDS, Issues
 from goods.cards.text import parse_text_fields, squeeze
 from goods.competitions.base import Competition
 from goods.competitions.kazanexpress import read_splits
-from goods.competitions.raw import (
-    Raw,
-    clip_text,
-    integer_ids,
-    read_table,
-    require_unique,
-)
+from goods.competitions.raw import Raw, clip_text, integer_ids, read_table, require_unique
 from goods.competitions.submission import ClassIds
 
 COLUMNS = {"product_id": "int", "text_fields": "str", "shop_title": "str", "sale": "bool"}

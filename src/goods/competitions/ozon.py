@@ -22,11 +22,7 @@ from goods.competitions.ozon_products import (
     level_3,
     one_of_each,
 )
-from goods.competitions.raw import (
-    RawPairs,
-    integer_ids,
-    read_table,
-)
+from goods.competitions.raw import RawPairs, integer_ids, read_table
 from goods.competitions.submission import PairScores
 from goods.core.errors import GoodsError
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from rapidfuzz import fuzz, process
 
-from goods.cards.tokens import UNIT
+from goods.cards.texthash import UNIT
 from goods.matching.sets import Columns, Sets, by_size, information, overlap, ratio
 
 TOP_KEYS = 20  # attributes with a feature of their own: those that most products have

@@ -21,14 +21,7 @@ from goods.config.base import Strict
 from goods.core.errors import GoodsError
 from goods.core.execution import cores
 from goods.matching.candidates import COMBINED, NEIGHBOUR, TOKEN, CandidatePairs, recall, unite
-from goods.matching.neighbours import (
-    build_index,
-    copies,
-    cosines,
-    nearest,
-    ring,
-    unit,
-)
+from goods.matching.neighbours import build_index, copies, cosines, nearest, ring, unit
 from goods.matching.sharing import combinations, shared
 from goods.matching.titles import read_titles
 

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from goods.cards.tokens import UNIT
+from goods.cards.texthash import UNIT
 from goods.matching.attributes import Attributes, read_characteristics
 from goods.matching.names import normal
+from goods.matching.products import Products
 from goods.matching.sets import Sets
 
 _PART = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)?")  # letters apart from digits: "64gb" is "64" and "gb"
@@ -38,6 +39,14 @@ class Items:
             *(f"+{UNIT}{value}" for value in column_names(self.values)),
             *(f"-{UNIT}{key}" for key in column_names(self.keys)),
         ]
+
+
+def items_of(products: Products) -> Items:
+    """Made once for all models of a process."""
+    kept = products.kept.items
+    if not kept:
+        kept.append(Items(products.cards))
+    return kept[0]
 
 
 def column_names(sets: Sets) -> list[str]:

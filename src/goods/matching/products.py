@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,9 @@ import pandas as pd
 from goods.core.artifacts import write_npz
 from goods.core.hashing import content_hash, file_hash
 from goods.core.workspace import Workspace
-from goods.matching.items import Items
+
+if TYPE_CHECKING:
+    from goods.matching.items import Items
 
 KINDS = ("main", "pictures", "name")
 MATCHING_COLUMNS = ("colours", "levels", "characteristics", "price")
@@ -54,12 +56,13 @@ class Kept:
     """What is made of the products once for all models of a process.
 
     makers: pairs → their features, by groups of features · tables: pair numbers and features, by file · name_vectors:
-    float32 [products, d], by hash of the encoder's settings
+    float32 [products, d], by hash of the encoder's settings · items: words and attributes, once they are asked for
     """
 
     makers: dict[tuple[str, ...], Callable[[pd.DataFrame], pd.DataFrame]] = field(default_factory=dict)
     tables: dict[Path, tuple[pd.Index, pd.DataFrame]] = field(default_factory=dict)
     name_vectors: dict[str, np.ndarray] = field(default_factory=dict)
+    items: list[Items] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,6 @@ class Products:
         """Of every kind, empty where there are none."""
         nothing = Vectors(np.empty((0, 0), np.float32), np.zeros(len(self.cards) + 1, np.int64))
         return dict.fromkeys(KINDS, nothing) | self.read()
-
-    @cached_property
-    def items(self) -> Items:
-        return Items(self.cards)
 
     @cached_property
     def index(self) -> pd.Index:

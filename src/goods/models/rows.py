@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from goods.cards.tokens import Ragged
+from goods.cards.ragged import Ragged
 
 POOL_BATCHES = 50  # batches that are sorted by length together
 

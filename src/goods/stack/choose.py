@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from goods.core.predictions import Predictions
-from goods.stack.candidates import (
-    FLOOR,
-)
+from goods.stack.candidates import FLOOR
 from goods.stack.level import Level
 from goods.stack.settle import Settled, rows_of
 

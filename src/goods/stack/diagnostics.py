@@ -10,10 +10,7 @@ from goods.core.predictions import Predictions
 from goods.metrics.base import DECODERS
 from goods.metrics.evaluation import all_scores
 from goods.metrics.reliability import coverage, expected_calibration_error, reliability
-from goods.stack.candidates import (
-    Candidates,
-    recall_by_source,
-)
+from goods.stack.candidates import Candidates, recall_by_source
 from goods.stack.fit import FoldStack
 from goods.stack.level import Level
 from goods.stack.ranked import to_predictions

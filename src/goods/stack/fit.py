@@ -10,18 +10,10 @@ import numpy as np
 import pandas as pd
 from catboost import CatBoost
 
-from goods.core.artifacts import (
-    atomic,
-    read_json,
-    write_json,
-)
+from goods.core.artifacts import atomic, read_json, write_json
 from goods.core.log import say
 from goods.stack.boosting import boost, fit_booster, fit_multiclass, multiclass
-from goods.stack.candidates import (
-    FLOOR,
-    Candidates,
-    choose_depth,
-)
+from goods.stack.candidates import FLOOR, Candidates, choose_depth
 from goods.stack.config import StackConfig
 from goods.stack.features import CandidateFeatures
 from goods.stack.level import Level

@@ -12,19 +12,13 @@ from goods.cards.table import load_cards, select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import (
-    done_key,
-    read_json,
-)
+from goods.core.artifacts import done_key, read_json
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.workspace import Run, Workspace
 from goods.metrics.evaluation import score
 from goods.prepare.folds import load_folds
-from goods.stack.candidates import (
-    Candidates,
-    make_candidates,
-)
+from goods.stack.candidates import Candidates, make_candidates
 from goods.stack.config import StackConfig
 from goods.stack.features import CandidateFeatures
 

@@ -7,9 +7,7 @@ import pandas as pd
 
 from goods.cards.labels import Labels
 from goods.core.predictions import TOP_K, Predictions
-from goods.stack.candidates import (
-    Candidates,
-)
+from goods.stack.candidates import Candidates
 
 
 def to_predictions(table: Candidates, proba: np.ndarray, cards: pd.DataFrame, labels: Labels) -> Predictions:

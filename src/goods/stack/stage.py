@@ -24,14 +24,7 @@ from goods.cards.table import load_cards, select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import dump
-from goods.core.artifacts import (
-    begin,
-    is_done,
-    mark_done,
-    read_json,
-    write_json,
-    write_text,
-)
+from goods.core.artifacts import begin, is_done, mark_done, read_json, write_json, write_text
 from goods.core.code import code_hash
 from goods.core.hashing import content_hash, file_hash
 from goods.core.log import say
@@ -39,10 +32,7 @@ from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import ALL, Run, Workspace
 from goods.prepare.folds import load_folds
 from goods.prepare.prepared import prepared_key
-from goods.stack.candidates import (
-    Candidates,
-    first_choice,
-)
+from goods.stack.candidates import Candidates, first_choice
 from goods.stack.choose import best_method, picked
 from goods.stack.config import StackConfig
 from goods.stack.decoding import decoder_of

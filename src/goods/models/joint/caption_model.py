@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from transformers import AutoTokenizer
 
-from goods.cards.tokens import Ragged, tokenized
+from goods.cards.ragged import Ragged
+from goods.cards.tokens import tokenized
 from goods.cards.wordvectors import look_up
 from goods.config.base import PACKAGED
 from goods.models.base import Context

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from goods.cards.labels import Labels
 from goods.cards.table import TEXT_FIELDS, has_photo
-from goods.cards.tokens import UNIT, joined_texts, text_keys
+from goods.cards.texthash import UNIT, joined_texts, text_keys
 from goods.core.hashing import content_hash, file_hash
 from goods.models.base import Context
 from goods.models.image.image_model import photo_refs

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from goods.cards.labels import Labels
-from goods.cards.tokens import Ragged
+from goods.cards.ragged import Ragged
 from goods.config.trainer import TrainerConfig
 from goods.core.artifacts import read_json, write_json
 from goods.core.calibration import to_proba, two_classes

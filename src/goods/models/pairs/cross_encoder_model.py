@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from goods.cards.tokens import Ragged
+from goods.cards.ragged import Ragged
 from goods.core.calibration import to_proba
 from goods.matching.attributes import Characteristics, differing, read_characteristics
 from goods.models.base import Context

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from goods.cards.tokens import Ragged
+from goods.cards.ragged import Ragged
 from goods.config.base import SCRATCH
 from goods.core.errors import GoodsError
 from goods.matching.names import normal

@@ -21,6 +21,7 @@ from goods.core.artifacts import read_json, write_json, write_npz
 from goods.core.calibration import logit, two_classes
 from goods.core.errors import GoodsError
 from goods.matching.cleanup import SURE
+from goods.matching.items import items_of
 from goods.models.base import Context, Model, products_of
 
 
@@ -51,7 +52,7 @@ class PairWordsModel:
         left, right = self.products.ends(rows)
         known = (left >= 0) & (right >= 0)
         left, right = np.where(known, left, 0), np.where(known, right, 0)
-        items = self.products.items
+        items = items_of(self.products)
         a, b = (items.words.matrix[side] for side in (left, right))
         both = a.multiply(b).tocsr()
         apart = (a + b - 2 * both).tocsr()
@@ -68,7 +69,7 @@ class PairWordsModel:
         rows = train if valid is None else pd.concat([train, valid], ignore_index=True)
         if rows.target.nunique() < 2:
             raise GoodsError("pair_words: fit needs pairs that match and pairs that do not")
-        table, names = self.parts(rows), self.products.items.columns
+        table, names = self.parts(rows), items_of(self.products).columns
         kept = np.flatnonzero(table.getnnz(axis=0) >= self.config.min_pairs)
         self.columns = [names[i] for i in kept]
         if len(kept):
@@ -82,7 +83,7 @@ class PairWordsModel:
     def _align(self) -> None:
         """The weight of every column of the products' items, once for all blocks: 0 where training has not met it."""
         weight = dict(zip(self.columns, self.weights.tolist(), strict=True))
-        self.by_column = np.array([weight.get(name, 0.0) for name in self.products.items.columns])
+        self.by_column = np.array([weight.get(name, 0.0) for name in items_of(self.products).columns])
 
     def refit(self, train: pd.DataFrame, folds: list[Path]) -> None:
         self.fit(train, None)

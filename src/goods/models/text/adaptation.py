@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from goods.cards.tokens import joined_texts, text_keys
+from goods.cards.texthash import joined_texts, text_keys
 from goods.config.base import SCRATCH
 from goods.core.artifacts import begin, is_done, mark_done
 from goods.core.code import code_hash

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from goods.cards.tokens import Ragged
+from goods.cards.ragged import Ragged
 from goods.models.text.encoder import Encoder
 from goods.models.text.scratch_encoder import scratch_encoder
 from goods.models.text.transformer import TransformerConfig

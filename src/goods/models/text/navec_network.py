@@ -15,7 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from goods.cards.tokens import Ragged, encode_fields
+from goods.cards.ragged import Ragged
+from goods.cards.tokens import encode_fields
 from goods.cards.wordvectors import look_up
 from goods.models.base import Context
 from goods.models.network import Network, hidden_layers

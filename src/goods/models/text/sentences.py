@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from goods.cards.tokens import joined_texts, text_keys
+from goods.cards.texthash import joined_texts, text_keys
 from goods.core.artifacts import done_key
 from goods.core.code import code_hash
 from goods.core.hashing import content_hash

@@ -7,9 +7,7 @@ import torch
 from torch import nn
 
 from goods.models.network import Network, Standardise, freeze_below, hidden_layers, masked_mean
-from goods.models.text.encoder import (
-    encoder_layers,
-)
+from goods.models.text.encoder import encoder_layers
 from goods.models.text.transformer import TransformerConfig
 
 
