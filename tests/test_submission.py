@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,3 +58,20 @@ def test_a_submission_has_the_contest_s_schema_and_a_leaderboard_row(ws, competi
 def test_an_unfinished_run_is_not_submitted(ws, competition, tmp_path):
     with pytest.raises(GoodsError, match="not finished"):
         submit(ws, competition, "linear", tmp_path)
+
+
+def test_no_row_is_lost_where_runs_end_at_the_same_time(tmp_path):
+    board = tmp_path / "leaderboard.csv"
+    command = [sys.executable, "-c", APPEND, str(board)]
+    runs = [subprocess.Popen([*command, str(i)]) for i in range(3)]
+    assert [run.wait(timeout=120) for run in runs] == [0, 0, 0]
+    assert sorted(pd.read_csv(board).rows) == list(range(30))
+
+
+APPEND = """
+import sys
+from pathlib import Path
+from goods.submit.ledger import append_leaderboard
+for i in range(10):
+    append_leaderboard(Path(sys.argv[1]), {"competition": "c", "rows": 10 * int(sys.argv[2]) + i})
+"""
