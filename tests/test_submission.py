@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,3 +58,27 @@ def test_a_submission_has_the_contest_s_schema_and_a_leaderboard_row(ws, competi
 def test_an_unfinished_run_is_not_submitted(ws, competition, tmp_path):
     with pytest.raises(GoodsError, match="not finished"):
         submit(ws, competition, "linear", tmp_path)
+
+
+def test_no_row_is_lost_where_runs_end_at_the_same_time(tmp_path):
+    board = tmp_path / "leaderboard.csv"
+    command = [sys.executable, "-c", APPEND, str(board)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    runs = [subprocess.Popen([*command, str(i)], **pipes) for i in range(3)]
+    assert [run.stdout.readline() for run in runs] == ["ready\n"] * 3
+    for run in runs:
+        run.stdin.write("go\n")
+        run.stdin.flush()
+    assert [run.wait(timeout=120) for run in runs] == [0, 0, 0]
+    assert sorted(pd.read_csv(board).rows) == list(range(90))
+
+
+APPEND = """
+import sys
+from pathlib import Path
+from goods.submit.ledger import append_leaderboard
+print("ready", flush=True)
+sys.stdin.readline()
+for i in range(30):
+    append_leaderboard(Path(sys.argv[1]), {"competition": "c", "rows": 30 * int(sys.argv[2]) + i})
+"""

@@ -3,10 +3,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import optuna
 import pytest
 from conftest import ROOT, small_configs, write_shop
+from filelock import FileLock
 
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
@@ -17,6 +20,7 @@ from goods.prepare.stage import prepare
 from goods.train.stage import train
 from goods.tune.objectives import Objective
 from goods.tune.stage import tune
+from goods.tune.study import open_study, suggest, take_draw, work
 
 LINEAR = ROOT / "configs" / "kazanexpress2023" / "linear.yaml"
 SMALL = ["tune.trials=4", "tune.startup_trials=2", "tune.space={C: {low: 0.1, high: 3.0, log: true}}"]
@@ -70,6 +74,49 @@ def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch):
 def test_a_study_on_every_fold_is_refused(ws, competition):
     with pytest.raises(GoodsError, match="leave one to score"):
         tune(ws, competition, load_experiment(LINEAR, [*SMALL, "tune.folds=[0,1,2]"]))
+
+
+def test_workers_that_start_together_draw_different_trials(tmp_path):
+    config = load_experiment(LINEAR, [*SMALL, "tune.startup_trials=4"])
+    url, lock = f"sqlite:///{tmp_path / 'study.db'}", tmp_path / "study.lock"
+    studies = [open_study(config, url, "key", FileLock(lock)) for _ in range(2)]
+    both, drawn = Barrier(2, timeout=60), []
+
+    def objective(trial):
+        value = suggest(trial, config.tune.space)["C"]
+        drawn.append(value)
+        if trial.number < 2:
+            both.wait()  # neither has finished a trial when the other begins
+        return value
+
+    with ThreadPoolExecutor(2) as pool:
+        for worker in [pool.submit(work, study, objective, config, FileLock(lock)) for study in studies]:
+            worker.result(timeout=60)
+    assert len(drawn) >= 4
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_one_worker_draws_by_how_many_trials_there_are(tmp_path):
+    config = load_experiment(LINEAR, [*SMALL, "tune.startup_trials=4"])
+    study = open_study(config, f"sqlite:///{tmp_path / 'study.db'}", "key", FileLock(tmp_path / "study.lock"))
+    work(
+        study, lambda trial: suggest(trial, config.tune.space)["C"], config, FileLock(tmp_path / "study.lock")
+    )
+    alone = optuna.create_study()
+    for number, trial in enumerate(study.trials):
+        alone.sampler = optuna.samplers.TPESampler(seed=config.seed + number, n_startup_trials=4)
+        assert suggest(alone.ask(), config.tune.space) == trial.params
+
+
+def test_a_draw_is_the_first_that_no_trial_has(tmp_path):
+    study = optuna.create_study()
+    first, second = study.ask(), study.ask()
+    assert take_draw(second) == 1  # the first has yet to take its own
+    assert take_draw(first) == 0
+    study.tell(first, state=optuna.trial.TrialState.FAIL)
+    third = study.ask()
+    assert take_draw(third) == 0  # what failed is drawn again
+    assert take_draw(third) == 0
 
 
 WORKER = """

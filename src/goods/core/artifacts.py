@@ -68,10 +68,12 @@ def write_npz(path: Path, **arrays: np.ndarray) -> None:
 def read_npz(path: Path, *names: str) -> dict[str, np.ndarray]:
     """Arrays of a file by name, checked against its checksums: all, and at least those of `names`. GoodsError where it
     is missing or damaged; nothing in it is executed."""
-    with _readable(path), np.load(path, allow_pickle=False) as arrays:
-        if not isinstance(arrays, np.lib.npyio.NpzFile):
+    with _readable(path):
+        found = np.load(path, allow_pickle=False)
+        if not isinstance(found, np.lib.npyio.NpzFile):
             raise ValueError("a single array, not an archive of them")
-        return {name: arrays[name] for name in dict.fromkeys((*names, *arrays.files))}
+        with found as arrays:
+            return {name: arrays[name] for name in dict.fromkeys((*names, *arrays.files))}
 
 
 @contextmanager

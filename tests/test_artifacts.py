@@ -1,0 +1,81 @@
+"""Files that were emptied, cut or changed on disk are named, with what is wrong and what to do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from goods.core.artifacts import read_json, read_npz, write_json, write_npz
+from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions
+
+SAID = Predictions(np.arange(50), np.zeros((50, 4), np.int32), np.ones((50, 4), np.float32))
+
+
+def test_what_was_written_is_read(tmp_path):
+    write_json(tmp_path / "a.json", {"имя": [1, None]})
+    assert read_json(tmp_path / "a.json") == {"имя": [1, None]}
+    write_npz(tmp_path / "a.npz", one=np.arange(3), two=np.ones((2, 2)))
+    found = read_npz(tmp_path / "a.npz", "two")
+    assert sorted(found) == ["one", "two"]
+    np.testing.assert_array_equal(found["one"], np.arange(3))
+
+
+def test_missing_files_name_the_stage_to_run(tmp_path):
+    with pytest.raises(GoodsError, match=r"a\.json: missing; run the stage"):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(GoodsError, match=r"a\.npz: missing; run the stage"):
+        read_npz(tmp_path / "a.npz")
+    with pytest.raises(GoodsError, match=r"a\.npz: missing; train that experiment first"):
+        Predictions.load(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"\xff\xfe", b'{"a": [1, 2'])
+def test_damaged_json_is_one_message(tmp_path, damage):
+    path = tmp_path / "report.json"
+    path.write_bytes(damage)
+    with pytest.raises(GoodsError, match=r"report\.json: damaged \(.+\); delete it and run the stage"):
+        read_json(path)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.1, 0.5, 0.99])
+def test_cut_predictions_are_one_message(tmp_path, kept):
+    path = tmp_path / "oof.npz"
+    SAID.save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole))])
+    with pytest.raises(GoodsError, match=r"oof\.npz: damaged \(.+\); delete it and run the stage"):
+        Predictions.load(path)
+
+
+def test_a_flipped_bit_is_found_or_changes_nothing(tmp_path):
+    path = tmp_path / "oof.npz"
+    SAID.save(path)
+    whole = path.read_bytes()
+    rng, found = np.random.default_rng(0), 0
+    ends = range(len(whole) - 300, len(whole))  # the archive's directory, where lengths and names are
+    for at in [*ends, *rng.integers(0, len(whole), 300).tolist()]:
+        flipped = bytearray(whole)
+        flipped[at] ^= 1 << int(rng.integers(8))
+        path.write_bytes(flipped)
+        try:
+            assert Predictions.load(path).hash == SAID.hash
+        except GoodsError as error:
+            assert "oof.npz: damaged" in str(error)
+            found += 1
+    assert found > 200
+
+
+def test_a_file_of_something_else_is_no_predictions(tmp_path):
+    write_npz(tmp_path / "rows.npz", keys=np.arange(3))
+    with pytest.raises(GoodsError, match="product_id"):
+        Predictions.load(tmp_path / "rows.npz")
+    np.save(tmp_path / "array.npy", np.arange(3))
+    with pytest.raises(GoodsError, match="not an archive"):
+        read_npz(tmp_path / "array.npy")
+
+
+def test_nothing_pickled_is_loaded(tmp_path):
+    np.savez(tmp_path / "objects.npz", a=np.array([{"code": 1}], dtype=object))
+    with pytest.raises(GoodsError, match=r"objects\.npz: damaged"):
+        read_npz(tmp_path / "objects.npz")
