@@ -13,16 +13,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import ROOT, write_shop
+from conftest import NO_OTHERS, OZON, ROOT, ozon_config, ozon_workspace, write_shop
 from threadpoolctl import threadpool_info
 
+from goods.cards.table import select
 from goods.config.loading import load_experiment
 from goods.core import execution
 from goods.core.artifacts import fold_content, read_json
 from goods.core.execution import Resources, at_once, gpu_token, resources, run_jobs
 from goods.core.workspace import Workspace
+from goods.demo.offers import generate
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
+from goods.problems.kinds import load_rows
 from goods.train.stage import train
 
 LINEAR = ROOT / "configs" / "kazanexpress2023" / "linear.yaml"
@@ -98,6 +101,28 @@ def test_a_fold_trained_by_itself_has_the_bytes_it_had_among_the_others(tmp_path
     before = fold_content(fold)
     train(ws, competition, config, folds=[1], force=True)
     assert fold_content(fold) == before
+
+
+@pytest.mark.slow
+def test_a_fold_of_many_pairs_trained_by_itself_has_the_bytes_it_had_among_the_others(tmp_path, monkeypatch):
+    """CatBoost sums over its threads too, and does so differently where there are many rows."""
+    generate(tmp_path / "offers", rows=45_000, seed=1)
+    ws = ozon_workspace(tmp_path / "work", tmp_path / "offers")
+    machine(monkeypatch, cores=2)
+    few = [
+        "model.features=[strings]",
+        "model.iterations=60",
+        "model.learning_rate=0.2",
+        "model.cleanup=false",
+    ]
+    config = ozon_config("stack", *few, *NO_OTHERS)
+    train(ws, OZON, config)
+    fold = ws.run("stack").fold(1)
+    assert len(select(load_rows(ws), "train")) * 2 / 3 > 25_000
+    before = [(fold / name).read_bytes() for name in ("valid.npz", "test.npz")]
+    train(ws, OZON, config, folds=[1], force=True)
+    assert [(fold / name).read_bytes() for name in ("valid.npz", "test.npz")] == before
+    assert read_json(fold / "report.json")["threads"] == 1
 
 
 def test_no_two_jobs_are_on_one_gpu_at_a_time(tmp_path):
