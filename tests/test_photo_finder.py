@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import competition_config, write_shop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -22,6 +23,7 @@ from goods.competitions.raw import Raw
 from goods.core.errors import GoodsError
 from goods.prepare.cards import find_images
 from goods.prepare.prepared import listing
+from goods.submit.prediction import read_new_cards
 
 TRAIN, TEST = (108775015, 2001, 2002), (300000001, 2003)
 
@@ -224,7 +226,7 @@ def test_loops_and_broken_links_cost_their_own_photo_only(tmp_path, capsys):
     found, noted = search(tmp_path)
     assert found == {2001: "images/train/2001.jpg", 108775015: "images/train/108775015_1.jpg"}
     assert noted == {2002: "broken link", 108775015: "broken link"}
-    said = "2 paths could not be followed, such as images/test (broken link)"
+    said = "2 paths not followed, such as images/test (broken link)"
     assert said in capsys.readouterr().err
     assert len(listing(tmp_path)) == 2
 
@@ -245,12 +247,26 @@ def test_zip_members_without_a_name_are_left_out(tmp_path):
 
 
 def test_a_broken_zip_ends_the_run_only_where_its_name_promises_photos(tmp_path, capsys):
-    write(tmp_path, {"backup.zip": b"PK\x03\x04", "images/train/2001.jpg": picture(2001)})
+    write(
+        tmp_path,
+        {"backup.zip": b"PK\x03\x04", ".trash/train.zip": b"", "images/train/2001.jpg": picture(2001)},
+    )
     assert search(tmp_path)[0] == {2001: "images/train/2001.jpg"}
     assert "backup.zip" in capsys.readouterr().err
     write(tmp_path, {"train.zip": b"PK\x03\x04"})
     with pytest.raises(GoodsError, match=r"train\.zip: not a readable zip"):
         search(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["", "images/test/", "Test/", "new.zip::"])
+def test_photos_of_new_cards_are_looked_up_in_the_same_way(tmp_path, place):
+    shop = write_shop(tmp_path / "shop", 20, 4)
+    write(tmp_path / "new", {f"{place}{i}.jpg": picture(i) for i in (5000, 5002)})
+    cards = read_new_cards(shop / "test.parquet", competition_config(), tmp_path / "new")
+    assert cards.set_index("product_id").image.dropna().to_dict() == {
+        5000: f"{place}5000.jpg",
+        5002: f"{place}5002.jpg",
+    }
 
 
 IDS = st.one_of(st.integers(1, 400_000_000), st.integers(1, 20), st.integers(995, 1020))

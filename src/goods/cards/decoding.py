@@ -83,11 +83,15 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Deep grey as 8-bit grey: black to white of the least bit depth that holds its pixels, of 0 … 1 for fractions,
-    else darkest to lightest pixel."""
-    pixels = np.nan_to_num(np.asarray(image, np.float64), posinf=0, neginf=0)
+    else darkest to lightest pixel. White where a PNG has it transparent."""
+    pixels = np.nan_to_num(np.asarray(image, np.float32), posinf=0, neginf=0)
+    clear = pixels == image.info["transparency"] if "transparency" in image.info else None
     low, high = pixels.min(), pixels.max()
     whites = [1.0] if image.mode == "F" and high <= 1 else [2.0**bits - 1 for bits in BIT_DEPTHS]
     white = next((white for white in whites if high <= white), None)
     if low < 0 or white is None:
         pixels, white = pixels - low, max(high - low, 1.0)
-    return Image.fromarray((pixels * (255 / white)).round().astype(np.uint8))
+    grey = (pixels * (255 / white)).round().astype(np.uint8)
+    if clear is not None:
+        grey[clear] = 255
+    return Image.fromarray(grey)

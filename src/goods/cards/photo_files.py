@@ -17,6 +17,7 @@ from goods.cards.images import SEPARATOR, ImageStore
 from goods.cards.photo_names import (
     OTHER_ZIP,
     SPLITS,
+    is_hidden,
     looks_like_photo,
     rank_of_folder,
     rank_of_zip,
@@ -57,9 +58,7 @@ class Found:
             said += ", ".join(self.unmatched[:2])
         if n := len(self.unread):
             path, reason = self.unread[0]
-            said += (
-                f"; {n:,} {'path' if n == 1 else 'paths'} could not be followed, such as {path} ({reason})"
-            )
+            said += f"; {n:,} {'path' if n == 1 else 'paths'} not followed, such as {path} ({reason})"
         return said
 
 
@@ -101,12 +100,12 @@ def _photos(data: Path, files: list[str], found: Found) -> Iterator[tuple[str, s
     """(reference, path as folders name it, rank) of every file that looks like a photo."""
     store = ImageStore(data)
     for path in files:
-        photo = looks_like_photo(path)
-        if SEPARATOR in path and (photo or path.lower().endswith(".zip")):
+        photo, archive = looks_like_photo(path), path.lower().endswith(".zip") and not is_hidden(path)
+        if SEPARATOR in path and (photo or archive):
             found.unread.append((path, f"a name with {SEPARATOR}"))
         elif photo:
             yield path, path, rank_of_folder(path.rpartition("/")[0])
-        elif path.lower().endswith(".zip"):
+        elif archive:
             stem, rank = path[: -len(".zip")], rank_of_zip(path)
             try:
                 members = store.members(path)

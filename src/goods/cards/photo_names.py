@@ -36,10 +36,12 @@ class Reading(NamedTuple):
 
 
 def looks_like_photo(path: str) -> bool:
-    """Whether the suffix is a photo's and nothing on the way is hidden, as what systems leave behind is."""
-    if not path.lower().endswith(SUFFIXES):
-        return False
-    return not any(part.startswith((".", "__MACOSX")) for part in path.split("/"))
+    return path.lower().endswith(SUFFIXES) and not is_hidden(path)
+
+
+def is_hidden(path: str) -> bool:
+    """Whether the file or a folder on the way is one that systems and tools keep for themselves."""
+    return any(part.startswith((".", "__MACOSX")) for part in path.split("/"))
 
 
 def readings(path: str, known: Container[int]) -> list[Reading]:
