@@ -223,12 +223,24 @@ def test_loops_and_broken_links_cost_their_own_photo_only(tmp_path, capsys):
     (folder / "108775015.jpg").symlink_to("nowhere.jpg")
     (folder / "again").symlink_to(tmp_path / "images")
     (tmp_path / "images/test").symlink_to("gone")
+    (tmp_path / ".git").symlink_to("gone")
     found, noted = search(tmp_path)
     assert found == {2001: "images/train/2001.jpg", 108775015: "images/train/108775015_1.jpg"}
     assert noted == {2002: "broken link", 108775015: "broken link"}
     said = "2 paths not followed, such as images/test (broken link)"
     assert said in capsys.readouterr().err
     assert len(listing(tmp_path)) == 2
+
+
+def test_folders_that_link_to_each_other_are_listed_in_bounded_time(tmp_path):
+    ids = range(2001, 2008)
+    write(tmp_path, {f"{i}/{i}.jpg": picture(i) for i in ids})
+    for i in ids:
+        for other in set(ids) - {i}:
+            (tmp_path / f"{i}/to{other}").symlink_to(tmp_path / str(other))
+    found, _ = search(tmp_path, train=ids)
+    assert all(shows(tmp_path, ref, i) for i, ref in found.items()) and set(found) == set(ids)
+    assert len(listing(tmp_path)) <= 7 * 16
 
 
 def test_names_that_no_table_can_hold_are_noted(tmp_path, capsys):

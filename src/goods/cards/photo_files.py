@@ -91,7 +91,7 @@ def find_photos(data: Path, cards: Mapping[str, Collection[int]]) -> Found:
     for path, reason in tree.unread:
         whose = readings(path, known[split_of(path.rpartition("/")[0])]) if looks_like_photo(path) else []
         found.problems += [(r.product_id, reason) for r in whose]
-        if not whose:
+        if not whose and not is_hidden(path):
             found.unread.append((path, reason))
     return found
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
+
+MOST_PATHS = 16  # that lead to one folder: folders that link to each other have more than can be listed
 
 
 @dataclass
@@ -19,30 +22,34 @@ class Tree:
 
 
 def walk(folder: Path) -> Tree:
-    """A file that links lead to along several paths has each of them; a folder within itself is not entered again."""
-    tree = Tree()
-    open_folders: list[tuple[str, tuple[tuple[int, int], ...]]] = [("", ())]
-    while open_folders:
-        path, above = open_folders.pop()
+    """A file has each of the paths that links lead along, the shortest first where they are too many; no path leads
+    through a folder twice."""
+    tree, entered = Tree(), Counter[tuple[int, int]]()
+    waiting: deque[tuple[str, tuple[tuple[int, int], ...]]] = deque([("", ())])
+    while waiting:
+        path, above = waiting.popleft()
         try:
-            found = (folder / path).stat()
-            identity = (found.st_dev, found.st_ino)
-            if identity in above:
-                tree.unread.append((path, "a link into itself"))
+            stat = (folder / path).stat()
+            identity = (stat.st_dev, stat.st_ino)
+            if identity in above or entered[identity] == MOST_PATHS:
+                reason = "a link into itself" if identity in above else "more links lead there"
+                tree.unread.append((path, reason))
                 continue
+            entered[identity] += 1
             with os.scandir(folder / path) as entries:
-                for entry in entries:
-                    below = f"{path}/{entry.name}" if path else entry.name
-                    kind = _kind(entry)
-                    if kind == "folder":
-                        open_folders.append((below, (*above, identity)))
-                    elif kind == "file":
-                        tree.files.append(below)
-                    elif kind:
-                        tree.unread.append((below, kind))
+                found = sorted((entry.name, _kind(entry)) for entry in entries)
         except OSError as error:
             tree.unread.append((path, f"unreadable folder ({type(error).__name__})"))
-    tree.files.sort(key=lambda p: p.split("/"))
+            continue
+        for name, kind in found:
+            below = f"{path}/{name}" if path else name
+            if kind == "folder":
+                waiting.append((below, (*above, identity)))
+            elif kind == "file":
+                tree.files.append(below)
+            elif kind:
+                tree.unread.append((below, kind))
+    tree.files.sort(key=lambda file: file.split("/"))
     tree.unread.sort()
     return tree
 
