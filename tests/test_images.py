@@ -15,6 +15,7 @@ from PIL import Image
 from goods.cards import decoding
 from goods.cards.decoding import ImageProblem
 from goods.cards.images import ImageStore
+from goods.cards.photo_files import find_photos
 from goods.cards.photos import audit, load_arrays
 from goods.core.errors import GoodsError
 
@@ -32,6 +33,10 @@ def write(folder: Path, files: dict[str, bytes]) -> ImageStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     return ImageStore(folder)
+
+
+def find(store: ImageStore, split: str) -> dict[int, str]:
+    return find_photos(store.data_dir, {split: range(10)}).refs
 
 
 def write_zip(path: Path, members: dict[str | zipfile.ZipInfo, bytes]) -> ImageStore:
@@ -54,16 +59,16 @@ def test_a_folder_is_found_by_split_and_suffix(tmp_path):
         },
     )
     found = {1: "images/train/1.jpg", 2: "images/train/2.PNG", 3: "images/train/3.webp"}
-    assert store.find("train") == found
-    assert store.find("test") == {4: "images/test/4.jpeg"}
-    assert ImageStore(tmp_path / "nothing").find("train") == {}
+    assert find(store, "train") == found
+    assert find(store, "test") == {4: "images/test/4.jpeg"}
+    assert find(ImageStore(tmp_path / "nothing"), "train") == {}
 
 
 @pytest.mark.parametrize("name", ["images.zip", "images/train.zip"])
 def test_a_zip_is_found_under_any_folder_and_read_in_another_process(tmp_path, name):
     (tmp_path / "images").mkdir()
     store = write_zip(tmp_path / name, {"shop/train/1.jpg": photo(), "shop/test/2.jpg": photo()})
-    found = store.find("train")
+    found = find(store, "train")
     assert found == {1: f"{name}::shop/train/1.jpg"}
     copy = pickle.loads(pickle.dumps(store))  # as joblib and Ray send it
     assert copy.open(found[1]).size == (24, 16)
@@ -71,7 +76,7 @@ def test_a_zip_is_found_under_any_folder_and_read_in_another_process(tmp_path, n
 
 def test_a_zip_without_split_folders_serves_both(tmp_path):
     store = write_zip(tmp_path / "images.zip", {"all/5.jpg": photo()})
-    assert store.find("train") == store.find("test") == {5: "images.zip::all/5.jpg"}
+    assert find(store, "train") == find(store, "test") == {5: "images.zip::all/5.jpg"}
 
 
 def test_zip_members_that_climb_out_or_are_links_are_left_out_and_refused(tmp_path):
@@ -84,27 +89,49 @@ def test_zip_members_that_climb_out_or_are_links_are_left_out_and_refused(tmp_pa
         "train/4.jpg": photo(),
     }
     store = write_zip(tmp_path / "images.zip", members)
-    assert store.find("train") == {4: "images.zip::train/4.jpg"}
+    assert find(store, "train") == {4: "images.zip::train/4.jpg"}
     for name in ("../train/1.jpg", "train/3.jpg"):
         with pytest.raises(ImageProblem, match="unsafe"):
             store.open(f"images.zip::{name}")
 
 
-def test_links_out_of_the_data_folder_are_refused(tmp_path):
-    outside = write(tmp_path / "outside", {"images/train/1.jpg": photo()})
+def test_links_are_followed_out_of_the_data_folder_and_references_do_not_climb(tmp_path):
+    outside = write(tmp_path / "outside", {"images/train/1.jpg": photo(), "images/test/3.jpg": photo(9, 9)})
     store = write(tmp_path / "data", {"images/train/2.jpg": photo()})
     (tmp_path / "data/images/train/1.jpg").symlink_to(outside.data_dir / "images/train/1.jpg")
-    (tmp_path / "data/images/test").symlink_to(outside.data_dir / "images/train")
-    assert list(store.find("train")) == [2] and store.find("test") == {}
-    for ref in ("images/train/1.jpg", "../outside/images/train/1.jpg"):
+    (tmp_path / "data/images/test").symlink_to(outside.data_dir / "images/test")
+    assert list(find(store, "train")) == [1, 2] and find(store, "test") == {3: "images/test/3.jpg"}
+    assert store.open("images/train/1.jpg").size == (24, 16) and store.open("images/test/3.jpg").size == (
+        9,
+        9,
+    )
+    absolute = str(tmp_path / "outside/images/train/1.jpg")
+    for ref in ("../outside/images/train/1.jpg", "images/../../outside/images/train/1.jpg", absolute):
         with pytest.raises(ImageProblem, match="unsafe"):
             store.open(ref)
+
+
+def test_references_to_zips_do_not_climb(tmp_path):
+    write_zip(tmp_path / "outside.zip", {"train/1.jpg": photo()})
+    store = write(tmp_path / "data", {"images/train/2.jpg": photo()})
+    for ref in ("../outside.zip::train/1.jpg", f"{tmp_path}/outside.zip::train/1.jpg"):
+        with pytest.raises(ImageProblem, match="unsafe"):
+            store.open(ref)
+
+
+def test_a_changed_target_of_a_link_changes_the_fingerprint(tmp_path):
+    outside = write(tmp_path / "outside", {"1.jpg": photo()})
+    store = write(tmp_path / "data", {"images/train/2.jpg": photo()})
+    (tmp_path / "data/images/train/1.jpg").symlink_to(outside.data_dir / "1.jpg")
+    before = store.fingerprint("images/train/1.jpg")
+    write(outside.data_dir, {"1.jpg": photo(30, 30)})
+    assert store.fingerprint("images/train/1.jpg") != before
 
 
 def test_a_broken_zip_is_one_message(tmp_path):
     store = write(tmp_path, {"images.zip": b"PK\x03\x04 not a zip"})
     with pytest.raises(GoodsError, match=r"images\.zip: not a readable zip"):
-        store.find("train")
+        find(store, "train")
 
 
 def test_the_audit_names_every_kind_of_problem(tmp_path, monkeypatch):
@@ -122,7 +149,7 @@ def test_the_audit_names_every_kind_of_problem(tmp_path, monkeypatch):
         "7.jpg": b"",
     }
     store = write(tmp_path, {f"images/train/{name}": data for name, data in files.items()})
-    refs = store.find("train") | {8: "images/train/8.jpg"}
+    refs = find(store, "train") | {8: "images/train/8.jpg"}
     good, problems = audit(store, refs, workers=2)
     assert good == {1: "images/train/1.jpg"}
     assert dict(problems) == {
@@ -141,7 +168,7 @@ def test_damaged_zip_members_are_a_problem_of_that_image_alone(tmp_path):
     data = bytearray((tmp_path / "images.zip").read_bytes())
     data[100] ^= 0xFF  # inside the first member: its CRC no longer fits
     (tmp_path / "images.zip").write_bytes(bytes(data))
-    good, problems = audit(store, store.find("train"))
+    good, problems = audit(store, find(store, "train"))
     assert list(good) == [2] and problems[0][0] == 1
 
 
@@ -154,7 +181,7 @@ def test_arrays_are_square_upright_and_on_white(tmp_path):
     picture.save(turned, "JPEG", exif=exif, quality=95)
     Image.new("RGBA", (20, 20), (0, 0, 0, 0)).save(clear, "PNG")
     store = write(tmp_path, {"images/train/1.jpg": turned.getvalue(), "images/train/2.png": clear.getvalue()})
-    arrays = load_arrays(store, list(store.find("train").values()), 16)
+    arrays = load_arrays(store, list(find(store, "train").values()), 16)
     assert arrays.shape == (2, 16, 16, 3) and arrays.dtype == np.uint8
     assert arrays[0, :6].mean() > 240 and arrays[0, 10:].mean() < 15  # left became top
     assert (arrays[1] == 255).all()

@@ -1,8 +1,6 @@
-"""Product photos: where they are, and each of them by its reference.
+"""Each product photo by its reference: "images/train/1.jpg" or "images.zip::train/1.jpg", relative to the data folder.
 
-reads:  <data>/images/{train,test}/<product_id>.jpg or <data>/images.zip, <data>/images/{train,test}.zip,
-        <data>/wb_school_horizcv_images.zip
-A reference is "images/train/1.jpg" or "images.zip::train/1.jpg", relative to the data folder.
+Links of the data folder are followed wherever they lead; a reference itself never climbs out, nor does a zip's member.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ import os
 import stat
 import threading
 import zipfile
-from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,12 +19,6 @@ from PIL import Image
 from goods.cards.decoding import ImageProblem, decode
 from goods.core.errors import GoodsError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-
-SPLITS = ("train", "test")
-
-ZIPS = ("images.zip", "wb_school_horizcv_images.zip")
-
 MAX_BYTES = 100_000_000
 
 MIN_SIDE = 8
@@ -37,15 +28,13 @@ FEWEST_PHOTOS = 4  # cards with a photo below which nothing is learned from phot
 SEPARATOR = "::"
 
 
-def _id_of(name: PurePosixPath) -> int | None:
-    stem = name.stem
-    plain = stem.isascii() and stem.isdigit() and len(stem) <= 18
-    return int(stem) if plain and name.suffix.lower() in SUFFIXES else None
+def _stays_below(path: PurePosixPath) -> bool:
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 
 
 def _safe_member(info: zipfile.ZipInfo) -> bool:
     path = PurePosixPath(info.filename.replace("\\", "/"))
-    if info.is_dir() or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+    if info.is_dir() or not _stays_below(path) or ":" in path.parts[0]:
         return False
     return not stat.S_ISLNK(info.external_attr >> 16)
 
@@ -63,36 +52,9 @@ class ImageStore:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["data_dir"])  # type: ignore[misc]
 
-    def find(self, split: str) -> dict[int, str]:
-        """product_id → reference; a folder wins over a zip, the first in sorted order over later ones."""
-        if split not in SPLITS:
-            raise ValueError(f"split {split!r}: expected train or test")
-        found: dict[int, str] = {}
-        folder = self.data_dir / "images" / split
-        if folder.is_dir() and self._inside(folder):
-            for entry in sorted(os.scandir(folder), key=lambda e: e.name):
-                number = _id_of(PurePosixPath(entry.name))
-                if number is not None and entry.is_file() and self._inside(Path(entry.path)):
-                    found.setdefault(number, f"images/{split}/{entry.name}")
-        for name in (*ZIPS, f"images/{split}.zip"):
-            if (self.data_dir / name).is_file():
-                for number, ref in self._find_in_zip(name, split):
-                    found.setdefault(number, ref)
-        return found
-
-    def _inside(self, path: Path) -> bool:
-        return path.resolve().is_relative_to(self.data_dir.resolve())
-
-    def _find_in_zip(self, name: str, split: str) -> Iterable[tuple[int, str]]:
-        other = SPLITS[1 - SPLITS.index(split)]
-        for info in sorted(self._zip(name).infolist(), key=lambda i: i.filename):
-            if not _safe_member(info):
-                continue
-            path = PurePosixPath(info.filename)
-            number = _id_of(path)
-            # where the zip has no train/ and test/ folders, its images serve both
-            if number is not None and other not in path.parts[:-1]:
-                yield number, f"{name}{SEPARATOR}{info.filename}"
+    def members(self, name: str) -> list[str]:
+        """Names in the zip `name`, without links and what would climb out of it; GoodsError if it cannot be read."""
+        return [info.filename for info in self._zip(name).infolist() if _safe_member(info)]
 
     def _zip(self, name: str) -> zipfile.ZipFile:
         """One open zip per process, thread and file."""
@@ -101,12 +63,10 @@ class ImageStore:
             cached = self._local.zips = {}
             self._local.pid = os.getpid()
         if name not in cached:
-            path = self.data_dir / name
-            if not self._inside(path):
-                raise GoodsError(f"{path}: points outside the data folder; put the zip itself there")
+            path = self._path(name)
             try:
                 cached[name] = zipfile.ZipFile(path)
-            except (zipfile.BadZipFile, OSError) as error:
+            except Exception as error:  # struct.error and the like, besides BadZipFile
                 raise GoodsError(f"{path}: not a readable zip ({error}); download it again") from None
         return cached[name]
 
@@ -122,10 +82,9 @@ class ImageStore:
         return archive, info
 
     def _path(self, ref: str) -> Path:
-        path = self.data_dir / ref
-        if not self._inside(path):
+        if not _stays_below(PurePosixPath(ref)):
             raise ImageProblem("unsafe path")
-        return path
+        return self.data_dir / ref
 
     def _read(self, ref: str) -> bytes:
         """The file's bytes; ImageProblem where there are none or too many."""
@@ -136,7 +95,10 @@ class ImageStore:
                     raise ImageProblem("file too large")
                 return archive.read(info)
             path = self._path(ref)
-            if path.stat().st_size > MAX_BYTES:
+            found = path.stat()
+            if not stat.S_ISREG(found.st_mode):
+                raise ImageProblem("not a file")
+            if found.st_size > MAX_BYTES:
                 raise ImageProblem("file too large")
             return path.read_bytes()
         except FileNotFoundError:
@@ -157,7 +119,7 @@ class ImageStore:
             else:
                 found = self._path(ref).stat()
                 what = f"{ref}|{found.st_size}|{found.st_mtime_ns}"
-        except (ImageProblem, OSError):
+        except (ImageProblem, OSError, ValueError):
             what = f"{ref}|missing"
         return xxhash.xxh3_64_intdigest(what.encode())
 

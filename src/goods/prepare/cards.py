@@ -126,18 +126,19 @@ def make_labels(raw: Raw) -> Labels:
 def find_images(raw: Raw, data: Path) -> dict[int, str]:
     """product_id → image reference of every photo that decodes; the others go to the issues."""
     from goods.cards.images import ImageStore
+    from goods.cards.photo_files import find_photos
     from goods.cards.photos import audit
 
-    store = ImageStore(data)
-    found: dict[int, str] = {}
-    for split, group in raw.cards.groupby("split"):
-        refs = store.find(str(split))
-        wanted = {int(p): refs[int(p)] for p in group.product_id if int(p) in refs}
-        if not refs:
-            continue
-        good, problems = audit(store, wanted)
-        found |= good
-        missing = [(int(p), "missing") for p in group.product_id if int(p) not in refs]
-        for product_id, problem in problems + missing:
-            raw.issues.add(product_id, "image", problem, "predicted without a photo")
-    return found
+    ids = {str(split): group.product_id.tolist() for split, group in raw.cards.groupby("split")}
+    found = find_photos(data, ids)
+    good, broken = audit(ImageStore(data), found.refs)
+    noted = found.problems + broken
+    lost = found.refs.keys() | {product_id for product_id, _ in noted}
+    for of_split in ids.values():
+        if not found.refs.keys().isdisjoint(of_split):  # else the split has no photos at all
+            noted += [(i, "missing") for i in of_split if i not in lost]
+    for product_id, problem in noted:
+        action = "another photo of it is taken" if product_id in good else "predicted without a photo"
+        raw.issues.add(product_id, "image", problem, action)
+    say(f"prepare: {found.summary(len(good), len(raw.cards))}")
+    return good

@@ -12,6 +12,7 @@ import pandas as pd
 
 from goods.cards.images import ImageStore
 from goods.cards.labels import Labels
+from goods.cards.photo_files import find_photos
 from goods.cards.photos import audit
 from goods.cards.table import Issues
 from goods.competitions.loading import competition_of
@@ -39,9 +40,8 @@ def read_new_cards(path: Path, competition: CompetitionConfig, images: Path | No
     cards = read(path, Issues())
     cards["image"] = pd.Series(None, index=cards.index, dtype="str")
     if images is not None:
-        store = ImageStore(images)
-        refs = store.find("test")
-        good, _ = audit(store, {int(p): refs[int(p)] for p in cards.product_id if int(p) in refs})
+        found = find_photos(images, {"test": cards.product_id.tolist()})
+        good, _ = audit(ImageStore(images), found.refs)
         cards["image"] = (
             cards.product_id.map(good).astype("str").where(cards.product_id.isin(list(good)), None)
         )

@@ -1,0 +1,67 @@
+"""What lies below a folder, symbolic links followed."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MOST_PATHS = 16  # that lead to one folder: folders that link to each other have more than can be listed
+
+
+@dataclass
+class Tree:
+    """`files`: paths of regular files below the folder, as "a/b.jpg", in the order of their parts.
+
+    `unread`: (path, reason) of links and folders that lead nowhere or cannot be entered.
+    """
+
+    files: list[str] = field(default_factory=list)
+    unread: list[tuple[str, str]] = field(default_factory=list)
+
+
+def walk(folder: Path) -> Tree:
+    """A file has each of the paths that links lead along, the shortest first where they are too many; no path leads
+    through a folder twice."""
+    tree, entered = Tree(), Counter[tuple[int, int]]()
+    waiting: deque[tuple[str, tuple[tuple[int, int], ...]]] = deque([("", ())])
+    while waiting:
+        path, above = waiting.popleft()
+        try:
+            stat = (folder / path).stat()
+            identity = (stat.st_dev, stat.st_ino)
+            if identity in above or entered[identity] == MOST_PATHS:
+                reason = "a link into itself" if identity in above else "more links lead there"
+                tree.unread.append((path, reason))
+                continue
+            entered[identity] += 1
+            with os.scandir(folder / path) as entries:
+                found = sorted((entry.name, _kind(entry)) for entry in entries)
+        except OSError as error:
+            tree.unread.append((path, f"unreadable folder ({type(error).__name__})"))
+            continue
+        for name, kind in found:
+            below = f"{path}/{name}" if path else name
+            if kind == "folder":
+                waiting.append((below, (*above, identity)))
+            elif kind == "file":
+                tree.files.append(below)
+            elif kind:
+                tree.unread.append((below, kind))
+    tree.files.sort(key=lambda file: file.split("/"))
+    tree.unread.sort()
+    return tree
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    """ "folder", "file", "" for pipes and the like, else why a link leads to none of them."""
+    try:
+        if entry.is_dir():
+            return "folder"
+        if entry.is_file():
+            return "file"
+        broken = entry.is_symlink() and not Path(entry.path).exists()
+    except OSError:  # ELOOP
+        broken = True
+    return "broken link" if broken else ""

@@ -1,0 +1,317 @@
+"""Whatever way photos are laid out, each card gets its own one, or a note; never another card's."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import tempfile
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import competition_config, write_shop
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from goods.cards.images import ImageStore
+from goods.cards.table import Issues
+from goods.competitions.raw import Raw
+from goods.core.errors import GoodsError
+from goods.prepare.cards import find_images
+from goods.prepare.prepared import listing
+from goods.submit.prediction import read_new_cards
+
+TRAIN, TEST = (108775015, 2001, 2002), (300000001, 2003)
+
+
+def picture(product_id: int, form: str = "PNG", number: int = 0) -> bytes:
+    """A photo whose upper half tells the card, and whose lower half which of its photos."""
+    pixels = np.zeros((32, 32, 3), np.uint8)
+    pixels[:16] = np.frombuffer(struct.pack("<I", product_id * 2654435761 % 2**24), np.uint8)[:3]
+    pixels[16:, :16] = 40 * number
+    pixels[16:, 16:] = 255
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(
+        buffer, form, **({"quality": 95} if form in ("JPEG", "WEBP", "AVIF") else {})
+    )
+    return buffer.getvalue()
+
+
+def write(folder: Path, files: dict[str, bytes]) -> None:
+    """Files below `folder`; "a.zip::b" is a member of a zip."""
+    zips: dict[str, dict[str, bytes]] = {}
+    for name, data in files.items():
+        place, _, member = name.partition("::")
+        if member:
+            zips.setdefault(place, {})[member] = data
+            continue
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    for name, members in zips.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(folder / name, "w") as archive:
+            for member, data in members.items():
+                archive.writestr(member, data)
+
+
+def search(folder: Path, train=TRAIN, test=TEST) -> tuple[dict[int, str], dict[int, str]]:
+    """What `prepare` finds: product_id → reference, and product_id → what it notes."""
+    cards = pd.DataFrame(
+        {"product_id": [*train, *test], "split": ["train"] * len(train) + ["test"] * len(test)}
+    )
+    raw = Raw(cards, {}, Issues())
+    found = find_images(raw, folder)
+    return found, {row[0]: row[2] for row in raw.issues.rows}
+
+
+def shows(folder: Path, ref: str, product_id: int, form: str = "PNG", number: int = 0) -> bool:
+    """Whether the reference opens as the card's photo; lossy formats may be a little off."""
+    seen = np.asarray(ImageStore(folder).open(ref), int)
+    meant = np.asarray(Image.open(BytesIO(picture(product_id, form, number))).convert("RGB"), int)
+    return bool(np.abs(seen - meant).max() <= 8)
+
+
+LAYOUTS = {
+    "by split": "images/{split}/{id}.jpg",
+    "other case": "Images/{Split}/{id}.JPG",
+    "split_images": "{split}_images/{id}.jpg",
+    "images_split": "images_{split}/{id}.jpg",
+    "Split": "{Split}/{id}.jpg",
+    "splitImages": "{split}Images/{id}.jpg",
+    "flat": "{id}.jpg",
+    "flat in images": "images/{id}.jpg",
+    "prefixes": "images/{split}/{prefix}/0{id}.jpg",
+    "prefixes without splits": "photos/{prefix}/0{id}.jpg",
+    "deep": "shop/export/2023/{split}/a/b/{id}.jpg",
+    "a zip per split": "{split}.zip::{id}.jpg",
+    "a zip per split in images": "images/{split}.zip::{split}/{id}.jpg",
+    "zip of other case": "{Split}.ZIP::{Split}/{id}.JPG",
+    "images.zip": "images.zip::images/{split}/{id}.jpg",
+    "images.zip, prefixes": "images.zip::{split}/{prefix}/0{id}.jpg",
+    "wildberries": "wb_school_horizcv_images.zip::pics/{id}.jpg",
+    "a zip of its own name": "photos_of_shop.zip::{id}.jpg",
+    "a folder per card": "images/{split}/{id}/1.jpg",
+    "first of several": "images/{split}/{id}_1.jpg",
+    "point number": "images/{split}/{id}.0.jpg",
+    "dash number": "images/{split}/{id}-2.jpg",
+    "downloaded twice": "images/{split}/{id} (1).jpg",
+    "windows zip": "images.zip::{split}\\{id}.jpg",
+}
+
+
+def laid(layout: str, product_id: int, split: str) -> str:
+    return LAYOUTS[layout].format(
+        id=product_id, split=split, Split=split.capitalize(), prefix=f"0{product_id}"[:3]
+    )
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_photos_are_found_under_the_layouts_that_people_have(tmp_path, layout):
+    files = {laid(layout, i, "train"): picture(i) for i in TRAIN}
+    write(tmp_path, files | {laid(layout, i, "test"): picture(i) for i in TEST})
+    found, noted = search(tmp_path)
+    assert set(found) == {*TRAIN, *TEST} and not noted
+    assert all(shows(tmp_path, ref, i) for i, ref in found.items())
+
+
+FORMS = {
+    "jpg": "JPEG",
+    "jpeg": "JPEG",
+    "jfif": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "gif": "GIF",
+    "bmp": "BMP",
+}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "form"),
+    [*FORMS.items(), ("tif", "TIFF"), ("tiff", "TIFF"), ("TIFF", "TIFF"), ("avif", "AVIF")],
+)
+def test_every_format_that_is_decoded_is_found(tmp_path, suffix, form):
+    write(tmp_path, {f"images/train/2001.{suffix}": picture(2001, form)})
+    found, _ = search(tmp_path)
+    assert found == {2001: f"images/train/2001.{suffix}"} and shows(tmp_path, found[2001], 2001, form)
+
+
+def test_of_several_photos_the_plain_name_and_then_the_lowest_number_is_taken(tmp_path):
+    several = {"2001_10": 1, "2001_2": 2, "2001": 3, "2002-3": 4, "2002-12": 5}
+    write(tmp_path, {f"images/train/{n}.jpg": picture(int(n[:4]), number=k) for n, k in several.items()})
+    found, noted = search(tmp_path)
+    assert found == {2001: "images/train/2001.jpg", 2002: "images/train/2002-3.jpg"}
+    assert noted == {108775015: "missing"}
+
+
+def test_the_folder_of_the_split_wins_over_other_folders_and_these_over_zips(tmp_path):
+    places = [
+        "images/train/",
+        "images/train/a/",
+        "train_photos/",
+        "pool/",
+        "images.zip::train/",
+        "train.zip::",
+    ]
+    write(tmp_path, {f"{place}2001.jpg": picture(2001, number=k) for k, place in enumerate(places)})
+    for place in places:
+        assert search(tmp_path)[0] == {2001: f"{place}2001.jpg"}
+        (tmp_path / f"{place}2001.jpg".partition("::")[0]).unlink()
+
+
+def test_a_photo_of_the_other_split_or_of_no_card_is_none_of_a_card_and_counted(tmp_path, capsys):
+    write(tmp_path, {f"{name}.jpg": picture(1) for name in ("test_images/2001", "train/2003", "77", "logo")})
+    write(tmp_path, {"train/2002.jpg": picture(2002), "readme.txt": b"", "__MACOSX/train/._2002.jpg": b""})
+    found, _ = search(tmp_path)
+    assert found == {2002: "train/2002.jpg"}
+    line = "prepare: 1 of 5 cards have a photo; 4 files match no card, such as 77.jpg, logo.jpg"
+    assert line in capsys.readouterr().err.splitlines()
+
+
+def test_numbers_behind_a_long_number_or_of_a_date_are_no_photo_of_a_card(tmp_path):
+    names = ["1_2001", "2001_2002", "2001_108775015", "x2001", "2001x", "2001_1_1", "20010"]
+    write(tmp_path, {f"images/train/{name}.jpg": picture(9) for name in names})
+    assert search(tmp_path)[0] == {}
+
+
+def test_zeros_before_an_id_are_none_of_it_unless_they_are_two_names(tmp_path):
+    write(tmp_path, {f"images/train/{name}.jpg": picture(int(name)) for name in ("02001", "002002", "02002")})
+    write(
+        tmp_path, {f"images/test/{name}.jpg": picture(2003, number=len(name)) for name in ("2003", "002003")}
+    )
+    found, noted = search(tmp_path)
+    assert found == {2001: "images/train/02001.jpg", 2003: "images/test/2003.jpg"}
+    assert noted[2002] == "which of images/train/002002.jpg, images/train/02002.jpg?"
+
+
+def test_a_number_in_a_cards_folder_that_is_another_cards_id_is_noted(tmp_path):
+    owners = {"2001/7": 2001, "2002/8": 2002, "40/3": 40, "009/0097": 97}
+    write(tmp_path, {f"images/train/{name}.jpg": picture(i) for name, i in owners.items()})
+    found, noted = search(tmp_path, train=(2001, 2002, 7, 40, 3, 97, 9))
+    assert found == {2002: "images/train/2002/8.jpg", 97: "images/train/009/0097.jpg"}
+    assert noted[2001] == noted[7] == "may be another card's: images/train/2001/7.jpg"
+    assert noted[40] == noted[3] == "may be another card's: images/train/40/3.jpg"
+
+
+@pytest.mark.parametrize("linked", ["images", "images/train", "images/train/2001.jpg", "images.zip", "all"])
+@pytest.mark.parametrize("inside", [True, False])
+def test_links_are_followed_inside_and_outside_the_data_folder(tmp_path, linked, inside):
+    data, real = tmp_path / "data", (tmp_path / "data/.store" if inside else tmp_path / "elsewhere")
+    name = "images.zip::train/2001.jpg" if linked == "images.zip" else "images/train/2001.jpg"
+    target = "images" if linked == "all" else linked
+    write(real, {name: picture(2001)})
+    (data / linked).parent.mkdir(parents=True, exist_ok=True)
+    (data / linked).symlink_to(real / target)
+    found, _ = search(data)
+    assert found == {2001: name.replace("images/", f"{linked}/") if linked == "all" else name}
+    assert shows(data, found[2001], 2001)
+    before = listing(data)
+    write(real, {name: picture(2001, number=3) + b"\0"})
+    assert listing(data) != before  # what a link leads to is data too: its change prepares again
+
+
+def test_loops_and_broken_links_cost_their_own_photo_only(tmp_path, capsys):
+    write(
+        tmp_path, {"images/train/2001.jpg": picture(2001), "images/train/108775015_1.jpg": picture(108775015)}
+    )
+    folder = tmp_path / "images/train"
+    (folder / "2002.jpg").symlink_to("2002.jpg")
+    (folder / "108775015.jpg").symlink_to("nowhere.jpg")
+    (folder / "again").symlink_to(tmp_path / "images")
+    (tmp_path / "images/test").symlink_to("gone")
+    (tmp_path / ".git").symlink_to("gone")
+    found, noted = search(tmp_path)
+    assert found == {2001: "images/train/2001.jpg", 108775015: "images/train/108775015_1.jpg"}
+    assert noted == {2002: "broken link", 108775015: "broken link"}
+    said = "2 paths not followed, such as images/test (broken link)"
+    assert said in capsys.readouterr().err
+    assert len(listing(tmp_path)) == 2
+
+
+def test_folders_that_link_to_each_other_are_listed_in_bounded_time(tmp_path):
+    ids = range(2001, 2008)
+    write(tmp_path, {f"{i}/{i}.jpg": picture(i) for i in ids})
+    for i in ids:
+        for other in set(ids) - {i}:
+            (tmp_path / f"{i}/to{other}").symlink_to(tmp_path / str(other))
+    found, _ = search(tmp_path, train=ids)
+    assert all(shows(tmp_path, ref, i) for i, ref in found.items()) and set(found) == set(ids)
+    assert len(listing(tmp_path)) <= 7 * 16
+
+
+def test_names_that_no_table_can_hold_are_noted(tmp_path, capsys):
+    write(tmp_path, {"images/train/2001.jpg": picture(2001)})
+    write(tmp_path / "a::b", {"2002.jpg": picture(2002)})
+    write(tmp_path / b"\xf4\xee\xf2\xee".decode(errors="surrogateescape"), {"2003.jpg": picture(2003)})
+    found, noted = search(tmp_path)
+    assert found == {2001: "images/train/2001.jpg"}
+    assert "cannot be kept" in noted[2003] and "a::b/2002.jpg (a name with ::)" in capsys.readouterr().err
+    assert len(listing(tmp_path)) == 3
+
+
+def test_zip_members_without_a_name_are_left_out(tmp_path):
+    write(tmp_path, {"images.zip::.": b"", "images.zip::train/2001.jpg": picture(2001)})
+    assert search(tmp_path)[0] == {2001: "images.zip::train/2001.jpg"}
+
+
+def test_a_broken_zip_ends_the_run_only_where_its_name_promises_photos(tmp_path, capsys):
+    write(
+        tmp_path,
+        {"backup.zip": b"PK\x03\x04", ".trash/train.zip": b"", "images/train/2001.jpg": picture(2001)},
+    )
+    assert search(tmp_path)[0] == {2001: "images/train/2001.jpg"}
+    assert "backup.zip" in capsys.readouterr().err
+    write(tmp_path, {"train.zip": b"PK\x03\x04"})
+    with pytest.raises(GoodsError, match=r"train\.zip: not a readable zip"):
+        search(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["", "images/test/", "Test/", "new.zip::"])
+def test_photos_of_new_cards_are_looked_up_in_the_same_way(tmp_path, place):
+    shop = write_shop(tmp_path / "shop", 20, 4)
+    write(tmp_path / "new", {f"{place}{i}.jpg": picture(i) for i in (5000, 5002)})
+    cards = read_new_cards(shop / "test.parquet", competition_config(), tmp_path / "new")
+    assert cards.set_index("product_id").image.dropna().to_dict() == {
+        5000: f"{place}5000.jpg",
+        5002: f"{place}5002.jpg",
+    }
+
+
+IDS = st.one_of(st.integers(1, 400_000_000), st.integers(1, 20), st.integers(995, 1020))
+
+FATES = st.sampled_from([*LAYOUTS, "no photo", "broken link", "cut short"])
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(IDS, st.lists(FATES, min_size=1, max_size=3)), max_size=12))
+def test_in_any_mix_of_layouts_a_card_has_its_own_photo_or_a_note(drawn):
+    folder = Path(tempfile.mkdtemp())
+    fates = dict(drawn)
+    split_of = {i: ("train", "test")[k % 2] for k, i in enumerate(fates)}
+    files: dict[str, bytes] = {}
+    try:
+        for i, ways in fates.items():
+            for way in ways:
+                if way in LAYOUTS:
+                    files[laid(way, i, split_of[i])] = picture(i)
+                elif way == "cut short":
+                    files[f"images/{split_of[i]}/{i}.webp"] = picture(i, "WEBP")[:60]
+        write(folder, files)
+        for i in (i for i, ways in fates.items() if "broken link" in ways):
+            (folder / "links").mkdir(exist_ok=True)
+            (folder / f"links/{i}.png").symlink_to(f"{i}.gone")
+        train, test = ([i for i in fates if split_of[i] == split] for split in ("train", "test"))
+        found, noted = search(folder, train, test)
+        assert all(shows(folder, ref, i) for i, ref in found.items())
+        for i, ways in fates.items():
+            if i not in found:  # no word of cards without a photo where no card of the split has one
+                photos = [way for way in ways if way != "no photo"]
+                assert i in noted or not photos or not any(split_of[i] == split_of[j] for j in found)
+            if set(ways) <= set(LAYOUTS) - {"a folder per card"}:
+                assert i in found
+    finally:
+        shutil.rmtree(folder)
