@@ -162,6 +162,28 @@ def test_json_in_other_dress_is_read_as_the_plain_one(dress, plain, tmp_path):
     pd.testing.assert_frame_equal(cards_of(tmp_path / "shop", text_fields=DRESSES[dress]), plain)
 
 
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ({"name": "Иван"}, "name: Иван"),
+        ([{"name": "Цвет", "value": None}], "Цвет"),
+        (
+            [{"name": "Цвет", "value": ["синий"]}, {"name": "Цвет", "value": "белый"}],
+            "Цвет: синий; Цвет: белый",
+        ),
+        ([["Цвет: синий"], 5, True], "Цвет: синий; 5; true"),
+        ({"name": "Цвет", "value": "синий", "id": 7}, "Цвет: синий"),
+    ],
+)
+def test_attributes_are_objects_lists_or_texts(value, line):
+    assert kazanexpress2023.parse_text_fields(json.dumps({"filters": value}))[0]["attributes"] == line
+
+
+def test_a_struct_without_a_value_is_a_name_alone():
+    items = np.array([{"name": "Цвет", "value": None, "unit": None}], dtype=object)
+    assert kazanexpress2023.parse_text_fields({"filters": items})[0]["attributes"] == "Цвет"
+
+
 def test_numbers_keep_their_digits_and_flags_are_told_apart(plain):
     assert plain.attributes[0] == (
         "Объём: 300 мл; Штрихкод: 4601234567990; Новинка: false; Цвет: белый, синий"

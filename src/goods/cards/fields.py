@@ -42,10 +42,10 @@ def named_value(item: Any) -> tuple[str, Any] | None:
     if not isinstance(item, dict) or _NAMES.isdisjoint(item):
         return None
     name = next((key for key in NAMES if isinstance(item.get(key), str) and item[key].strip()), None)
-    value = next((key for key in VALUES if item.get(key) is not None), None)
-    if name is None or (value is None and len(item) > 1 and not any(key in item for key in VALUES)):
+    there = [key for key in VALUES if key in item]
+    if name is None or not there:
         return None
-    return item[name], item[value] if value else None
+    return item[name], next((item[key] for key in there if item[key] is not None), None)
 
 
 def mapping_of(value: Any) -> dict[str, Any] | None:
@@ -95,7 +95,7 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, dict):
-        return {key: plain_value(one) for key, one in value.items() if one is not None}
+        return {key: plain_value(one) for key, one in value.items() if one is not None or key in VALUES}
     if isinstance(value, list | tuple):
         if value and all(isinstance(item, tuple) and len(item) == 2 for item in value):
             return [{"name": str(name), "value": plain_value(one)} for name, one in value]  # a map's entries
