@@ -8,7 +8,8 @@ from conftest import ROOT, write_shop
 
 from goods.cards.table import load_cards
 from goods.competitions import kazanexpress2023
-from goods.competitions.raw import read_tree_csv, tree_from_names
+from goods.competitions.raw import tree_from_names
+from goods.competitions.trees import read_tree_csv
 from goods.core.errors import GoodsError
 from goods.prepare.stage import prepare
 

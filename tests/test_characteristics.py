@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goods.competitions.characteristics import MAX_CHARS, parse_characteristics
+from goods.cards.literals import MAX_CHARS
+from goods.competitions.characteristics import parse_characteristics
 from goods.competitions.wildberries import ATTRIBUTES, normalise, repaired
 
 NAMES = st.text(st.characters(categories=("L", "Nd")), min_size=1, max_size=12)

@@ -358,14 +358,14 @@ def test_a_refitted_run_scores_the_test_pairs_with_one_model(tmp_path, offers):
 def test_too_few_pairs_for_the_folds_are_refused(raw, tmp_path):
     write_pairs(raw, [(1, 2, 1), (1, 3, 0)])
     ws = Workspace(tmp_path / "work", "ozon")
-    prepare(ws, OZON, raw)
+    prepare(ws, OZON.model_copy(update={"max_unreadable": 0.25}), raw)
     with pytest.raises(GoodsError, match="2 pairs cannot fill 3 folds"):
         make_folds(ws, OZON)
 
 
 def test_pairs_that_all_share_a_product_are_refused(raw, tmp_path):
     write_pairs(raw, [(1, 2, 1), (2, 3, 0), (3, 4, 1), (4, 1, 0)])
-    competition = OZON.model_copy(update={"n_folds": 2})
+    competition = OZON.model_copy(update={"n_folds": 2, "max_unreadable": 0.25})
     ws = Workspace(tmp_path / "work", "ozon")
     prepare(ws, competition, raw)
     make_folds(ws, competition)

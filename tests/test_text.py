@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goods.cards.text import parse_name_value_characteristics, parse_text_fields, strip_html
+from goods.cards.fields import parse_name_value_characteristics, parse_text_fields
+from goods.cards.text import strip_html
 
 
 @pytest.mark.parametrize(

@@ -22,14 +22,25 @@ TEXT_FIELDS = ("title", "description", "attributes", "shop")
 COLUMNS = ("product_id", "split", *TEXT_FIELDS, "sale", "image", "target")
 
 
+EXCERPT = 80  # signs of a cell that a message shows
+
+
 @dataclass
 class Issues:
     """Input problems met on the way; written to issues.parquet."""
 
     rows: list[tuple[int, str, str, str]] = field(default_factory=list)
+    unreadable: dict[str, list[tuple[int, str]]] = field(
+        default_factory=dict
+    )  # column → its cards and their cells
 
     def add(self, product_id: int, field_: str, problem: str, action: str) -> None:
         self.rows.append((int(product_id), field_, problem, action))
+
+    def add_unreadable(self, product_id: int, field_: str, problem: str, action: str, cell: object) -> None:
+        """A cell of which nothing could be read: too many in a column end `prepare`."""
+        self.add(product_id, field_, problem, action)
+        self.unreadable.setdefault(field_, []).append((int(product_id), repr(cell)[:EXCERPT]))
 
     def table(self) -> pd.DataFrame:
         table = pd.DataFrame(self.rows, columns=["product_id", "field", "problem", "action"])

@@ -1,13 +1,12 @@
-"""HTML and JSON of a raw card → clean text fields."""
+"""HTML and white space of a raw text → clean text."""
 
 from __future__ import annotations
 
 import html
-import json
 import re
-from typing import Any
 
 from lxml import etree
+from lxml.html.defs import tags
 
 MAX_CHARS = 20_000  # longer texts are cut: spam, and no model reads that far
 
@@ -20,6 +19,23 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _SPACE = re.compile(r"\s+")
 
 _MARKUP = re.compile(r"<[a-zA-Z/!]|&#?\w+;")
+
+_ANGLE = re.compile(
+    r"<(?:(?P<name>/?[a-z][\w:.-]*)(?=[\s/>])|(?P<comment>!--)|(?P<other>!doctype|!\[|\?))?(?P<rest>[^<]*)",
+    re.IGNORECASE,
+)
+
+# most texts hold nothing but these
+_UNUSUAL = re.compile(
+    r"<(?!/?(?:p|br|b|li|ul|ol|div|span|strong|em|i|u|h\d|img|a|tr|td|table)(?=[\s/>])[^<]*>)", re.IGNORECASE
+)
+
+_CLOSED = re.compile(r"</([a-z][\w:.-]*)\s*>", re.IGNORECASE)
+
+_OFFICE_TAG = re.compile(r"(?:[ovwxm]|st\d):", re.IGNORECASE)  # what word processors paste
+
+TAGS = frozenset(tags) | {"bdi", "data", "dialog", "frame", "main", "nobr", "noframes", "noindex", "path"}
+TAGS |= {"picture", "rb", "search", "slot", "template"}
 
 _SKIPPED_TAGS = ("script", "style", "head", "template")
 
@@ -34,11 +50,35 @@ def near_duplicate_key(title: str) -> str:
     return " ".join(sorted(_LETTERS.findall(title.lower())))
 
 
+def escape_bare(text: str) -> str:
+    """Each "<" that begins neither a comment nor a tag of HTML as an entity.
+
+    A tag has a name that HTML knows, or one that is closed in the same text, and an end: "<Samsung A50>" is none.
+    """
+    if not _UNUSUAL.search(text):
+        return text
+    closed = {name.lower() for name in _CLOSED.findall(text)}
+    last_comment_end = text.rfind("-->")
+
+    def checked(match: re.Match[str]) -> str:
+        if match["comment"]:
+            markup = match.start() < last_comment_end
+        else:
+            markup = ">" in match["rest"] and bool(match["other"])
+            if match["name"] and ">" in match["rest"]:
+                name = match["name"].lstrip("/").lower()
+                markup = name in TAGS or name in closed or bool(_OFFICE_TAG.match(name))
+        return match[0] if markup else f"&lt;{match[0][1:]}"
+
+    return _ANGLE.sub(checked, text)
+
+
 def strip_html(text: str) -> str:
     """Visible text of an HTML fragment; what is not HTML comes back as it is, squeezed."""
     text = _CONTROL.sub(" ", text)
     if not _MARKUP.search(text):
         return squeeze(text)
+    text = escape_bare(text)
     try:
         # a wrapper element keeps the parser from dropping leading text and from failing on comments alone
         tree = etree.fromstring(f"<div>{text}</div>", etree.HTMLParser(recover=True, huge_tree=False))
@@ -49,69 +89,3 @@ def strip_html(text: str) -> str:
     etree.strip_elements(tree, *_SKIPPED_TAGS, with_tail=False)
     etree.strip_tags(tree, etree.Comment, etree.ProcessingInstruction)
     return squeeze(" ".join(tree.itertext()))
-
-
-def as_text(value: Any) -> str:
-    """A JSON value as plain text; null and containers nobody expects here become ''."""
-    if isinstance(value, str):
-        return strip_html(value)
-    if isinstance(value, bool) or value is None:
-        return ""
-    if isinstance(value, int | float):
-        try:
-            return f"{value:g}"
-        except OverflowError:
-            return ""  # a whole number of hundreds of digits
-    return ""
-
-
-def name_values(mapping: Any) -> list[str]:
-    """`{name: [v1, v2]}` → ["name: v1, v2"]; scalars stand for one-element lists."""
-    if not isinstance(mapping, dict):
-        return []
-    lines = []
-    for name, values in mapping.items():
-        texts = [as_text(v) for v in (values if isinstance(values, list) else [values])]
-        joined = ", ".join(t for t in texts if t)
-        lines.append(f"{squeeze(str(name))}: {joined}" if joined else squeeze(str(name)))
-    return lines
-
-
-def unique_lines(lines: list[str]) -> str:
-    """Non-empty lines without repeats, first occurrence kept, joined by '; '."""
-    return "; ".join(dict.fromkeys(line for line in lines if line))
-
-
-def parse_text_fields(raw: Any) -> tuple[dict[str, str], str | None]:
-    """KazanExpress 2023 `text_fields` → title, description, attributes; and what was wrong, if anything."""
-    empty = {"title": "", "description": "", "attributes": ""}
-    if not isinstance(raw, str) or not raw.strip():
-        return empty, "text_fields is empty"
-    try:
-        data = json.loads(raw)
-    except (ValueError, RecursionError):
-        return empty, "text_fields is not JSON"
-    if not isinstance(data, dict):
-        return empty, "text_fields is not a JSON object"
-    listed = data.get("attributes")
-    lines = [as_text(v) for v in listed] if isinstance(listed, list) else [as_text(listed)]
-    for key in ("custom_characteristics", "defined_characteristics", "filters"):
-        lines += name_values(data.get(key))
-    fields = {
-        "title": as_text(data.get("title")),
-        "description": as_text(data.get("description")),
-        "attributes": unique_lines(lines),
-    }
-    return fields, None
-
-
-def parse_name_value_characteristics(raw: Any) -> str:
-    """KazanExpress 2022 "name1: v1 | v2 / name2: v1" → "name1: v1, v2; name2: v1"."""
-    if not isinstance(raw, str):
-        return ""
-    lines = []
-    for part in strip_html(raw).split(" / "):
-        name, colon, values = part.partition(":")
-        listed = ", ".join(v.strip() for v in values.split("|") if v.strip())
-        lines.append(f"{name.strip()}: {listed}" if colon and listed else name.strip())
-    return unique_lines(lines)

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from goods.cards.table import Issues
-from goods.competitions.raw import columns_of, readable
+from goods.competitions.arrow import columns_of, decoded, read_columns
 from goods.core.errors import GoodsError
 
 HUGE = 1e15  # no embedding has such numbers, and their squares would be infinite
@@ -24,8 +23,8 @@ def vectors_of(path: Path, column: str, ids: np.ndarray, issues: Issues) -> tupl
     nothing = np.empty(0, np.int64), np.empty((0, 0), np.float32)
     if column not in columns_of(path):
         return nothing
-    with readable(path, f"column {column!r} cannot be read", "copy the file again"):
-        listed = pq.read_table(path, columns=[column])[column].combine_chunks()
+    table = read_columns(path, [column], f"column {column!r} cannot be read")
+    listed = decoded(table[column]).combine_chunks()
     if isinstance(listed, pa.ChunkedArray):
         listed = pa.concat_arrays(listed.chunks)
     if pa.types.is_null(listed.type):

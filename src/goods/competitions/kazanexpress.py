@@ -9,14 +9,40 @@ import pandas as pd
 
 from goods.cards.table import Issues
 from goods.competitions.raw import (
+    CategoryPath,
     Raw,
     integer_ids,
     read_table,
-    read_tree_csv,
     require_disjoint,
     tree_from_names,
 )
+from goods.competitions.trees import read_tree_csv
 from goods.core.errors import GoodsError
+from goods.core.log import say
+
+NO_CATEGORY = -1  # that of test cards
+
+
+def require_categories(category_id: pd.Series, path: Path) -> None:
+    """GoodsError where a train card has the number that stands for no category."""
+    none = (category_id == NO_CATEGORY).to_numpy()
+    if none.any():
+        raise GoodsError(
+            f"{path}: row {int(none.argmax())}: category_id {NO_CATEGORY} stands for no category; give that card its "
+            "category or leave it out"
+        )
+
+
+def note_inner(train: pd.DataFrame, tree: dict[int, CategoryPath], issues: Issues) -> None:
+    """Train cards whose category has others below it: issues, and a line that counts them."""
+    inner = train[~train.category_id.map({id_: path.is_leaf for id_, path in tree.items()}).astype(bool)]
+    for product_id in inner.product_id:
+        issues.add(product_id, "category_id", "no leaf of the tree", "its category is a class all the same")
+    if len(inner):
+        say(
+            f"prepare: {len(inner)} train cards lie in {inner.category_id.nunique()} categories that are no leaves of "
+            f"the tree, such as {inner.category_id.iloc[0]}; each is a class all the same"
+        )
 
 
 def read_splits(
@@ -45,8 +71,9 @@ def read_splits(
     test_raw = read_table(test_path, columns)
     train = to_cards(train_raw, train_path, "train", issues)
     train["category_id"] = integer_ids(train_raw, "category_id", train_path)
+    require_categories(train.category_id, train_path)
     test = to_cards(test_raw, test_path, "test", issues)
-    test["category_id"] = -1
+    test["category_id"] = NO_CATEGORY
     require_disjoint(train.product_id, test.product_id, id_column, train_path, test_path)
     if tree_path.is_file():
         tree = read_tree_csv(tree_path)
@@ -57,6 +84,7 @@ def read_splits(
                 f"{train_path}: row {row}: category_id {train.category_id.iloc[row]} is not in {tree_path.name}; "
                 "add it to the tree or correct the row"
             )
+        note_inner(train, tree, issues)
     else:
         tree = tree_from_names(train.category_id, train_raw.category_name, train_path)
     return Raw(pd.concat([train, test], ignore_index=True), tree, issues)

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from goods.cards.fields import parse_name_value_characteristics
 from goods.cards.table import TEXT_FIELDS, Issues
-from goods.cards.text import parse_name_value_characteristics, strip_html
+from goods.cards.text import strip_html
 from goods.competitions.base import Competition
 from goods.competitions.kazanexpress import read_splits
 from goods.competitions.raw import Raw, clip_text, integer_ids, read_table, require_unique
 from goods.competitions.submission import ClassIds
 
-COLUMNS = {"id": "int", "title": "str", "short_description": "str", "name_value_characteristics": "str"}
+COLUMNS = {"id": "int", "title": "str", "short_description": "str", "name_value_characteristics": "json"}
 
 
 def cards_of(frame: pd.DataFrame, path: Path, split: str, issues: Issues) -> pd.DataFrame:

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from goods.cards.fields import EMPTY, parse_text_fields
 from goods.cards.table import TEXT_FIELDS, Issues
-from goods.cards.text import parse_text_fields, squeeze
+from goods.cards.text import squeeze
 from goods.competitions.base import Competition
 from goods.competitions.kazanexpress import read_splits
 from goods.competitions.raw import Raw, clip_text, integer_ids, read_table, require_unique
 from goods.competitions.submission import ClassIds
 
-COLUMNS = {"product_id": "int", "text_fields": "str", "shop_title": "str", "sale": "bool"}
+OTHERS = "predicted from the other fields"
+COLUMNS = {"product_id": "int", "text_fields": "json", "shop_title": "str", "sale": "bool"}
 
 
 def texts(column: pd.Series) -> pd.Series:
@@ -31,9 +33,11 @@ def cards_of(frame: pd.DataFrame, path: Path, split: str, issues: Issues) -> pd.
     parsed = [parse_text_fields(raw) for raw in frame.text_fields]
     for field in ("title", "description", "attributes"):
         cards[field] = pd.Series([fields[field] for fields, _ in parsed], dtype="str", index=cards.index)
-    for product_id, (_, problem) in zip(cards.product_id, parsed, strict=True):
-        if problem:
-            issues.add(product_id, "text_fields", problem, "predicted from the other fields")
+    for product_id, raw, (_, problem) in zip(cards.product_id, frame.text_fields, parsed, strict=True):
+        if problem == EMPTY:
+            issues.add(product_id, "text_fields", problem, OTHERS)
+        elif problem:
+            issues.add_unreadable(product_id, "text_fields", problem, OTHERS, raw)
     cards["shop"] = texts(frame.shop_title)
     cards["sale"] = frame.sale.map(lambda v: bool(v) if pd.notna(v) else False).astype(bool)
     clip_text(cards, TEXT_FIELDS, issues)

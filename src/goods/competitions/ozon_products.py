@@ -6,24 +6,28 @@ reads:  train_data.parquet test_data.parquet
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from goods.cards.fields import as_text, is_nothing, name_values, plain_value, read_object, unique_lines
+from goods.cards.literals import Malformed, read_cell
 from goods.cards.table import Issues
-from goods.cards.text import name_values, squeeze, strip_html, unique_lines
+from goods.cards.text import squeeze, strip_html
+from goods.competitions.arrow import columns_of
 from goods.competitions.embeddings import vectors_of
-from goods.competitions.raw import Described, clip_text, columns_of, integer_ids, read_table, require_unique
+from goods.competitions.raw import Described, clip_text, integer_ids, read_table, require_unique
 from goods.core.errors import GoodsError
 
 CARD_FILES = {"train": "train_data.parquet", "test": "test_data.parquet"}
 CARD_COLUMNS = {"variantid": "int", "name": "str"}
 CARD_OPTIONAL = {
-    "categories": "str",
+    "categories": "json",
     "color_parsed": "any",
-    "characteristic_attributes_mapping": "str",
+    "characteristic_attributes_mapping": "json",
     "price": "any",
 }
 EMBEDDINGS = {
@@ -35,21 +39,24 @@ LEVELS = ("1", "2", "3", "4")
 MAX_VALUE = 500  # signs of an attribute's value: what is longer is a description
 
 
-def parsed(raw: Any, what: str) -> tuple[dict[str, Any], str | None]:
-    """A JSON object, and what is wrong where it is none; null is an empty one."""
-    if raw is None or (isinstance(raw, float) and np.isnan(raw)) or raw == "":
-        return {}, None
-    try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError, TypeError):
-        return {}, f"{what} is not JSON"
-    return (value, None) if isinstance(value, dict) else ({}, f"{what} is not a JSON object")
+def object_of(raw: Any, what: str) -> tuple[dict[str, Any], str | None]:
+    """A cell's object, and what is wrong where it is none; of null it is an empty one."""
+    return ({}, None) if is_nothing(raw) else read_object(raw, what)
 
 
 def texts_of(value: Any) -> list[str]:
-    """The non-empty texts of a list, or of one text."""
-    listed = [value] if isinstance(value, str) else value if isinstance(value, list | np.ndarray) else []
-    return [text for text in (squeeze(str(v)) for v in listed if v is not None) if text]
+    """The non-empty texts of a list, or of one text or number."""
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    listed = value if isinstance(value, list) else [value]
+    return [text for text in (squeeze(v) if isinstance(v, str) else as_text(v) for v in listed) if text]
+
+
+def colours_of(cell: Any) -> list[str]:
+    """In lower case, sorted, of a list of colours or the text of one; a text that is none is a colour itself."""
+    if isinstance(cell, str) and cell.lstrip().startswith(("[", "(", '"[')):
+        with suppress(Malformed):
+            cell = read_cell(cell)
+    return sorted({text.lower() for text in texts_of(plain_value(cell))})
 
 
 def cards_of(path: Path, split: str, issues: Issues) -> pd.DataFrame:
@@ -75,11 +82,11 @@ def matching_columns(frame: pd.DataFrame, ids: np.ndarray, issues: Issues) -> di
     for id_, category, mapping in zip(
         ids, frame.categories, frame.characteristic_attributes_mapping, strict=True
     ):
-        named, broken = parsed(mapping, "characteristics")
-        tree, unread = parsed(category, "categories")
-        for field, problem in (("characteristics", broken), ("categories", unread)):
+        named, broken = object_of(mapping, "characteristics")
+        tree, unread = object_of(category, "categories")
+        for field, problem, cell in (("characteristics", broken, mapping), ("categories", unread, category)):
             if problem:
-                issues.add(id_, field, problem, "matched by the other fields")
+                issues.add_unreadable(id_, field, problem, "matched by the other fields", cell)
         values: dict[str, list[str]] = {}
         for name, value in named.items():
             found = [text[:MAX_VALUE] for text in texts_of(value)]
@@ -88,7 +95,7 @@ def matching_columns(frame: pd.DataFrame, ids: np.ndarray, issues: Issues) -> di
         attributes.append(unique_lines(name_values(named)))
         told = [squeeze(str(tree.get(level) or "")) for level in LEVELS]
         levels.append(json.dumps(told, ensure_ascii=False))
-    colours = [sorted({text.lower() for text in texts_of(value)}) for value in frame.color_parsed]
+    colours = [colours_of(cell) for cell in frame.color_parsed]
     texts = {
         "attributes": attributes,
         "colours": [json.dumps(row, ensure_ascii=False) for row in colours],
@@ -97,8 +104,9 @@ def matching_columns(frame: pd.DataFrame, ids: np.ndarray, issues: Issues) -> di
     }
     columns = {name: pd.Series(rows, dtype="str", index=frame.index) for name, rows in texts.items()}
     price = pd.to_numeric(frame.price, errors="coerce").astype("float64")
-    for id_ in ids[(frame.price.notna() & price.isna()).to_numpy()]:
-        issues.add(id_, "price", "price is not a number", "matched by the other fields")
+    unpriced = (frame.price.notna() & price.isna()).to_numpy()
+    for id_, cell in zip(ids[unpriced], frame.price[unpriced], strict=True):
+        issues.add_unreadable(id_, "price", "price is not a number", "matched by the other fields", cell)
     return columns | {"price": price}
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -12,10 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from goods.cards.table import Issues
 from goods.cards.text import MAX_CHARS
+from goods.competitions.arrow import columns_of, plain, read_columns
+from goods.competitions.numbers import ROUNDED
 from goods.core.errors import GoodsError
 
 Owned = tuple[np.ndarray, np.ndarray]  # row of the card int64 [m] that each vector of float32 [m, d] is of
@@ -65,33 +65,13 @@ class Described:
     embeddings: Callable[[], dict[str, Owned]]
 
 
-@contextmanager
-def readable(
-    path: Path, problem: str = "not a readable parquet file", mend: str = "copy it again"
-) -> Iterator[None]:
-    """What pyarrow says of a damaged file becomes a GoodsError."""
-    try:
-        yield
-    except (pa.ArrowInvalid, OSError) as error:
-        raise GoodsError(f"{path}: {problem} ({str(error).splitlines()[0]}); {mend}") from None
-
-
-def columns_of(path: Path) -> list[str]:
-    """Names of a parquet file's columns, each once."""
-    with readable(path):
-        names = pq.read_schema(path).names
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
-        raise GoodsError(f"{path}: there are several columns {twice[0]!r}; keep one")
-    return names
-
-
 def read_table(path: Path, required: dict[str, str], optional: dict[str, str] | None = None) -> pd.DataFrame:
-    """A parquet file with its columns checked: kind is 'int', 'str', 'bool' or 'any'.
+    """A parquet file, or a folder of its parts, with its columns checked. Kinds: 'int', 'str', 'bool', 'json' (a text
+    or a nested value) or 'any', in whatever type they were written.
 
     Missing optional columns come back as null. Raises GoodsError naming file, column and mend.
     """
-    if not path.is_file():
+    if not path.exists():
         raise GoodsError(
             f"{path}: missing; put the contest's {path.name} there or name its folder with --data DIR"
         )
@@ -103,13 +83,10 @@ def read_table(path: Path, required: dict[str, str], optional: dict[str, str] | 
             "give the contest's own file or rename the column"
         )
     wanted = {**required, **{c: k for c, k in (optional or {}).items() if c in names}}
-    with readable(path):
-        table = pq.read_table(path, columns=list(wanted))
-    for column, kind in wanted.items():
-        _check_kind(path, column, kind, table.schema.field(column).type)
-        with readable(path, f"column {column!r} is damaged"):
-            table[column].validate(full=True)  # text that is not UTF-8 would else be met much later
-    frame = table.to_pandas(ignore_metadata=True)  # rows are counted from 0, whatever index was saved
+    table = read_columns(path, list(wanted))
+    table = pa.table({column: plain(table[column], column, kind, path) for column, kind in wanted.items()})
+    # rows are counted from 0, whatever index was saved; whole numbers beside nulls do not become floats
+    frame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     for column in optional or {}:
         if column not in frame:
             frame[column] = None
@@ -118,21 +95,9 @@ def read_table(path: Path, required: dict[str, str], optional: dict[str, str] | 
     return frame
 
 
-def _check_kind(path: Path, column: str, kind: str, type_: pa.DataType) -> None:
-    is_text = pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_null(type_)
-    good = {
-        "int": pa.types.is_integer(type_) or pa.types.is_floating(type_),
-        "str": is_text,
-        "bool": pa.types.is_boolean(type_) or pa.types.is_integer(type_) or pa.types.is_null(type_),
-        "any": True,
-    }[kind]
-    if not good:
-        mend = "number them if they are texts" if kind == "int" and is_text else "convert it"
-        raise GoodsError(f"{path}: column {column!r} is {type_}, expected {kind}; {mend}")
-
-
 def integer_ids(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
-    """int64 values of an id column; null or fractional ones are refused with their row."""
+    """int64 values of an id column; null or fractional ones, and floats that skip whole numbers, are refused with
+    their row."""
     values = frame[column]
     as_float = values.astype("float64")
     bad = values.isna() | (as_float % 1 != 0) | (as_float.abs() >= 2.0**63)
@@ -140,6 +105,11 @@ def integer_ids(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
         raise GoodsError(
             f"{path}: row {int(bad.to_numpy().argmax())}: {column!r} is not a whole number; mend that row"
         )
+    if values.dtype.kind == "f":
+        rounded = as_float.abs() >= 2.0 ** (np.finfo(str(values.dtype)).nmant + 1)
+        if rounded.any():
+            row = int(rounded.to_numpy().argmax())
+            raise GoodsError(f"{path}: row {row}: {column!r} {as_float[row]:.0f} {ROUNDED}")
     return values.astype("int64")
 
 
@@ -173,37 +143,6 @@ def clip_text(cards: pd.DataFrame, fields: tuple[str, ...], issues: Issues) -> N
         issues.add(product_id, "title", "empty title", "predicted from the other fields")
 
 
-def read_tree_csv(path: Path) -> dict[int, CategoryPath]:
-    """categories_tree.csv (id, title, parent_id) → paths below the root."""
-    try:
-        nodes = pd.read_csv(path, dtype={"title": "str"})
-    except (ValueError, OSError) as error:
-        raise GoodsError(f"{path}: not a readable csv file ({str(error).splitlines()[0]})") from None
-    for column in ("id", "title", "parent_id"):
-        if column not in nodes:
-            raise GoodsError(f"{path}: column {column!r} is missing; expected id, title, parent_id")
-    ids = integer_ids(nodes, "id", path)
-    require_unique(ids, "id", path)
-    parents = nodes.parent_id.fillna(0).astype("int64")
-    parent_of = dict(zip(ids.tolist(), parents.tolist(), strict=True))
-    title_of = dict(zip(ids.tolist(), nodes.title.fillna("").tolist(), strict=True))
-    tree, inner = {}, set(parent_of.values())
-    for leaf in parent_of:
-        chain: list[int] = []
-        node = leaf
-        while node in parent_of and node not in chain:
-            chain.append(node)
-            node = parent_of[node]
-        if node in chain and node != chain[-1]:
-            raise GoodsError(
-                f"{path}: category {leaf} has a cycle among its parents; mend parent_id of {node}"
-            )
-        below = chain[:-1] or chain  # the root is no information: every path has it
-        path_ids, path_titles = tuple(str(n) for n in below[::-1]), tuple(title_of[n] for n in below[::-1])
-        tree[leaf] = CategoryPath(path_ids, path_titles, is_leaf=leaf not in inner)
-    return tree
-
-
 def tree_from_names(category_id: pd.Series, category_name: pd.Series, path: Path) -> dict[int, CategoryPath]:
     """A tree from "root->A->B" names; a node is known by its path, the class by its contest id."""
     pairs = pd.DataFrame({"id": category_id, "name": category_name}).drop_duplicates()
@@ -215,10 +154,18 @@ def tree_from_names(category_id: pd.Series, category_name: pd.Series, path: Path
         twice = pairs.id[pairs.id.duplicated()].iloc[0]
         raise GoodsError(f"{path}: category_id {twice} has two different category_name values; mend them")
     split = [[part.strip() for part in name.split("->")] for name in pairs.name]
-    rooted = len({parts[0] for parts in split}) == 1 and all(len(parts) > 1 for parts in split)
+    rooted = len({parts[0] for parts in split}) == 1
+    paths = {
+        id_: tuple(parts[1:] if rooted else parts) or (parts[0],)
+        for id_, parts in zip(pairs.id, split, strict=True)
+    }
+    times = Counter(paths.values())
+    known = {names: str(id_) for id_, names in paths.items() if times[names] == 1}
     tree = {}
-    for id_, parts in zip(pairs.id.tolist(), split, strict=True):
-        names = tuple(parts[1:] if rooted else parts)
-        prefixes = ["->".join(names[: i + 1]) for i in range(len(names) - 1)]
-        tree[id_] = CategoryPath((*prefixes, str(id_)), names, is_leaf=True)
+    for id_, names in paths.items():
+        prefixes = [names[: i + 1] for i in range(len(names) - 1)]
+        nodes = [
+            known.get(prefix, "->".join(prefix)) for prefix in prefixes
+        ]  # a category may lie above another
+        tree[int(id_)] = CategoryPath((*nodes, str(id_)), names, is_leaf=True)
     return tree

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from goods.cards.fields import unique_lines
 from goods.cards.table import TEXT_FIELDS, Issues
-from goods.cards.text import squeeze, strip_html, unique_lines
+from goods.cards.text import squeeze, strip_html
 from goods.competitions.base import Competition
 from goods.competitions.characteristics import parse_characteristics
 from goods.competitions.raw import Raw, clip_text, integer_ids, read_table, require_disjoint, require_unique
@@ -183,8 +184,12 @@ def cards_of(frame: pd.DataFrame, path: Path, split: str, issues: Issues) -> pd.
     targets: dict[str, list[str | None]] = {name: [] for name in ATTRIBUTES}
     for product_id, raw in zip(cards.product_id, frame.characteristics, strict=True):
         found, unread = parse_characteristics(raw)
-        if unread:
-            issues.add(product_id, "characteristics", unread, "predicted from the other fields")
+        if unread and found:
+            issues.add(product_id, "characteristics", unread, "predicted from the other characteristics")
+        elif unread:
+            issues.add_unreadable(
+                product_id, "characteristics", unread, "predicted from the other fields", raw
+            )
         mine: dict[str, list[str]] = {}
         lines = []
         for charc, values in found.items():

@@ -19,6 +19,9 @@ class CompetitionConfig(Strict):
     n_folds: int = Field(5, ge=2, le=50)
     seed: int = 42
     group_near_duplicates: bool = False
+    max_unreadable: float = Field(
+        0.05, ge=0, le=1, description="share of a column's cells that may be unreadable before prepare stops"
+    )
     demo_rows: int = Field(6000, ge=500, description="demo only: train cards the generator makes")
     demo_classes: int = Field(80, ge=60, description="demo only: leaves of the generated tree")
 

@@ -23,6 +23,7 @@ from goods.core.hashing import content_hash
 from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import listing
+from goods.prepare.unreadable import check_unreadable
 
 
 def photo_listing(folder: Path) -> list[tuple[str, int, int]]:
@@ -30,6 +31,7 @@ def photo_listing(folder: Path) -> list[tuple[str, int, int]]:
 
 
 def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, data: Path, key: str) -> None:
+    check_unreadable(raw.issues, raw.cards, config)
     images = find_images(raw, data)
     cards = raw.cards
     cards["image"] = (

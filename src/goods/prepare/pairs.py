@@ -10,13 +10,16 @@ from pathlib import Path
 from goods.cards.labels import Labels
 from goods.cards.table import COLUMNS
 from goods.competitions.raw import RawPairs
+from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import begin, mark_done, write_json, write_parquet
 from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.matching.products import MATCHING_COLUMNS, Vectors, save_vectors
+from goods.prepare.unreadable import check_unreadable
 
 
-def write_pairs(ws: Workspace, raw: RawPairs, data: Path, key: str) -> None:
+def write_pairs(ws: Workspace, config: CompetitionConfig, raw: RawPairs, data: Path, key: str) -> None:
+    check_unreadable(raw.issues, raw.cards, config)
     begin(ws.prepared, key)
     write_parquet(ws.cards, raw.cards[[*COLUMNS, *MATCHING_COLUMNS]])
     write_parquet(ws.pairs, raw.pairs)

@@ -52,6 +52,6 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
         return
     raw = competition.read(data)
     if isinstance(raw, RawPairs):
-        write_pairs(ws, raw, data, key)
+        write_pairs(ws, config, raw, data, key)
     else:
         write_cards(ws, config, raw, data, key)

@@ -15,7 +15,8 @@ import pandas as pd
 from pydantic import ValidationError
 
 from goods.cards.text import MAX_CHARS, strip_html
-from goods.competitions.raw import columns_of, integer_ids, read_table, require_unique
+from goods.competitions.arrow import columns_of
+from goods.competitions.raw import integer_ids, read_table, require_unique
 from goods.core.artifacts import write_json, write_parquet
 from goods.core.errors import GoodsError
 from goods.core.log import say

@@ -1,0 +1,120 @@
+"""categories_tree.csv → where each category lies in the tree.
+
+reads: a csv of id, title, parent_id; separator and code page are found out
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pandas as pd
+from charset_normalizer import from_bytes
+
+from goods.competitions.numbers import whole_number
+from goods.competitions.raw import CategoryPath, require_unique
+from goods.core.errors import GoodsError
+from goods.core.log import say
+
+COLUMNS = ("id", "title", "parent_id")
+SEPARATORS = ",;\t|"
+CODE_PAGES = ["utf_8", "utf_16", "cp1251", "koi8_r", "cp866"]
+MAX_FIELD = 1_000_000  # signs of one field
+
+
+def read_tree_csv(path: Path) -> dict[int, CategoryPath]:
+    """Category → its path. Roots are what has no known parent; the level below a single root begins the paths, of
+    several roots they begin them themselves. GoodsError naming row and mend."""
+    rows = rows_of(path)
+    ids = []
+    for row, fields in enumerate(rows):
+        id_ = number(path, row, "id", fields[0])
+        if id_ is None:
+            raise GoodsError(f"{path}: row {row}: 'id' is empty; number that category")
+        ids.append(id_)
+    require_unique(pd.Series(ids, dtype="int64"), "id", path)
+    parents = [number(path, row, "parent_id", fields[2]) for row, fields in enumerate(rows)]
+    title_of = {id_: fields[1] for id_, fields in zip(ids, rows, strict=True)}
+    parent_of: dict[int, int | None] = {
+        id_: parent if parent in title_of and parent != id_ else None
+        for id_, parent in zip(ids, parents, strict=True)
+    }
+    roots = [id_ for id_, parent in parent_of.items() if parent is None]
+    if len(roots) > 1:
+        say(
+            f"{path}: {len(roots)} roots, such as {roots[0]} and {roots[1]}: paths begin with them; give them a common "
+            "parent to leave them out"
+        )
+    inner, tree = set(parent_of.values()), {}
+    for id_ in parent_of:
+        chain = chain_of(id_, parent_of, path)
+        if len(roots) == 1:
+            chain = chain[:-1] or chain  # a single root is no information: every path has it
+        nodes, names = tuple(str(n) for n in chain[::-1]), tuple(title_of[n] for n in chain[::-1])
+        tree[id_] = CategoryPath(nodes, names, is_leaf=id_ not in inner)
+    return tree
+
+
+def chain_of(id_: int, parent_of: dict[int, int | None], path: Path) -> list[int]:
+    """The category, its parent, … up to its root."""
+    chain, node = [id_], parent_of[id_]
+    while node is not None:
+        if node in chain:
+            raise GoodsError(
+                f"{path}: category {id_} has a cycle among its parents; mend parent_id of {node}"
+            )
+        chain.append(node)
+        node = parent_of[node]
+    return chain
+
+
+def number(path: Path, row: int, column: str, text: str) -> int | None:
+    try:
+        return whole_number(text)
+    except ValueError as problem:
+        raise GoodsError(f"{path}: row {row}: {column!r} {text[:40]!r} {problem}") from None
+
+
+def rows_of(path: Path) -> list[tuple[str, str, str]]:
+    """id, title, parent_id of each row as they are written."""
+    text = text_of(path)
+    header = text.partition("\n")[0]
+    separator = max(SEPARATORS, key=header.count)
+    csv.field_size_limit(MAX_FIELD)
+    try:
+        names, *rows = [
+            row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if any(row)
+        ]
+    except (csv.Error, ValueError) as error:
+        problem = "it is empty" if isinstance(error, ValueError) else str(error)
+        raise GoodsError(f"{path}: not a readable csv file ({problem}); write it again") from None
+    names = [name.strip().lower() for name in names]
+    for column in COLUMNS:
+        if names.count(column) != 1:
+            problem = "missing" if column not in names else "there twice"
+            raise GoodsError(f"{path}: column {column!r} is {problem}; expected id, title, parent_id")
+    for row, fields in enumerate(rows):
+        if len(fields) < len(names) or any(fields[len(names) :]):
+            raise GoodsError(
+                f"{path}: row {row} has {len(fields)} fields, the header {len(names)}; put a title that has a "
+                f"{separator!r} in it in quotes"
+            )
+    at = [names.index(column) for column in COLUMNS]
+    return [(fields[at[0]], fields[at[1]], fields[at[2]]) for fields in rows]
+
+
+def text_of(path: Path) -> str:
+    """The file's text, in UTF-8 or the code page that its letters speak for."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise GoodsError(f"{path}: not a readable csv file ({error.strerror}); copy it again") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        found = from_bytes(data, cp_isolation=CODE_PAGES).best()
+    if found is None:
+        raise GoodsError(f"{path}: neither UTF-8 nor a code page of Cyrillic; write it again in UTF-8")
+    say(f"{path}: read as {found.encoding}, it is not UTF-8")
+    return str(found).removeprefix("\ufeff")
