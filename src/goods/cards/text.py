@@ -9,11 +9,18 @@ from typing import Any
 
 from lxml import etree
 
+from goods.cards.unicode import plain
+
 MAX_CHARS = 20_000  # longer texts are cut: spam, and no model reads that far
 
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff\ud800-\udfff]"
-)
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
+
+# inside a word they are the door's (`goods.cards.unicode`), which keeps what the text was
+_UNSEEN = "\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff"
+
+_UNSEEN_SIGN = re.compile(f"[{_UNSEEN}]")
+
+_GAP = re.compile(rf"[\s{_UNSEEN}]+")
 
 _LETTERS = re.compile(r"[^\W\d_]+")
 
@@ -25,8 +32,16 @@ _SKIPPED_TAGS = ("script", "style", "head", "template")
 
 
 def squeeze(text: str) -> str:
-    """Control characters out, runs of white space to one blank."""
-    return _SPACE.sub(" ", _CONTROL.sub(" ", text)).strip()
+    """Control characters out, runs of white space to one blank, nothing unseen beside one or at the ends."""
+    text = _SPACE.sub(" ", _CONTROL.sub(" ", text)).strip()
+    if not _UNSEEN_SIGN.search(text):
+        return text
+
+    def gap(run: re.Match[str]) -> str:
+        at_end = run.start() == 0 or run.end() == len(text)
+        return " " if at_end or " " in run.group() else run.group()
+
+    return _GAP.sub(gap, text).strip()
 
 
 def near_duplicate_key(title: str) -> str:
@@ -78,8 +93,12 @@ def name_values(mapping: Any) -> list[str]:
 
 
 def unique_lines(lines: list[str]) -> str:
-    """Non-empty lines without repeats, first occurrence kept, joined by '; '."""
-    return "; ".join(dict.fromkeys(line for line in lines if line))
+    """Non-empty lines without those that look like an earlier one, joined by '; '."""
+    kept: dict[str, str] = {}
+    for line in lines:
+        if line:
+            kept.setdefault(plain(line), line)
+    return "; ".join(kept.values())
 
 
 def parse_text_fields(raw: Any) -> tuple[dict[str, str], str | None]:

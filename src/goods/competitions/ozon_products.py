@@ -14,6 +14,7 @@ import pandas as pd
 
 from goods.cards.table import Issues
 from goods.cards.text import name_values, squeeze, strip_html, unique_lines
+from goods.cards.unicode import plain
 from goods.competitions.embeddings import vectors_of
 from goods.competitions.raw import Described, clip_text, columns_of, integer_ids, read_table, require_unique
 from goods.core.errors import GoodsError
@@ -49,7 +50,7 @@ def parsed(raw: Any, what: str) -> tuple[dict[str, Any], str | None]:
 def texts_of(value: Any) -> list[str]:
     """The non-empty texts of a list, or of one text."""
     listed = [value] if isinstance(value, str) else value if isinstance(value, list | np.ndarray) else []
-    return [text for text in (squeeze(str(v)) for v in listed if v is not None) if text]
+    return [text for text in (plain(squeeze(str(v))) for v in listed if v is not None) if text]
 
 
 def cards_of(path: Path, split: str, issues: Issues) -> pd.DataFrame:
@@ -83,10 +84,10 @@ def matching_columns(frame: pd.DataFrame, ids: np.ndarray, issues: Issues) -> di
         values: dict[str, list[str]] = {}
         for name, value in named.items():
             found = [text[:MAX_VALUE] for text in texts_of(value)]
-            values.setdefault(squeeze(str(name)).lower(), []).extend(found)
+            values.setdefault(plain(squeeze(str(name))).lower(), []).extend(found)
         characteristics.append(json.dumps({k: v for k, v in values.items() if v}, ensure_ascii=False))
         attributes.append(unique_lines(name_values(named)))
-        told = [squeeze(str(tree.get(level) or "")) for level in LEVELS]
+        told = [plain(squeeze(str(tree.get(level) or ""))) for level in LEVELS]
         levels.append(json.dumps(told, ensure_ascii=False))
     colours = [sorted({text.lower() for text in texts_of(value)}) for value in frame.color_parsed]
     texts = {

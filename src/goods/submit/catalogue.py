@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
+from goods.cards.rawtext import normalise
+from goods.cards.table import Issues
 from goods.cards.text import MAX_CHARS, strip_html
 from goods.competitions.raw import columns_of, integer_ids, read_table, require_unique
 from goods.core.artifacts import write_json, write_parquet
@@ -46,6 +48,7 @@ def read_catalogue(path: Path, truth: str | None = None) -> pd.DataFrame:
     )
     if extra:
         cards["attributes"] = pd.Series([as_words(value) for value in table[extra]], dtype="str")
+    normalise(cards, Issues())
     if truth:
         cards["identity"] = table[truth].astype("str")  # lists and the like cannot be compared
     return cards
