@@ -12,6 +12,8 @@ _MARKS = "\u0300-\u036f"
 # a capital after a small letter begins a word of its own: "кофеX5"
 _WORD = re.compile(rf"(?:[A-ZА-ЯЁ][{_MARKS}]*)*(?:[a-zа-яё][{_MARKS}]*)+|(?:[A-ZА-ЯЁ][{_MARKS}]*)+")
 
+_ACCENT, _STRESS = re.compile(f"[{_MARKS}]"), re.compile("[\u0300\u0301]")
+
 _LATIN, _CYRILLIC = "AaBCcEeHKkMOoPpTXxYy", "АаВСсЕеНКкМОоРрТХхУу"
 
 _TO_CYRILLIC = str.maketrans(_LATIN, _CYRILLIC)
@@ -45,14 +47,19 @@ def _count(text: str) -> tuple[int, int]:
     return len(_LATIN_LETTER.findall(text)), len(_CYRILLIC_LETTER.findall(text))
 
 
+def _composes(word: str) -> bool:
+    """Whether its accents are of this alphabet: ё or a stress in Cyrillic, not ē."""
+    return not _ACCENT.search(unicodedata.normalize("NFC", _STRESS.sub("", word)))
+
+
 def _in_own_alphabet(match: re.Match[str], text: str, counts: tuple[int, int]) -> str:
     word = match.group()
     n_latin, n_cyrillic = _count(word)
     if not (n_latin and n_cyrillic):
         return word
     cyrillic, latin = word.translate(_TO_CYRILLIC), word.translate(_TO_LATIN)
-    can_cyrillic = _ONLY_CYRILLIC.fullmatch(cyrillic) is not None
-    can_latin = _ONLY_LATIN.fullmatch(latin) is not None
+    can_cyrillic = _ONLY_CYRILLIC.fullmatch(cyrillic) is not None and _composes(cyrillic)
+    can_latin = _ONLY_LATIN.fullmatch(latin) is not None and _composes(latin)
     if can_cyrillic and can_latin:
         beside = text[max(match.start() - 1, 0) : match.start()] + text[match.end() : match.end() + 1]
         if n_latin == n_cyrillic or any(sign.isdigit() for sign in beside):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import lru_cache
 
 import ftfy
 
@@ -30,17 +30,7 @@ _UNSEEN = re.compile(f"[{_INVISIBLE}]+|(?<![{_JOINED}])[\u200c\u200d]+")
 
 _BLANKS = re.compile("[\\s\x00-\x1f\x7f-\x9f\u115f\u1160\u2800\u3164\uffa0\ud800-\udfff]+")
 
-_FORMS = (
-    "<wide>",
-    "<narrow>",
-    "<font>",
-    "<initial>",
-    "<medial>",
-    "<final>",
-    "<isolated>",
-    "<square>",
-    "<noBreak>",
-)
+_FORMS = ("<wide>", "<narrow>", "<font>", "<initial>", "<medial>", "<final>", "<isolated>", "<square>")
 _LETTERS = ("Lu", "Ll", "Lt", "Nl")
 _SYNTAX = ('"', "\\")  # of JSON: a text that holds some stays readable
 
@@ -54,8 +44,15 @@ _GARBLED = re.compile(
 
 
 def _mended(text: str) -> str:
-    """UTF-8 that was read as something else, where ftfy is sure of it."""
-    return ftfy.fix_encoding(text) if _GARBLED.search(text) else text
+    """UTF-8 that was read as something else, where ftfy is sure of it or the whole text is Windows' Cyrillic for it."""
+    garbled = len(_GARBLED.findall(text))
+    mended = ftfy.fix_encoding(text) if garbled else text
+    if mended == text and garbled > 1:
+        try:  # a blank behind Р was the second byte of a letter
+            return text.replace("Р ", "Р\u00a0").encode("sloppy-windows-1251").decode()
+        except UnicodeError:
+            return text
+    return mended
 
 
 def _seen(text: str) -> str:
@@ -114,9 +111,8 @@ def normalised(text: str) -> tuple[str, tuple[str, ...]]:
     """The text as it looks, and which of STEPS changed it. Normalising it again changes nothing."""
     changed: dict[str, None] = {}
     before = ""
-    while text != before and not is_usual(
-        text
-    ):  # one uncovers what another takes, as a mended encoding a soft hyphen
+    # again, as one step uncovers what another takes: a mended encoding a soft hyphen
+    while text != before and not is_usual(text):
         before = text
         for name, step in STEPS.items():
             if (after := step(text)) != text:
@@ -125,7 +121,7 @@ def normalised(text: str) -> tuple[str, tuple[str, ...]]:
     return text, tuple(changed)
 
 
-@cache
+@lru_cache(maxsize=100_000)
 def _plain(text: str) -> str:
     return normalised(text)[0]
 
