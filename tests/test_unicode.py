@@ -79,7 +79,9 @@ def test_a_text_becomes_what_it_looks_like(text, looks):
     "text",
     [
         "А50 и A50, iPhone12, СВЧ-X5, X5С, B1Ц, АB1",  # codes
-        "10x15см, USBкабель, Хрусteam, СахарOff, Wi-Fi роутер, БраслетикB894",  # words side by side
+        "10x15см, USBкабель, напиток Хрусteam, СахарOff, Wi-Fi роутер",  # words side by side
+        "Хрусteam",
+        "БраслетикB894 жёлтый",
         "площадь 10² м², 1½ стакана, Dr.™, №5, H₂O, …",  # what NFKC would change
         "Café Müller señor Åland 中文 한국어 हिन्दी ไทย עִברִית",
         "می\u200cخواهم",  # a joiner that is spelling

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from string import ascii_letters
 
 MIXED = re.compile(r"[A-Za-z][А-яЁё]|[А-яЁё][A-Za-z]")  # an accent between them is seen once it is composed
 
 _MARKS = "\u0300-\u036f"
+
+_MIXED_APART = re.compile(f"[A-Za-z][{_MARKS}]*[А-яЁё]|[А-яЁё][{_MARKS}]*[A-Za-z]")
 
 # a capital after a small letter begins a word of its own: "кофеX5"
 _WORD = re.compile(rf"(?:[A-ZА-ЯЁ][{_MARKS}]*)*(?:[a-zа-яё][{_MARKS}]*)+|(?:[A-ZА-ЯЁ][{_MARKS}]*)+")
@@ -20,7 +23,10 @@ _TO_CYRILLIC = str.maketrans(_LATIN, _CYRILLIC)
 _TO_LATIN = str.maketrans(_CYRILLIC, _LATIN)
 
 _LATIN_LETTER, _CYRILLIC_LETTER = re.compile(r"[A-Za-z]"), re.compile(r"[А-яЁё]")
-# as many letters of the other alphabet together are a word of its own, unless the whole text is of this one
+_OWN_LATIN = re.compile("[" + re.sub(f"[{_LATIN}]", "", ascii_letters) + "]")
+_OWN_CYRILLIC = re.compile(f"(?![{_CYRILLIC}])[А-яЁё]")
+
+# as many letters of the other alphabet together are a word of its own, unless the text around is of this one
 _LONG_LATIN, _LONG_CYRILLIC = re.compile(r"[A-Za-z]{4}"), re.compile(r"[А-яЁё]{4}")
 
 _ONLY_LATIN = re.compile(rf"[A-Za-z{_MARKS}]*")
@@ -35,16 +41,16 @@ def unmixed(text: str) -> str:
     if text.isascii():
         return text
     apart = unicodedata.normalize("NFD", text)  # é of "кофé" is Latin e with an accent
-    counts = _count(apart)
-    if not all(counts):
+    if not _MIXED_APART.search(apart):
         return text
+    counts = _own(apart)
     fixed = _WORD.sub(lambda word: _in_own_alphabet(word, apart, counts), apart)
     return text if fixed == apart else unicodedata.normalize("NFC", fixed)
 
 
-def _count(text: str) -> tuple[int, int]:
-    """Letters of the Latin and of the Cyrillic alphabet."""
-    return len(_LATIN_LETTER.findall(text)), len(_CYRILLIC_LETTER.findall(text))
+def _own(text: str) -> tuple[int, int]:
+    """Letters that only the Latin, only the Cyrillic alphabet has."""
+    return len(_OWN_LATIN.findall(text)), len(_OWN_CYRILLIC.findall(text))
 
 
 def _composes(word: str) -> bool:
@@ -53,8 +59,9 @@ def _composes(word: str) -> bool:
 
 
 def _in_own_alphabet(match: re.Match[str], text: str, counts: tuple[int, int]) -> str:
+    """`counts`: what `_own` says of the text, this word among it."""
     word = match.group()
-    n_latin, n_cyrillic = _count(word)
+    n_latin, n_cyrillic = len(_LATIN_LETTER.findall(word)), len(_CYRILLIC_LETTER.findall(word))
     if not (n_latin and n_cyrillic):
         return word
     cyrillic, latin = word.translate(_TO_CYRILLIC), word.translate(_TO_LATIN)
@@ -65,8 +72,14 @@ def _in_own_alphabet(match: re.Match[str], text: str, counts: tuple[int, int]) -
         if n_latin == n_cyrillic or any(sign.isdigit() for sign in beside):
             return word
         return cyrillic if n_cyrillic > n_latin else latin
-    if can_cyrillic and (counts[1] > counts[0] or n_cyrillic > n_latin or not _LONG_LATIN.search(word)):
+    own = _own(word)
+    around_latin, around_cyrillic = counts[0] - own[0], counts[1] - own[1]
+    if can_cyrillic and (
+        around_cyrillic > around_latin or n_cyrillic > n_latin or not _LONG_LATIN.search(word)
+    ):
         return cyrillic
-    if can_latin and (counts[0] > counts[1] or n_latin > n_cyrillic or not _LONG_CYRILLIC.search(word)):
+    if can_latin and (
+        around_latin > around_cyrillic or n_latin > n_cyrillic or not _LONG_CYRILLIC.search(word)
+    ):
         return latin
     return word
