@@ -86,8 +86,12 @@ def attribute_lines(value: Any) -> list[str]:
 
 
 def unique_lines(lines: list[str]) -> str:
-    """Non-empty lines without repeats, first occurrence kept, joined by '; '."""
-    return "; ".join(dict.fromkeys(line for line in lines if line))
+    """Non-empty lines without those that look like an earlier one, joined by '; '."""
+    kept: dict[str, str] = {}
+    for line in lines:
+        if line:
+            kept.setdefault(plain(line), line)
+    return "; ".join(kept.values())
 
 
 def plain_value(value: Any) -> Any:

@@ -10,9 +10,14 @@ from lxml.html.defs import tags
 
 MAX_CHARS = 20_000  # longer texts are cut: spam, and no model reads that far
 
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff\ud800-\udfff]"
-)
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
+
+# inside a word they are the door's (`goods.cards.unicode`), which keeps what the text was
+_UNSEEN = "\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff"
+
+_UNSEEN_SIGN = re.compile(f"[{_UNSEEN}]")
+
+_GAP = re.compile(rf"[\s{_UNSEEN}]+")
 
 _LETTERS = re.compile(r"[^\W\d_]+")
 
@@ -41,8 +46,16 @@ _SKIPPED_TAGS = ("script", "style", "head", "template")
 
 
 def squeeze(text: str) -> str:
-    """Control characters out, runs of white space to one blank."""
-    return _SPACE.sub(" ", _CONTROL.sub(" ", text)).strip()
+    """Control characters out, runs of white space to one blank, nothing unseen beside one or at the ends."""
+    text = _SPACE.sub(" ", _CONTROL.sub(" ", text)).strip()
+    if not _UNSEEN_SIGN.search(text):
+        return text
+
+    def gap(run: re.Match[str]) -> str:
+        at_end = run.start() == 0 or run.end() == len(text)
+        return " " if at_end or " " in run.group() else run.group()
+
+    return _GAP.sub(gap, text).strip()
 
 
 def near_duplicate_key(title: str) -> str:

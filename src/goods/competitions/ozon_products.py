@@ -17,6 +17,7 @@ from goods.cards.fields import as_text, is_nothing, name_values, plain_value, re
 from goods.cards.literals import Malformed, read_cell
 from goods.cards.table import Issues
 from goods.cards.text import squeeze, strip_html
+from goods.cards.unicode import plain
 from goods.competitions.arrow import columns_of
 from goods.competitions.embeddings import vectors_of
 from goods.competitions.raw import Described, clip_text, integer_ids, read_table, require_unique
@@ -48,7 +49,9 @@ def texts_of(value: Any) -> list[str]:
     """The non-empty texts of a list, or of one text or number."""
     value = value.tolist() if isinstance(value, np.ndarray) else value
     listed = value if isinstance(value, list) else [value]
-    return [text for text in (squeeze(v) if isinstance(v, str) else as_text(v) for v in listed) if text]
+    return [
+        text for text in (plain(squeeze(v) if isinstance(v, str) else as_text(v)) for v in listed) if text
+    ]
 
 
 def colours_of(cell: Any) -> list[str]:
@@ -90,10 +93,10 @@ def matching_columns(frame: pd.DataFrame, ids: np.ndarray, issues: Issues) -> di
         values: dict[str, list[str]] = {}
         for name, value in named.items():
             found = [text[:MAX_VALUE] for text in texts_of(value)]
-            values.setdefault(squeeze(str(name)).lower(), []).extend(found)
+            values.setdefault(plain(squeeze(str(name))).lower(), []).extend(found)
         characteristics.append(json.dumps({k: v for k, v in values.items() if v}, ensure_ascii=False))
         attributes.append(unique_lines(name_values(named)))
-        told = [squeeze(str(tree.get(level) or "")) for level in LEVELS]
+        told = [plain(squeeze(str(tree.get(level) or ""))) for level in LEVELS]
         levels.append(json.dumps(told, ensure_ascii=False))
     colours = [colours_of(cell) for cell in frame.color_parsed]
     texts = {

@@ -17,6 +17,7 @@ import pandas as pd
 from goods.cards.fields import unique_lines
 from goods.cards.table import TEXT_FIELDS, Issues
 from goods.cards.text import squeeze, strip_html
+from goods.cards.unicode import plain
 from goods.competitions.base import Competition
 from goods.competitions.characteristics import parse_characteristics
 from goods.competitions.raw import Raw, clip_text, integer_ids, read_table, require_disjoint, require_unique
@@ -153,9 +154,10 @@ def normalise(name: str, values: list[str]) -> str | None:
     A value in which nothing is understood does not contradict the others; several values are read like one that names
     all of them.
     """
-    found = {ATTRIBUTES[name].read(squeeze(value).lower()) for value in values} - {None}
+    phrases = [plain(squeeze(value)).lower() for value in values]
+    found = {ATTRIBUTES[name].read(phrase) for phrase in phrases} - {None}
     if len(found) > 1 and name in ("sex", "season"):
-        found = {ATTRIBUTES[name].read(", ".join(squeeze(value).lower() for value in values))}
+        found = {ATTRIBUTES[name].read(", ".join(phrases))}
     group = found.pop() if len(found) == 1 else None
     return None if group == CONTRADICTION else group
 
@@ -193,7 +195,7 @@ def cards_of(frame: pd.DataFrame, path: Path, split: str, issues: Issues) -> pd.
         mine: dict[str, list[str]] = {}
         lines = []
         for charc, values in found.items():
-            target = CHARCS.get(charc.lower())
+            target = CHARCS.get(plain(squeeze(charc)).lower())
             if target is None:
                 lines.append(f"{squeeze(charc)}: {', '.join(values)}" if values else squeeze(charc))
             else:

@@ -90,6 +90,11 @@ class Workspace:
         return self.prepared / "issues.parquet"
 
     @property
+    def raw_text(self) -> Path:
+        """What the texts of cards were that normalisation changed."""
+        return self.prepared / "raw_text.parquet"
+
+    @property
     def source(self) -> Path:
         return self.prepared / "source.json"
 

@@ -1,8 +1,8 @@
 """Cards as a reader found them → prepared/: photos looked up, classes numbered.
 
-writes: prepared/ cards.parquet labels.json issues.parquet source.json DONE; where several attributes are asked for,
-        cards.parquet has a class index of each (target_<name>, -1 unknown) in place of labels, and each attribute has
-        a prepared/ of its own
+writes: prepared/ cards.parquet raw_text.parquet labels.json issues.parquet source.json DONE; where several attributes
+        are asked for, cards.parquet has a class index of each (target_<name>, -1 unknown) in place of labels, and each
+        attribute has a prepared/ of its own
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 
 from goods.cards.labels import Labels
+from goods.cards.rawtext import normalise
 from goods.cards.table import COLUMNS, validate
+from goods.cards.unicode import plain
 from goods.competitions.raw import CategoryPath, Raw
 from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import begin, mark_done, write_json, write_parquet
@@ -34,6 +36,7 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, data: Path, 
     check_unreadable(raw.issues, raw.cards, config)
     images = find_images(raw, data)
     cards = raw.cards
+    raw_text = normalise(cards, raw.issues)
     cards["image"] = (
         cards.product_id.map(images).astype("str").where(cards.product_id.isin(list(images)), None)
     )
@@ -42,6 +45,7 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, data: Path, 
     def write(space: Workspace, table: pd.DataFrame, labels: Labels | None) -> None:
         begin(space.prepared, key)
         write_parquet(space.cards, table)
+        write_parquet(space.raw_text, raw_text.table())
         if labels is not None:
             labels.save(space)
         write_parquet(space.issues, raw.issues.table())
@@ -65,6 +69,7 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, data: Path, 
         f"prepare: {n_train} train and {len(cards) - n_train} test cards, {what}, "
         f"{len(images)} photos, {len(raw.issues.rows)} input problems noted in {ws.issues}"
     )
+    say(f"prepare: {raw_text}")
 
 
 def check_targets(config: CompetitionConfig, raw: Raw) -> None:
@@ -122,7 +127,7 @@ def make_labels(raw: Raw) -> Labels:
         raise GoodsError("train.parquet holds a single category: there is nothing to learn")
     ids += sorted({id_ for id_, path in raw.tree.items() if path.is_leaf} - set(ids))
     tree = raw.tree or {i: CategoryPath((str(i),), (str(i),), is_leaf=True) for i in ids}
-    return Labels(ids, [tree[i].names for i in ids], [tree[i].nodes for i in ids])
+    return Labels(ids, [tuple(map(plain, tree[i].names)) for i in ids], [tree[i].nodes for i in ids])
 
 
 def find_images(raw: Raw, data: Path) -> dict[int, str]:

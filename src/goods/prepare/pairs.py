@@ -1,6 +1,6 @@
 """Pairs as a reader found them → prepared/.
 
-writes: prepared/ cards.parquet pairs.parquet vectors.npz labels.json issues.parquet source.json DONE
+writes: prepared/ cards.parquet raw_text.parquet pairs.parquet vectors.npz labels.json issues.parquet source.json DONE
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from goods.cards.labels import Labels
+from goods.cards.rawtext import normalise
 from goods.cards.table import COLUMNS
 from goods.competitions.raw import RawPairs
 from goods.config.competition import CompetitionConfig
@@ -20,8 +21,10 @@ from goods.prepare.unreadable import check_unreadable
 
 def write_pairs(ws: Workspace, config: CompetitionConfig, raw: RawPairs, data: Path, key: str) -> None:
     check_unreadable(raw.issues, raw.cards, config)
+    raw_text = normalise(raw.cards, raw.issues)
     begin(ws.prepared, key)
     write_parquet(ws.cards, raw.cards[[*COLUMNS, *MATCHING_COLUMNS]])
+    write_parquet(ws.raw_text, raw_text.table())
     write_parquet(ws.pairs, raw.pairs)
     vectors = {
         kind: Vectors.of(owner, values, len(raw.cards)) for kind, (owner, values) in raw.embeddings.items()
@@ -38,3 +41,4 @@ def write_pairs(ws: Workspace, config: CompetitionConfig, raw: RawPairs, data: P
         f"{(train.target == 1).mean():.1%} of the train pairs match, {train.category.nunique()} categories, "
         f"embeddings: {have or 'none'}, {len(raw.issues.rows)} input problems noted in {ws.issues}"
     )
+    say(f"prepare: {raw_text}")

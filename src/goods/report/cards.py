@@ -23,7 +23,7 @@ from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import metric_of
 from goods.report.experiments import experiment_row, score_row
-from goods.report.page import png, render
+from goods.report.page import plain_label, png, render
 from goods.stack.config import StackConfig
 
 
@@ -74,7 +74,7 @@ def reliability_plot(calibration: dict[str, Any]) -> str:
         for when, colour in (("before", "#c60"), ("after", "#06c")):
             bins = np.array(both[when]["reliability"]).reshape(-1, 3)
             axis.plot(bins[:, 0], bins[:, 1], marker="o", markersize=3, color=colour, label=when)
-        axis.set(title=name, xlabel="confidence", xlim=(0, 1), ylim=(0, 1))
+        axis.set(title=plain_label(name), xlabel="confidence", xlim=(0, 1), ylim=(0, 1))
     axes[0].set_ylabel("accuracy")
     axes[0].legend(frameon=False)
     return png(figure, dpi=100)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from sklearn.preprocessing import normalize
 
 from goods.cards.labels import Labels
-from goods.report.page import png
+from goods.report.page import plain_label, png
 from goods.report.probes import CLUSTERED, reduced
 
 COLOURED = 20  # categories with a colour of their own on the map
@@ -39,8 +39,8 @@ def map_of(vectors: np.ndarray, target: np.ndarray, labels: Labels, title: str, 
             s=3,
             color=f"C{i % 10}",
             alpha=0.5 + 0.5 * (i < 10),
-            label=labels.paths[c][-1],
+            label=plain_label(labels.paths[c][-1]),
         )
-    axis.set(title=title, xticks=[], yticks=[])
+    axis.set(title=plain_label(title), xticks=[], yticks=[])
     axis.legend(markerscale=4, fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return png(figure, dpi=90)

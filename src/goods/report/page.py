@@ -17,6 +17,11 @@ def render(template: str, **values: Any) -> str:
     return PAGES.get_template(f"{template}.html.j2").render(values)
 
 
+def plain_label(name: str) -> str:
+    """As matplotlib shows it: no formulas, and no label that it would hide."""
+    return " " + name.replace("$", r"\$")
+
+
 def png(figure: Figure, dpi: int) -> str:
     """The picture, base64, the same bytes every time."""
     stream = io.BytesIO()

@@ -27,7 +27,7 @@ from goods.models.pairs.pairs import PairsConfig
 from goods.prepare.folds import load_folds
 from goods.problems.kinds import load_rows
 from goods.report.experiments import experiment_row
-from goods.report.page import png, render
+from goods.report.page import plain_label, png, render
 from goods.submit.stage import finished_report
 
 SHOWN = 25  # pairs of each kind of error
@@ -104,11 +104,6 @@ def curves_plot(target: np.ndarray, match: np.ndarray, category: np.ndarray) -> 
     axis.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
     axis.legend(frameon=False, fontsize=8)
     return png(figure, dpi=100)
-
-
-def plain_label(name: str) -> str:
-    """As matplotlib shows it: no formulas, and no label that it would hide."""
-    return " " + name.replace("$", r"\$")
 
 
 def importance(ws: Workspace, name: str, n_folds: int) -> list[tuple[str, float]]:

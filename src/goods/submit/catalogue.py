@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
+from goods.cards.rawtext import normalise
+from goods.cards.table import Issues
 from goods.cards.text import MAX_CHARS, strip_html
 from goods.competitions.arrow import columns_of
 from goods.competitions.raw import integer_ids, read_table, require_unique
@@ -47,6 +49,7 @@ def read_catalogue(path: Path, truth: str | None = None) -> pd.DataFrame:
     )
     if extra:
         cards["attributes"] = pd.Series([as_words(value) for value in table[extra]], dtype="str")
+    normalise(cards, Issues())
     if truth:
         cards["identity"] = table[truth].astype("str")  # lists and the like cannot be compared
     return cards

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from goods.cards.rawtext import normalise
 from goods.cards.table import Issues
 from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
@@ -102,9 +103,12 @@ def contest_products(
     describe = competition_of(competition).describe
     if describe is None:
         return Products.of(cards, pairs)
-    described = describe(path, cards.product_id.to_numpy(np.int64), Issues())
+    issues = Issues()
+    described = describe(path, cards.product_id.to_numpy(np.int64), issues)
+    cards = cards.assign(**described.columns)
+    normalise(cards, issues)
 
     def read() -> dict[str, Vectors]:
         return {kind: Vectors.of(*owned, len(cards)) for kind, owned in described.embeddings().items()}
 
-    return Products.of(cards.assign(**described.columns), pairs, read)
+    return Products.of(cards, pairs, read)

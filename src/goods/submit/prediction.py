@@ -14,6 +14,7 @@ from goods.cards.images import ImageStore
 from goods.cards.labels import Labels
 from goods.cards.photo_files import find_photos
 from goods.cards.photos import audit
+from goods.cards.rawtext import normalise
 from goods.cards.table import Issues
 from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
@@ -37,7 +38,9 @@ def read_new_cards(path: Path, competition: CompetitionConfig, images: Path | No
         raise GoodsError(
             f"{competition.name}: new cards of this competition cannot be labelled; its reader has no read_new"
         )
-    cards = read(path, Issues())
+    issues = Issues()
+    cards = read(path, issues)
+    normalise(cards, issues)
     cards["image"] = pd.Series(None, index=cards.index, dtype="str")
     if images is not None:
         found = find_photos(images, {"test": cards.product_id.tolist()})

@@ -22,6 +22,7 @@ from goods.models.joint.caption import CaptionConfig
 from goods.models.joint.caption_network import PAD, CaptionNetwork
 from goods.models.neural import NeuralModel
 from goods.models.rows import TokenRows
+from goods.models.text.encoder import token_numbers
 from goods.models.text.scratch_encoder import SPECIAL, scratch_tokenizer
 
 START, END, UNKNOWN = range(1, 4)  # after PAD, as in SPECIAL
@@ -80,10 +81,7 @@ class CaptionModel(NeuralModel):
     def _numbers(self, cards: pd.DataFrame, name: str) -> list[list[int]]:
         if self.config.tokens == "subword":
             texts = [text[: 12 * self.config.max_tokens] for text in cards[name]]
-            found = self.tokenizer(
-                texts, add_special_tokens=False, return_attention_mask=False, verbose=False
-            )
-            return found["input_ids"]
+            return token_numbers(self.tokenizer, texts)
         rows, words = self._lemmas(cards, name)
         table = np.array([self.words.get(word, UNKNOWN) for word in words], np.int64)
         return [row.tolist() for row in np.split(table[rows.values], rows.offsets[1:-1])]

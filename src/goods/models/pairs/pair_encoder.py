@@ -18,7 +18,7 @@ from goods.models.base import Context, products_of
 from goods.models.neural import NeuralModel
 from goods.models.pairs.bi_encoder import BiEncoderConfig
 from goods.models.pairs.cross_encoder import CrossEncoderConfig
-from goods.models.text.encoder import Encoder, encoder_from_files, load_encoder
+from goods.models.text.encoder import Encoder, encoder_from_files, load_encoder, token_numbers
 from goods.models.text.scratch_encoder import scratch_encoder
 
 CUT = 12  # characters a token at most: what is cut there would not fit
@@ -67,10 +67,7 @@ class PairEncoder(NeuralModel):
     def tokenize(self, texts: list[str], most: int) -> list[list[int]]:
         assert self.encoder is not None
         short = [text[: CUT * most] for text in texts]
-        found = self.encoder.tokenizer(
-            short, add_special_tokens=False, return_attention_mask=False, verbose=False
-        )
-        return [row[:most] for row in found["input_ids"]]
+        return [row[:most] for row in token_numbers(self.encoder.tokenizer, short)]
 
     def save_parts(self, folder: Path) -> None:
         assert self.encoder is not None

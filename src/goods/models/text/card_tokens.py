@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from goods.cards.ragged import Ragged
-from goods.models.text.encoder import Encoder
+from goods.models.text.encoder import Encoder, token_numbers
 from goods.models.text.scratch_encoder import scratch_encoder
 from goods.models.text.transformer import TransformerConfig
 
@@ -24,10 +24,7 @@ def tokenize(encoder: Encoder, cards: pd.DataFrame, config: TransformerConfig) -
             texts = [text[: 12 * room] for text in part[name]]
             if i == 0 and config.prefix:
                 texts = [config.prefix + text for text in texts]
-            found = encoder.tokenizer(
-                texts, add_special_tokens=False, return_attention_mask=False, verbose=False
-            )
-            for row, tokens in zip(merged, found["input_ids"], strict=True):
+            for row, tokens in zip(merged, token_numbers(encoder.tokenizer, texts), strict=True):
                 if tokens and len(row) < room:
                     row += ([separator] if row else []) + tokens
         rows += [[start, *row[:room], separator] for row in merged]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,6 +61,14 @@ class Encoder:
         if with_weights:
             state = {k: v.detach().cpu().contiguous() for k, v in self.net.state_dict().items()}
             save_file(state, folder / WEIGHTS)
+
+
+def token_numbers(tokenizer: Any, texts: list[str]) -> list[list[int]]:
+    """Tokens of each text, none of them special: "[MASK]" in a text is a word in brackets."""
+    special = re.compile("|".join(map(re.escape, tokenizer.all_special_tokens)) or "(?!)")
+    # a blank inside, as the vocabulary may know it even where the tokenizer does not look for it
+    texts = [special.sub(lambda found: f"{found.group()[0]} {found.group()[1:]}", text) for text in texts]
+    return tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
 
 
 def encoder_layers(net: nn.Module) -> list[list[nn.Parameter]]:

@@ -25,6 +25,8 @@ from goods.models.text.fasttext import FastTextConfig
 
 M_PERTURB = -6  # malloc.h
 
+LABEL = "__label__"  # how fastText tells a line's class from its words
+
 ATTEMPTS = 4  # learning rates tried, each half the one before
 
 
@@ -46,7 +48,7 @@ class FastTextModel:
         for values in zip(*(cards[f] for f in self.config.fields), strict=True):
             words: list[str] = []
             for field, value in zip(self.config.fields, values, strict=True):
-                tokens = WORD.findall(value.lower())
+                tokens = words_of(value)
                 if self.config.variant == "cleaned":
                     tokens = telling_words(tokens)
                 words += tokens
@@ -72,10 +74,10 @@ class FastTextModel:
         epochs = max(config.min_epochs, min(config.epochs, config.max_updates // max(1, len(rows))))
         with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
             for row in rows:
-                file.write(f"__label__{target[row]} {lines[row]}\n")
+                file.write(f"{LABEL}{target[row]} {lines[row]}\n")
             file.flush()
             self.model = self._train_file(file.name, epochs)
-        self.classes = np.array([int(label.removeprefix("__label__")) for label in self.model.labels])
+        self.classes = np.array([int(label.removeprefix(LABEL)) for label in self.model.labels])
 
     def _train_file(self, name: str, epochs: int) -> Any:
         """Train on a file of labelled lines; at half the rate where it diverges, as many classes make it do."""
@@ -129,7 +131,7 @@ class FastTextModel:
         labels, proba = self.model.predict(self.texts(cards), k=min(64, len(self.classes)))
         out[:, self.classes] = -20.0
         for i, (names, values) in enumerate(zip(labels, proba, strict=True)):
-            out[i, [int(n.removeprefix("__label__")) for n in names]] = np.log(np.maximum(values, 1e-9))
+            out[i, [int(n.removeprefix(LABEL)) for n in names]] = np.log(np.maximum(values, 1e-9))
         return out
 
     def predict(self, cards: pd.DataFrame) -> np.ndarray:
@@ -150,7 +152,15 @@ class FastTextModel:
             raise GoodsError(
                 f"{folder / 'model.bin'}: not readable ({error}); train this fold again"
             ) from None
-        self.classes = np.array([int(label.removeprefix("__label__")) for label in self.model.labels])
+        self.classes = np.array([int(label.removeprefix(LABEL)) for label in self.model.labels])
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-case words and numbers, none of which fastText takes for a label."""
+    words = WORD.findall(text.lower())
+    return (
+        [f"_{word}" if word.startswith(LABEL) else word for word in words] if LABEL in text.lower() else words
+    )
 
 
 @contextlib.contextmanager

@@ -1,0 +1,52 @@
+"""Texts of a card table as they look, and what those were that changed.
+
+writes: prepared/raw_text.parquet: product_id int64, field, raw; texts that normalisation changed, as readers found them
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from goods.cards.table import TEXT_FIELDS, Issues
+from goods.cards.unicode import normalised
+
+
+@dataclass
+class RawText:
+    """rows: product_id, field, raw text of what changed · steps: texts that each step of normalisation changed"""
+
+    rows: list[tuple[int, str, str]] = field(default_factory=list)
+    steps: Counter[str] = field(default_factory=Counter)
+
+    def table(self) -> pd.DataFrame:
+        table = pd.DataFrame(self.rows, columns=["product_id", "field", "raw"])
+        return table.astype({"product_id": "int64", "field": "str", "raw": "str"})
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{count:,} {step}" for step, count in self.steps.most_common())
+        return f"{len(self.rows):,} texts normalised: {told}" if told else "no text had to be normalised"
+
+
+def normalise(cards: pd.DataFrame, issues: Issues) -> RawText:
+    """Make the text fields that `cards` has plain, in place. Notes titles of which nothing is left."""
+    raw = RawText()
+    ids = cards.product_id.to_numpy()
+    for name in TEXT_FIELDS:
+        if name not in cards:
+            continue
+        texts, changed = cards[name].tolist(), False
+        known: dict[str, tuple[str, tuple[str, ...]]] = {}  # shops and attributes repeat
+        for row, text in enumerate(texts):
+            plain, steps = known.get(text) or known.setdefault(text, normalised(text))
+            if steps:
+                raw.rows.append((int(ids[row]), name, text))
+                raw.steps.update(steps)
+                texts[row], changed = plain, True
+                if name == "title" and not plain:
+                    issues.add(ids[row], "title", "empty title", "predicted from the other fields")
+        if changed:
+            cards[name] = pd.Series(texts, index=cards.index, dtype="str")
+    return raw
