@@ -90,6 +90,11 @@ class Workspace:
         return self.prepared / "issues.parquet"
 
     @property
+    def door(self) -> Path:
+        """What came in, train beside test."""
+        return self.prepared / "door.json"
+
+    @property
     def source(self) -> Path:
         return self.prepared / "source.json"
 
