@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import write_shop
+from conftest import ROOT, competition_config, write_shop
+from PIL import Image
+from sklearn.metrics import f1_score
 
-from goods.cards.table import Issues
+from goods.cards.labels import Labels
+from goods.cards.table import Issues, has_photo
+from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
+from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.prepare.door import describe, differs, lines
+from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
+from goods.stack.hiding import hidden, without_photos
+from goods.stack.stage import stack
+from goods.train.stage import train
+
+CONFIGS = ROOT / "configs" / "kazanexpress2023"
+PHOTOS = [
+    "model.backbone=small_cnn",
+    "model.weights=scratch",
+    "model.size=16",
+    "model.trainer.epochs=30",
+    "model.trainer.lr=0.003",
+]
+STACK = ["model.experiments=[linear,image-frozen]", "model.methods=[blend,catboost]", "model.iterations=10"]
 
 
 def cards_like(n_train: int = 100, n_test: int = 100, **test) -> pd.DataFrame:
@@ -103,3 +125,61 @@ def test_prepare_prints_the_table_and_keeps_it(tmp_path, competition, capsys):
     assert door["classes"]["kazanexpress2023"]["classes"] == 6
     assert any(line.split() == ["with", "a", "photo", "100", "%", "0", "%"] for line in said)
     assert any(line.startswith("warning: 100 % of the train cards have a photo, 0 %") for line in said)
+
+
+def shop_known_by_its_photos(folder: Path) -> tuple[Path, pd.Series]:
+    """Photos tell the category and texts nothing; the test cards have none. Returns their true categories too."""
+    shop = write_shop(folder, n_train=300)
+    known = pd.read_parquet(shop / "train.parquet")
+    known["text_fields"] = [json.dumps({"title": f"товар {i % 7}"}, ensure_ascii=False) for i in range(300)]
+    known["shop_title"] = "Магазин"
+    train, test = known[:240], known[240:]
+    (shop / "images" / "train").mkdir(parents=True)
+    for product_id, leaf in zip(train.product_id, train.category_id, strict=True):
+        noise = np.random.default_rng(product_id).integers(0, 40, (16, 16, 3))
+        colour = 200 * np.array([leaf % 2, leaf // 10 - 1, leaf % 10 == 3])
+        Image.fromarray((noise + colour).astype(np.uint8)).save(shop / f"images/train/{product_id}.png")
+    train.to_parquet(shop / "train.parquet", index=False)
+    test.drop(columns=["category_id", "category_name"]).to_parquet(shop / "test.parquet", index=False)
+    return shop, test.set_index("product_id").category_id
+
+
+@pytest.fixture(scope="module")
+def without_test_photos(tmp_path_factory) -> tuple[Workspace, pd.Series]:
+    """A finished stack of a model of texts and one of photos, and the test cards' true categories."""
+    folder = tmp_path_factory.mktemp("photos")
+    shop, truth = shop_known_by_its_photos(folder / "shop")
+    competition = competition_config()
+    ws = Workspace(folder / "work", competition.name)
+    prepare(ws, competition, shop)
+    make_folds(ws, competition)
+    train(ws, competition, load_experiment(CONFIGS / "linear.yaml"))
+    train(ws, competition, load_experiment(CONFIGS / "image-frozen.yaml", PHOTOS))
+    stack(ws, competition, load_experiment(CONFIGS / "stack.yaml", STACK))
+    return ws, truth
+
+
+def test_the_score_reported_is_the_one_to_expect_where_test_lacks_the_photos(without_test_photos):
+    ws, truth = without_test_photos
+    assert read_json(ws.run("image-frozen").report)["score"] > 0.8
+    said = Predictions.load(ws.run("stack").test)
+    predicted = np.array(Labels.load(ws).ids)[said.classes[:, 0]]
+    true = f1_score(truth.loc[said.product_id], predicted, average="weighted")
+    report = read_json(ws.run("stack").report)
+    assert report["score"] == pytest.approx(true, abs=0.1)
+    assert report["photos_hidden"] == 1.0
+
+
+def test_only_the_surplus_of_photos_is_hidden_and_the_same_cards_every_time():
+    cards = cards_like(400, 100)
+    train_cards, test_cards = (cards[cards.split == s].reset_index(drop=True) for s in ("train", "test"))
+    test_cards["image"] = test_cards.image.where(test_cards.index < 30, None)
+    which = hidden(train_cards, test_cards)
+    assert which.mean() == 0.7
+    order = np.random.default_rng(0).permutation(400)
+    assert (hidden(train_cards.iloc[order], test_cards) == which[order]).all()
+    assert has_photo(without_photos(train_cards, which)).mean() == 0.3
+    assert not hidden(test_cards, train_cards).any()
+    test_cards["image"] = [None] * 5 + ["a.jpg"] * 95
+    nothing = hidden(train_cards, test_cards)
+    assert not nothing.any() and without_photos(train_cards, nothing) is train_cards
