@@ -11,7 +11,9 @@ from goods.submit.pairs import trained_scorer
 
 def main() -> None:
     parser = cli.parser(__doc__)
-    parser.add_argument("cards", type=Path, help="parquet: product_id|variantid|nm|id, title|name")
+    parser.add_argument(
+        "cards", type=Path, help="parquet: product_id|variantid|nm|id, title|name; or a contest's"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: matched-<name> beside the file")
     parser.add_argument("--threshold", type=float, default=0.5, help="least score of a match (default: 0.5)")
     parser.add_argument(

@@ -10,9 +10,9 @@ def main() -> None:
     parser = cli.parser(__doc__)
     cli.add_competition(parser)
     parser.add_argument("experiment", help="name of a finished run, for example linear or stack")
-    parser.add_argument("cards", type=Path, help="parquet file like test.parquet")
+    parser.add_argument("cards", type=Path, help="parquet or csv file like test.parquet")
     parser.add_argument("--images", type=Path, metavar="DIR", help="folder that holds images/test/<id>.jpg")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="parquet file to write")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=".parquet or .csv to write")
     args = parser.parse_args()
     predict_file(*cli.competition_of(args), args.experiment, args.cards, args.images, args.out)
 

@@ -2,21 +2,30 @@
 # Makes .venv from requirements.txt; skipped when the file has not changed since the last success.
 # Sourced by run_all.sh and test.sh; leaves PYTHON set.
 set -euo pipefail
-ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+unset CDPATH # cd would print where it went
+ROOT="$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." >/dev/null && pwd)"
 PYTHON="$ROOT/.venv/bin/python"
 stamp="$ROOT/.venv/.goods-requirements"
 wanted="$(cat "$ROOT/requirements.txt" "$ROOT/pyproject.toml" | cksum)"
+for link in "$ROOT/.venv" "$PYTHON"; do
+    # it may be shared, and whole but for a disk that is not mounted: it is not for this script to clear
+    if { [ -L "$link" ] || [ -f "$link" ]; } && ! "$PYTHON" -c '' 2>/dev/null; then
+        echo "error: $PYTHON does not start: its interpreter ($link -> $(readlink -- "$link" || echo a file))" \
+            "cannot be reached. Make it reachable again, or remove $ROOT/.venv to have it made anew." >&2
+        exit 2
+    fi
+done
 if [ ! -x "$PYTHON" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
     echo "setting up .venv from requirements.txt (once; a few minutes)"
-    base="$(command -v python3.12 || command -v python3.11 || command -v python3)"
+    base="$(command -v python3.12 || command -v python3.11 || command -v python3 || true)"
     for candidate in python3 python3.11 python3.12 python3.13; do
         if command -v "$candidate" >/dev/null && "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
             base="$(command -v "$candidate")"
             break
         fi
     done
-    if ! "$base" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-        echo "error: Python 3.11 or newer is needed; $base is older. Install it and run again." >&2
+    if [ -z "$base" ] || ! "$base" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+        echo "error: Python 3.11 or newer is needed; ${base:-no python3} is not. Install it and run again." >&2
         exit 2
     fi
     free="$(df -Pk "$ROOT" | awk 'NR == 2 {print int($4 / 1048576)}')"
@@ -28,7 +37,8 @@ if [ ! -x "$PYTHON" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
         uv pip install -q --python "$PYTHON" -r "$ROOT/requirements.txt"
         uv pip install -q --python "$PYTHON" --no-deps -e "$ROOT"
     else
-        [ -x "$PYTHON" ] && "$PYTHON" -m pip --version >/dev/null 2>&1 || "$base" -m venv --clear "$ROOT/.venv"
+        [ -x "$PYTHON" ] || "$base" -m venv --clear "$ROOT/.venv"
+        "$PYTHON" -m pip --version >/dev/null 2>&1 || "$PYTHON" -m ensurepip >/dev/null
         "$PYTHON" -m pip install -q --no-cache-dir --disable-pip-version-check -r "$ROOT/requirements.txt"
         "$PYTHON" -m pip install -q --disable-pip-version-check --no-deps -e "$ROOT"
     fi

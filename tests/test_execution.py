@@ -44,6 +44,7 @@ def machine(monkeypatch, cores: int, gigabytes: float = 100, gpus: int = 0) -> N
     monkeypatch.setattr(execution, "cores", lambda: cores)
     monkeypatch.setattr(execution, "gpus", lambda: gpus)
     monkeypatch.setattr(execution.psutil, "virtual_memory", lambda: memory)
+    monkeypatch.setattr(execution.cgroups, "free_memory", lambda: None)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ def test_a_row_names_the_family_of_the_config_and_texts_are_escaped(ws, competit
     html = write_report(ws, competition, config, tmp_path).read_text(encoding="utf-8")
     assert "<td>clip<td>linear\n" in html and "<td>stack: catboost<td>stack\n" in html
     assert "<td>&lt;b&gt;" in html and "<td><b>" not in html
+    assert '<tr><td>cards<td class="n">240<td class="n">40</tr>' in html
 
 
 def test_the_report_of_pairs_and_of_what_has_none(trained_pairs, tmp_path):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +20,8 @@ from goods.core.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
+TEMPORARY = 4096  # bytes that a folder of temporary files must take
+FULL = 2**26  # bytes free below which a disk is called full
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
@@ -104,6 +109,7 @@ def experiment_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfi
 def run(main: Callable[[], None]) -> None:
     """Call a script's main; a GoodsError, or a file that cannot be read or written, becomes one line and exit code
     2."""
+    check_temporary()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         main()
@@ -113,9 +119,38 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         if error.strerror is None:
             raise
+        if error.errno == errno.ENOSPC:
+            print(f"error: {no_space(error.filename)}", file=sys.stderr)
+            sys.exit(2)
         where = "" if error.filename is None else f"{error.filename}: "
         print(f"error: {where}{error.strerror}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on", file=sys.stderr)
         sys.exit(130)
+
+
+def check_temporary() -> None:
+    """Say so where the folder that TMPDIR names cannot be used: Python takes another without a word."""
+    named = os.environ.get("TMPDIR")
+    if not named:
+        return
+    try:
+        with tempfile.TemporaryFile(dir=named) as file:
+            file.write(b" " * TEMPORARY)
+    except OSError as error:
+        print(
+            f"warning: TMPDIR is {named}, where nothing can be written ({error.strerror}): files are put elsewhere; "
+            "mend it if the run ends for want of space",
+            file=sys.stderr,
+        )
+
+
+def no_space(filename: str | None) -> str:
+    """What to do where a disk is full; where the error does not name the file, which folders are full."""
+    if filename is not None:
+        return f"{filename}: no space left in {Path(filename).absolute().parent}; free some, or name another folder"
+    folder = tempfile.gettempdir()
+    if shutil.disk_usage(folder).free < FULL:
+        return f"{folder}: no space left in the folder of temporary files; free some, or set TMPDIR to another folder"
+    return "no space left in the folder of --work or --out; free some, or name another folder"

@@ -17,7 +17,7 @@ from goods.config.base import PresetConfig
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import write_text
+from goods.core.artifacts import check_writable, write_text
 from goods.core.errors import GoodsError
 from goods.core.log import say
 from goods.core.workspace import Workspace
@@ -58,6 +58,8 @@ def run_all(name: str, options: Options) -> str:
     ws = Workspace(options.work, name)
     stack_experiment = load_preset(options, ws.whole.competition)
     check_configs(options, competition, stack_experiment)
+    for folder in (options.work, options.out):
+        check_writable(folder)
     prepare(ws.whole, load_competition(ws.whole.competition, options.configs), options.data, options.force)
     for space, of_target in parts(ws, competition):
         run_stages(space, of_target, stack_experiment, options)

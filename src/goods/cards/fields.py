@@ -9,6 +9,7 @@ import numpy as np
 
 from goods.cards.literals import Malformed, read_cell
 from goods.cards.text import squeeze, strip_html
+from goods.cards.unicode import plain
 
 BOOLEANS = {True: "true", False: "false"}
 EMPTY = "text_fields is empty"  # which is no fault of the cell

@@ -6,10 +6,14 @@ reads:  configs/<competition>/competition.yaml
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 
+import pandas as pd
+
+from goods.cards.table import Issues
 from goods.competitions.base import Competition
 from goods.competitions.submission import Submission
 from goods.config.competition import CompetitionConfig
@@ -45,6 +49,12 @@ def reader_module(reader: str) -> str:
         if stem(module) == reader:
             raise GoodsError(f"reader {reader}: {file} has no COMPETITION; {ENDING}")
     raise GoodsError(f"unknown reader {reader!r}: known are {', '.join(readers())}")
+
+
+def new_card_readers() -> list[Callable[[Path, Issues], pd.DataFrame]]:
+    """What reads new cards, of every contest whose cards can be labelled."""
+    found = (import_module(module).COMPETITION.read_new for module in readers().values())
+    return [read for read in found if read is not None]
 
 
 def competition_of(config: CompetitionConfig) -> Competition:

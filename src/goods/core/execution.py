@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from filelock import FileLock, Timeout
 from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
+
+from goods.core import cgroups
+from goods.core.log import say
 
 GIGABYTES_PER_JOB = 3
 ANY_GPU = "cuda"  # which one is settled when a job starts
@@ -35,14 +39,32 @@ class Resources:
 
 
 def cores() -> int:
-    """CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """CPU cores this process may use; of a share of them that a container gives, whole ones, at least one."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = cgroups.cpu_limit()
+    return there if limit is None else max(1, min(there, int(limit)))
 
 
+def free_memory() -> int:
+    """Bytes that this process may still take."""
+    free, limit = int(psutil.virtual_memory().available), cgroups.free_memory()
+    return free if limit is None else min(free, limit)
+
+
+@cache
 def gpus() -> int:
+    """GPUs that the installed torch can compute on: all that are there, or none."""
     import torch  # seconds to load: only where a GPU would be used
 
-    return torch.cuda.device_count()
+    found = torch.cuda.device_count()
+    try:
+        for gpu in range(found):
+            (torch.ones(2, device=f"{ANY_GPU}:{gpu}") + 1).sum().item()
+    except (RuntimeError, AssertionError) as error:  # no kernel for it, an old driver, built without CUDA
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        say(f"warning: torch {torch.__version__} cannot use the GPU ({reason}): the CPU is used instead")
+        return 0
+    return found
 
 
 def resources(n_jobs: int, on_gpu: bool) -> Resources:
@@ -56,7 +78,7 @@ def at_once(n_jobs: int, given: Resources) -> int:
     """How many of `n_jobs` run side by side: as many as there are GPUs, or cores and memory for."""
     if given.device == ANY_GPU:
         return max(1, min(gpus(), n_jobs))
-    memory_jobs = int(psutil.virtual_memory().available / 2**30 // GIGABYTES_PER_JOB)
+    memory_jobs = int(free_memory() / 2**30 // GIGABYTES_PER_JOB)
     return max(1, min(cores() // given.threads, n_jobs, memory_jobs))
 
 

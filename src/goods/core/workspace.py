@@ -95,6 +95,11 @@ class Workspace:
         return self.prepared / "raw_text.parquet"
 
     @property
+    def door(self) -> Path:
+        """What came in, train beside test."""
+        return self.prepared / "door.json"
+
+    @property
     def source(self) -> Path:
         return self.prepared / "source.json"
 

@@ -1,8 +1,8 @@
 """Cards as a reader found them → prepared/: photos looked up, classes numbered.
 
-writes: prepared/ cards.parquet raw_text.parquet labels.json issues.parquet source.json DONE; where several attributes
-        are asked for, cards.parquet has a class index of each (target_<name>, -1 unknown) in place of labels, and each
-        attribute has a prepared/ of its own
+writes: prepared/ cards.parquet raw_text.parquet labels.json issues.parquet door.json source.json DONE; where several
+        attributes are asked for, cards.parquet has a class index of each (target_<name>, -1 unknown) in place of
+        labels, and each attribute has a prepared/ of its own
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
 from goods.core.log import say
 from goods.core.workspace import Workspace
+from goods.prepare.door import describe, lines
 from goods.prepare.prepared import listing
 from goods.prepare.unreadable import check_unreadable
 
@@ -41,6 +42,8 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, data: Path, 
         cards.product_id.map(images).astype("str").where(cards.product_id.isin(list(images)), None)
     )
     photos = content_hash(*(photo_listing(data)))
+    check_targets(config, raw)
+    door = describe(cards, known_classes(config, raw), raw.issues)
 
     def write(space: Workspace, table: pd.DataFrame, labels: Labels | None) -> None:
         begin(space.prepared, key)
@@ -49,11 +52,11 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, data: Path, 
         if labels is not None:
             labels.save(space)
         write_parquet(space.issues, raw.issues.table())
+        write_json(space.door, door)
         write_json(space.source, {"problem": "cards", "data": str(data), "photos": photos})
         mark_done(space.prepared, key)
 
     n_train = int((cards.split == "train").sum())
-    check_targets(config, raw)
     if config.targets:
         what = "; ".join(write_targets(ws, config, raw, cards, write))
     else:
@@ -70,6 +73,16 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, data: Path, 
         f"{len(images)} photos, {len(raw.issues.rows)} input problems noted in {ws.issues}"
     )
     say(f"prepare: {raw_text}")
+    for line in lines(door):
+        say(line)
+
+
+def known_classes(config: CompetitionConfig, raw: Raw) -> dict[str, pd.Series]:
+    """The train cards' classes by target; by the competition's name where it has a single one."""
+    train = raw.cards[raw.cards.split == "train"]
+    if not config.targets:
+        return {config.name: train.category_id}
+    return {name: train[f"target_{name}"].dropna() for name in config.targets}
 
 
 def check_targets(config: CompetitionConfig, raw: Raw) -> None:

@@ -1,6 +1,7 @@
 """Pairs as a reader found them → prepared/.
 
-writes: prepared/ cards.parquet raw_text.parquet pairs.parquet vectors.npz labels.json issues.parquet source.json DONE
+writes: prepared/ cards.parquet raw_text.parquet pairs.parquet vectors.npz labels.json issues.parquet door.json
+        source.json DONE
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from goods.core.artifacts import begin, mark_done, write_json, write_parquet
 from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.matching.products import MATCHING_COLUMNS, Vectors, save_vectors
+from goods.prepare.door import describe, lines
 from goods.prepare.unreadable import check_unreadable
 
 
@@ -32,9 +34,11 @@ def write_pairs(ws: Workspace, config: CompetitionConfig, raw: RawPairs, data: P
     save_vectors(ws, vectors)
     Labels([0, 1], [("different",), ("same",)], [("different",), ("same",)]).save(ws)
     write_parquet(ws.issues, raw.issues.table())
+    train = raw.pairs[raw.pairs.split == "train"]
+    door = describe(raw.cards, {"pairs": train.target}, raw.issues)
+    write_json(ws.door, door)
     write_json(ws.source, {"problem": "pairs", "data": str(data), "photos": ""})
     mark_done(ws.prepared, key)
-    train = raw.pairs[raw.pairs.split == "train"]
     have = ", ".join(f"{kind} of {(v.counts > 0).sum()}" for kind, v in vectors.items() if len(v.values))
     say(
         f"prepare: {len(train)} train and {len(raw.pairs) - len(train)} test pairs of {len(raw.cards)} products, "
@@ -42,3 +46,5 @@ def write_pairs(ws: Workspace, config: CompetitionConfig, raw: RawPairs, data: P
         f"embeddings: {have or 'none'}, {len(raw.issues.rows)} input problems noted in {ws.issues}"
     )
     say(f"prepare: {raw_text}")
+    for line in lines(door):
+        say(line)

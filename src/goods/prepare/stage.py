@@ -1,10 +1,10 @@
 """Raw files → card table, labels, list of input problems.
 
 reads:  data/<competition>/ (or --data DIR); the demo competition generates its own
-writes: work/<competition>/prepared/{cards.parquet,raw_text.parquet,labels.json,issues.parquet,source.json}; where
-        attributes are asked for, cards.parquet has a class index per attribute (target_<name>, -1 unknown) in place of
-        labels, and work/<competition>/<attribute>/prepared/ is what other competitions have; where products are
-        matched, cards.parquet has what only matching reads besides, pairs.parquet what is asked and vectors.npz
+writes: work/<competition>/prepared/{cards.parquet,raw_text.parquet,labels.json,issues.parquet,door.json,source.json};
+        where attributes are asked for, cards.parquet has a class index per attribute (target_<name>, -1 unknown) in
+        place of labels, and work/<competition>/<attribute>/prepared/ is what other competitions have; where products
+        are matched, cards.parquet has what only matching reads besides, pairs.parquet what is asked and vectors.npz
         embeddings
 """
 

@@ -22,6 +22,7 @@ from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import metric_of
+from goods.prepare.door import rows_of
 from goods.report.experiments import experiment_row, score_row
 from goods.report.page import plain_label, png, render
 from goods.stack.config import StackConfig
@@ -35,7 +36,7 @@ def write_cards_report(
         raise GoodsError(
             f"experiment {config.name} is of family {config.model.family}: reports are of stacks"
         )
-    report, labels = read_json(ws.run(config.name).report), Labels.load(ws)
+    report, labels, door = read_json(ws.run(config.name).report), Labels.load(ws), read_json(ws.door)
     train = select(load_cards(ws), "train")
     oof = Predictions.load(ws.run(config.name).oof).aligned(train.product_id.to_numpy())
     text = render(
@@ -45,6 +46,8 @@ def write_cards_report(
         report=report,
         definition=metric_of(report["metric"]).definition,
         definitions=list(report["scores"]),
+        came_in=rows_of(door),
+        warnings=door["warnings"],
         reliability=reliability_plot(report["calibration"]),
         rows=[experiment_row(ws, name) for name in config.model.experiments] + method_rows(config, report),
         importance=list(report["importance"].items())[:20],

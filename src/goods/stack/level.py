@@ -21,6 +21,7 @@ from goods.prepare.folds import load_folds
 from goods.stack.candidates import Candidates, make_candidates
 from goods.stack.config import StackConfig
 from goods.stack.features import CandidateFeatures
+from goods.stack.hiding import hidden, said_without_photos, without_photos
 
 
 def stack_config(config: ExperimentConfig) -> StackConfig:
@@ -50,7 +51,9 @@ def base_runs(ws: Workspace, config: ExperimentConfig) -> list[Run]:
 
 @dataclass(frozen=True)
 class Level:
-    """What the second level is fitted on: the train cards, their candidates and features, all out of fold."""
+    """What the second level is fitted on: the train cards, their candidates and features, all out of fold. `base`: what
+    the base experiments say of the train cards, in their order; `photos_hidden`: share of the train cards that are seen
+    as if they had no photo, because fewer test cards have one."""
 
     metric: str
     config: ExperimentConfig
@@ -63,6 +66,8 @@ class Level:
     maker: CandidateFeatures
     table: Candidates
     features: pd.DataFrame
+    base: list[Predictions]
+    photos_hidden: float
 
     @property
     def honest(self) -> np.ndarray:
@@ -75,10 +80,13 @@ class Level:
 
 def make_level(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> Level:
     model, labels, runs = stack_config(config), Labels.load(ws), base_runs(ws, config)
-    train = select(load_cards(ws), "train")
-    fold = load_folds(ws, train)
+    cards = load_cards(ws)
+    train = select(cards, "train")
+    fold, which = load_folds(ws, train), hidden(train, select(cards, "test"))
+    base = [said_without_photos(ws, run, train, fold, which) for run in runs]
+    train = without_photos(train, which)
     maker = CandidateFeatures(train, fold, labels, list(model.experiments))
-    table, features = tabulate(maker, model, train, fold, [Predictions.load(r.oof) for r in runs])
+    table, features = tabulate(maker, model, train, fold, base)
     tuned_on = {k for r in runs for k in read_json(r.report)["tuned_on"]} | set(config.tuned_on)
     if tuned_on >= set(fold.tolist()):
         raise GoodsError(
@@ -97,6 +105,8 @@ def make_level(ws: Workspace, competition: CompetitionConfig, config: Experiment
         maker,
         table,
         features,
+        base,
+        float(which.mean()),
     )
 
 

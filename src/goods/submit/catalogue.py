@@ -1,6 +1,7 @@
 """A file of cards → which of them are one product.
 
-reads:  a parquet file: product_id (or variantid, nm, id), title (or name), attributes if there
+reads:  a parquet file: product_id (or variantid, nm, id), title (or name), attributes if there; or one in the
+        test format of a contest
 writes: pairs.parquet (product_id1 < product_id2 int64, score float32, sorted) · groups.parquet (product_id int64, group
         int64: the smallest product_id of the group, size int32; every card once, in the file's order) · report.json
 """
@@ -18,6 +19,7 @@ from goods.cards.rawtext import normalise
 from goods.cards.table import Issues
 from goods.cards.text import MAX_CHARS, strip_html
 from goods.competitions.arrow import columns_of
+from goods.competitions.loading import new_card_readers
 from goods.competitions.raw import integer_ids, read_table, require_unique
 from goods.core.artifacts import write_json, write_parquet
 from goods.core.errors import GoodsError
@@ -35,10 +37,11 @@ def read_catalogue(path: Path, truth: str | None = None) -> pd.DataFrame:
     if not path.is_file():
         raise GoodsError(f"{path}: no such file; name a parquet file of cards")
     names = columns_of(path)
+    if not set(TITLES) & set(names) and (read := read_by_contest(path)) is not None:
+        return with_identity(read, path, truth)
     id_, title = _one_of(path, names, IDS), _one_of(path, names, TITLES)
     extra = next((column for column in ATTRIBUTES if column in names), None)
-    wanted = {id_: "int", title: "str"} | ({truth: "any"} if truth else {})
-    table = read_table(path, wanted, {extra: "any"} if extra else None)
+    table = read_table(path, {id_: "int", title: "str"}, {extra: "any"} if extra else None)
     ids = integer_ids(table, id_, path)
     require_unique(ids, id_, path)
     cards = pd.DataFrame(
@@ -50,9 +53,28 @@ def read_catalogue(path: Path, truth: str | None = None) -> pd.DataFrame:
     if extra:
         cards["attributes"] = pd.Series([as_words(value) for value in table[extra]], dtype="str")
     normalise(cards, Issues())
-    if truth:
-        cards["identity"] = table[truth].astype("str")  # lists and the like cannot be compared
-    return cards
+    return with_identity(cards, path, truth)
+
+
+def with_identity(cards: pd.DataFrame, path: Path, truth: str | None) -> pd.DataFrame:
+    """The cards of `path` with its column `truth` as `identity`: null where it is null or an empty text."""
+    if truth is None:
+        return cards
+    column = read_table(path, {truth: "any"})[truth]
+    told = column.astype("str").str.strip()  # lists and the like cannot be compared
+    return cards.assign(identity=told.where(column.notna() & (told != "")))
+
+
+def read_by_contest(path: Path) -> pd.DataFrame | None:
+    """product_id, title and attributes of a file in the test format of a contest; None where it is of none."""
+    for read in new_card_readers():
+        try:
+            cards = read(path, Issues())[["product_id", "title", "attributes"]]
+            normalise(cards, Issues())
+            return cards
+        except GoodsError:
+            continue
+    return None
 
 
 def as_words(value: Any) -> str:

@@ -1,7 +1,8 @@
 """Label new cards with a trained run.
 
-reads:  a raw file in the competition's test format, runs/<experiment>/
-writes: a parquet file: id, predicted_category_id, confidence; for attributes what result.parquet has
+reads:  a raw file in the competition's test format (parquet or csv), runs/<experiment>/
+writes: a parquet or csv file: id, predicted_category_id, confidence; for attributes what result.parquet has; beside it
+        <out>.issues.parquet, what was odd about the cards
 """
 
 from __future__ import annotations
@@ -10,46 +11,25 @@ from pathlib import Path
 
 import pandas as pd
 
-from goods.cards.images import ImageStore
 from goods.cards.labels import Labels
-from goods.cards.photo_files import find_photos
-from goods.cards.photos import audit
-from goods.cards.rawtext import normalise
-from goods.cards.table import Issues
+from goods.cards.table import Issues, has_photo, load_cards, select
 from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import done_key, write_parquet
+from goods.core.artifacts import atomic, check_writable, done_key, write_parquet
 from goods.core.errors import GoodsError
 from goods.core.log import say
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.stack.config import StackConfig
+from goods.stack.hiding import looks_at_photos
+from goods.submit.new_cards import LAYOUT, read_new_cards, write_issues
 from goods.train.finished import load_run_models
 from goods.train.fold import top_k
 
-
-def read_new_cards(path: Path, competition: CompetitionConfig, images: Path | None) -> pd.DataFrame:
-    """Card rows of a raw file without answers; photos are looked up in `images` as those of the test split."""
-    read = competition_of(competition).read_new
-    if read is None:
-        raise GoodsError(
-            f"{competition.name}: new cards of this competition cannot be labelled; its reader has no read_new"
-        )
-    issues = Issues()
-    cards = read(path, issues)
-    normalise(cards, issues)
-    cards["image"] = pd.Series(None, index=cards.index, dtype="str")
-    if images is not None:
-        found = find_photos(images, {"test": cards.product_id.tolist()})
-        good, _ = audit(ImageStore(images), found.refs)
-        cards["image"] = (
-            cards.product_id.map(good).astype("str").where(cards.product_id.isin(list(good)), None)
-        )
-    cards["target"] = -1
-    return cards
+FEWER = 0.05  # difference between the shares of cards with photos that goes without a word
 
 
 def saved_config(ws: Workspace, experiment: str) -> ExperimentConfig:
@@ -76,10 +56,48 @@ def predict_experiment(
 def predict_file(
     ws: Workspace, competition: CompetitionConfig, experiment: str, path: Path, images: Path | None, out: Path
 ) -> None:
-    cards = read_new_cards(path, competition, images)
-    spaces = parts(ws, competition)
+    check_out(out)
+    spaces, issues = parts(ws, competition), Issues()
+    for space, _ in spaces:
+        saved_config(space, experiment)  # before the cards are read
+    cards = read_new_cards(path, competition, images, issues)
+    warn_of_photos(ws, experiment, cards, [space for space, _ in spaces])
     found = [predict_experiment(space, one, experiment, cards, images) for space, one in spaces]
     said = [(space.attribute, Labels.load(space), p) for (space, _), p in zip(spaces, found, strict=True)]
     table = competition_of(competition).submission.with_confidence(cards, said)
-    write_parquet(out, table)
+    WRITERS[out.suffix.lower()](out, table)
+    write_issues(out, issues)
     say(f"predict {experiment}: {len(table)} cards labelled in {out}")
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    with atomic(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+WRITERS = {".parquet": write_parquet, ".csv": write_csv}
+
+
+def check_out(out: Path) -> None:
+    """GoodsError, before any work, where the file cannot be written."""
+    if out.suffix.lower() not in WRITERS:
+        raise GoodsError(f"--out {out}: expected a name that ends in {' or '.join(WRITERS)}")
+    check_writable(out.parent)
+
+
+def warn_of_photos(ws: Workspace, experiment: str, cards: pd.DataFrame, spaces: list[Workspace]) -> None:
+    """Say so where an experiment that looks at photos meets fewer of them than it was fitted on."""
+    if not any(sees_photos(space, experiment) for space in spaces):
+        return
+    fitted, here = (has_photo(part).mean() for part in (select(load_cards(ws.whole), "train"), cards))
+    if here < fitted - FEWER:
+        say(
+            f"warning: {experiment} looks at photos: {fitted:.0%} of the cards it was fitted on have one, {here:.0%} "
+            f"of these: more labels will be wrong than its score says; give their folder with --images ({LAYOUT})"
+        )
+
+
+def sees_photos(space: Workspace, experiment: str) -> bool:
+    config = saved_config(space, experiment)
+    joined = config.model.experiments if isinstance(config.model, StackConfig) else ()
+    return looks_at_photos(space, config) or any(sees_photos(space, name) for name in joined)

@@ -28,7 +28,7 @@ from goods.stack.stage import stack_key
 from goods.train.foundations import check_problem
 from goods.train.keys import inputs_key
 from goods.tune.objectives import Objective, StackObjective
-from goods.tune.study import open_study, with_params, work
+from goods.tune.study import open_study, study_file, with_params, work
 
 
 def tune(
@@ -62,7 +62,7 @@ def tune(
     begin(folder, key)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
-    url = storage or f"sqlite:///{(folder / 'study.db').resolve()}"
+    url = storage or study_file(folder / "study.db")
     lock = FileLock(folder / "study.lock")
     study = open_study(config, url, key, lock)
     objective = StackObjective(ws, competition, config) if stacked else Objective(ws, competition, config)

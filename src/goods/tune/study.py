@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import optuna
 from filelock import FileLock
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import URL
 
 from goods.config.experiment import ExperimentConfig, SearchSpace
 from goods.config.loading import set_key
@@ -33,6 +35,11 @@ def retry_once(lock: FileLock) -> Callable[[optuna.Study, FrozenTrial], None]:
                 retry(study, stale)
 
     return callback
+
+
+def study_file(path: Path) -> str:
+    """The address of a study in a file, whatever characters its path has."""
+    return URL.create("sqlite", database=str(path.resolve())).render_as_string()
 
 
 def open_study(config: ExperimentConfig, url: str, key: str, lock: FileLock) -> optuna.Study:

@@ -1,0 +1,190 @@
+"""What came in, train beside test: where they differ, out-of-fold scores need not hold on the test cards.
+
+writes: prepared/door.json: rows, photos, empty fields, lengths, alphabets, known titles and shops per split, classes,
+        input problems, warnings
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from goods.cards.table import TEXT_FIELDS, Issues, has_photo
+
+SPLITS = ("train", "test")
+POINTS = 0.05  # difference between shares of cards that is told, photos
+TEXT_POINTS = 0.10  # the same for what only texts, shops and titles tell
+LONGER = 2.0  # times that the typical text of one split may be as long as that of the other
+ERRORS = 3.0  # standard errors within which a difference is chance
+FEWEST = 30  # cards of a split below which its typical text is chance
+SAMPLE, SEEN = 5_000, 200  # cards whose letters are counted, characters of a field that are looked at
+SHOWN = 8  # input problems that the table names
+ALPHABETS = {"cyrillic": "[а-яёА-ЯЁ]", "latin": "[a-zA-Z]"}
+
+
+def describe(cards: pd.DataFrame, classes: dict[str, pd.Series], issues: Issues) -> dict[str, Any]:
+    """What door.json holds; `classes` are those of the train cards known, by target."""
+    parts = {split: cards[cards.split == split] for split in SPLITS}
+    train = parts["train"]
+    table = {split: _shares(part) | _known(split, part, train) for split, part in parts.items()}
+    problems = Counter((field, problem) for _, field, problem, _ in issues.rows)
+    door: dict[str, Any] = {
+        **table,
+        "classes": {name: _class_sizes(known) for name, known in classes.items()},
+        "problems": [
+            [*what, n] for what, n in sorted(problems.items(), key=lambda item: (-item[1], item[0]))
+        ],
+    }
+    return door | {"warnings": warnings(door)}
+
+
+def _shares(part: pd.DataFrame) -> dict[str, Any]:
+    lengths = {field: part[field].str.len().to_numpy(np.int64) for field in TEXT_FIELDS}
+    some = part.iloc[:: len(part) // SAMPLE + 1]
+    text = (
+        some.title + " " + some.description.str.slice(stop=SEEN) + " " + some.attributes.str.slice(stop=SEEN)
+    )
+    letters = max(1, int(text.str.count(r"[^\W\d_]").sum()))
+    return {
+        "rows": len(part),
+        "photos": _mean(has_photo(part)),
+        "empty": {field: _mean(length == 0) for field, length in lengths.items()},
+        "characters": {field: _typical(length[length > 0]) for field, length in lengths.items()},
+        "letters": {
+            name: round(float(text.str.count(of).sum()) / letters, 6) for name, of in ALPHABETS.items()
+        },
+    }
+
+
+def _known(split: str, part: pd.DataFrame, train: pd.DataFrame) -> dict[str, float | None]:
+    """Shares of the cards, among those that have one, whose title or shop a train card (another one) has."""
+    known: dict[str, float | None] = {}
+    for field in ("title", "shop"):
+        own, others = part[field][part[field] != ""], train[field]
+        seen = own.duplicated(keep=False) if split == "train" else own.isin(others)
+        known[f"known_{field}"] = _mean(seen.to_numpy(bool)) if len(own) else None
+    return known
+
+
+def _typical(lengths: np.ndarray) -> list[int]:
+    """Median and 95th percentile."""
+    return [int(q) for q in np.percentile(lengths, (50, 95))] if len(lengths) else [0, 0]
+
+
+def _class_sizes(known: pd.Series) -> dict[str, int]:
+    sizes = known.value_counts()
+    return {
+        "cards": int(sizes.sum()),
+        "classes": len(sizes),
+        "of_one_card": int((sizes == 1).sum()),
+        "largest": int(sizes.max()) if len(sizes) else 0,
+    }
+
+
+def _mean(flags: np.ndarray) -> float:
+    return round(float(flags.mean()), 6) if len(flags) else 0.0
+
+
+def differs(a: float | None, b: float | None, n: tuple[int, int], points: float) -> bool:
+    """Whether two shares, of n[0] and n[1] cards, are further apart than `points` and than chance would have them."""
+    if a is None or b is None or not min(n):
+        return False
+    pooled = (a * n[0] + b * n[1]) / sum(n)
+    error = np.sqrt(pooled * (1 - pooled) * (1 / n[0] + 1 / n[1]))
+    return bool(abs(a - b) > max(points, ERRORS * error))
+
+
+def warnings(door: dict[str, Any]) -> list[str]:
+    """What of the differences matters, what it means and what can be done."""
+    train, test = door["train"], door["test"]
+    n = (train["rows"], test["rows"])
+    found = []
+    if differs(train["photos"], test["photos"], n, POINTS):
+        found.append(
+            f"{_percent(train['photos'])} of the train cards have a photo, {_percent(test['photos'])} of the test "
+            "cards: out-of-fold scores of models that look at photos will not hold on test (a stack hides photos of "
+            "train cards where test has fewer); look whether all photos are where they belong"
+        )
+    for field in TEXT_FIELDS:
+        a, b = train["empty"][field], test["empty"][field]
+        if differs(a, b, n, TEXT_POINTS):
+            found.append(
+                f"{field} is empty in {_percent(a)} of the train cards and {_percent(b)} of the test cards: "
+                "out-of-fold scores will not hold on test; look whether the field is read from both files"
+            )
+        (a, _), (b, _) = train["characters"][field], test["characters"][field]
+        if field != "shop" and min(n) >= FEWEST and min(a, b) and max(a, b) > LONGER * min(a, b):
+            found.append(
+                f"{field} has {a} characters in a typical train card and {b} in a test card: models see texts unlike "
+                "those they learned from; look whether one of the files is cut or joined otherwise"
+            )
+    a, b = train["letters"]["cyrillic"], test["letters"]["cyrillic"]
+    if min(n) >= FEWEST and abs(a - b) > TEXT_POINTS:
+        found.append(
+            f"{_percent(a)} of the letters are Cyrillic in train and {_percent(b)} in test: models see words they have "
+            "not learned; look whether the test texts are in another language, transliterated or of another code page"
+        )
+    found += _warnings_of_known(train, test, n)
+    return found
+
+
+def _warnings_of_known(train: dict[str, Any], test: dict[str, Any], n: tuple[int, int]) -> list[str]:
+    found = []
+    a, b = train["known_shop"], test["known_shop"]
+    if differs(a, b, n, TEXT_POINTS) and a > b:
+        found.append(
+            f"{_percent(1 - b)} of the test cards are of a shop that no train card has, {_percent(1 - a)} of the train "
+            "cards of one that no other has: what shops tell in out-of-fold scores will not be there on test; expect "
+            "less than the score reported"
+        )
+    a, b = train["known_title"], test["known_title"]
+    if differs(a, b, n, TEXT_POINTS) and a > b:
+        found.append(
+            f"{_percent(a)} of the train cards have the title of another, {_percent(b)} of the test cards that of a "
+            "train card: out-of-fold scores are too high; set group_near_duplicates: true in competition.yaml"
+        )
+    return found
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share in (0, 1) or 0.01 <= share <= 0.99 else f"{100 * share:.2g} %"
+
+
+def rows_of(door: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The table as it is shown: what, train, test."""
+    both = [door[split] for split in SPLITS]
+
+    def row(name: str, values: list[Any]) -> tuple[str, str, str]:
+        train, test = ("–" if v is None else v if isinstance(v, str) else _percent(v) for v in values)
+        return name, train, test
+
+    rows = [row("cards", [f"{d['rows']:,}" for d in both]), row("with a photo", [d["photos"] for d in both])]
+    rows += [row(f"without {field}", [d["empty"][field] for d in both]) for field in TEXT_FIELDS]
+    for field in TEXT_FIELDS:
+        lengths = [d["characters"][field] for d in both]
+        if any(map(any, lengths)):
+            rows.append(row(f"characters of {field}: median, 95 %", [f"{a}, {b}" for a, b in lengths]))
+    rows += [row(f"letters {name}", [d["letters"][name] for d in both]) for name in ALPHABETS]
+    rows.append(row("title that a (or another) train card has", [d["known_title"] for d in both]))
+    rows.append(row("shop that a (or another) train card has", [d["known_shop"] for d in both]))
+    return rows
+
+
+def lines(door: dict[str, Any]) -> list[str]:
+    """The table, classes, input problems and warnings, a line each."""
+    rows = [("what came in", *SPLITS), *rows_of(door)]
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    said = [f"  {a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
+    for name, c in door["classes"].items():
+        said.append(
+            f"  classes of {name}: {c['classes']:,} of {c['cards']:,} train cards, "
+            f"{c['of_one_card']:,} of one card, largest {c['largest']:,}"
+        )
+    problems = [f"{field}: {problem} {n:,}" for field, problem, n in door["problems"]]
+    if problems:
+        more = f"; {len(problems) - SHOWN} kinds more" if len(problems) > SHOWN else ""
+        said.append(f"  input problems: {'; '.join(problems[:SHOWN])}{more}")
+    return said + [f"warning: {text}" for text in door["warnings"]]
