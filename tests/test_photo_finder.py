@@ -3,78 +3,18 @@
 from __future__ import annotations
 
 import shutil
-import struct
 import tempfile
-import zipfile
-from io import BytesIO
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 from conftest import competition_config, write_shop
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from photo_shop import TEST, TRAIN, picture, search, shows, write
 
-from goods.cards.images import ImageStore
-from goods.cards.table import Issues
-from goods.competitions.raw import Raw
 from goods.core.errors import GoodsError
-from goods.prepare.cards import find_images
 from goods.prepare.prepared import listing
 from goods.submit.prediction import read_new_cards
-
-TRAIN, TEST = (108775015, 2001, 2002), (300000001, 2003)
-
-
-def picture(product_id: int, form: str = "PNG", number: int = 0) -> bytes:
-    """A photo whose upper half tells the card, and whose lower half which of its photos."""
-    pixels = np.zeros((32, 32, 3), np.uint8)
-    pixels[:16] = np.frombuffer(struct.pack("<I", product_id * 2654435761 % 2**24), np.uint8)[:3]
-    pixels[16:, :16] = 40 * number
-    pixels[16:, 16:] = 255
-    buffer = BytesIO()
-    Image.fromarray(pixels).save(
-        buffer, form, **({"quality": 95} if form in ("JPEG", "WEBP", "AVIF") else {})
-    )
-    return buffer.getvalue()
-
-
-def write(folder: Path, files: dict[str, bytes]) -> None:
-    """Files below `folder`; "a.zip::b" is a member of a zip."""
-    zips: dict[str, dict[str, bytes]] = {}
-    for name, data in files.items():
-        place, _, member = name.partition("::")
-        if member:
-            zips.setdefault(place, {})[member] = data
-            continue
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    for name, members in zips.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(folder / name, "w") as archive:
-            for member, data in members.items():
-                archive.writestr(member, data)
-
-
-def search(folder: Path, train=TRAIN, test=TEST) -> tuple[dict[int, str], dict[int, str]]:
-    """What `prepare` finds: product_id → reference, and product_id → what it notes."""
-    cards = pd.DataFrame(
-        {"product_id": [*train, *test], "split": ["train"] * len(train) + ["test"] * len(test)}
-    )
-    raw = Raw(cards, {}, Issues())
-    found = find_images(raw, folder)
-    return found, {row[0]: row[2] for row in raw.issues.rows}
-
-
-def shows(folder: Path, ref: str, product_id: int, form: str = "PNG", number: int = 0) -> bool:
-    """Whether the reference opens as the card's photo; lossy formats may be a little off."""
-    seen = np.asarray(ImageStore(folder).open(ref), int)
-    meant = np.asarray(Image.open(BytesIO(picture(product_id, form, number))).convert("RGB"), int)
-    return bool(np.abs(seen - meant).max() <= 8)
-
 
 LAYOUTS = {
     "by split": "images/{split}/{id}.jpg",
@@ -195,52 +135,6 @@ def test_a_number_in_a_cards_folder_that_is_another_cards_id_is_noted(tmp_path):
     assert found == {2002: "images/train/2002/8.jpg", 97: "images/train/009/0097.jpg"}
     assert noted[2001] == noted[7] == "may be another card's: images/train/2001/7.jpg"
     assert noted[40] == noted[3] == "may be another card's: images/train/40/3.jpg"
-
-
-@pytest.mark.parametrize("linked", ["images", "images/train", "images/train/2001.jpg", "images.zip", "all"])
-@pytest.mark.parametrize("inside", [True, False])
-def test_links_are_followed_inside_and_outside_the_data_folder(tmp_path, linked, inside):
-    data, real = tmp_path / "data", (tmp_path / "data/.store" if inside else tmp_path / "elsewhere")
-    name = "images.zip::train/2001.jpg" if linked == "images.zip" else "images/train/2001.jpg"
-    target = "images" if linked == "all" else linked
-    write(real, {name: picture(2001)})
-    (data / linked).parent.mkdir(parents=True, exist_ok=True)
-    (data / linked).symlink_to(real / target)
-    found, _ = search(data)
-    assert found == {2001: name.replace("images/", f"{linked}/") if linked == "all" else name}
-    assert shows(data, found[2001], 2001)
-    before = listing(data)
-    write(real, {name: picture(2001, number=3) + b"\0"})
-    assert listing(data) != before  # what a link leads to is data too: its change prepares again
-
-
-def test_loops_and_broken_links_cost_their_own_photo_only(tmp_path, capsys):
-    write(
-        tmp_path, {"images/train/2001.jpg": picture(2001), "images/train/108775015_1.jpg": picture(108775015)}
-    )
-    folder = tmp_path / "images/train"
-    (folder / "2002.jpg").symlink_to("2002.jpg")
-    (folder / "108775015.jpg").symlink_to("nowhere.jpg")
-    (folder / "again").symlink_to(tmp_path / "images")
-    (tmp_path / "images/test").symlink_to("gone")
-    (tmp_path / ".git").symlink_to("gone")
-    found, noted = search(tmp_path)
-    assert found == {2001: "images/train/2001.jpg", 108775015: "images/train/108775015_1.jpg"}
-    assert noted == {2002: "broken link", 108775015: "broken link"}
-    said = "2 paths not followed, such as images/test (broken link)"
-    assert said in capsys.readouterr().err
-    assert len(listing(tmp_path)) == 2
-
-
-def test_folders_that_link_to_each_other_are_listed_in_bounded_time(tmp_path):
-    ids = range(2001, 2008)
-    write(tmp_path, {f"{i}/{i}.jpg": picture(i) for i in ids})
-    for i in ids:
-        for other in set(ids) - {i}:
-            (tmp_path / f"{i}/to{other}").symlink_to(tmp_path / str(other))
-    found, _ = search(tmp_path, train=ids)
-    assert all(shows(tmp_path, ref, i) for i, ref in found.items()) and set(found) == set(ids)
-    assert len(listing(tmp_path)) <= 7 * 16
 
 
 def test_names_that_no_table_can_hold_are_noted(tmp_path, capsys):

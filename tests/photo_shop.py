@@ -1,0 +1,67 @@
+"""Photos that tell whose they are, and what prepare finds of them."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from goods.cards.images import ImageStore
+from goods.cards.table import Issues
+from goods.competitions.raw import Raw
+from goods.prepare.cards import find_images
+
+TRAIN, TEST = (108775015, 2001, 2002), (300000001, 2003)
+
+
+def picture(product_id: int, form: str = "PNG", number: int = 0) -> bytes:
+    """A photo whose upper half tells the card, and whose lower half which of its photos."""
+    pixels = np.zeros((32, 32, 3), np.uint8)
+    pixels[:16] = np.frombuffer(struct.pack("<I", product_id * 2654435761 % 2**24), np.uint8)[:3]
+    pixels[16:, :16] = 40 * number
+    pixels[16:, 16:] = 255
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(
+        buffer, form, **({"quality": 95} if form in ("JPEG", "WEBP", "AVIF") else {})
+    )
+    return buffer.getvalue()
+
+
+def write(folder: Path, files: dict[str, bytes]) -> None:
+    """Files below `folder`; "a.zip::b" is a member of a zip."""
+    zips: dict[str, dict[str, bytes]] = {}
+    for name, data in files.items():
+        place, _, member = name.partition("::")
+        if member:
+            zips.setdefault(place, {})[member] = data
+            continue
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    for name, members in zips.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(folder / name, "w") as archive:
+            for member, data in members.items():
+                archive.writestr(member, data)
+
+
+def search(folder: Path, train=TRAIN, test=TEST) -> tuple[dict[int, str], dict[int, str]]:
+    """What `prepare` finds: product_id → reference, and product_id → what it notes."""
+    cards = pd.DataFrame(
+        {"product_id": [*train, *test], "split": ["train"] * len(train) + ["test"] * len(test)}
+    )
+    raw = Raw(cards, {}, Issues())
+    found = find_images(raw, folder)
+    return found, {row[0]: row[2] for row in raw.issues.rows}
+
+
+def shows(folder: Path, ref: str, product_id: int, form: str = "PNG", number: int = 0) -> bool:
+    """Whether the reference opens as the card's photo; lossy formats may be a little off."""
+    seen = np.asarray(ImageStore(folder).open(ref), int)
+    meant = np.asarray(Image.open(BytesIO(picture(product_id, form, number))).convert("RGB"), int)
+    return bool(np.abs(seen - meant).max() <= 8)
