@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from goods.cards.table import TEXT_FIELDS, Issues
-from goods.cards.unicode import normalised
+from goods.cards.unicode import is_usual, normalised
 
 
 @dataclass
@@ -37,16 +37,16 @@ def normalise(cards: pd.DataFrame, issues: Issues) -> RawText:
     for name in TEXT_FIELDS:
         if name not in cards:
             continue
-        texts, changed = cards[name].tolist(), False
-        known: dict[str, tuple[str, tuple[str, ...]]] = {}  # shops and attributes repeat
-        for row, text in enumerate(texts):
-            plain, steps = known.get(text) or known.setdefault(text, normalised(text))
+        texts = cards[name].tolist()
+        before = len(raw.rows)
+        for row in [row for row, text in enumerate(texts) if not is_usual(text)]:
+            plain, steps = normalised(texts[row])
             if steps:
-                raw.rows.append((int(ids[row]), name, text))
+                raw.rows.append((int(ids[row]), name, texts[row]))
                 raw.steps.update(steps)
-                texts[row], changed = plain, True
+                texts[row] = plain
                 if name == "title" and not plain:
                     issues.add(ids[row], "title", "empty title", "predicted from the other fields")
-        if changed:
+        if len(raw.rows) > before:
             cards[name] = pd.Series(texts, index=cards.index, dtype="str")
     return raw

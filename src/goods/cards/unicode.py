@@ -11,8 +11,6 @@ import re
 import unicodedata
 from functools import lru_cache
 
-import ftfy
-
 from goods.cards.lookalikes import MIXED, unmixed
 
 # signs of a text that needs nothing, so that most texts cost one search
@@ -46,7 +44,11 @@ _GARBLED = re.compile(
 def _mended(text: str) -> str:
     """UTF-8 that was read as something else, where ftfy is sure of it or the whole text is Windows' Cyrillic for it."""
     garbled = len(_GARBLED.findall(text))
-    mended = ftfy.fix_encoding(text) if garbled else text
+    if not garbled:
+        return text
+    import ftfy  # its tables take a while: only who meets such a text pays
+
+    mended = ftfy.fix_encoding(text)
     if mended == text and garbled > 1:
         try:  # a blank behind Р was the second byte of a letter
             return text.replace("Р ", "Р\u00a0").encode("sloppy-windows-1251").decode()
