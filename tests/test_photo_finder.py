@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from photo_shop import TEST, TRAIN, picture, search, shows, write
 
+from goods.cards.table import Issues
 from goods.core.errors import GoodsError
 from goods.prepare.prepared import listing
-from goods.submit.prediction import read_new_cards
+from goods.submit.new_cards import read_new_cards
 
 LAYOUTS = {
     "by split": "images/{split}/{id}.jpg",
@@ -168,7 +169,7 @@ def test_a_broken_zip_ends_the_run_only_where_its_name_promises_photos(tmp_path,
 def test_photos_of_new_cards_are_looked_up_in_the_same_way(tmp_path, place):
     shop = write_shop(tmp_path / "shop", 20, 4)
     write(tmp_path / "new", {f"{place}{i}.jpg": picture(i) for i in (5000, 5002)})
-    cards = read_new_cards(shop / "test.parquet", competition_config(), tmp_path / "new")
+    cards = read_new_cards(shop / "test.parquet", competition_config(), tmp_path / "new", Issues())
     assert cards.set_index("product_id").image.dropna().to_dict() == {
         5000: f"{place}5000.jpg",
         5002: f"{place}5002.jpg",

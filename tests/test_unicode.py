@@ -22,8 +22,8 @@ from goods.core.workspace import Workspace
 from goods.prepare.cards import write_cards
 from goods.prepare.stage import prepare
 from goods.submit.catalogue import read_catalogue
+from goods.submit.new_cards import read_new_cards
 from goods.submit.pairs import contest_products
-from goods.submit.prediction import read_new_cards
 
 LATIN, CYRILLIC = "AaBCcEeHKkMOoPpTXxYy", "АаВСсЕеНКкМОоРрТХхУу"
 SHAPES = dict(zip(CYRILLIC + LATIN, LATIN + CYRILLIC, strict=True))
@@ -206,9 +206,9 @@ def test_a_disguised_shop_has_the_cards_of_the_clean_one_and_keeps_its_own_words
 
 def test_new_cards_come_through_the_same_door(tmp_path, competition):
     shop = write_shop(tmp_path / "shop")
-    clean = read_new_cards(shop / "test.parquet", competition, None)
+    clean = read_new_cards(shop / "test.parquet", competition, None, Issues())
     disguise(shop / "test.parquet")
-    pd.testing.assert_frame_equal(read_new_cards(shop / "test.parquet", competition, None), clean)
+    pd.testing.assert_frame_equal(read_new_cards(shop / "test.parquet", competition, None, Issues()), clean)
 
 
 def test_a_reader_need_not_know_of_the_door(tmp_path, competition, capsys):

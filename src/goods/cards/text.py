@@ -17,6 +17,10 @@ _UNSEEN = "\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff"
 
 _UNSEEN_SIGN = re.compile(f"[{_UNSEEN}]")
 
+_HIDDEN = re.compile(f"[{_UNSEEN}\u00ad\u200c\u200d]")
+
+_ANGLED = re.compile(r"<[^<>]*>")
+
 _GAP = re.compile(rf"[\s{_UNSEEN}]+")
 
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -91,6 +95,8 @@ def strip_html(text: str) -> str:
     text = _CONTROL.sub(" ", text)
     if not _MARKUP.search(text):
         return squeeze(text)
+    if _HIDDEN.search(text):  # within a tag they would make another name of it
+        text = _ANGLED.sub(lambda tag: _HIDDEN.sub("", tag[0]), text)
     text = escape_bare(text)
     try:
         # a wrapper element keeps the parser from dropping leading text and from failing on comments alone
