@@ -35,7 +35,7 @@ from goods.core.execution import at_once as side_by_side
 from goods.core.log import say
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
-from goods.models.text.fasttext import zeroed_malloc
+from goods.models.text.fasttext_model import zeroed_malloc
 from goods.prepare.folds import load_folds
 from goods.prepare.prepared import prepared_key
 from goods.train.gather import oof_report

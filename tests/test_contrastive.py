@@ -223,7 +223,7 @@ def test_through_the_stages(tmp_path, run_script):
     settings = [part for setting in SMALL for part in ("--set", setting)]
     code, out, err = run_script("pretrain", CONFIGS / "clip.yaml", "--work", ws.root, *settings)
     assert code == 0, err
-    assert "| text→image R@10 |" in out
+    assert "| text→image R@10" in out
     config = load_experiment(CONFIGS / "clip.yaml", SMALL)
     train(ws, competition, config)
     assert read_json(ws.run("clip").report)["score"] > 0.5

@@ -11,7 +11,7 @@ from goods.cards.table import load_cards, select
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
-from goods.models.text.linear import LinearModel
+from goods.models.text.linear_model import LinearModel
 from goods.prepare.folds import load_folds, load_groups, make_folds
 from goods.prepare.stage import prepare
 from goods.problems.splitting import assign_folds, inner_split, near_duplicate_groups
