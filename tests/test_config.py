@@ -1,3 +1,4 @@
+import ast
 import shutil
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import yaml
 
 from goods.competitions.loading import load_competition
 from goods.config.loading import DEFAULTS, dump, load_experiment, override, read_experiment
+from goods.core.discovery import find, imported
 from goods.core.errors import GoodsError
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -178,3 +180,50 @@ def test_where_a_key_stands_in_a_file_changes_nothing(tmp_path):
     found, default = (load_experiment(p) for p in (mine / "navec.yaml", CONFIGS / "demo" / "navec.yaml"))
     assert list(found.model.fields) == list(default.model.fields)
     assert list(found.tune.space) == list(default.tune.space)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: linear\nmodel: {hidden: 8}", "name is 'linear', its file 'navec'"),
+        ("seed: 1\nseed: 2", "key 'seed' stands twice"),
+        ("seed: -1", "key 'seed'"),
+        ("tune: {space: {hiden: {low: 1, high: 2}}}", "tune.space names 'hiden', which model does not have"),
+        ("tune: {space: {fields.name: {low: 1, high: 2}}}", "tune.space names 'fields.name'"),
+    ],
+)
+def test_what_would_be_lost_without_a_word_is_refused(tmp_path, text, message):
+    (own_contest(tmp_path) / "navec.yaml").write_text(text)
+    with pytest.raises(GoodsError, match=message):
+        load_experiment(tmp_path / "mycontest" / "navec.yaml")
+
+
+def test_an_experiment_that_is_joined_twice_is_refused(tmp_path):
+    (own_contest(tmp_path) / "stack.yaml").write_text("model: {experiments: [linear, linear]}")
+    with pytest.raises(GoodsError, match="experiments names 'linear' twice"):
+        load_experiment(tmp_path / "mycontest" / "stack.yaml")
+
+
+def package(folder, monkeypatch, **files):
+    """A package of modules with these texts."""
+    (folder / "pieces").mkdir()
+    for name, text in {"__init__": "", **files}.items():
+        (folder / "pieces" / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(folder)
+    return ("pieces",)
+
+
+def functions(statement):
+    return [statement.name] if isinstance(statement, ast.FunctionDef) else []
+
+
+def test_two_of_one_name_and_files_that_cannot_be_read_are_told(tmp_path, monkeypatch):
+    found = package(tmp_path, monkeypatch, a="def x(): ...", b="def x(): ...")
+    with pytest.raises(GoodsError, match=r"b\.py: 'x' is in pieces\.a already"):
+        find(found, "def", functions)
+    (tmp_path / "pieces" / "b.py").write_text("def x(:")
+    with pytest.raises(GoodsError, match=r"b\.py: line 1: .*; mend that line"):
+        find(found, "def ", functions)
+    (tmp_path / "pieces" / "b.py").write_text("import nothing_of_that_name")
+    with pytest.raises(GoodsError, match=r"pieces\.b: cannot be imported \(No module named"):
+        imported("pieces.b")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from conftest import ROOT, SHARED, small_configs, write_shop
 
 from goods.cards.labels import Labels
@@ -320,3 +321,18 @@ def test_an_experiment_that_cannot_work_is_refused_before_anything_is_done(tmp_p
     with pytest.raises(GoodsError, match=message):
         run_all(name, chosen)
     assert not chosen.work.exists()
+
+
+def test_experiments_that_build_on_each_other_or_lack_a_study_are_refused_at_once(tmp_path, shop):
+    folder = small_configs(tmp_path / "circle", "kazanexpress2023", ["a"]) / "kazanexpress2023"
+    model = yaml.safe_load((folder / "linear.yaml").read_text())["model"]
+    for name, other in (("a", "b"), ("b", "a")):
+        pseudo = {"model": model, "pseudo": {"experiments": [other]}}
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(pseudo))
+    chosen = Options(configs=folder.parent, work=tmp_path / "nothing", out=tmp_path / "out", data=shop)
+    with pytest.raises(GoodsError, match="experiment a builds on itself through b"):
+        run_all("kazanexpress2023", chosen)
+    (folder / "stack.yaml").write_text(yaml.safe_dump({"model": {"experiments": ["fasttext-raw-tuned"]}}))
+    with pytest.raises(GoodsError, match="fasttext-raw has no tune: block"):
+        run_all("kazanexpress2023", chosen)
+    assert not (tmp_path / "nothing" / "kazanexpress2023").exists()

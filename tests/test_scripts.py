@@ -1,6 +1,8 @@
 """The scripts as the README names them."""
 
 import re
+import runpy
+import sys
 
 import pytest
 from conftest import ROOT
@@ -13,6 +15,15 @@ def test_every_script_says_what_it_takes(run_script, name):
     code, out, err = run_script(name, "--help")
     assert code == 0, err
     assert out.startswith("usage: ") and "--work" in out and "--force" in out
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_every_benchmark_can_be_started(path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [path.name, "--help"])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(path), run_name="__main__")
+    assert not stop.value.code
+    assert capsys.readouterr().out.startswith("usage: ")
 
 
 def test_the_readme_names_scripts_that_are_there():

@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import ROOT, competition_config
 
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
@@ -13,9 +13,11 @@ from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
 from goods.core.execution import Resources, at_once, resources
 from goods.core.predictions import Predictions, best_classes, mean_of
+from goods.core.workspace import Workspace
 from goods.metrics.evaluation import score
 from goods.models.text.linear import LinearConfig
 from goods.prepare.folds import load_folds
+from goods.prepare.stage import prepare
 from goods.train.fold import fit_fold, top_k
 from goods.train.stage import train
 
@@ -289,3 +291,41 @@ def test_fasttext_goes_on_at_half_the_rate_where_it_diverges(ws, monkeypatch, ca
     diverges_above = 0.0
     with pytest.raises(GoodsError, match="lower model"):
         FastTextModel(config, Context(Labels.load(ws))).fit(cards[:100], None)
+
+
+class Says:
+    """A model that says what it is told to."""
+
+    def __init__(self, said):
+        self.said = said
+
+    def predict(self, cards):
+        return self.said
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (None, "Says.predict gave an array of shape"),
+        (np.ones((2, 3)), r"shape \(2, 3\), expected \(2, 4\)"),
+        (np.ones((1, 4)), r"shape \(1, 4\), expected \(2, 4\)"),
+        (np.ones((2, 4)), "sum to 1"),
+        (np.full((2, 4), np.nan), "no probabilities"),
+        (np.array([[1.5, -0.5, 0, 0]] * 2), "no probabilities"),
+    ],
+)
+def test_what_a_model_says_is_a_distribution_or_refused(said, message):
+    with pytest.raises(GoodsError, match=message):
+        top_k(Says(said), pd.DataFrame({"product_id": [1, 2]}), n_classes=4)
+
+
+def test_a_metric_that_gives_no_number_is_told(ws, competition, monkeypatch):
+    monkeypatch.setattr("goods.train.gather.evaluate", lambda *_: float("nan"))
+    with pytest.raises(GoodsError, match=r"metric weighted_f1 gave .*nan"):
+        train(ws, competition, load_experiment(LINEAR))
+
+
+def test_a_metric_of_two_classes_is_refused_where_there_are_more(tmp_path, shop):
+    of_two = competition_config(metric="binary_f1")
+    with pytest.raises(GoodsError, match="metric binary_f1 is not defined for 6 classes"):
+        prepare(Workspace(tmp_path / "work", of_two.name), of_two, shop)

@@ -133,13 +133,19 @@ def check_configs(
             check_family(load_base(options, folder, needed), problem, competition.name)
 
 
-def with_upstream(options: Options, name: str, experiment: str) -> list[str]:
-    """The experiment after those it builds on."""
+def with_upstream(options: Options, name: str, experiment: str, above: tuple[str, ...] = ()) -> list[str]:
+    """The experiment after those it builds on; `above` are those that build on it."""
     names: list[str] = []
-    for below in load_base(options, name, experiment).upstream:
-        if below.removesuffix(TUNED) == experiment.removesuffix(TUNED):
-            raise GoodsError(f"experiment {experiment} builds on itself")
-        names += [n for n in with_upstream(options, name, below) if n not in names]
+    config, way = load_base(options, name, experiment), (*above, experiment.removesuffix(TUNED))
+    if experiment.endswith(TUNED) and config.tune is None:
+        raise GoodsError(
+            f"experiment {experiment}: {config.name} has no tune: block; add one or leave out {TUNED!r}"
+        )
+    for below in config.upstream:
+        if below.removesuffix(TUNED) in way:
+            through = "" if below.removesuffix(TUNED) == way[-1] else f" through {', '.join(way[1:])}"
+            raise GoodsError(f"experiment {below.removesuffix(TUNED)} builds on itself{through}")
+        names += [n for n in with_upstream(options, name, below, way) if n not in names]
     return [*names, experiment]
 
 

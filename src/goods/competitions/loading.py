@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +17,7 @@ from goods.competitions.base import Competition
 from goods.competitions.submission import Submission
 from goods.config.competition import CompetitionConfig
 from goods.config.loading import own_name, read_yaml, validated
-from goods.core.discovery import modules_of
+from goods.core.discovery import imported, modules_of
 from goods.core.errors import GoodsError
 from goods.metrics.evaluation import METRICS, metric_of
 
@@ -53,13 +52,13 @@ def reader_module(reader: str) -> str:
 
 def new_card_readers() -> list[Callable[[Path, Issues], pd.DataFrame]]:
     """What reads new cards, of every contest whose cards can be labelled."""
-    found = (import_module(module).COMPETITION.read_new for module in readers().values())
+    found = (imported(module).COMPETITION.read_new for module in readers().values())
     return [read for read in found if read is not None]
 
 
 def competition_of(config: CompetitionConfig) -> Competition:
     """The object of the contest's file; GoodsError where the file has none, or something else under its name."""
-    module = import_module(reader_module(config.reader))
+    module = imported(reader_module(config.reader))
     found = module.COMPETITION
     if not isinstance(found, Competition):
         kind = type(found).__name__

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_of
@@ -133,7 +133,10 @@ class FamilyConfig(Strict):
         """A model of these settings that keeps the protocol of models/base.py, given a `Context`."""
         module, _, name = self.implementation.partition(":")
         if not module:
-            raise GoodsError(f"family {self.family} has no model of its own")
+            raise GoodsError(
+                f"family {self.family} has no model of its own: give its config in {type(self).__module__} a build, or "
+                "an implementation"
+            )
         return getattr(import_module(module), name)(self, context)
 
 
@@ -144,6 +147,13 @@ class PresetConfig(FamilyConfig):
     with_local_text: str | None = Field(
         None, description="experiment that joins them where the command line gives a local text encoder"
     )
+
+    @model_validator(mode="after")
+    def each_once(self) -> Self:
+        twice = [name for i, name in enumerate(self.experiments) if name in self.experiments[:i]]
+        if twice:
+            raise ValueError(f"experiments names {twice[0]!r} twice")
+        return self
 
 
 def local_image_weights(path: Path) -> dict[str, str]:

@@ -17,7 +17,7 @@ class CompetitionConfig(Strict):
     data: str = Field(description="folder of the raw files; --data overrides it")
     metric: str = Field("weighted_f1", description="a name of metrics/")
     n_folds: int = Field(5, ge=2, le=50)
-    seed: int = 42
+    seed: int = Field(42, ge=0, lt=2**32)
     group_near_duplicates: bool = False
     max_unreadable: float = Field(
         0.05, ge=0, le=1, description="share of a column's cells that may be unreadable before prepare stops"

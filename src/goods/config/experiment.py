@@ -70,7 +70,7 @@ class PseudoConfig(Strict):
 class ExperimentConfig(Strict):
     competition: str
     name: str
-    seed: int = 42
+    seed: int = Field(42, ge=0, lt=2**32)
     inner_share: float = Field(
         0.1,
         gt=0,
@@ -82,6 +82,17 @@ class ExperimentConfig(Strict):
     pseudo: PseudoConfig | None = None
     model: Annotated[SerializeAsAny[FamilyConfig], BeforeValidator(of_its_family)]
     tune: TuneConfig | None = None
+
+    @model_validator(mode="after")
+    def a_study_varies_what_is_there(self) -> ExperimentConfig:
+        for key in self.tune.space if self.tune else ():
+            part: Any = self.model
+            for name in key.split("."):
+                known = part if isinstance(part, dict) else getattr(type(part), "model_fields", {})
+                if name not in known:
+                    raise ValueError(f"tune.space names {key!r}, which model does not have")
+                part = part[name] if isinstance(part, dict) else getattr(part, name)
+        return self
 
     @property
     def upstream(self) -> tuple[str, ...]:

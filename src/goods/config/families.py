@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from importlib import import_module
 
 from goods.config.base import FamilyConfig
-from goods.core.discovery import find
+from goods.core.discovery import find, imported
 from goods.core.errors import GoodsError
 
 PACKAGES = ("goods.models", "goods.stack")  # where families are looked for
@@ -34,7 +33,7 @@ def family_class(name: str) -> type[FamilyConfig]:
     module = find(PACKAGES, "family: Literal[", _families).get(name)
     if module is None:
         raise GoodsError(f"unknown family {name!r}: known are {', '.join(family_names())}")
-    for value in vars(import_module(module)).values():
+    for value in vars(imported(module)).values():
         if (
             isinstance(value, type)
             and issubclass(value, FamilyConfig)

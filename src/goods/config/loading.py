@@ -20,11 +20,24 @@ from goods.core.errors import GoodsError
 DEFAULTS = "defaults"  # folder of the experiments that competitions share
 
 
+class OnceLoader(yaml.SafeLoader):
+    """YAML in which a key stands once: of two the last would win, and the first be lost without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"key {twice!r} stands twice", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise GoodsError(f"{path}: no such config file; `ls {path.parent}` shows what there is")
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), OnceLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise GoodsError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
@@ -105,6 +118,11 @@ def read_experiment(path: Path) -> dict[str, Any]:
     data = read_yaml(path) if path.is_file() else read_yaml(default)
     if "family" not in (data.get("model") or {}) and default.is_file():
         data = laid_over(read_yaml(default), data)
+    if data.get("name", path.stem) != path.stem:
+        raise GoodsError(
+            f"{path}: name is {data['name']!r}, its file {path.stem!r}: it would be trained over that experiment; "
+            "remove that line: the file names it"
+        )
     return data | {"competition": own_name(data, "competition", path)}
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import grimp
 
+from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
 
 PACKAGE = "goods"
@@ -19,7 +20,10 @@ PACKAGE = "goods"
 
 @cache
 def import_graph() -> grimp.ImportGraph:
-    return grimp.build_graph(PACKAGE, cache_dir=None, exclude_type_checking_imports=True)
+    try:
+        return grimp.build_graph(PACKAGE, cache_dir=None, exclude_type_checking_imports=True)
+    except grimp.exceptions.SourceSyntaxError as error:
+        raise GoodsError(f"{' '.join(str(error).split())}; mend that line or move the file away") from None
 
 
 @cache

@@ -15,6 +15,10 @@ from goods.metrics.pairs import PAIR_METRICS
 METRICS: dict[str, Metric] = {m.name: m for m in (*CLASS_METRICS, *PAIR_METRICS)}
 
 
+if len(METRICS) < len(CLASS_METRICS) + len(PAIR_METRICS):
+    raise GoodsError("two metrics of metrics/ have one name; give one of them another")
+
+
 def metric_of(name: str) -> Metric:
     """GoodsError where there is no metric of that name."""
     if name not in METRICS:

@@ -24,6 +24,7 @@ from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
 from goods.core.log import say
 from goods.core.workspace import Workspace
+from goods.metrics.evaluation import metric_of
 from goods.prepare.door import describe, lines
 from goods.prepare.prepared import listing
 from goods.prepare.unreadable import check_unreadable
@@ -46,6 +47,11 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, data: Path, 
     door = describe(cards, known_classes(config, raw), raw.issues)
 
     def write(space: Workspace, table: pd.DataFrame, labels: Labels | None) -> None:
+        if labels is not None and not metric_of(config.metric).defined(labels):
+            raise GoodsError(
+                f"competition {config.name}: metric {config.metric} is not defined for {labels.n_classes} classes; "
+                "name another in competition.yaml"
+            )
         begin(space.prepared, key)
         write_parquet(space.cards, table)
         write_parquet(space.raw_text, raw_text.table())

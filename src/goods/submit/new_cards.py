@@ -51,6 +51,8 @@ def read_rows(path: Path, competition: CompetitionConfig, issues: Issues) -> pd.
         raise GoodsError(
             f"{competition.name}: new cards of this competition cannot be labelled; its reader has no read_new"
         )
+    if not path.is_file():
+        raise GoodsError(f"{path}: no such file; name a parquet or csv file of cards")
     if path.suffix.lower() != ".csv":
         return read(path, issues)
     with tempfile.TemporaryDirectory(prefix="goods-csv-") as folder:

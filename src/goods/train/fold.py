@@ -21,12 +21,30 @@ from goods.problems.kinds import problem_of
 from goods.train.context import make_context
 from goods.train.foundations import trained_fold
 
+OFF = 1e-2  # of a row's sum from 1: what 16-bit arithmetic may leave
 
-def top_k(model: Model, cards: pd.DataFrame, k: int = TOP_K) -> Predictions:
+
+def checked(said: object, n: int, n_classes: int | None, model: str) -> np.ndarray:
+    """float32 [n, n_classes] as it was said; GoodsError where it is no distribution over all classes."""
+    dense = np.asarray(said, np.float32) if said is not None else np.empty(0, np.float32)
+    if dense.ndim != 2 or len(dense) != n or n_classes not in (None, dense.shape[1]):
+        wanted = f"({n}, {n_classes})" if n_classes else f"({n}, classes)"
+        raise GoodsError(
+            f"{model}.predict gave an array of shape {dense.shape}, expected {wanted}; mend the model"
+        )
+    if not np.isfinite(dense).all() or (dense < 0).any() or (np.abs(dense.sum(1) - 1) > OFF).any():
+        raise GoodsError(
+            f"{model}.predict gave no probabilities: each row has to be at least 0 and sum to 1; mend it"
+        )
+    return dense
+
+
+def top_k(model: Model, cards: pd.DataFrame, k: int = TOP_K, n_classes: int | None = None) -> Predictions:
     """Predict block by block and keep each card's k best classes, best first."""
     classes, proba = [], []
     for start in range(0, len(cards), BLOCK):
-        dense = np.asarray(model.predict(cards.iloc[start : start + BLOCK]), np.float32)
+        block = cards.iloc[start : start + BLOCK]
+        dense = checked(model.predict(block), len(block), n_classes, type(model).__name__)
         kept, values = best_classes(dense, k)
         classes.append(kept)
         proba.append(values)
@@ -47,7 +65,8 @@ def fit_fold(
     train, test = select(rows, "train"), select(rows, "test")
     fold = load_folds(ws, train)
     groups = load_groups(ws, train)
-    model = config.model.build(make_context(ws, config, resources, folder, progress, k))
+    context = make_context(ws, config, resources, folder, progress, k)
+    model, n_classes = config.model.build(context), context.labels.n_classes
     started = time.perf_counter()
     may_fit = problem.outside(train, fold == k)
     known, extra = train[may_fit].reset_index(drop=True), pseudo_cards(ws, config, k, test)
@@ -63,8 +82,8 @@ def fit_fold(
     else:
         fit_on(problem, model, known, config, extra, None if groups is None else groups[may_fit])
     fitted = time.perf_counter()
-    valid = top_k(model, train[fold == k]) if k != ALL else None
-    on_test = top_k(model, test)
+    valid = top_k(model, train[fold == k], n_classes=n_classes) if k != ALL else None
+    on_test = top_k(model, test, n_classes=n_classes)
     predicted = time.perf_counter()
     model.save(folder)
     if valid is not None:

@@ -124,6 +124,10 @@ def oof_report(
 
     honest = part(~np.isin(fold, tuned_on))
     per_fold = [evaluate(metric, *part(fold == k), labels) for k in range(competition.n_folds)]
+    if not np.isfinite(per_fold).all():
+        raise GoodsError(
+            f"metric {metric} gave {per_fold} over the folds; mend its score: higher is better, never nan"
+        )
     kept = [per_fold[k] for k in range(competition.n_folds) if k not in tuned_on]
     return {
         "metric": metric,
