@@ -332,7 +332,9 @@ def test_experiments_that_build_on_each_other_or_lack_a_study_are_refused_at_onc
     chosen = Options(configs=folder.parent, work=tmp_path / "nothing", out=tmp_path / "out", data=shop)
     with pytest.raises(GoodsError, match="experiment a builds on itself through b"):
         run_all("kazanexpress2023", chosen)
-    (folder / "stack.yaml").write_text(yaml.safe_dump({"model": {"experiments": ["fasttext-raw-tuned"]}}))
+    (folder / "stack.yaml").write_text(
+        yaml.safe_dump({"model": {"family": "stack", "experiments": ["fasttext-raw-tuned"]}})
+    )
     with pytest.raises(GoodsError, match="fasttext-raw has no tune: block"):
         run_all("kazanexpress2023", chosen)
     assert not (tmp_path / "nothing" / "kazanexpress2023").exists()
