@@ -49,8 +49,16 @@ TAGS |= {"picture", "rb", "search", "slot", "template"}
 _SKIPPED_TAGS = ("script", "style", "head", "template")
 
 
+def is_squeezed(text: str) -> bool:
+    """Whether `squeeze` would leave the text as it is: most are, and this is quick."""
+    # no control, format or surrogate sign is printable, nor any white space but the blank
+    return text.isprintable() and "  " not in text and text[:1] != " " and text[-1:] != " "
+
+
 def squeeze(text: str) -> str:
     """Control characters out, runs of white space to one blank, nothing unseen beside one or at the ends."""
+    if is_squeezed(text):
+        return text
     text = _SPACE.sub(" ", _CONTROL.sub(" ", text)).strip()
     if not _UNSEEN_SIGN.search(text):
         return text
@@ -92,6 +100,8 @@ def escape_bare(text: str) -> str:
 
 def strip_html(text: str) -> str:
     """Visible text of an HTML fragment; what is not HTML comes back as it is, squeezed."""
+    if "<" not in text and "&" not in text and is_squeezed(text):
+        return text
     text = _CONTROL.sub(" ", text)
     if not _MARKUP.search(text):
         return squeeze(text)

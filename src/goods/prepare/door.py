@@ -150,7 +150,7 @@ def _warnings_of_known(train: dict[str, Any], test: dict[str, Any], n: tuple[int
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share in (0, 1) or 0.01 <= share <= 0.99 else f"{100 * share:.2g} %"
+    return f"{100 * share:.0f} %" if share in (0, 1) or 0.01 <= share <= 0.99 else f"{100 * share:.2f} %"
 
 
 def rows_of(door: dict[str, Any]) -> list[tuple[str, str, str]]:
