@@ -18,6 +18,7 @@ from goods.metrics.evaluation import score
 from goods.models.text.linear import LinearConfig
 from goods.prepare.folds import load_folds
 from goods.prepare.stage import prepare
+from goods.submit.prediction import saved_config
 from goods.train.fold import fit_fold, top_k
 from goods.train.stage import train
 
@@ -329,3 +330,13 @@ def test_a_metric_of_two_classes_is_refused_where_there_are_more(tmp_path, shop)
     of_two = competition_config(metric="binary_f1")
     with pytest.raises(GoodsError, match="metric binary_f1 is not defined for 6 classes"):
         prepare(Workspace(tmp_path / "work", of_two.name), of_two, shop)
+
+
+def test_a_run_one_of_whose_folds_has_other_settings_is_not_finished(ws, competition):
+    train(ws, competition, load_experiment(LINEAR))
+    saved_config(ws, "linear")
+    train(ws, competition, load_experiment(LINEAR, ["model.C=0.1"]), folds=[1])
+    with pytest.raises(GoodsError, match="no finished run; train experiment 'linear' first"):
+        saved_config(ws, "linear")
+    train(ws, competition, load_experiment(LINEAR))
+    saved_config(ws, "linear")

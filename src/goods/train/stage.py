@@ -49,6 +49,8 @@ def train(
         fit_folds(ws, competition, config, todo)
     missing = [k for k in range(competition.n_folds) if not is_trained(ws, config, k)]
     if missing:
+        # the folds there are may be of different settings: nobody is to ask them together
+        (run.path / "DONE").unlink(missing_ok=True)
         say(
             f"train {config.name}: folds {missing} are still to be trained; out-of-fold predictions wait for them"
         )
