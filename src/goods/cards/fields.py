@@ -9,7 +9,7 @@ import numpy as np
 
 from goods.cards.literals import Malformed, read_cell
 from goods.cards.text import squeeze, strip_html
-from goods.cards.unicode import plain
+from goods.cards.unicode import is_usual, plain
 
 BOOLEANS = {True: "true", False: "false"}
 EMPTY = "text_fields is empty"  # which is no fault of the cell
@@ -88,10 +88,12 @@ def attribute_lines(value: Any) -> list[str]:
 
 def unique_lines(lines: list[str]) -> str:
     """Non-empty lines without those that look like an earlier one, joined by '; '."""
+    told = [line for line in lines if line]
+    if is_usual(joined := "; ".join(dict.fromkeys(told))):
+        return joined  # each looks like itself alone
     kept: dict[str, str] = {}
-    for line in lines:
-        if line:
-            kept.setdefault(plain(line), line)
+    for line in told:
+        kept.setdefault(plain(line), line)
     return "; ".join(kept.values())
 
 

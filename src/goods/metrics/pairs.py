@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.metrics import auc, average_precision_score, precision_recall_curve
 
 from goods.metrics.base import PairMetric
 
@@ -17,8 +16,19 @@ LEVEL = 0.75  # of precision
 
 def curve(target: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(recall, precision) float [p], recall ascending from (0, 1). `target` has a positive."""
+    from sklearn.metrics import (
+        precision_recall_curve,  # a second to import, which not every command is to pay
+    )
+
     precision, recall, _ = precision_recall_curve(target, scores)
     return recall[::-1], precision[::-1]
+
+
+def area(recall: np.ndarray, precision: np.ndarray) -> float:
+    """Below the line through the points, by trapezoids."""
+    from sklearn.metrics import auc
+
+    return float(auc(recall, precision))
 
 
 def prefix_area(target: np.ndarray, scores: np.ndarray, level: float = LEVEL) -> float:
@@ -27,7 +37,7 @@ def prefix_area(target: np.ndarray, scores: np.ndarray, level: float = LEVEL) ->
         return 0.0
     recall, precision = curve(target, scores)
     last = int(np.flatnonzero(precision >= level)[-1])
-    return float(auc(recall[: last + 1], precision[: last + 1])) if last else 0.0
+    return area(recall[: last + 1], precision[: last + 1]) if last else 0.0
 
 
 def masked_area(target: np.ndarray, scores: np.ndarray, level: float = LEVEL) -> float:
@@ -36,7 +46,7 @@ def masked_area(target: np.ndarray, scores: np.ndarray, level: float = LEVEL) ->
         return 0.0
     recall, precision = curve(target, scores)
     good = precision >= level
-    return float(auc(recall[good], precision[good])) if good.sum() > 1 else 0.0
+    return area(recall[good], precision[good]) if good.sum() > 1 else 0.0
 
 
 def over_categories(
@@ -56,6 +66,8 @@ def best_f1(target: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
     """(F1, threshold) where F1 is highest: pairs scored at least that much are matches."""
     if not target.any():
         return 0.0, float("inf")
+    from sklearn.metrics import precision_recall_curve
+
     precision, recall, thresholds = precision_recall_curve(target, scores)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     best = int(f1[:-1].argmax())
@@ -71,6 +83,8 @@ def recall_at(target: np.ndarray, scores: np.ndarray, level: float = LEVEL) -> f
 
 
 def _average_precision(target: np.ndarray, scores: np.ndarray) -> float:
+    from sklearn.metrics import average_precision_score
+
     return float(average_precision_score(target, scores)) if target.any() else 0.0
 
 

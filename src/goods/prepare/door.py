@@ -63,9 +63,9 @@ def _known(split: str, part: pd.DataFrame, train: pd.DataFrame) -> dict[str, flo
     """Shares of the cards, among those that have one, whose title or shop a train card (another one) has."""
     known: dict[str, float | None] = {}
     for field in ("title", "shop"):
-        own, others = part[field][part[field] != ""], train[field]
-        seen = own.duplicated(keep=False) if split == "train" else own.isin(others)
-        known[f"known_{field}"] = _mean(seen.to_numpy(bool)) if len(own) else None
+        own, times = [text for text in part[field].tolist() if text], Counter(train[field].tolist())
+        least = 2 if split == "train" else 1  # a train card itself is one of them
+        known[f"known_{field}"] = _mean(np.array([times[text] >= least for text in own])) if own else None
     return known
 
 
