@@ -24,7 +24,7 @@ def curve(target: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return recall[::-1], precision[::-1]
 
 
-def area(recall: np.ndarray, precision: np.ndarray) -> float:
+def area_below(recall: np.ndarray, precision: np.ndarray) -> float:
     """Below the line through the points, by trapezoids."""
     from sklearn.metrics import auc
 
@@ -37,7 +37,7 @@ def prefix_area(target: np.ndarray, scores: np.ndarray, level: float = LEVEL) ->
         return 0.0
     recall, precision = curve(target, scores)
     last = int(np.flatnonzero(precision >= level)[-1])
-    return area(recall[: last + 1], precision[: last + 1]) if last else 0.0
+    return area_below(recall[: last + 1], precision[: last + 1]) if last else 0.0
 
 
 def masked_area(target: np.ndarray, scores: np.ndarray, level: float = LEVEL) -> float:
@@ -46,7 +46,7 @@ def masked_area(target: np.ndarray, scores: np.ndarray, level: float = LEVEL) ->
         return 0.0
     recall, precision = curve(target, scores)
     good = precision >= level
-    return area(recall[good], precision[good]) if good.sum() > 1 else 0.0
+    return area_below(recall[good], precision[good]) if good.sum() > 1 else 0.0
 
 
 def over_categories(
