@@ -6,7 +6,6 @@ so any later set of cards finds what it shares with earlier ones.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from tqdm import tqdm
 from goods.cards.lemmas import lemmatize
 from goods.cards.ragged import Ragged
 from goods.cards.texthash import text_keys
-from goods.core.artifacts import write_npz
+from goods.core.artifacts import cached_npz, write_npz
 from goods.core.code import code_hash
 
 MAX_CHARS = 20_000  # of one field; what a scrape leaves behind that is not worth reading
@@ -42,12 +41,11 @@ class Tokenized:
     @staticmethod
     def load(path: Path) -> Tokenized | None:
         """None where there is no usable cache."""
-        try:
-            with np.load(path, allow_pickle=False) as z:
-                words = z["words"].tobytes().decode().split("\n") if z["words"].size else []
-                return Tokenized(z["keys"], Ragged(z["values"], z["offsets"]), words)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        z = cached_npz(path, "keys", "values", "offsets", "words")
+        if z is None:
             return None
+        words = z["words"].tobytes().decode().split("\n") if z["words"].size else []
+        return Tokenized(z["keys"], Ragged(z["values"], z["offsets"]), words)
 
 
 def _jobs(texts: list[str], lemmatizer: str, workers: int, progress: bool) -> Iterator[list[list[str]]]:

@@ -90,6 +90,14 @@ def read_npz(path: Path, *names: str) -> dict[str, np.ndarray]:
             return {name: arrays[name] for name in dict.fromkeys((*names, *arrays.files))}
 
 
+def cached_npz(path: Path, *names: str) -> dict[str, np.ndarray] | None:
+    """As `read_npz`, None where the file is missing or damaged: of a cache, which is made again."""
+    try:
+        return read_npz(path, *names)
+    except GoodsError:
+        return None
+
+
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     """What goes wrong while `path` is read becomes a GoodsError that says which file it is and what to do."""

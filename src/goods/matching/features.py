@@ -6,7 +6,6 @@ writes: `cache`/pairs-<hash>.npz: the features of every pair of a competition
 from __future__ import annotations
 
 import json
-import zipfile
 from functools import cached_property
 from pathlib import Path
 from typing import get_args
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from goods.core.artifacts import write_npz
+from goods.core.artifacts import cached_npz, write_npz
 from goods.core.code import code_hash
 from goods.core.hashing import content_hash
 from goods.matching.attributes import (
@@ -166,9 +165,7 @@ def cached_features(
 
 def read_features(path: Path) -> tuple[pd.Index, pd.DataFrame] | None:
     """Pair numbers and features as `cached_features` wrote them; None where they are missing or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            table = pd.DataFrame(arrays["values"], columns=arrays["names"].tolist())
-            return pd.Index(arrays["product_id"]), table
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    arrays = cached_npz(path, "product_id", "values", "names")
+    if arrays is None:
         return None
+    return pd.Index(arrays["product_id"]), pd.DataFrame(arrays["values"], columns=arrays["names"].tolist())

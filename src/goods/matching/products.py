@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from goods.core.artifacts import write_npz
+from goods.core.artifacts import read_npz, write_npz
 from goods.core.hashing import content_hash, file_hash
 from goods.core.workspace import Workspace
 
@@ -96,8 +96,8 @@ class Products:
     @staticmethod
     def load(ws: Workspace) -> Products:
         def read() -> dict[str, Vectors]:
-            with np.load(ws.vectors, allow_pickle=False) as arrays:
-                return {kind: Vectors(arrays[kind], arrays[f"{kind}_offsets"]) for kind in KINDS}
+            arrays = read_npz(ws.vectors, *KINDS, *(f"{kind}_offsets" for kind in KINDS))
+            return {kind: Vectors(arrays[kind], arrays[f"{kind}_offsets"]) for kind in KINDS}
 
         key = content_hash(file_hash(ws.cards), file_hash(ws.pairs), file_hash(ws.vectors))
         return Products.of(pd.read_parquet(ws.cards), pd.read_parquet(ws.pairs), read, key)

@@ -5,13 +5,12 @@ writes: `context.cache`/<name>.npz: keys uint64 [n] sorted, rows float16 [n, d]
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from goods.core.artifacts import write_npz
+from goods.core.artifacts import cached_npz, write_npz
 
 MOST_BYTES = 1 << 28
 
@@ -24,11 +23,11 @@ class RowCache:
         self.path = path
         self.keys, self.rows = np.empty(0, np.uint64), np.empty((0, 0), np.float16)
         if path is not None and path.is_file():
-            try:
-                with np.load(path, allow_pickle=False) as arrays:
-                    self.keys, self.rows = arrays["keys"], arrays["rows"]
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            arrays = cached_npz(path, "keys", "rows")
+            if arrays is None:
                 path.unlink(missing_ok=True)  # damaged: computed again
+            else:
+                self.keys, self.rows = arrays["keys"], arrays["rows"]
 
     def get(
         self, keys: np.ndarray, compute: Callable[[np.ndarray], np.ndarray], store: bool = False
