@@ -89,6 +89,7 @@ def block(file: str, title: str, language: str = "python") -> str:
     return found[1]
 
 
+@pytest.mark.slow
 def test_a_family_is_one_file_and_one_yaml(house, shop):
     source = block("README.md", "## Your own model")
     assert len(source.splitlines()) <= 40
@@ -105,6 +106,7 @@ def test_a_family_is_one_file_and_one_yaml(house, shop):
     assert set(pd.read_parquet(said).predicted_category_id) <= set(LEAVES)
 
 
+@pytest.mark.slow
 def test_a_competition_is_one_file(house, tmp_path):
     rng = np.random.default_rng(0)
     data = tmp_path / "table"
@@ -126,6 +128,7 @@ def test_a_competition_is_one_file(house, tmp_path):
     assert report(house, "stack")["score"] == 1.0
 
 
+@pytest.mark.slow
 def test_a_metric_is_one_entry(house, shop):
     insert(
         house / "src/goods/metrics/classification.py",
@@ -141,6 +144,7 @@ def test_a_metric_is_one_entry(house, shop):
     assert "least share of a class" in (house / "out/mycontest/report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_feature_of_the_stack_is_one_line(house, shop):
     line = block("docs/architecture.md", "**A feature of the stack**")
     assert len(line.splitlines()) == 1

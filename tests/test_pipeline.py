@@ -188,6 +188,7 @@ def to_2022(source: Path, folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_2022_folder_made_from_demo_data_runs_through_and_scores_hierarchical_f1(tmp_path):
     generate(tmp_path / "demo", rows=600, classes=60, seed=1, images=False)
     data = to_2022(tmp_path / "demo", tmp_path / "ke2022")

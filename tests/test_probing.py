@@ -88,6 +88,7 @@ def test_only_the_named_fields_are_left():
     assert (row.title, row.description, row.attributes, row.shop, row.image) == ("", "b", "", "", None)
 
 
+@pytest.mark.slow
 def test_the_report_of_a_small_shop(tmp_path, run_script):
     competition, ws = competition_config(), Workspace(tmp_path / "work", "kazanexpress2023")
     prepare(ws, competition, write_shop(tmp_path / "shop", photos=True))

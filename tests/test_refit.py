@@ -140,6 +140,7 @@ def test_a_neural_refit_has_no_inner_split_but_the_folds_mean_epochs_and_tempera
     assert len(fitted) == len(select(load_cards(ws), "train"))
 
 
+@pytest.mark.slow
 def test_knn_is_refitted_on_refitted_vectors(ws, competition):
     knn = load_experiment(CONFIGS / "knn.yaml", ["refit=true", "model.sources=[{experiment: navec}]"])
     train(ws, competition, load_experiment(CONFIGS / "navec.yaml", NAVEC))
@@ -154,6 +155,7 @@ def test_knn_is_refitted_on_refitted_vectors(ws, competition):
     )
 
 
+@pytest.mark.slow
 def test_a_stack_is_refitted_on_all_out_of_fold_predictions(ws, competition):
     train(ws, competition, linear("refit=true"))
     train(ws, competition, load_experiment(CONFIGS / "navec.yaml", [*NAVEC, "refit=true"]))

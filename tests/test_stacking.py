@@ -119,6 +119,7 @@ def test_with_a_single_honest_fold_its_method_is_chosen_on_the_others(ws, compet
     assert best_method(replace(few, target=poor_right_there), settled, without=0) == "good"
 
 
+@pytest.mark.slow
 def test_another_metric_is_another_stack(ws, competition):
     trained(ws, competition)
     config = load_experiment(CONFIGS / "stack.yaml", STACK)
@@ -356,6 +357,7 @@ def shop_with_rare_classes(folder):
     return shop
 
 
+@pytest.mark.slow
 def test_a_class_with_one_train_card_is_predicted_where_its_name_or_shop_gives_it_away(tmp_path):
     competition = competition_config()
     ws = Workspace(tmp_path / "work", "kazanexpress2023")

@@ -156,6 +156,7 @@ def test_pretrained_vectors_need_a_frozen_encoder(tmp_path):
         KnnModel(knn_config("nobody"), context).fit(cards, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("join", ["concatenate", "gated", "cross"])
 @pytest.mark.parametrize("frozen", [True, False])
 def test_fusion_learns_and_comes_back_from_disk(tmp_path, join, frozen):
