@@ -117,7 +117,7 @@ def test_caches_go_with_the_content_of_weights_and_the_code(tmp_path, edited, ki
     first.rename(second)
     assert warmed(context, kind, str(second), cards) == before  # moved: nothing is made again
     changed = second if kind == "photo" else second / "config.json"
-    state = torch.load(second) if kind == "photo" else None
+    state = torch.load(second, weights_only=True) if kind == "photo" else None
     if state is None:
         changed.write_text(changed.read_text() + "\n")
     else:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from goods.cards.images import ImageProblem, ImageStore
+from goods.cards.photo_files import Found, find_photos
+from goods.cards.table import Issues
 from goods.core.errors import GoodsError
 
 
@@ -36,3 +40,22 @@ def load_arrays(store: ImageStore, refs: list[str], size: int, workers: int = 1)
     if not refs:
         return np.empty((0, size, size, 3), np.uint8)
     return np.stack(Parallel(n_jobs=workers, prefer="threads")(delayed(one)(ref) for ref in refs))
+
+
+def photos_below(
+    data: Path, ids: dict[str, list[int]], issues: Issues, otherwise: str
+) -> tuple[dict[int, str], Found]:
+    """product_id → reference of every photo below `data` that decodes, and all that was found; `ids` are those of each
+    split. Of the others it is noted that `otherwise` happens to them."""
+    found = find_photos(data, ids)
+    good, broken = audit(ImageStore(data), found.refs)
+    noted = found.problems + broken
+    lost = found.refs.keys() | {product_id for product_id, _ in noted}
+    for of_split in ids.values():
+        if not found.refs.keys().isdisjoint(of_split):  # else the split has no photos at all
+            noted += [(i, "missing") for i in of_split if i not in lost]
+    for product_id, problem in noted:
+        issues.add(
+            product_id, "image", problem, "another photo of it is taken" if product_id in good else otherwise
+        )
+    return good, found

@@ -81,7 +81,7 @@ def load_competition(name: str, configs: Path) -> CompetitionConfig:
         known = sorted(p.parent.name for p in configs.glob("*/competition.yaml"))
         raise GoodsError(f"unknown competition {name!r}: known are {', '.join(known)} (folders of {configs})")
     data = read_yaml(path)
-    named = data | {"name": own_name(data, "name", path)}
+    named = data | {"name": own_name(data, "name", name, path, "folder")}
     config: CompetitionConfig = validated(CompetitionConfig, {"data": f"data/{name}"} | named, path)
     check(config, path)
     return config.of_target(target) if target else config

@@ -118,12 +118,10 @@ def read_experiment(path: Path) -> dict[str, Any]:
     data = read_yaml(path) if path.is_file() else read_yaml(default)
     if "family" not in (data.get("model") or {}) and default.is_file():
         data = laid_over(read_yaml(default), data)
-    if data.get("name", path.stem) != path.stem:
-        raise GoodsError(
-            f"{path}: name is {data['name']!r}, its file {path.stem!r}: it would be trained over that experiment; "
-            "remove that line: the file names it"
-        )
-    return data | {"competition": own_name(data, "competition", path)}
+    return data | {
+        "name": own_name(data, "name", path.stem, path, "file"),
+        "competition": own_name(data, "competition", folder.name, path, "folder"),
+    }
 
 
 def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -144,12 +142,11 @@ def by_key(value: Any) -> Any:
     return [by_key(item) for item in value] if isinstance(value, list) else value
 
 
-def own_name(data: dict[str, Any], key: str, path: Path) -> str:
-    """The name of the folder of `path`; GoodsError where the file says another."""
-    name = path.parent.name
+def own_name(data: dict[str, Any], key: str, name: str, path: Path, named_by: str) -> str:
+    """The `name` that its file or folder gives; GoodsError where the text of the file at `path` says another."""
     if data.get(key, name) != name:
         raise GoodsError(
-            f"{path}: {key} is {data[key]!r}, its folder {name!r}; remove that line: the folder names it"
+            f"{path}: {key} is {data[key]!r}, its {named_by} {name!r}; remove that line: the {named_by} names it"
         )
     return name
 

@@ -26,15 +26,18 @@ from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import metric_of
 from goods.prepare.door import describe, lines
-from goods.prepare.prepared import listing
 from goods.prepare.unreadable import check_unreadable
 
 
-def photo_listing(folder: Path) -> list[tuple[str, int, int]]:
-    return [row for row in listing(folder) if Path(row[0]).suffix != ".parquet"]
-
-
-def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, data: Path, key: str) -> None:
+def write_cards(
+    ws: Workspace,
+    config: CompetitionConfig,
+    raw: Raw,
+    data: Path,
+    key: str,
+    files: list[tuple[str, int, int]],
+) -> None:
+    """`files` are those below `data`, as `listing` gives them."""
     check_unreadable(raw.issues, raw.cards, config)
     images = find_images(raw, data)
     cards = raw.cards
@@ -42,16 +45,11 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, data: Path, 
     cards["image"] = (
         cards.product_id.map(images).astype("str").where(cards.product_id.isin(list(images)), None)
     )
-    photos = content_hash(*(photo_listing(data)))
+    photos = content_hash(*(row for row in files if Path(row[0]).suffix != ".parquet"))
     check_targets(config, raw)
     door = describe(cards, known_classes(config, raw), raw.issues)
 
     def write(space: Workspace, table: pd.DataFrame, labels: Labels | None) -> None:
-        if labels is not None and not metric_of(config.metric).defined(labels):
-            raise GoodsError(
-                f"competition {config.name}: metric {config.metric} is not defined for {labels.n_classes} classes; "
-                "name another in competition.yaml"
-            )
         begin(space.prepared, key)
         write_parquet(space.cards, table)
         write_parquet(space.raw_text, raw_text.table())
@@ -67,6 +65,7 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, data: Path, 
         what = "; ".join(write_targets(ws, config, raw, cards, write))
     else:
         labels = make_labels(raw)
+        check_metric(config, labels)
         index_of = {id_: i for i, id_ in enumerate(labels.ids)}
         cards["target"] = cards.category_id.map(index_of).fillna(-1).astype("int32")
         table = cards[list(COLUMNS)]
@@ -89,6 +88,15 @@ def known_classes(config: CompetitionConfig, raw: Raw) -> dict[str, pd.Series]:
     if not config.targets:
         return {config.name: train.category_id}
     return {name: train[f"target_{name}"].dropna() for name in config.targets}
+
+
+def check_metric(config: CompetitionConfig, labels: Labels) -> None:
+    """GoodsError, before anything is written, where the metric is not defined for so many classes."""
+    if not metric_of(config.metric).defined(labels):
+        raise GoodsError(
+            f"competition {config.name}: metric {config.metric} is not defined for {labels.n_classes} classes; "
+            "name another in competition.yaml"
+        )
 
 
 def check_targets(config: CompetitionConfig, raw: Raw) -> None:
@@ -127,6 +135,7 @@ def write_targets(
         labels = Labels(
             list(range(len(classes))), [(c,) for c in classes], [(str(i),) for i in range(len(classes))]
         )
+        check_metric(config, labels)
         tables[name] = (view.reset_index(drop=True), labels)
         described.append(f"{name} known of {len(known)}")
     cards["target"] = np.int32(-1)
@@ -151,20 +160,9 @@ def make_labels(raw: Raw) -> Labels:
 
 def find_images(raw: Raw, data: Path) -> dict[int, str]:
     """product_id → image reference of every photo that decodes; the others go to the issues."""
-    from goods.cards.images import ImageStore
-    from goods.cards.photo_files import find_photos
-    from goods.cards.photos import audit
+    from goods.cards.photos import photos_below
 
     ids = {str(split): group.product_id.tolist() for split, group in raw.cards.groupby("split")}
-    found = find_photos(data, ids)
-    good, broken = audit(ImageStore(data), found.refs)
-    noted = found.problems + broken
-    lost = found.refs.keys() | {product_id for product_id, _ in noted}
-    for of_split in ids.values():
-        if not found.refs.keys().isdisjoint(of_split):  # else the split has no photos at all
-            noted += [(i, "missing") for i in of_split if i not in lost]
-    for product_id, problem in noted:
-        action = "another photo of it is taken" if product_id in good else "predicted without a photo"
-        raw.issues.add(product_id, "image", problem, action)
+    good, found = photos_below(data, ids, raw.issues, "predicted without a photo")
     say(f"prepare: {found.summary(len(good), len(raw.cards))}")
     return good

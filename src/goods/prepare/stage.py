@@ -46,7 +46,8 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
     if not data.is_dir():
         competition.read(data)  # raises with the reader's own advice
     code = code_hash(__name__, reader_module(config.reader))
-    key = content_hash(config.reader, config.targets, str(data), listing(data), code)
+    files = listing(data)
+    key = content_hash(config.reader, config.targets, str(data), files, code)
     spaces = {ws, *(space for space, _ in parts(ws, config))}
     if not force and all(is_done(space.prepared, key) for space in spaces):
         say(f"prepare: unchanged, {ws.cards} kept")
@@ -55,4 +56,4 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
     if isinstance(raw, RawPairs):
         write_pairs(ws, config, raw, data, key)
     else:
-        write_cards(ws, config, raw, data, key)
+        write_cards(ws, config, raw, data, key, files)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock
 
-from goods.core.artifacts import atomic
+from goods.core.artifacts import write_csv
 
 LEADERBOARD = (
     "competition",
@@ -29,8 +29,7 @@ def append_leaderboard(path: Path, row: dict) -> None:
     with FileLock(path.with_name(f".{path.name}.lock")):
         board = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=list(LEADERBOARD))
         added = pd.DataFrame([row], columns=list(LEADERBOARD))
-        with atomic(path) as temporary:
-            (pd.concat([board, added]) if len(board) else added).to_csv(temporary, index=False)
+        write_csv(path, pd.concat([board, added]) if len(board) else added)
 
 
 def git_sha() -> str:

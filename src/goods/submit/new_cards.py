@@ -13,9 +13,7 @@ import pandas as pd
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from goods.cards.images import ImageStore
-from goods.cards.photo_files import find_photos
-from goods.cards.photos import audit
+from goods.cards.photos import photos_below
 from goods.cards.rawtext import normalise
 from goods.cards.table import Issues
 from goods.competitions.arrow import readable
@@ -81,17 +79,10 @@ def from_csv(path: Path, table: Path) -> None:
 
 def photos_of(images: Path, cards: pd.DataFrame, issues: Issues) -> dict[int, str]:
     """product_id → reference of the photos below `images` that can be read; GoodsError where there is none."""
-    found = find_photos(images, {"test": cards.product_id.tolist()})
+    ids = {"test": cards.product_id.tolist()}
+    good, found = photos_below(images, ids, issues, "labelled without a photo")
     if not found.refs:
         raise GoodsError(f"--images {images}: holds no photo of any of the {len(cards)} cards; {LAYOUT}")
-    good, problems = audit(ImageStore(images), found.refs)
-    problems = [*found.problems, *problems]
-    told = {id_ for id_, _ in problems}
-    problems += [
-        (int(p), "missing") for p in cards.product_id if int(p) not in found.refs and int(p) not in told
-    ]
-    for product_id, problem in problems:
-        issues.add(product_id, "image", problem, "labelled without a photo")
     say(f"predict: {found.summary(len(good), len(cards))}")
     return good
 

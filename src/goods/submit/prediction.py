@@ -17,7 +17,7 @@ from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import atomic, check_writable, done_key, write_parquet
+from goods.core.artifacts import check_writable, done_key, write_csv, write_parquet
 from goods.core.errors import GoodsError
 from goods.core.log import say
 from goods.core.predictions import Predictions, mean_of
@@ -68,11 +68,6 @@ def predict_file(
     WRITERS[out.suffix.lower()](out, table)
     write_issues(out, issues)
     say(f"predict {experiment}: {len(table)} cards labelled in {out}")
-
-
-def write_csv(path: Path, table: pd.DataFrame) -> None:
-    with atomic(path) as temporary:
-        table.to_csv(temporary, index=False)
 
 
 WRITERS = {".parquet": write_parquet, ".csv": write_csv}
