@@ -21,7 +21,7 @@ from PIL import Image
 from goods.cards.images import ImageStore
 from goods.competitions import kazanexpress2023
 from goods.competitions.inputs import Inputs, seen_again
-from goods.core.artifacts import done_key, is_done
+from goods.core.done import done_key, is_done
 from goods.core.errors import GoodsError
 from goods.core.filehashes import FileHashes
 from goods.core.hashing import file_hash
@@ -177,7 +177,7 @@ def test_hashes_are_read_again_only_where_a_stamp_has_changed(data, tmp_path, mo
     assert len(set(of_all)) > 1 and of_all == [file_hash(data / name) for name in names]
     first.save()
     read = []
-    monkeypatch.setattr("goods.core.filehashes.file_hash", lambda path: read.append(path.name) or "0" * 32)
+    monkeypatch.setattr("goods.core.filehashes.read_hash", lambda path: read.append(path.name) or "0" * 32)
     assert FileHashes(data, kept).of(names) == of_all and not read
     (data / names[3]).write_bytes((data / names[4]).read_bytes())
     FileHashes(data, kept).of(names)

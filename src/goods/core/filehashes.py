@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from goods.core.artifacts import cached_npz, write_npz
 from goods.core.errors import GoodsError
-from goods.core.hashing import file_hash
+from goods.core.hashing import read_hash
 
 Stamp = tuple[int, int, int, int]  # size, mtime and ctime in ns, inode
 NO_FILE = ""  # in place of a hash, of what is missing, cannot be read or is no regular file
@@ -103,7 +103,7 @@ class FileHashes:
 
     def _hash(self, name: str) -> str:
         try:
-            return file_hash(Path(f"{self.folder}/{name}"))
+            return read_hash(Path(f"{self.folder}/{name}"))
         except OSError:
             return NO_FILE
 

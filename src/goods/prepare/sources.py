@@ -16,7 +16,8 @@ import pyarrow as pa
 from goods.cards.images import SEPARATOR, ImageStore
 from goods.cards.photo_files import Found, find_photos
 from goods.competitions.inputs import Seen, seen_again
-from goods.core.artifacts import done_key, is_done, mark_done, read_json, write_json
+from goods.core.artifacts import read_json, write_json
+from goods.core.done import done_key, is_done, mark_done
 from goods.core.errors import GoodsError
 from goods.core.filehashes import FileHashes
 from goods.core.hashing import content_hash
