@@ -220,6 +220,7 @@ WAYS = {
     "found": lambda folder: [path.read_bytes() for path in sorted(folder.rglob("a.*"))],
     "sibling": lambda folder: (folder / "b.csv").with_name("a.csv").read_bytes(),
     "numpy": lambda folder: np.loadtxt(folder.resolve() / "a.csv", skiprows=1),
+    "own": lambda folder: (Path(folder) / "a.csv").read_text(),
     "pickled": lambda folder: pickle.loads(pickle.dumps(folder / "a.csv")).read_text(),
 }
 
@@ -245,11 +246,14 @@ def test_whatever_a_reader_opens_is_in_the_key_however_it_does(tmp_path, way):
 
 
 def test_a_file_that_is_named_or_asked_for_alone_is_seen_only_to_be_there(tmp_path):
-    (tmp_path / "a.csv").write_text("n")
+    for name in ("a.csv", "c.csv"):
+        (tmp_path / name).write_text("n")
     inputs = Inputs(tmp_path, FileHashes(tmp_path, tmp_path / "hashes.npz"))
     assert (inputs.path / "a.csv").is_file() and not (inputs.path / "b.csv").exists()
     assert (inputs.path / "a.csv").name == "a.csv" and isinstance(inputs.path, Path)
-    assert inputs.seen() == [["a.csv", "kind", "file"], ["b.csv", "kind", ""]]
+    assert (inputs.path / "c.csv").read_text() == "n"
+    asked = [["a.csv", "kind", "file"], ["b.csv", "kind", ""]]
+    assert inputs.seen() == [*asked, ["c.csv", "content", file_hash(tmp_path / "c.csv")]]
 
 
 @pytest.mark.slow

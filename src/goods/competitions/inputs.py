@@ -76,6 +76,9 @@ class Inputs:
             self.hashes.of([name])  # before it is read, so that a change meanwhile is noticed
 
     def seen(self) -> Seen:
+        """All of the folder where nothing was opened: the reader made a path of its own."""
+        if not any(aspect == CONTENT for _, aspect in self._noted):
+            self.note(self.folder, CONTENT)
         return [
             [name, aspect, found(self.folder, name, aspect, self.hashes)]
             for name, aspect in sorted(self._noted)
