@@ -165,7 +165,7 @@ def unfit(encoder: Encoder, max_tokens: int) -> str | None:
         if known > len(table):
             return f"have {len(table)} tokens, their tokenizer {known}; the two are of different models"
         longest = torch.full((1, max_tokens), encoder.separator)
-        with torch.inference_mode():
+        with torch.no_grad():
             states = encoder.net(input_ids=longest, attention_mask=torch.ones_like(longest)).last_hidden_state
         if states.shape != (1, max_tokens, config.hidden_size):
             return f"give no vector per token (shape {tuple(states.shape)}); use an encoder model"
