@@ -76,7 +76,12 @@ class Seen:
 
 @pytest.mark.parametrize(
     ("kind", "precision"),
-    [("navec", "bf16-mixed"), ("navec", "16-mixed"), ("transformer", "bf16-mixed"), pytest.param("image", "bf16-mixed", marks=pytest.mark.slow)],
+    [
+        ("navec", "bf16-mixed"),
+        ("navec", "16-mixed"),
+        ("transformer", "bf16-mixed"),
+        pytest.param("image", "bf16-mixed", marks=pytest.mark.slow),
+    ],
 )
 def test_networks_learn_in_bfloat16_and_keep_their_weights_in_32_bits(tmp_path, monkeypatch, kind, precision):
     seen = Seen(monkeypatch)

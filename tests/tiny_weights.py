@@ -145,7 +145,7 @@ def image_folder(folder: Path, name: str, **arguments: Any) -> Path:
     folder.mkdir(parents=True)
     save_file({k: v.contiguous() for k, v in net.state_dict().items()}, folder / "model.safetensors")
     architecture, _, tag = name.partition(".")
-    kept = {k: net.pretrained_cfg[k] for k in ("mean", "std", "input_size")}
+    kept = {k: net.pretrained_cfg[k] for k in ("mean", "std", "input_size", "fixed_input_size")}
     described = {"architecture": architecture, "num_classes": 7, "pretrained_cfg": {"tag": tag, **kept}}
     (folder / "config.json").write_text(json.dumps(described | {"model_args": arguments}), encoding="utf-8")
     return folder
