@@ -39,12 +39,20 @@ def fitted(tmp_path: Path, folder: Path, cards: pd.DataFrame, **changes) -> Tran
     return model
 
 
-@pytest.mark.parametrize("how", ["tuned", "frozen", "mlm"])
+BFLOAT16 = trainer(epochs=1, max_steps=2, precision="bf16-mixed")
+HOW = {
+    "tuned": {"train_layers": 2},
+    "in 16 bits": {"trainer": BFLOAT16},
+    "frozen": {"frozen": True},
+    "mlm": {"mlm": MLM},
+}
+
+
+@pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("name", ENCODERS)
 def test_an_encoder_is_tuned_frozen_or_warmed_up_and_comes_back_from_disk(tmp_path, name, how):
     folder = text_folder(tmp_path / name, name)
-    changes = {"tuned": {"train_layers": 2}, "frozen": {"frozen": True}, "mlm": {"mlm": MLM}}[how]
-    model = fitted(tmp_path, folder, toy_cards(32), **changes)
+    model = fitted(tmp_path, folder, toy_cards(32), **HOW[how])
     if how == "tuned":
         before = load_encoder(str(folder), 32).net.state_dict()
         moved = {
@@ -98,15 +106,10 @@ def test_long_texts_are_encoded_or_the_limit_is_named(tmp_path, name):
         fitted(tmp_path, folder, cards, max_tokens=96)
 
 
-@pytest.mark.parametrize("how", ["tuned", "frozen", "mlm"])
+@pytest.mark.parametrize("how", ["in 16 bits", "frozen", "mlm"])
 def test_an_encoder_whose_config_asks_for_tuples_is_read_all_the_same(tmp_path, how):
     folder = text_folder(tmp_path / "bert", "bert", return_dict=False)
-    fitted(
-        tmp_path,
-        folder,
-        toy_cards(16),
-        **{"tuned": {}, "frozen": {"frozen": True}, "mlm": {"mlm": MLM}}[how],
-    )
+    fitted(tmp_path, folder, toy_cards(16), **HOW[how])
 
 
 @pytest.mark.parametrize("missing", ["pad_token", "mask_token"])

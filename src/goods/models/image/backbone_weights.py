@@ -83,7 +83,7 @@ def load_backbone(config: ImageConfig, seed: int, empty: bool = False) -> Backbo
         if weights != SCRATCH:
             raise GoodsError(f"model.backbone {SMALL_CNN} has no weights; set model.weights to {SCRATCH}")
         torch.manual_seed(seed)
-        return Backbone(SmallCnn())
+        return Backbone(SmallCnn(), config.mean, config.std)
     if not timm.is_model(name):
         raise GoodsError(f"model.backbone {name!r}: timm has no such model; see timm.list_models()")
     torch.manual_seed(seed)
