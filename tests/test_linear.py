@@ -1,15 +1,23 @@
-"""TF-IDF of fields, and what becomes of its errors and damaged files."""
+"""TF-IDF of fields, groups of a node's children, and what becomes of errors and damaged files."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.svm import LinearSVC
 from test_neural import toy_cards, toy_context
 
+from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
+from goods.core.kept import Kept
+from goods.models.text.class_groups import group_children
 from goods.models.text.field_vectorizer import FieldVectorizer
 from goods.models.text.linear import FieldFeatures, LinearConfig
 from goods.models.text.linear_model import LinearModel
+from goods.models.text.one_vs_rest import fit_one_vs_rest
 
 
 def test_a_field_without_terms_has_no_columns_and_other_errors_surface():
@@ -32,3 +40,103 @@ def test_damaged_weights_are_one_message(tmp_path):
     weights.write_bytes(weights.read_bytes()[:200])
     with pytest.raises(GoodsError, match="train this fold again"):
         LinearModel(config, toy_context(tmp_path)).load(tmp_path)
+
+
+MANY = 75  # classes of a toy shop: more than a node may have children
+TITLES = LinearConfig(family="linear", fields={"title": FieldFeatures()})
+
+
+def many_labels() -> Labels:
+    names = [(f"вид{c}",) for c in range(MANY)]
+    return Labels(list(range(MANY)), names, names)
+
+
+def many_cards(n: int, seed: int, without: int | None = None) -> pd.DataFrame:
+    """Cards of MANY classes told apart by two words each, one shared with neighbours."""
+    random = np.random.default_rng(seed)
+    target = np.arange(n) % MANY
+    titles = [f"слово{t} отдел{t // 5} шум{random.integers(50)} шум{random.integers(50)}" for t in target]
+    cards = pd.DataFrame({"product_id": np.arange(n), "title": titles, "target": target.astype(np.int32)})
+    return cards if without is None else cards[target != without].reset_index(drop=True)
+
+
+def test_blocks_of_classes_solve_what_liblinear_solves():
+    random = np.random.default_rng(0)
+    x = sp.random(400, 60, 0.2, "csr", np.float32, rng=random)
+    label = (x @ random.normal(size=(60, 20))).argmax(1)
+    coef, intercept = fit_one_vs_rest(x, label, 20, C=0.7, seed=1)
+    svm = LinearSVC(C=0.7, tol=1e-6, dual=True, max_iter=100_000, random_state=0).fit(x, label)
+    assert len(svm.classes_) == 20
+
+    def objective(weights: np.ndarray, bias: float, c: int) -> float:
+        loss = np.maximum(0, 1 - np.where(label == c, 1, -1) * (x @ weights + bias)) ** 2
+        return (weights @ weights + bias**2) / 2 + 0.7 * loss.sum()
+
+    for c in range(20):
+        best = objective(svm.coef_[c], svm.intercept_[c], c)
+        assert best - 1e-3 <= objective(coef[:, c], intercept[c], c) <= 1.01 * best
+
+
+def test_groups_are_balanced_and_hold_like_children():
+    departments = np.repeat(np.arange(4), 16)  # of 64 children
+    child = np.repeat(np.arange(64), 3)
+    x = sp.csr_matrix(np.eye(4, dtype=np.float32)[departments[child]])
+    groups = group_children(x, child, list(range(100, 164)), seed=0)
+    assert sorted(c for group in groups for c in group) == list(range(100, 164))
+    assert [len(group) for group in groups] == [32, 32]
+    for group in groups:
+        assert len({departments[c - 100] for c in group}) == 2
+    assert max(len(g) for g in group_children(x, child % 63, list(range(63)), seed=0)) <= 32
+    assert group_children(x[:40], np.arange(40), list(range(40)), seed=0)  # a card a child
+
+
+def test_a_node_of_many_children_is_cut_and_answers_alike(tmp_path):
+    context = toy_context(tmp_path, labels=many_labels())
+    model = LinearModel(TITLES, context)
+    model.fit(many_cards(600, 0), many_cards(75, 1))
+    assert [len(group) <= 32 for group in model.groups[-1]] == [True] * len(model.groups[-1])
+    proba = model.predict(many_cards(150, 2))
+    assert (proba.argmax(1) == many_cards(150, 2).target).mean() > 0.95
+    assert np.allclose(proba.sum(1), 1, atol=1e-5)
+    model.save(tmp_path)
+    loaded = LinearModel(TITLES, context)
+    loaded.load(tmp_path)
+    assert (loaded.predict(many_cards(150, 2)) == proba).all()
+    threaded = LinearModel(TITLES, toy_context(tmp_path, labels=many_labels(), threads=3))
+    threaded.fit(many_cards(600, 0), many_cards(75, 1))
+    assert (threaded.predict(many_cards(150, 2)) == proba).all()
+
+
+def test_a_class_without_train_cards_in_a_cut_node_is_hardly_ever_said(tmp_path):
+    model = LinearModel(TITLES, toy_context(tmp_path, labels=many_labels()))
+    model.fit(many_cards(600, 0, without=7), None)
+    proba = model.predict(many_cards(150, 2))
+    assert np.isfinite(proba).all()
+    assert proba[:, 7].max() < 1e-6
+
+
+def test_terms_are_counted_once_a_fold_and_once_for_all_weights(tmp_path, monkeypatch):
+    counted, plain = [], TfidfVectorizer.fit_transform
+    monkeypatch.setattr(
+        TfidfVectorizer, "fit_transform", lambda self, texts: counted.append(len(texts)) or plain(self, texts)
+    )
+    kept = Kept()
+    for weight in (1.0, 0.3):
+        config = LinearConfig(family="linear", fields={"title": FieldFeatures(weight=weight)})
+        alone = LinearModel(config, toy_context(tmp_path))
+        alone.fit(toy_cards(40), toy_cards(8, 1))
+        shared = LinearModel(config, toy_context(tmp_path, kept=kept))
+        shared.fit(toy_cards(40), toy_cards(8, 1))
+        assert (shared.predict(toy_cards(20, 2)) == alone.predict(toy_cards(20, 2))).all()
+    assert counted == [48, 48, 48]  # twice alone, once for both that share
+
+
+def test_what_is_kept_is_bounded():
+    kept, made = Kept(most=10), []
+
+    def make(key: str) -> str:
+        return kept.get(key, lambda: made.append(key) or key, lambda _: 4)
+
+    for key in ("a", "b", "a", "c", "a", "b"):
+        assert make(key) == key
+    assert made == ["a", "b", "c", "b"]  # b was not asked for longest when c came
