@@ -10,6 +10,7 @@ import optuna
 import pytest
 from conftest import ROOT, small_configs, write_shop
 from filelock import FileLock
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
@@ -18,6 +19,7 @@ from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.train.stage import train
+from goods.tune.budget import within_budget
 from goods.tune.objectives import Objective
 from goods.tune.stage import tune
 from goods.tune.study import open_study, suggest, take_draw, work
@@ -74,6 +76,35 @@ def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch):
 def test_a_study_on_every_fold_is_refused(ws, competition):
     with pytest.raises(GoodsError, match="leave one to score"):
         tune(ws, competition, load_experiment(LINEAR, [*SMALL, "tune.folds=[0,1,2]"]))
+
+
+def test_a_study_of_many_cards_takes_shares_of_them_then_fewer_trials():
+    tune = load_experiment(LINEAR).tune
+    assert within_budget(tune, 12_000) == tune
+    some = within_budget(tune, 70_400)
+    assert (some.trials, some.shares) == (10, (0.1705, 0.5682))
+    few = within_budget(tune, 400_000)
+    assert (few.trials, few.shares) == (5, (0.075, 0.25))  # startup_trials: 4
+    assert within_budget(tune.model_copy(update={"budget": None}), 10**7).trials == 10
+
+
+def test_a_study_says_what_its_budget_leaves_and_keeps_to_it(ws, competition, capsys):
+    tune(ws, competition, load_experiment(LINEAR, [*SMALL, "tune.budget=100"]))
+    told = [line for line in capsys.readouterr().err.splitlines() if "tune.budget" in line]
+    assert len(told) == 1
+    assert "3 of 4 trials, each on up to 25%" in told[0]
+    assert sum(read_json(ws.tuning("linear") / "report.json")["trials"].values()) == 3
+
+
+def test_trials_count_the_terms_of_a_share_once(ws, competition, monkeypatch):
+    counted, plain = [], TfidfVectorizer.fit_transform
+    monkeypatch.setattr(
+        TfidfVectorizer, "fit_transform", lambda self, texts: counted.append(len(texts)) or plain(self, texts)
+    )
+    tune(ws, competition, load_experiment(LINEAR, SMALL))
+    shares = set(counted)
+    assert len(shares) == 2
+    assert len(counted) == 2 * 5  # analysers of four fields, the title's two
 
 
 def test_workers_that_start_together_draw_different_trials(tmp_path):

@@ -13,6 +13,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, TuneConfig
 from goods.core.errors import GoodsError
 from goods.core.execution import first_gpu, resources
+from goods.core.kept import Kept
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import evaluate
 from goods.prepare.folds import load_folds, load_groups
@@ -37,7 +38,8 @@ class Objective:
         self.problem = problem_of(ws)
         self.groups = load_groups(ws, self.cards)
         given = first_gpu(resources(1, config.model.on_gpu))
-        self.context = make_context(ws, config, given, None, False)
+        # what trials share is bounded in memory; a trial that varies what it depends on makes its own
+        self.context = replace(make_context(ws, config, given, None, False), kept=Kept())
         config.model.build(self.context).warm(self.problem.all_rows(ws))
 
     def __call__(self, trial: optuna.Trial) -> float:

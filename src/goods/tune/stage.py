@@ -27,6 +27,7 @@ from goods.core.workspace import Workspace
 from goods.stack.stage import stack_key
 from goods.train.foundations import check_problem
 from goods.train.keys import inputs_key
+from goods.tune.budget import affordable
 from goods.tune.objectives import Objective, StackObjective
 from goods.tune.study import open_study, study_file, with_params, work
 
@@ -65,6 +66,9 @@ def tune(
     url = storage or study_file(folder / "study.db")
     lock = FileLock(folder / "study.lock")
     study = open_study(config, url, key, lock)
+    if not stacked:
+        config = affordable(ws, competition, config)
+        assert config.tune is not None
     objective = StackObjective(ws, competition, config) if stacked else Objective(ws, competition, config)
     work(study, objective, config, lock)
     best = study.best_trial
