@@ -49,7 +49,7 @@ def tune(
         raise GoodsError(
             f"experiment {config.name}: tune.folds uses every fold; leave one to score the result"
         )
-    folder = ws.tuning(config.name)
+    folder, folds = ws.tuning(config.name), list(config.tune.folds)
     stacked = config.model.second_level
     if not stacked:
         check_problem(ws, config)
@@ -68,7 +68,6 @@ def tune(
     study = open_study(config, url, key, lock)
     if not stacked:
         config = affordable(ws, competition, config)
-        assert config.tune is not None
     objective = StackObjective(ws, competition, config) if stacked else Objective(ws, competition, config)
     work(study, objective, config, lock)
     best = study.best_trial
@@ -76,7 +75,7 @@ def tune(
     states = [t.state for t in study.get_trials(deepcopy=False)]
     report = {
         "optimistic_score": best.value,
-        "note": f"chosen on folds {list(config.tune.folds)}: optimistic; train best.yaml for an honest score",
+        "note": f"chosen on folds {folds}: optimistic; train best.yaml for an honest score",
         "params": best.params,
         "trials": {state.name.lower(): states.count(state) for state in sorted(set(states))},
     }
