@@ -13,12 +13,14 @@ from filelock import FileLock
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from goods.config.loading import load_experiment
+from goods.core import execution
 from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.train.stage import train
+from goods.tune import startup
 from goods.tune.budget import within_budget
 from goods.tune.objectives import Objective
 from goods.tune.stage import tune
@@ -71,6 +73,27 @@ def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch):
     tune(ws, competition, config)
     assert (ws.tuning("linear") / "best.yaml").read_text() == expected
     assert len(calls) == 5  # 2 finished, 1 stopped, 2 more
+
+
+@pytest.mark.slow
+def test_startup_trials_side_by_side_are_those_of_one_worker(ws, competition, monkeypatch):
+    config = load_experiment(LINEAR, SMALL)
+    found, workers, plain = [], [], startup.run_jobs
+    monkeypatch.setattr(
+        startup, "run_jobs", lambda job, args, *rest: workers.append(len(args)) or plain(job, args, *rest)
+    )
+    for fewest, n_cores in ((10**9, 2), (1, 2)):
+        monkeypatch.setattr(startup, "FEWEST_CARDS", fewest)
+        monkeypatch.setattr(execution, "cores", lambda n=n_cores: n)
+        monkeypatch.setattr(execution, "free_memory", lambda: 1 << 36)
+        tune(ws, competition, config, force=True)
+        folder = ws.tuning("linear")
+        (summary,) = optuna.get_all_study_summaries(f"sqlite:///{folder / 'study.db'}")
+        study = optuna.load_study(study_name=summary.study_name, storage=f"sqlite:///{folder / 'study.db'}")
+        trials = [(t.number, t.params, t.value, t.intermediate_values) for t in study.trials]
+        found.append((trials, (folder / "best.yaml").read_bytes()))
+    assert found[0] == found[1]
+    assert workers == [2]
 
 
 def test_a_study_on_every_fold_is_refused(ws, competition):

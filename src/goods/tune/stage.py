@@ -29,6 +29,7 @@ from goods.train.foundations import check_problem
 from goods.train.keys import inputs_key
 from goods.tune.budget import affordable
 from goods.tune.objectives import Objective, StackObjective
+from goods.tune.startup import run_startup
 from goods.tune.study import open_study, study_file, with_params, work
 
 
@@ -68,6 +69,7 @@ def tune(
     study = open_study(config, url, key, lock)
     if not stacked:
         config = affordable(ws, competition, config)
+        run_startup(ws, competition, config, url, key, folder / "study.lock")
     objective = StackObjective(ws, competition, config) if stacked else Objective(ws, competition, config)
     work(study, objective, config, lock)
     best = study.best_trial

@@ -26,6 +26,7 @@ class FieldFeatures(Strict):
 class LinearConfig(FamilyConfig):
     family: Literal["linear"]
     implementation: ClassVar[str] = "goods.models.text.linear_model:LinearModel"
+    one_core: ClassVar[bool] = True
     structure: Literal["tree", "flat"] = "tree"
     fields: dict[str, FieldFeatures]
     C: float = Field(1.0, gt=0)
