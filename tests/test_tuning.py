@@ -79,9 +79,12 @@ def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch):
 def test_startup_trials_side_by_side_are_those_of_one_worker(ws, competition, monkeypatch):
     config = load_experiment(LINEAR, SMALL)
     found, workers, plain = [], [], startup.run_jobs
-    monkeypatch.setattr(
-        startup, "run_jobs", lambda job, args, *rest: workers.append(len(args)) or plain(job, args, *rest)
-    )
+
+    def counted(job, arguments, *rest):
+        workers.append(len(arguments))
+        return plain(job, arguments, *rest)
+
+    monkeypatch.setattr(startup, "run_jobs", counted)
     for fewest, n_cores in ((10**9, 2), (1, 2)):
         monkeypatch.setattr(startup, "FEWEST_CARDS", fewest)
         monkeypatch.setattr(execution, "cores", lambda n=n_cores: n)
