@@ -13,10 +13,11 @@ from test_neural import toy_cards, toy_context
 from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
 from goods.core.kept import Kept
-from goods.models.text.class_groups import group_children
+from goods.models.text.class_groups import ALONE, group_children
 from goods.models.text.field_vectorizer import FieldVectorizer
 from goods.models.text.linear import FieldFeatures, LinearConfig
-from goods.models.text.linear_model import LinearModel
+from goods.models.text.linear_model import TEMPERATURES, LinearModel
+from goods.models.text.node_svm import UNSEEN
 from goods.models.text.one_vs_rest import fit_one_vs_rest
 
 
@@ -42,7 +43,7 @@ def test_damaged_weights_are_one_message(tmp_path):
         LinearModel(config, toy_context(tmp_path)).load(tmp_path)
 
 
-MANY = 75  # classes of a toy shop: more than a node may have children
+MANY = 210  # classes of a toy shop: more than a node may have children
 TITLES = LinearConfig(family="linear", fields={"title": FieldFeatures()})
 
 
@@ -77,42 +78,56 @@ def test_blocks_of_classes_solve_what_liblinear_solves():
         assert best - 1e-3 <= objective(coef[:, c], intercept[c], c) <= 1.01 * best
 
 
-def test_groups_are_balanced_and_hold_like_children():
-    departments = np.repeat(np.arange(4), 16)  # of 64 children
-    child = np.repeat(np.arange(64), 3)
+def test_the_largest_children_stay_alone_and_like_ones_are_grouped():
+    departments = np.repeat(np.arange(4), 48)  # of 192 children
+    child = np.concatenate([np.repeat(np.arange(192), 3), np.repeat(np.arange(0, 192, 48) + 1, 5)])
     x = sp.csr_matrix(np.eye(4, dtype=np.float32)[departments[child]])
-    groups = group_children(x, child, list(range(100, 164)), seed=0)
-    assert sorted(c for group in groups for c in group) == list(range(100, 164))
-    assert [len(group) for group in groups] == [32, 32]
-    for group in groups:
-        assert len({departments[c - 100] for c in group}) == 2
-    assert max(len(g) for g in group_children(x, child % 63, list(range(63)), seed=0)) <= 32
-    assert group_children(x[:40], np.arange(40), list(range(40)), seed=0)  # a card a child
+    groups = group_children(x, child, list(range(1000, 1192)), seed=0)
+    assert sorted(c for group in groups for c in group) == list(range(1000, 1192))
+    assert groups[:4] == [[1001], [1049], [1097], [1145]]
+    assert [len(group) for group in groups] == [1] * ALONE + [32, 32]
+    assert all(len({departments[c - 1000] for c in group}) <= 2 for group in groups)
+    few = np.arange(40)  # a card a child
+    assert group_children(x[:40], few, list(range(40)), seed=0) == [[c] for c in range(40)]
 
 
 def test_a_node_of_many_children_is_cut_and_answers_alike(tmp_path):
     context = toy_context(tmp_path, labels=many_labels())
     model = LinearModel(TITLES, context)
-    model.fit(many_cards(600, 0), many_cards(75, 1))
-    assert [len(group) <= 32 for group in model.groups[-1]] == [True] * len(model.groups[-1])
-    proba = model.predict(many_cards(150, 2))
-    assert (proba.argmax(1) == many_cards(150, 2).target).mean() > 0.95
+    model.fit(many_cards(1680, 0), many_cards(210, 1))
+    assert sorted(map(len, model.groups[-1])) == [1] * ALONE + [20, 20, 21, 21]
+    proba = model.predict(many_cards(420, 2))
+    assert (proba.argmax(1) == many_cards(420, 2).target).mean() > 0.95
     assert np.allclose(proba.sum(1), 1, atol=1e-5)
     model.save(tmp_path)
     loaded = LinearModel(TITLES, context)
     loaded.load(tmp_path)
-    assert (loaded.predict(many_cards(150, 2)) == proba).all()
+    assert (loaded.predict(many_cards(420, 2)) == proba).all()
     threaded = LinearModel(TITLES, toy_context(tmp_path, labels=many_labels(), threads=3))
-    threaded.fit(many_cards(600, 0), many_cards(75, 1))
-    assert (threaded.predict(many_cards(150, 2)) == proba).all()
+    threaded.fit(many_cards(1680, 0), many_cards(210, 1))
+    assert (threaded.predict(many_cards(420, 2)) == proba).all()
 
 
 def test_a_class_without_train_cards_in_a_cut_node_is_hardly_ever_said(tmp_path):
     model = LinearModel(TITLES, toy_context(tmp_path, labels=many_labels()))
-    model.fit(many_cards(600, 0, without=7), None)
-    proba = model.predict(many_cards(150, 2))
+    model.fit(many_cards(1680, 0, without=7), None)
+    proba = model.predict(many_cards(420, 2))
     assert np.isfinite(proba).all()
     assert proba[:, 7].max() < 1e-6
+
+
+def test_the_temperature_is_that_of_the_least_loss_over_all_classes(tmp_path):
+    model = LinearModel(TITLES, toy_context(tmp_path, labels=many_labels()))
+    known, valid = many_cards(840, 0), many_cards(210, 1)
+    valid["title"] = [f"{a} {b}" for a, b in zip(valid.title, valid.title[::-1], strict=True)]  # hard ones
+    model.fit(known, None)
+    x, target = model._vectors(valid), valid.target.to_numpy()
+
+    def loss(temperature: float) -> float:
+        said = model._log_proba(x, temperature)[np.arange(len(target)), target]
+        return -said.clip(UNSEEN / 2).mean()
+
+    assert model._best_temperature(x, target) == min(TEMPERATURES, key=loss)
 
 
 def test_terms_are_counted_once_a_fold_and_once_for_all_weights(tmp_path, monkeypatch):

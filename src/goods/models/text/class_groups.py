@@ -1,7 +1,8 @@
-"""Children of a tree node in balanced groups of like ones, by 2-means over their centroids.
+"""Children of a tree node: the largest by themselves, the others in balanced groups of like ones, by 2-means.
 
-A node with one SVM per child costs cards × children; with groups of g among m children it costs cards × (m / g + g)
-(Prabhu et al. 2018, Parabel, arXiv 1806.08415; Yu et al. 2020, PECOS XR-Linear, arXiv 2010.05878).
+A node with one SVM per child costs cards × children. Groups of g among m children cost cards × (m / g + g), but a card
+in the wrong group is lost (Prabhu et al. 2018, Parabel, arXiv 1806.08415; Yu et al. 2020, PECOS XR-Linear, arXiv
+2010.05878). Few children have most cards: these stay outside groups.
 """
 
 from __future__ import annotations
@@ -11,25 +12,31 @@ from math import ceil, sqrt
 import numpy as np
 import scipy.sparse as sp
 
-MOST_CHILDREN = 32  # of a node that is left as it is
+MOST_CHILDREN = 32  # of a node that is left as it is, and of a group
+
+ALONE = 128  # the largest children of a node, which are in no group
 
 ROUNDS = 20  # of 2-means
 
 
 def group_children(x: sp.csr_matrix, child: np.ndarray, children: list[int], seed: int) -> list[list[int]]:
-    """`children` in groups of at most 32, or of the root of their number where that is more.
+    """`children` alone or in groups of at most 32, or of the root of the number of the grouped where that is more.
 
     `x` [n, f] are the node's cards, `child` int [n] the position of the child each lies below.
     """
-    n, n_children = len(child), len(children)
-    of_child = sp.csr_matrix((np.ones(n, np.float32), (child, np.arange(n))), (n_children, n))
-    centroids = unit_rows(of_child @ x)
-    size, rng = max(MOST_CHILDREN, ceil(sqrt(n_children))), np.random.default_rng(seed)
-    todo, groups = [np.arange(n_children)], []
+    n, by_size = len(child), np.argsort(-np.bincount(child, minlength=len(children)), kind="stable")
+    groups = [[children[j]] for j in by_size[:ALONE]]
+    rest = np.sort(by_size[ALONE:])
+    if not len(rest):
+        return groups
+    of_child = sp.csr_matrix((np.ones(n, np.float32), (child, np.arange(n))), (len(children), n))
+    centroids = unit_rows(of_child[rest] @ x)
+    size, rng = max(MOST_CHILDREN, ceil(sqrt(len(rest)))), np.random.default_rng(seed)
+    todo = [np.arange(len(rest))]
     while todo:
         members = todo.pop()
         if len(members) <= size:
-            groups.append([children[j] for j in members])
+            groups.append([children[j] for j in rest[members]])
             continue
         first = halves(centroids[members], rng)
         todo += [members[~first], members[first]]

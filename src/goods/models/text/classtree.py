@@ -25,17 +25,21 @@ class ClassTree:
         return node in self.grouping
 
     def grouped(self, groups: dict[int, list[list[int]]]) -> ClassTree:
-        """This tree with a node more for each group of a node's children: node → groups of its children."""
+        """This tree with a node more for each group of a node's children: node → its children alone or in groups."""
         children, below = dict(self.children), dict(self.below)
         free = max([*children, *self.leaf_of]) + 1
         grouping = set(groups)
         for node, parts in groups.items():
-            children[node] = list(range(free, free + len(parts)))
-            for group, part in zip(children[node], parts, strict=True):
-                children[group] = part
-                below[group] = np.sort(np.concatenate([self.below[child] for child in part]))
-            grouping.update(children[node])
-            free += len(parts)
+            children[node] = []
+            for part in parts:
+                if len(part) == 1:
+                    children[node] += part
+                    continue
+                children[node].append(free)
+                children[free] = part
+                below[free] = np.sort(np.concatenate([self.below[child] for child in part]))
+                grouping.add(free)
+                free += 1
         return ClassTree(children, self.leaf_of, below, frozenset(grouping))
 
     def from_root(self) -> list[int]:
