@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 MOST_CHILDREN = 32  # of a node that is left as it is, and of a group
 
-ALONE = 128  # the largest children of a node, which are in no group
+ALONE = 512  # the largest children of a node, which are in no group
 
 ROUNDS = 20  # of 2-means
 

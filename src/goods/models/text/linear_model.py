@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -59,32 +58,20 @@ class LinearModel:
         return sp.hstack(blocks, format="csr", dtype=np.float32)
 
     def _fit_nodes(self, x: sp.csr_matrix, target: np.ndarray) -> None:
-        config, seed = self.config, self.context.seed
-        classes = CardsByClass(target, self.context.labels.n_classes)
+        classes, seed = CardsByClass(target, self.context.labels.n_classes), self.context.seed
         self.groups = {}
         for node, children in self.contest_tree.children.items():
             if len(children) > MOST_CHILDREN:
                 rows, child = classes.below(self.contest_tree, node)
                 self.groups[node] = group_children(x[rows], child, children, seed)
         self.tree = self.contest_tree.grouped(self.groups)
-
-        def fit(node: int) -> Node | None:
+        self.nodes = {}
+        for node, children in self.tree.children.items():
             rows, child = classes.below(self.tree, node)
-            if not len(rows):
-                return None
-            of_node = x if len(rows) == x.shape[0] else x[rows]
-            return fit_node(
-                of_node, child, self.tree.children[node], config.C, seed, self.tree.is_grouped(node)
-            )
-
-        asked = [node for node, children in self.tree.children.items() if len(children) > 1]
-        plain = [node for node in asked if not self.tree.is_grouped(node)]
-        with ThreadPoolExecutor(self.context.threads) as pool:
-            jobs = {node: pool.submit(fit, node) for node in asked if self.tree.is_grouped(node)}
-            # one after the other: LIBLINEAR's random numbers are the process's
-            fitted = pool.submit(lambda: {node: fit(node) for node in plain}).result()
-            fitted |= {node: job.result() for node, job in jobs.items()}
-        self.nodes = {node: found for node in asked if (found := fitted[node]) is not None}
+            if len(children) > 1 and len(rows):
+                of_node = x if len(rows) == x.shape[0] else x[rows]
+                threads = self.context.threads if self.tree.is_grouped(node) else None
+                self.nodes[node] = fit_node(of_node, child, children, self.config.C, seed, threads)
 
     def _log_proba(self, x: sp.csr_matrix, temperature: float) -> np.ndarray:
         """float32 [n, C] summed log-softmaxes along each path."""

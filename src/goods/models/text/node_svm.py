@@ -34,12 +34,11 @@ class Node:
 
 
 def fit_node(
-    x: sp.csr_matrix, child: np.ndarray, children: list[int], C: float, seed: int, grouped: bool
+    x: sp.csr_matrix, child: np.ndarray, children: list[int], C: float, seed: int, threads: int | None
 ) -> Node:
     """The decision of cards `x` [n, all features], each of which lies below the child at position `child` [n].
 
-    Of `grouped` nodes cards and children are many: these are fitted by blocks of children, where the compiler's second
-    pays.
+    With `threads` children are fitted in blocks: where there are many, that saves more than the compiler takes.
     """
     present, label, counts = np.unique(child, return_inverse=True, return_counts=True)
     intercept = np.full(len(children), UNSEEN, np.float32)
@@ -48,10 +47,10 @@ def fit_node(
         return Node(children, np.empty(0, np.int32), np.empty((0, len(children)), np.float32), intercept)
     columns, used = used_columns(x)
     coef = np.zeros((len(columns), len(children)), np.float32)
-    if grouped:
+    if threads:
         from goods.models.text.one_vs_rest import fit_one_vs_rest  # compiles
 
-        coef[:, present], intercept[present] = fit_one_vs_rest(used, label, len(present), C, seed)
+        coef[:, present], intercept[present] = fit_one_vs_rest(used, label, len(present), C, seed, threads)
         return Node(children, columns, coef, intercept)
     svm = LinearSVC(C=C, tol=1e-2, random_state=seed, max_iter=200).fit(used, label)
     if len(present) == 2:  # scikit-learn keeps one column for two classes
