@@ -16,6 +16,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
+from goods.core.stopping import stoppable
 from goods.core.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,23 +112,32 @@ def run(main: Callable[[], None]) -> None:
     2."""
     check_temporary()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    try:
-        main()
-    except GoodsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        if error.strerror is None:
-            raise
-        if error.errno == errno.ENOSPC:
-            print(f"error: {no_space(error.filename)}", file=sys.stderr)
+    # of a run that was stopped: joblib's helper process removes what is left, and needs not say so
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+    with stoppable() as stop:
+        try:
+            main()
+        except BaseException as error:
+            if stop.signal is not None or isinstance(
+                error, KeyboardInterrupt
+            ):  # others may have made another of it
+                stop.end()
+            told = told_of(error)
+            if told is None:
+                raise
+            print(f"error: {told}", file=sys.stderr)
             sys.exit(2)
-        where = "" if error.filename is None else f"{error.filename}: "
-        print(f"error: {where}{error.strerror}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
+
+
+def told_of(error: BaseException) -> str | None:
+    """What a user is told of an error instead of where in the code it happened; None where that is what is needed."""
+    if isinstance(error, GoodsError):
+        return str(error)
+    if not isinstance(error, OSError) or error.strerror is None:
+        return None
+    if error.errno == errno.ENOSPC:
+        return no_space(error.filename)
+    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
 
 
 def check_temporary() -> None:
