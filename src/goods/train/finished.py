@@ -10,7 +10,7 @@ from goods.cards.images import ImageStore
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import done_key
-from goods.core.errors import GoodsError
+from goods.core.errors import GoodsError, within
 from goods.core.execution import first_gpu, resources
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
@@ -27,7 +27,8 @@ def load_fold_model(ws: Workspace, config: ExperimentConfig, k: int, n_folds: in
         raise GoodsError(f"{folder}: not trained; run scripts/train.py first")
     given = first_gpu(resources(n_folds, config.model.on_gpu))
     model = config.model.build(make_context(ws, config, given, None, False, k))
-    model.load(folder)
+    with within(f"experiment {config.name}, fold {k}"):
+        model.load(folder)
     return model
 
 
@@ -54,5 +55,6 @@ def load_run_models(
             scores=scores or {},
         )
         model = config.model.build(context)
-        model.load(run.fold(k))
+        with within(f"experiment {config.name}, {run.fold(k).name}"):
+            model.load(run.fold(k))
         yield model

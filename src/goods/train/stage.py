@@ -13,8 +13,8 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import dump
 from goods.core.artifacts import begin, write_text
-from goods.core.errors import GoodsError
-from goods.core.execution import at_once, cores, first_gpu, resources, run_jobs
+from goods.core.errors import GoodsError, within
+from goods.core.execution import Resources, at_once, cores, first_gpu, resources, run_jobs
 from goods.core.log import say
 from goods.core.workspace import ALL, Workspace
 from goods.problems.kinds import problem_of
@@ -69,4 +69,12 @@ def fit_folds(
     config.model.build(make_context(ws, config, warming, None, True)).warm(problem_of(ws).all_rows(ws))
     alone = at_once(len(todo), given) == 1
     jobs = [(ws, config, k, fold_key(ws, config, k), alone) for k in todo]
-    run_jobs(fit_fold, jobs, given, f"train {config.name}")
+    run_jobs(fit_named, jobs, given, f"train {config.name}")
+
+
+def fit_named(
+    ws: Workspace, config: ExperimentConfig, k: int, key: str, progress: bool, given: Resources
+) -> None:
+    """`fit_fold`; what goes wrong in a family says where."""
+    with within(f"experiment {config.name}, {'all folds' if k == ALL else f'fold {k}'}"):
+        fit_fold(ws, config, k, key, progress, given)
