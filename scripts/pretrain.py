@@ -9,6 +9,7 @@ def main() -> None:
     parser = cli.parser(__doc__)
     cli.add_experiment(parser)
     args = parser.parse_args()
+    cli.check_writable(args.work)
     config = cli.load_config(args)
     print(pretrain(Workspace(args.work, config.competition), config, args.force))
 
