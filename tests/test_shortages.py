@@ -24,6 +24,7 @@ from goods.cards.labels import Labels
 from goods.config.loading import load_experiment
 from goods.core.execution import Resources, run_jobs
 from goods.core.scratch import temporary_files_in
+from goods.core.shortages import shortage
 from goods.models.base import Context
 from goods.train.stage import train
 
@@ -144,6 +145,22 @@ def test_memory_that_runs_out_in_compiled_code_is_known(capsys, monkeypatch, err
         raise error
 
     assert "out of memory" in told(main, capsys, monkeypatch)
+
+
+class Unpicklable(Exception):
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__("mine")
+
+
+def unpicklable(given: Resources) -> None:
+    raise Unpicklable("a", "b")
+
+
+def test_an_error_that_cannot_be_sent_from_a_worker_is_not_called_a_want_of_memory(monkeypatch):
+    monkeypatch.setattr("goods.core.execution.at_once", lambda *_: 2)
+    with pytest.raises(Exception, match="un-serialize") as caught:
+        run_jobs(unpicklable, [(), ()], Resources("cpu", 1), "two")
+    assert shortage(caught.value, []) is None
 
 
 def where_files_go(given: Resources) -> tuple[str, str]:

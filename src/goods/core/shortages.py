@@ -33,9 +33,9 @@ def shortage(error: BaseException, folders: list[Path]) -> str | None:
             return no_space(named, folders)
         if NO_SPACE.search(text):
             return no_space(None, folders)
-        if isinstance(one, BrokenProcessPool):
+        if isinstance(one, BrokenProcessPool) and "terminated" in text:
             ended = ", ".join(sorted(set(re.findall(r"SIG\w+", text)))) or "without a word"
-            return f"a worker process was ended ({ended}), as is done where memory runs out; {more_memory()}"
+            return f"a worker process was ended ({ended}), most often for want of memory; {more_memory()}"
         if (
             isinstance(one, MemoryError)
             or getattr(one, "errno", None) == errno.ENOMEM
