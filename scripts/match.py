@@ -26,10 +26,11 @@ def main() -> None:
     parser.add_argument("--competition", default="ozon", help="whose experiment (default: ozon)")
     parser.add_argument("--experiment", metavar="NAME", help="a trained scorer instead of the hand-made one")
     args = parser.parse_args()
+    out = args.out or args.cards.with_name(f"matched-{args.cards.stem}")
+    cli.check_writable(out)
     scorer = None
     if args.experiment:
         scorer = trained_scorer(*cli.competition_of(args), args.experiment, args.cards)
-    out = args.out or args.cards.with_name(f"matched-{args.cards.stem}")
     settings = {"threshold": args.threshold, "max_group": args.max_group}
     match_file(args.cards, out, settings | {"blocking": {"neighbours": args.neighbours}}, args.truth, scorer)
     print(out)

@@ -10,6 +10,7 @@ def main() -> None:
     parser = cli.parser(__doc__)
     cli.add_experiment(parser)
     args = parser.parse_args()
+    cli.check_writable(args.work)
     config = cli.load_config(args)
     ws = Workspace(args.work, config.competition)
     with working(ws, alone=False, wait=args.wait):

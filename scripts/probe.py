@@ -18,6 +18,7 @@ def main() -> None:
     cli.add_weights(parser)
     args = parser.parse_args()
     ws, competition = cli.competition_of(args)
+    cli.check_writable(args.out)
     configs = cli.named_experiments(args, ws.whole.competition)
     print(probe(ws, competition, configs, args.out, not args.no_maps))
 

@@ -10,6 +10,7 @@ def main() -> None:
     cli.add_finished(parser)
     args = parser.parse_args()
     ws, competition = cli.competition_of(args)
+    cli.check_writable(args.out)
     print(write_report(ws, competition, saved_config(ws, args.experiment), args.out))
 
 

@@ -9,6 +9,7 @@ def main() -> None:
     cli.add_finished(parser)
     args = parser.parse_args()
     ws, competition = cli.competition_of(args)
+    cli.check_writable(args.out)
     path = submit(ws, competition, args.experiment, args.out)
     metric, score, _ = overall(ws, competition, args.experiment)
     print(f"{path} {metric}={score:.4f}")

@@ -10,6 +10,7 @@ from goods.cards.images import ImageStore
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.done import check_done
+from goods.core.errors import within
 from goods.core.execution import first_gpu, resources
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
@@ -27,7 +28,8 @@ def load_fold_model(ws: Workspace, config: ExperimentConfig, k: int, n_folds: in
     check_done(folder, "not trained", HOW)
     given = first_gpu(resources(n_folds, config.model.on_gpu))
     model = config.model.build(make_context(ws, config, given, None, False, k))
-    model.load(folder)
+    with within(f"experiment {config.name}, fold {k}"):
+        model.load(folder)
     return model
 
 
@@ -53,5 +55,6 @@ def load_run_models(
             scores=scores or {},
         )
         model = config.model.build(context)
-        model.load(run.fold(k))
+        with within(f"experiment {config.name}, {run.fold(k).name}"):
+            model.load(run.fold(k))
         yield model

@@ -11,7 +11,7 @@ from goods.cards.labels import Labels
 from goods.cards.table import select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, TuneConfig
-from goods.core.errors import GoodsError
+from goods.core.errors import GoodsError, within
 from goods.core.execution import first_gpu, resources
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import evaluate
@@ -45,7 +45,8 @@ class Objective:
         scores: list[float] = []
         for k in self.tune.folds:
             for share in self.tune.shares:
-                value = self._score(candidate, k, share)
+                with within(f"experiment {self.config.name}, trial {trial.number}, fold {k}"):
+                    value = self._score(candidate, k, share)
                 trial.report(float(np.mean([*scores, value])), step=trial_step(self.tune, k, share))
                 if trial.should_prune():
                     raise optuna.TrialPruned
