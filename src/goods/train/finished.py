@@ -20,17 +20,6 @@ from goods.train.context import make_context
 from goods.train.keys import judges
 
 
-def load_fold_model(ws: Workspace, config: ExperimentConfig, k: int, n_folds: int) -> Model:
-    """The model of fold k of a run of `n_folds`, for cards that it has not seen."""
-    folder = ws.run(config.name).fold(k)
-    if done_key(folder) is None:
-        raise GoodsError(f"{folder}: not trained; run scripts/train.py first")
-    given = first_gpu(resources(n_folds, config.model.on_gpu))
-    model = config.model.build(make_context(ws, config, given, None, False, k))
-    model.load(folder)
-    return model
-
-
 def load_run_models(
     ws: Workspace,
     competition: CompetitionConfig,
