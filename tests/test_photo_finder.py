@@ -80,6 +80,17 @@ def test_a_photo_of_the_other_split_or_of_no_card_is_none_of_a_card_and_counted(
     assert line in capsys.readouterr().err.splitlines()
 
 
+def test_photos_of_formats_that_no_decoder_knows_are_counted(tmp_path, capsys):
+    names = ("images/train/2001.HEIC", "images/train/2002.heic", "test.zip::2003.heic", "pool/2004.jxl")
+    write(tmp_path, dict.fromkeys((*names, ".trash/1.heic", "heic"), b"no decoder"))
+    assert search(tmp_path)[0] == {}
+    line = (
+        "prepare: 0 of 5 cards have a photo; 3 photos are .heic and 1 .jxl, which the decoder does not know; convert "
+        "them to JPEG"
+    )
+    assert line in capsys.readouterr().err.splitlines()
+
+
 def test_numbers_behind_a_long_number_or_of_a_date_are_no_photo_of_a_card(tmp_path):
     names = ["1_2001", "2001_2002", "2001_108775015", "x2001", "2001x", "2001_1_1", "20010"]
     write(tmp_path, {f"images/train/{name}.jpg": picture(9) for name in names})
