@@ -59,6 +59,8 @@ ENGLISH = [
         ("Вarista, Zelёnaya, ХХL", "Barista, Zelënaya, XXL"),
         ("чай poccыпью чёрный", "чай россыпью чёрный"),
         ("5kг и 220Bт", "5кг и 220Вт"),
+        ("Bинo Dolce Vita kpacнoe пoлycyxoe", "Вино Dolce Vita красное полусухое"),
+        ("Smart Mapkeт и Maxeeвъ by Accopти", "Smart Маркет и Махеевъ by Ассорти"),
         ("чай\u00a0чёрный\u3000100\u2009г", "чай чёрный 100 г"),
         ("ＡＢＣ－１２ ﬁne Ⅳ ㎏", "ABC-12 fine IV kg"),
         ("РќР°Р±РѕСЂ РґР»СЏ РІР°РЅРЅРѕР№", "Набор для ванной"),
@@ -80,6 +82,7 @@ def test_a_text_becomes_what_it_looks_like(text, looks):
         "А50 и A50, iPhone12, СВЧ-X5, X5С, B1Ц, АB1",  # codes
         "10x15см, USBкабель, напиток Хрусteam, СахарOff, Wi-Fi роутер",  # words side by side
         "Хрусteam",
+        "шоколад:nсахарnкакао",
         "БраслетикB894 жёлтый",
         "площадь 10² м², 1½ стакана, Dr.™, №5, H₂O, …",  # what NFKC would change
         "Café Müller señor Åland 中文 한국어 हिन्दी ไทย עִברִית",

@@ -29,6 +29,10 @@ _OWN_CYRILLIC = re.compile(f"(?![{_CYRILLIC}])[А-яЁё]")
 # as many letters of the other alphabet together are a word of its own, unless the text around is of this one
 _LONG_LATIN, _LONG_CYRILLIC = re.compile(r"[A-Za-z]{4}"), re.compile(r"[А-яЁё]{4}")
 
+# but Latin ones are not where the alphabets take turns or the rest is too short for a word: "kpacнoe", "Mapkeт"
+_LATIN_PART, _CYRILLIC_PART = rf"(?:[A-Za-z][{_MARKS}]*){{3,}}", rf"(?:[А-яЁё][{_MARKS}]*){{3,}}"
+_TWO_WORDS = re.compile(f"{_LATIN_PART}{_CYRILLIC_PART}|{_CYRILLIC_PART}{_LATIN_PART}")
+
 _ONLY_LATIN = re.compile(rf"[A-Za-z{_MARKS}]*")
 _ONLY_CYRILLIC = re.compile(rf"[А-яЁё{_MARKS}]*")
 
@@ -74,9 +78,8 @@ def _in_own_alphabet(match: re.Match[str], text: str, counts: tuple[int, int]) -
         return cyrillic if n_cyrillic > n_latin else latin
     own = _own(word)
     around_latin, around_cyrillic = counts[0] - own[0], counts[1] - own[1]
-    if can_cyrillic and (
-        around_cyrillic > around_latin or n_cyrillic > n_latin or not _LONG_LATIN.search(word)
-    ):
+    two_words = _LONG_LATIN.search(word) and _TWO_WORDS.fullmatch(word)
+    if can_cyrillic and (around_cyrillic > around_latin or n_cyrillic > n_latin or not two_words):
         return cyrillic
     if can_latin and (
         around_latin > around_cyrillic or n_latin > n_cyrillic or not _LONG_CYRILLIC.search(word)
