@@ -21,6 +21,7 @@ from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
+from goods.pipeline import Options, with_possible
 from goods.prepare.door import describe, lines
 from goods.prepare.folds import load_folds, make_folds
 from goods.prepare.stage import prepare
@@ -183,6 +184,15 @@ def test_the_score_reported_is_the_one_to_expect_where_test_lacks_the_photos(wit
     assert report["score"] == pytest.approx(score_on_test(ws, experiment, truth), abs=0.1)
     assert report["photos_hidden"] == 1.0
     assert "photos_hidden" not in read_json(ws.run("linear").report)
+
+
+def test_a_whole_run_leaves_out_what_needs_photos_that_all_are_hidden(without_test_photos, tmp_path, capsys):
+    ws, _ = without_test_photos
+    options = Options(configs=ROOT / "configs", work=tmp_path, out=tmp_path)
+    found = with_possible(ws, options, load_experiment(CONFIGS / "stack.yaml", STACK))
+    assert found.model.experiments == ("linear",)
+    said = "fewer than 4 cards have a photo that models may see, as test has fewer: image-frozen left out"
+    assert said in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
