@@ -22,6 +22,11 @@ _LATIN, _CYRILLIC = "AaBCcEeHKkMOoPpTXxYy", "АаВСсЕеНКкМОоРрТХ�
 _TO_CYRILLIC = str.maketrans(_LATIN, _CYRILLIC)
 _TO_LATIN = str.maketrans(_CYRILLIC, _LATIN)
 
+_CYRILLIC_SHAPE = re.compile(f"[{_CYRILLIC}]")
+_LATIN_SHAPES = re.compile(rf"(?<![\w{_MARKS}])(?:[{_LATIN}]{{2,}}|[{_LATIN.lower()}])(?![\w{_MARKS}])")
+
+_LAST_WORD, _FIRST_WORD, BESIDE = re.compile(r"\w+\W*$"), re.compile(r"\w+"), 40
+
 _LATIN_LETTER, _CYRILLIC_LETTER = re.compile(r"[A-Za-z]"), re.compile(r"[А-яЁё]")
 _OWN_LATIN = re.compile("[" + re.sub(f"[{_LATIN}]", "", ascii_letters) + "]")
 _OWN_CYRILLIC = re.compile(f"(?![{_CYRILLIC}])[А-яЁё]")
@@ -41,7 +46,10 @@ def unmixed(text: str) -> str:
     """Every word of letters of both alphabets in the one that all of its letters have a shape in; where both would do,
     in that of most of its letters. What is not a mixed word stays as it is, and so do words that neither can write
     ("USBкабель"), two words written as one ("Хрусteam"), and where both would do those of as many letters of either or
-    with a digit beside ("X5", "АB1")."""
+    with a digit beside ("X5", "АB1").
+
+    A text most of whose letters of shapes that both alphabets have were Latin ones inside Cyrillic words was disguised
+    as a whole: in it words of such letters alone are Cyrillic too ("caxap")."""
     if text.isascii():
         return text
     apart = unicodedata.normalize("NFD", text)  # é of "кофé" is Latin e with an accent
@@ -49,7 +57,25 @@ def unmixed(text: str) -> str:
         return text
     counts = _own(apart)
     fixed = _WORD.sub(lambda word: _in_own_alphabet(word, apart, counts), apart)
-    return text if fixed == apart else unicodedata.normalize("NFC", fixed)
+    if fixed == apart:
+        return text
+    if _replaced(apart, fixed) > len(_CYRILLIC_SHAPE.findall(apart)):
+        fixed = _LATIN_SHAPES.sub(_among_cyrillic, fixed)
+    return unicodedata.normalize("NFC", fixed)
+
+
+def _among_cyrillic(match: re.Match[str]) -> str:
+    """The word in Cyrillic, unless one beside it is Latin: "Ahmad Tea"."""
+    before, after = match.string[: match.start()], match.string[match.end() :]
+    beside = (_LAST_WORD.search(before[-BESIDE:]), _FIRST_WORD.search(after[:BESIDE]))
+    if any(_OWN_LATIN.search(word[0]) for word in beside if word):
+        return match[0]
+    return match[0].translate(_TO_CYRILLIC)
+
+
+def _replaced(before: str, after: str) -> int:
+    """How many Latin letters became Cyrillic ones."""
+    return sum(a != b and a in _LATIN for a, b in zip(before, after, strict=True))
 
 
 def _own(text: str) -> tuple[int, int]:
