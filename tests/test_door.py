@@ -212,6 +212,21 @@ def test_an_experiment_on_photos_is_scored_with_as_few_photos_as_test_has(some_t
     assert report["score"] == pytest.approx(score_on_test(ws, experiment, truth), abs=0.1)
 
 
+@pytest.mark.slow
+def test_experiments_on_texts_and_photos_are_too(some_test_photos):
+    ws, competition, truth = some_test_photos
+    quick = ["model.trainer.epochs=30", "model.trainer.lr=0.003"]
+    train(ws, competition, load_experiment(CONFIGS / "navec.yaml", ["model.trainer.epochs=2"]))
+    train(ws, competition, load_experiment(CONFIGS / "fusion.yaml", quick))
+    encoder = [f"model.image.{name.removeprefix('model.')}" for name in PHOTOS[:3]]
+    clip = load_experiment(CONFIGS / "clip.yaml", [*quick, *encoder, "model.pretrain.epochs=3"], offline=True)
+    train(ws, competition, clip)
+    for experiment in ("fusion", "clip"):
+        report = read_json(ws.run(experiment).report)
+        assert report["photos_hidden"] == 0.7
+        assert report["score"] == pytest.approx(score_on_test(ws, experiment, truth), abs=0.1)
+
+
 @pytest.mark.parametrize("experiment", ["image-frozen", "knn-image"])
 def test_models_say_one_thing_of_all_cards_whose_photo_is_hidden(some_test_photos, experiment):
     ws, *_ = some_test_photos
