@@ -25,7 +25,9 @@ from goods.pipeline import Options, with_possible
 from goods.prepare.door import describe, lines
 from goods.prepare.folds import load_folds, make_folds
 from goods.prepare.stage import prepare
+from goods.report import card_explaining
 from goods.stack.stage import stack
+from goods.submit.prediction import warn_of_photos
 from goods.train.rows import rows_seen
 from goods.train.stage import train
 from goods.tune.objectives import Objective
@@ -184,6 +186,24 @@ def test_the_score_reported_is_the_one_to_expect_where_test_lacks_the_photos(wit
     assert report["score"] == pytest.approx(score_on_test(ws, experiment, truth), abs=0.1)
     assert report["photos_hidden"] == 1.0
     assert "photos_hidden" not in read_json(ws.run("linear").report)
+
+
+def test_new_cards_without_photos_are_no_surprise_to_models_that_saw_none(without_test_photos, capsys):
+    ws, _ = without_test_photos
+    cards = select(load_cards(ws), "test")
+    for experiment in ("image-frozen", "stack"):
+        warn_of_photos(ws, experiment, cards, [ws])
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_a_train_card_is_explained_as_the_stack_saw_it(without_test_photos, monkeypatch):
+    ws, _ = without_test_photos
+    seen = []
+    tabulated = card_explaining.tabulate
+    monkeypatch.setattr(card_explaining, "tabulate", lambda *args: seen.append(args[2]) or tabulated(*args))
+    product_id = int(load_cards(ws).product_id[0])
+    card_explaining.explain_cards(ws, competition_config(), "stack", [product_id])
+    assert [has_photo(card).tolist() for card in seen] == [[False]]
 
 
 def test_a_whole_run_leaves_out_what_needs_photos_that_all_are_hidden(without_test_photos, tmp_path, capsys):
