@@ -10,8 +10,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from goods.cards.hiding import like_test
 from goods.cards.images import FEWEST_PHOTOS
-from goods.cards.table import load_cards
+from goods.cards.table import has_photo, load_cards
 from goods.competitions.loading import competition_of, load_competition
 from goods.config.base import PresetConfig
 from goods.config.competition import CompetitionConfig
@@ -175,12 +176,14 @@ def preset_model(config: ExperimentConfig) -> PresetConfig:
 
 
 def with_possible(ws: Workspace, options: Options, config: ExperimentConfig) -> ExperimentConfig:
-    """Without the experiments that look at photos where there are none."""
+    """Without the experiments that look at photos where there are none, or none that they may see."""
     names = preset_model(config).experiments
     dropped = [n for n in names if needs_photos(options, ws.whole.competition, n)]
-    if not dropped or load_cards(ws.whole).image.notna().sum() >= FEWEST_PHOTOS:
+    seen, photos_hidden = like_test(load_cards(ws.whole))
+    if not dropped or has_photo(seen).sum() >= FEWEST_PHOTOS:
         return config
-    say(f"fewer than {FEWEST_PHOTOS} cards have a photo: {', '.join(dropped)} left out")
+    why = " that models may see, as test has fewer" if photos_hidden else ""
+    say(f"fewer than {FEWEST_PHOTOS} cards have a photo{why}: {', '.join(dropped)} left out")
     return joining(config, tuple(n for n in names if n not in dropped))
 
 

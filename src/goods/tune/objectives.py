@@ -16,12 +16,13 @@ from goods.core.execution import first_gpu, resources
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import evaluate
 from goods.prepare.folds import load_folds, load_groups
-from goods.problems.kinds import load_rows, problem_of
+from goods.problems.kinds import problem_of
 from goods.stack.level import make_level, stack_config
 from goods.stack.stage import catboost_score
 from goods.train.context import make_context
 from goods.train.fold import fit_on, pseudo_cards, top_k
 from goods.train.foundations import upstream_of
+from goods.train.rows import rows_seen
 from goods.tune.study import suggest, with_params
 
 
@@ -32,7 +33,8 @@ class Objective:
         assert config.tune is not None
         self.ws, self.config, self.tune, self.metric = ws, config, config.tune, competition.metric
         self.labels = Labels.load(ws)
-        self.cards, self.test = (select(load_rows(ws), split) for split in ("train", "test"))
+        rows, _ = rows_seen(ws, config)
+        self.cards, self.test = (select(rows, split) for split in ("train", "test"))
         self.fold = load_folds(ws, self.cards)
         self.problem = problem_of(ws)
         self.groups = load_groups(ws, self.cards)
