@@ -59,6 +59,13 @@ def test_missing_and_truncated_files_are_named(shop):
         kazanexpress2023.read(shop)
 
 
+def test_column_names_that_are_not_utf_8_are_refused(shop):
+    path = shop / "test.parquet"
+    path.write_bytes(path.read_bytes().replace(b"shop_title", b"\x90hop_title"))
+    with pytest.raises(GoodsError, match=r"test\.parquet: not a readable parquet file"):
+        kazanexpress2023.read(shop)
+
+
 def test_a_cycle_in_the_tree_is_named(tmp_path):
     path = tmp_path / "tree.csv"
     path.write_text("id,title,parent_id\n1,a,2\n2,b,1\n")

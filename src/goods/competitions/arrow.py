@@ -20,6 +20,7 @@ from goods.competitions.numbers import flag, whole_number
 from goods.core.errors import GoodsError
 
 UNREADABLE = "not a readable parquet file"
+SHOWN = 300  # signs of what pyarrow says
 EXPECTED = {"json": "str, struct, map or list"}
 
 
@@ -28,8 +29,13 @@ def readable(path: Path, problem: str = UNREADABLE, mend: str = "copy the file a
     """What pyarrow says of a damaged file becomes a GoodsError."""
     try:
         yield
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
-        raise GoodsError(f"{path}: {problem} ({str(error).splitlines()[0]}); {mend}") from None
+    except (
+        pa.ArrowException,
+        ValueError,
+        OSError,
+    ) as error:  # ValueError: names of columns that are not UTF-8
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise GoodsError(f"{path}: {problem} ({reason[:SHOWN]}); {mend}") from None
 
 
 def parts_of(path: Path) -> list[Path]:
