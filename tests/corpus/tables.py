@@ -213,7 +213,7 @@ def retyped(dice: Dice, table: pa.Table) -> pa.Table:
     for value in table.column(at).to_pylist():
         try:
             found.append(pa.scalar(make(value), type_).as_py())
-        except (ValueError, TypeError, ArithmeticError, pa.ArrowException, AttributeError):
+        except (ValueError, TypeError, ArithmeticError, RecursionError, pa.ArrowException, AttributeError):
             found.append(None)
     column = pa.array(found, type_)
     if dice.random() < 0.2 and pa.types.is_primitive(column.type):
