@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 from conftest import ROOT, competition_config, write_shop
 
+from goods.cards.table import Issues
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.submit.catalogue import match_file, read_catalogue
+from goods.submit.new_cards import read_new_cards
 from goods.submit.prediction import predict_file
 from goods.train.stage import train
 
@@ -75,6 +77,17 @@ def test_csv_of_other_columns_is_named_by_its_own_name(trained, tmp_path):
     path.write_text("product_id,name\n1,2,3\n")
     with pytest.raises(GoodsError, match=f"^{path}: not a readable csv file"):
         predict(trained, tmp_path / "a.parquet", path=path)
+
+
+def test_what_looks_like_numbers_dates_or_flags_in_csv_is_the_text_it_is(tmp_path):
+    path, columns = tmp_path / "cards.csv", "id,title,short_description,name_value_characteristics\n"
+    titles = ["0012", "2023-01-01", "true", "1e5", "NA"]
+    config = competition_config(name="kazanexpress2022", reader="kazanexpress2022")
+    for title in titles:
+        path.write_text(f"{columns}9007199254740993,{title},{title},\n", encoding="utf-8")
+        cards = read_new_cards(path, config, None, Issues())
+        assert cards.product_id.tolist() == [9007199254740993]
+        assert cards[["title", "description", "attributes"]].to_numpy().tolist() == [[title, title, ""]]
 
 
 @pytest.mark.parametrize("name", ["new.xlsx", "new"])
