@@ -16,7 +16,7 @@ from conftest import competition_config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from goods.cards.table import TEXT_FIELDS, Issues
+from goods.cards.table import EXCERPT, TEXT_FIELDS, Issues
 from goods.cards.text import strip_html
 from goods.competitions import kazanexpress2022, kazanexpress2023, ozon, wildberries
 from goods.competitions.characteristics import parse_characteristics
@@ -316,6 +316,13 @@ def test_the_share_of_unreadable_cells_is_that_of_each_split(tmp_path):
     whole.to_parquet(shop / "test.parquet")
     with pytest.raises(GoodsError, match="1 of 6 test cells"):
         prepare(Workspace(tmp_path / "work", "kazanexpress2023"), competition_config(), shop)
+
+
+def test_an_unreadable_array_is_told_in_one_line():
+    issues = Issues()
+    issues.add_unreadable(1, "characteristics", "unreadable", "left out", np.array([{"a": "b" * 60}] * 9))
+    ((_, told),) = issues.unreadable["characteristics"]
+    assert told.startswith("array([{'a': 'bbb") and told.isprintable() and len(told) == EXCERPT
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,14 @@ def test_match_reads_a_contest_s_own_file(shop, tmp_path):
     assert cards.title.tolist() == [json.loads(text)["title"] for text in raw.text_fields]
 
 
+def test_an_identity_of_bytes_that_are_no_text_is_one_all_the_same(tmp_path):
+    path = tmp_path / "cards.parquet"
+    kinds = [b"\xff\xfe", b"\xff\xfe", "ваза".encode(), None]
+    pd.DataFrame({"product_id": range(4), "title": "ваза", "kind": kinds}).to_parquet(path)
+    identity = read_catalogue(path, "kind").identity
+    assert identity[0] == identity[1] and identity[2] == "ваза" and pd.isna(identity[3])
+
+
 def test_cards_of_unknown_identity_are_not_the_same_product(tmp_path):
     titles = ["чайник altair rx4510 красный"] * 2 + [f"{a} {b}" for a in "абвгд" for b in ("книга", "ваза")]
     path = tmp_path / "cards.parquet"

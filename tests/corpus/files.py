@@ -82,6 +82,7 @@ def bad_tree(dice: Dice) -> bytes:
     rows = [line.split(",") for line in lines]
     for _ in range(dice.choice([0, 1, 1, 2, 5])):
         row = dice.choice(rows)
+        row += [""] * (3 - len(row))
         kind = dice.randrange(6)
         if kind == 0:
             rows.remove(row)

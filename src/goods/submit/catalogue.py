@@ -61,8 +61,13 @@ def with_identity(cards: pd.DataFrame, path: Path, truth: str | None) -> pd.Data
     if truth is None:
         return cards
     column = read_table(path, {truth: "any"})[truth]
-    told = column.astype("str").str.strip()  # lists and the like cannot be compared
+    told = column.map(identity_text).astype("str").str.strip()
     return cards.assign(identity=told.where(column.notna() & (told != "")))
+
+
+def identity_text(value: Any) -> str:
+    """What can be compared: lists and the like cannot."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def read_by_contest(path: Path) -> pd.DataFrame | None:
