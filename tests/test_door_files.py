@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import decimal
 import json
 import tempfile
@@ -177,6 +178,19 @@ def test_json_in_other_dress_is_read_as_the_plain_one(dress, plain, tmp_path):
 )
 def test_attributes_are_objects_lists_or_texts(value, line):
     assert kazanexpress2023.parse_text_fields(json.dumps({"filters": value}))[0]["attributes"] == line
+
+
+def test_dates_and_decimals_of_nested_columns_are_texts(tmp_path):
+    day, sum_ = datetime.date(2023, 1, 2), decimal.Decimal("1.50")
+    fields, problem = kazanexpress2023.parse_text_fields(
+        {"title": "x", "filters": {"С": day, "Цена": [sum_]}}
+    )
+    assert (fields["attributes"], problem) == ("С: 2023-01-02; Цена: 1.50", None)
+    when = pa.array([[datetime.datetime(2023, 1, 2)]])
+    pq.write_table(pa.table({"variantid": [1], "name": ["x"], "color_parsed": when}), tmp_path / "x.parquet")
+    assert json.loads(ozon_cards_of(tmp_path / "x.parquet", "test", Issues()).colours[0]) == [
+        "2023-01-02 00:00:00"
+    ]
 
 
 def test_a_struct_without_a_value_is_a_name_alone():

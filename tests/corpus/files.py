@@ -89,7 +89,7 @@ def bad_tree(dice: Dice) -> bytes:
         elif kind == 1:
             rows.insert(dice.randrange(len(rows) + 1), list(row))
         elif kind == 2:
-            row[dice.choice([0, 2])] = str(dice.choice([*NUMBERS, *(row[0] for row in rows)]))
+            row[dice.choice([0, 2])] = str(dice.choice([*NUMBERS, *(r[0] for r in rows if r)]))
         elif kind == 3:
             row[1] = dice.choice(TEXTS)
         elif kind == 4:

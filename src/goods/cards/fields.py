@@ -35,7 +35,9 @@ def as_text(value: Any) -> str:
         return ""
     if isinstance(value, list):
         return ", ".join(text for text in map(as_text, value) if text)
-    return unique_lines(attribute_lines(value))
+    if isinstance(value, dict):
+        return unique_lines(attribute_lines(value))
+    return str(value)  # dates and decimals of nested columns
 
 
 def named_value(item: Any) -> tuple[str, Any] | None:
