@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from corpus.shops import PHOTOS, TEST, TRAIN, TREE, photo
-from corpus.tables import NUMBERS, TEXTS, spoilt
+from corpus.values import NUMBERS, TEXTS, spoilt
 
 Dice = random.Random
 
