@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import json
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from conftest import competition_config
 from disguises import DRESSES, spoilt
 from file_shop import N_TEST, N_TRAIN, cards_of, write_shop
 
-from goods.cards.table import Issues
+from goods.cards.table import EXCERPT, Issues
 from goods.cards.text import strip_html
 from goods.competitions import kazanexpress2022, kazanexpress2023, wildberries
 from goods.competitions.characteristics import parse_characteristics
@@ -190,3 +192,23 @@ def test_the_share_of_unreadable_cells_is_that_of_each_split(tmp_path):
 )
 def test_what_is_no_literal_is_unreadable(raw):
     assert kazanexpress2023.parse_text_fields(raw)[1]
+
+
+def test_dates_and_decimals_of_nested_columns_are_texts(tmp_path):
+    day, sum_ = datetime.date(2023, 1, 2), decimal.Decimal("1.50")
+    fields, problem = kazanexpress2023.parse_text_fields(
+        {"title": "x", "filters": {"С": day, "Цена": [sum_]}}
+    )
+    assert (fields["attributes"], problem) == ("С: 2023-01-02; Цена: 1.50", None)
+    when = pa.array([[datetime.datetime(2023, 1, 2)]])
+    pq.write_table(pa.table({"variantid": [1], "name": ["x"], "color_parsed": when}), tmp_path / "x.parquet")
+    assert json.loads(ozon_cards_of(tmp_path / "x.parquet", "test", Issues()).colours[0]) == [
+        "2023-01-02 00:00:00"
+    ]
+
+
+def test_an_unreadable_array_is_told_in_one_line():
+    issues = Issues()
+    issues.add_unreadable(1, "characteristics", "unreadable", "left out", np.array([{"a": "b" * 60}] * 9))
+    ((_, told),) = issues.unreadable["characteristics"]
+    assert told.startswith("array([{'a': 'bbb") and told.isprintable() and len(told) == EXCERPT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,8 @@ def test_names_that_no_table_can_hold_are_noted(tmp_path, capsys):
 
 def test_zip_members_without_a_name_are_left_out(tmp_path):
     write(tmp_path, {"images.zip::.": b"", "images.zip::train/2001.jpg": picture(2001)})
+    with zipfile.ZipFile(tmp_path / "images.zip", "a") as archive:
+        archive.writestr(zipfile.ZipInfo(""), b"")
     assert search(tmp_path)[0] == {2001: "images.zip::train/2001.jpg"}
 
 

@@ -28,7 +28,7 @@ from goods.models.learner import Learner
 from goods.models.network import Network, Weights
 from goods.models.rows import Rows, batches
 from goods.models.training import DivergenceCheck, Training
-from goods.models.weights import BestWeights, EpochCheckpoint, greedy_soup
+from goods.models.weights import BestWeights, EpochCheckpoint, greedy_soup, left_by_a_kill
 
 MOST_WORKERS = 4  # processes that cut batches for one GPU
 
@@ -106,7 +106,7 @@ def train_network(
             learner,
             loader,
             None if valid is None else batches(valid, 4 * config.batch_size),
-            ckpt_path=checkpoint if checkpoint.is_file() else None,
+            ckpt_path=left_by_a_kill(checkpoint),
             weights_only=True,
         )
     if best is not None and best.weights:

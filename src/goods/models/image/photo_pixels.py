@@ -46,7 +46,9 @@ def pixels(
         known = np.load(index, allow_pickle=False)
         if np.isin(keys, known).all():
             order = np.argsort(known)
-            return np.load(path, mmap_mode="r"), order[np.searchsorted(known[order], keys)]
+            return np.load(path, mmap_mode="r", allow_pickle=False), order[
+                np.searchsorted(known[order], keys)
+            ]
     if not store:
         return load_arrays(image_store(context), refs, size), np.arange(len(refs))
     index.unlink(missing_ok=True)
@@ -59,4 +61,4 @@ def pixels(
         out.flush()
     with atomic(index) as temporary, temporary.open("wb") as file:
         np.save(file, keys)
-    return np.load(path, mmap_mode="r"), np.arange(len(refs))
+    return np.load(path, mmap_mode="r", allow_pickle=False), np.arange(len(refs))
