@@ -17,6 +17,7 @@ from goods.config.base import PresetConfig
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
+from goods.config.presets import PRESETS
 from goods.core.artifacts import check_writable, write_text
 from goods.core.errors import GoodsError
 from goods.core.locks import working
@@ -32,7 +33,6 @@ from goods.submit.stage import overall, submit
 from goods.train.foundations import check_family, check_joined
 from goods.train.stage import train
 
-PRESETS = {"quick": "stack.yaml", "full": "stack-full.yaml"}
 TUNED = "-tuned"
 
 
