@@ -30,6 +30,7 @@ HEAVY = {
     "transformers",
 }
 NEURAL = {"lightning", "timm", "torch", "torchvision", "transformers"}
+FITTING = NEURAL | {"catboost", "optuna", "scipy", "sklearn"}
 
 
 def imported(*command: object) -> set[str]:
@@ -59,7 +60,12 @@ def test_a_linear_training_and_its_repeat_import_no_torch(ws):
     first = imported(*train)
     assert "sklearn" in first and not first & NEURAL
     repeat = imported(*train)
-    assert "pandas" in repeat and not repeat & {*NEURAL, "catboost", "optuna", "scipy", "sklearn"}
+    assert "pandas" in repeat and not repeat & FITTING
+
+
+def test_what_every_stage_of_the_main_job_needs_to_find_itself_unchanged_fits_nothing():
+    names = imported("-c", "import goods.pipeline")
+    assert {"goods", "pandas"} <= names and not names & FITTING
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -29,6 +29,7 @@ from goods.prepare.stage import prepare
 from goods.problems.kinds import PROBLEMS, load_rows
 from goods.report.comparison import comparison
 from goods.report.stage import write_report
+from goods.stack.stage import stack
 from goods.submit.stage import overall, submit
 from goods.train.foundations import check_family, check_joined
 from goods.train.stage import train
@@ -102,8 +103,6 @@ def run_stages(
                 train_experiment(ws, competition, options, needed)
                 trained.append(needed)
     if stack_experiment.model.second_level:
-        from goods.stack.stage import stack  # CatBoost takes a second to load: only when it is reached
-
         stack(ws, competition, stack_experiment, options.force)
     else:
         train(ws, competition, stack_experiment, force=options.force)
