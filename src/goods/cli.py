@@ -1,4 +1,8 @@
-"""What all scripts share: common options, and errors as one line with exit code 2."""
+"""What all scripts share: common options, and errors as one line with exit code 2.
+
+Scripts start at once: the command line is parsed first, and `main` imports what works on it after `parse_args`; this
+module does so within its functions. --help imports the standard library alone.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +12,30 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from goods.competitions.loading import load_competition
-from goods.config.competition import CompetitionConfig
-from goods.config.experiment import ExperimentConfig
-from goods.config.loading import load_experiment
-from goods.core.artifacts import check_writable
 from goods.core.errors import GoodsError
+from goods.core.folders import check_writable
 from goods.core.scratch import temporary_files_in
-from goods.core.shortages import shortage
 from goods.core.stopping import stoppable
 from goods.core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from goods.config.competition import CompetitionConfig
+    from goods.config.experiment import ExperimentConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
 TEMPORARY = 4096  # bytes that a folder of temporary files must take
 
 
-def parser(doc: str | None) -> argparse.ArgumentParser:
+def parser(doc: str | None, example: str | None = None) -> argparse.ArgumentParser:
+    """A parser of what every script takes; its help says `doc` and ends with `example`, a whole command."""
     made = argparse.ArgumentParser(
-        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        description=doc,
+        epilog=example and f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     made.add_argument(
         "--work", type=Path, default=ROOT / "work", help="folder of derived files (default: work)"
@@ -60,6 +68,8 @@ def add_finished(made: argparse.ArgumentParser) -> None:
 
 def competition_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig]:
     """Where the files of `args.competition` are, and its settings."""
+    from goods.competitions.loading import load_competition
+
     return Workspace(args.work, args.competition), load_competition(args.competition, CONFIGS)
 
 
@@ -85,12 +95,16 @@ def check_weights(args: argparse.Namespace) -> None:
 
 
 def load_config(args: argparse.Namespace) -> ExperimentConfig:
+    from goods.config.loading import load_experiment
+
     check_weights(args)
     return load_experiment(args.experiment, args.set, args.offline, args.text_weights, args.image_weights)
 
 
 def named_experiments(args: argparse.Namespace, competition: str) -> list[ExperimentConfig]:
     """The configs of `args.experiments`, by their names in a competition's folder."""
+    from goods.config.loading import load_experiment
+
     check_weights(args)
     paths = [CONFIGS / competition / f"{name}.yaml" for name in args.experiments]
     return [load_experiment(p, None, args.offline, args.text_weights, args.image_weights) for p in paths]
@@ -99,6 +113,8 @@ def named_experiments(args: argparse.Namespace, competition: str) -> list[Experi
 def experiment_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig, ExperimentConfig]:
     """The experiment of the command line, the competition (or its --target) and where its files are, which can be
     written to."""
+    from goods.competitions.loading import load_competition
+
     check_writable(args.work)
     config = load_config(args)
     competition = load_competition(config.competition, CONFIGS)
@@ -152,6 +168,10 @@ def told_of(error: BaseException, folders: list[Path]) -> str | None:
     """What a user is told of an error instead of where in the code it happened; None where that is what is needed."""
     if isinstance(error, GoodsError):
         return str(error)
+    if not isinstance(error, Exception):
+        return None
+    from goods.core.shortages import shortage
+
     if (told := shortage(error, folders)) is not None:
         return told
     if not isinstance(error, OSError) or error.strerror is None:

@@ -18,8 +18,10 @@ from goods.config.base import PresetConfig
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import check_writable, write_text
+from goods.config.presets import PRESETS
+from goods.core.artifacts import write_text
 from goods.core.errors import GoodsError
+from goods.core.folders import check_writable
 from goods.core.locks import working
 from goods.core.log import say
 from goods.core.workspace import Workspace
@@ -29,11 +31,11 @@ from goods.prepare.stage import prepare
 from goods.problems.kinds import PROBLEMS, load_rows
 from goods.report.comparison import comparison
 from goods.report.stage import write_report
+from goods.stack.stage import stack
 from goods.submit.stage import overall, submit
 from goods.train.foundations import check_family, check_joined
 from goods.train.stage import train
 
-PRESETS = {"quick": "stack.yaml", "full": "stack-full.yaml"}
 TUNED = "-tuned"
 
 
@@ -103,8 +105,6 @@ def run_stages(
                 train_experiment(ws, competition, options, needed)
                 trained.append(needed)
     if stack_experiment.model.second_level:
-        from goods.stack.stage import stack  # CatBoost takes a second to load: only when it is reached
-
         stack(ws, competition, stack_experiment, options.force)
     else:
         train(ws, competition, stack_experiment, force=options.force)

@@ -58,20 +58,6 @@ def _force(path: Path) -> None:
         os.close(handle)
 
 
-def check_writable(folder: Path) -> None:
-    """GoodsError unless files can be written to `folder`, or it can be made; nothing is left there."""
-    there = folder.absolute()
-    while not there.exists() and there != there.parent:
-        there = there.parent
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        raise GoodsError(
-            f"{folder}: cannot be written to ({error.strerror}: {there}); name another folder"
-        ) from None
-
-
 def write_json(path: Path, value: Any) -> None:
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -18,9 +18,10 @@ from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import check_writable, write_csv, write_parquet
+from goods.core.artifacts import write_csv, write_parquet
 from goods.core.done import check_done
 from goods.core.errors import GoodsError
+from goods.core.folders import check_writable
 from goods.core.log import say
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import Workspace
