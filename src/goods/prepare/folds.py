@@ -7,6 +7,8 @@ writes: work/<competition>/folds.parquet (product_id int64, fold int8; group int
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -32,8 +34,7 @@ def make_folds(ws: Workspace, config: CompetitionConfig, force: bool = False) ->
         code_hash(type(problem).__module__),
     )
     marker = ws.folds.with_suffix(".json")
-    there = not force and ws.folds.is_file() and marker.is_file()
-    if there and read_json(marker) == {"key": key, "hash": file_hash(ws.folds)}:
+    if not force and are_dealt(ws, marker, key):
         say(f"folds: unchanged, {ws.folds} kept")
         return
     train = select(problem.rows(ws), "train")
@@ -48,6 +49,16 @@ def make_folds(ws: Workspace, config: CompetitionConfig, force: bool = False) ->
     write_parquet(ws.folds, table if groups is None else table.assign(group=groups))
     write_json(marker, {"key": key, "hash": file_hash(ws.folds)})
     say(f"folds: {config.n_folds} folds of {sizes.min()} to {sizes.max()} {problem.name}{note}")
+
+
+def are_dealt(ws: Workspace, marker: Path, key: str) -> bool:
+    """Whether the folds are there as they were dealt under this key: what is damaged is dealt again."""
+    if not (ws.folds.is_file() and marker.is_file()):
+        return False
+    try:
+        return read_json(marker) == {"key": key, "hash": file_hash(ws.folds)}
+    except GoodsError:
+        return False
 
 
 def load_folds(ws: Workspace, train: pd.DataFrame) -> np.ndarray:

@@ -27,6 +27,7 @@ from goods.core.workspace import Workspace
 from goods.stack.stage import stack_key
 from goods.train.foundations import check_problem
 from goods.train.keys import inputs_key
+from goods.tune.database import drop_damaged
 from goods.tune.objectives import Objective, StackObjective
 from goods.tune.study import open_study, study_file, with_params, work
 
@@ -64,6 +65,8 @@ def tune(
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
     url = storage or study_file(folder / "study.db")
     lock = FileLock(folder / "study.lock")
+    with lock:
+        drop_damaged(folder / "study.db")
     study = open_study(config, url, key, lock)
     objective = StackObjective(ws, competition, config) if stacked else Objective(ws, competition, config)
     work(study, objective, config, lock)
