@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from goods import cli
+from goods.core.locks import working
 from goods.prepare.stage import prepare
 
 
@@ -12,7 +13,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the raw files")
     args = parser.parse_args()
     args.competition = args.competition.partition("/")[0]  # of a target all are prepared
-    prepare(*cli.competition_of(args), args.data, args.force)
+    ws, competition = cli.competition_of(args)
+    with working(ws, alone=True, wait=args.wait):
+        prepare(ws, competition, args.data, args.force)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Train the text and image encoders of a contrastive experiment on all cards, labels unused; resumable."""
 
 from goods import cli
+from goods.core.locks import working
 from goods.core.workspace import Workspace
 from goods.train.pretraining import pretrain
 
@@ -10,7 +11,9 @@ def main() -> None:
     cli.add_experiment(parser)
     args = parser.parse_args()
     config = cli.load_config(args)
-    print(pretrain(Workspace(args.work, config.competition), config, args.force))
+    ws = Workspace(args.work, config.competition)
+    with working(ws, alone=False, wait=args.wait):
+        print(pretrain(ws, config, args.force))
 
 
 if __name__ == "__main__":

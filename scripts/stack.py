@@ -1,6 +1,7 @@
 """CatBoost on the out-of-fold predictions of trained experiments, against their blend."""
 
 from goods import cli
+from goods.core.locks import working
 from goods.stack.stage import stack
 
 
@@ -9,7 +10,8 @@ def main() -> None:
     cli.add_experiment(parser)
     args = parser.parse_args()
     ws, competition, config = cli.experiment_of(args)
-    stack(ws, competition, config, args.force)
+    with working(ws, alone=False, wait=args.wait):
+        stack(ws, competition, config, args.force)
 
 
 if __name__ == "__main__":

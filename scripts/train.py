@@ -2,6 +2,7 @@
 
 from goods import cli
 from goods.core.errors import GoodsError
+from goods.core.locks import working
 from goods.train.stage import train
 
 
@@ -15,7 +16,8 @@ def main() -> None:
     ws, competition, config = cli.experiment_of(args)
     if config.model.second_level:
         raise GoodsError(f"{args.experiment}: a stack is trained by scripts/stack.py")
-    train(ws, competition, config, args.fold, args.force)
+    with working(ws, alone=False, wait=args.wait):
+        train(ws, competition, config, args.fold, args.force)
 
 
 if __name__ == "__main__":

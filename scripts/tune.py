@@ -1,6 +1,7 @@
 """Optuna over an experiment's tune: block; run it again to resume, several times at once for more workers."""
 
 from goods import cli
+from goods.core.locks import working
 from goods.tune.stage import tune
 
 
@@ -12,7 +13,8 @@ def main() -> None:
     )
     args = parser.parse_args()
     ws, competition, config = cli.experiment_of(args)
-    tune(ws, competition, config, args.force, args.storage)
+    with working(ws, alone=False, wait=args.wait):
+        tune(ws, competition, config, args.force, args.storage)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def test_missing_files_name_the_stage_to_run(tmp_path):
 def test_damaged_json_is_one_message(tmp_path, damage):
     path = tmp_path / "report.json"
     path.write_bytes(damage)
-    with pytest.raises(GoodsError, match=r"report\.json: damaged \(.+\); delete it and run the stage"):
+    with pytest.raises(GoodsError, match=r"report\.json: damaged \(.+\); run the stage"):
         read_json(path)
 
 
@@ -44,7 +44,7 @@ def test_cut_predictions_are_one_message(tmp_path, kept):
     SAID.save(path)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(kept * len(whole))])
-    with pytest.raises(GoodsError, match=r"oof\.npz: damaged \(.+\); delete it and run the stage"):
+    with pytest.raises(GoodsError, match=r"oof\.npz: damaged \(.+\); run the stage"):
         Predictions.load(path)
 
 

@@ -24,7 +24,8 @@ from test_upstream import photo_config
 from goods.cards.images import ImageStore
 from goods.cards.table import load_cards
 from goods.config.loading import load_experiment
-from goods.core.artifacts import begin, read_json
+from goods.core.artifacts import read_json
+from goods.core.done import begin
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import Workspace

@@ -229,14 +229,14 @@ def test_the_saved_config_is_the_resolved_one(ws, competition):
 def test_a_run_s_config_is_where_its_weights_are_now(ws, competition, capsys):
     train(ws, competition, load_experiment(LINEAR))
     run = ws.run("linear")
-    saved, done = run.config.read_text(), (run.path / "DONE").stat().st_mtime_ns
+    saved, done = run.config.read_text(), (run.fold(0) / "DONE").stat().st_mtime_ns
     run.config.write_text(saved.replace("name: linear", "name: elsewhere"))
     train(ws, competition, load_experiment(LINEAR))
     assert run.config.read_text() == saved
     run.config.unlink()
     train(ws, competition, load_experiment(LINEAR))
     assert run.config.read_text() == saved
-    assert (run.path / "DONE").stat().st_mtime_ns == done
+    assert (run.fold(0) / "DONE").stat().st_mtime_ns == done
     run.report.unlink()
     train(ws, competition, load_experiment(LINEAR))
     assert run.report.is_file()

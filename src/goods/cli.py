@@ -32,6 +32,9 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
         "--work", type=Path, default=ROOT / "work", help="folder of derived files (default: work)"
     )
     made.add_argument("--force", action="store_true", help="redo what is already done")
+    made.add_argument(
+        "--wait", action="store_true", help="wait where another run holds the competition's work folder"
+    )
     return made
 
 

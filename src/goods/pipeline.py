@@ -19,6 +19,7 @@ from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core.artifacts import check_writable, write_text
 from goods.core.errors import GoodsError
+from goods.core.locks import working
 from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
@@ -49,6 +50,7 @@ class Options:
     image_weights: Path | None = None
     refit: bool = False
     force: bool = False
+    wait: bool = False
 
 
 def run_all(name: str, options: Options) -> str:
@@ -60,6 +62,22 @@ def run_all(name: str, options: Options) -> str:
     check_configs(options, competition, stack_experiment)
     for folder in (options.work, options.out):
         check_writable(folder)
+    with working(ws, alone=True, wait=options.wait):
+        path = run_all_stages(ws, competition, stack_experiment, options, started)
+    metric, score, _ = overall(ws, competition, stack_experiment.name)
+    rows = int((load_rows(ws).split == "test").sum())
+    seconds = time.perf_counter() - started
+    return f"result: {path} rows={rows} {metric}={score:.4f} seconds={seconds:.0f}"
+
+
+def run_all_stages(
+    ws: Workspace,
+    competition: CompetitionConfig,
+    stack_experiment: ExperimentConfig,
+    options: Options,
+    started: float,
+) -> Path:
+    """From raw files to the submission, whose path it returns; `started` as time.perf_counter gives it."""
     prepare(ws.whole, load_competition(ws.whole.competition, options.configs), options.data, options.force)
     for space, of_target in parts(ws, competition):
         run_stages(space, of_target, stack_experiment, options)
@@ -68,10 +86,7 @@ def run_all(name: str, options: Options) -> str:
         table = comparison(ws, competition, stack_experiment.name)
         write_text(path.with_name("comparison.md"), table)
         say(table)
-    metric, score, _ = overall(ws, competition, stack_experiment.name)
-    rows = int((load_rows(ws).split == "test").sum())
-    seconds = time.perf_counter() - started
-    return f"result: {path} rows={rows} {metric}={score:.4f} seconds={seconds:.0f}"
+    return path
 
 
 def run_stages(

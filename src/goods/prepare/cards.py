@@ -19,7 +19,8 @@ from goods.cards.table import COLUMNS, validate
 from goods.cards.unicode import plain
 from goods.competitions.raw import CategoryPath, Raw
 from goods.config.competition import CompetitionConfig
-from goods.core.artifacts import begin, mark_done, write_json, write_parquet
+from goods.core.artifacts import write_json, write_parquet
+from goods.core.done import begin, mark_done
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
 from goods.core.log import say

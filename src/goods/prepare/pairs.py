@@ -13,7 +13,8 @@ from goods.cards.rawtext import normalise
 from goods.cards.table import COLUMNS
 from goods.competitions.raw import RawPairs
 from goods.config.competition import CompetitionConfig
-from goods.core.artifacts import begin, mark_done, write_json, write_parquet
+from goods.core.artifacts import write_json, write_parquet
+from goods.core.done import begin, mark_done
 from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.matching.products import MATCHING_COLUMNS, Vectors, save_vectors

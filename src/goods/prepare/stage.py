@@ -15,8 +15,8 @@ from pathlib import Path
 from goods.competitions.loading import competition_of, reader_module
 from goods.competitions.raw import RawPairs
 from goods.config.competition import CompetitionConfig
-from goods.core.artifacts import is_done, mark_done
 from goods.core.code import code_hash
+from goods.core.done import is_done, mark_done
 from goods.core.hashing import content_hash
 from goods.core.log import say
 from goods.core.workspace import Workspace

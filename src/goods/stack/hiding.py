@@ -16,8 +16,7 @@ import xxhash
 from goods.cards.table import has_photo
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import done_key
-from goods.core.errors import GoodsError
+from goods.core.done import check_done, done_key
 from goods.core.predictions import Predictions
 from goods.core.workspace import Run, Workspace
 from goods.train.finished import load_fold_model
@@ -78,8 +77,7 @@ def models_key(ws: Workspace, runs: Iterable[Run], n_folds: int) -> list[Any]:
     found: list[Any] = []
     for run in runs:
         if looks_at_photos(ws, load_experiment(run.config)):
-            keys = [done_key(run.fold(k)) for k in range(n_folds)]
-            if None in keys:
-                raise GoodsError(f"{run.fold(keys.index(None))}: not trained; run scripts/train.py first")
-            found.append(keys)
+            for k in range(n_folds):
+                check_done(run.fold(k), "not trained", "run scripts/train.py first")
+            found.append([done_key(run.fold(k)) for k in range(n_folds)])
     return found

@@ -12,7 +12,8 @@ from goods.cards.table import load_cards, select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import done_key, read_json
+from goods.core.artifacts import read_json
+from goods.core.done import check_done
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.workspace import Run, Workspace
@@ -33,8 +34,7 @@ def stack_config(config: ExperimentConfig) -> StackConfig:
 def finished_run(ws: Workspace, experiment: str) -> Run:
     """The run of a finished stack; GoodsError if it is not one."""
     run = ws.run(experiment)
-    if done_key(run.path) is None:
-        raise GoodsError(f"{run.path}: no finished run; run scripts/stack.py first")
+    check_done(run.path, "no finished run", "run scripts/stack.py first")
     stack_config(load_experiment(run.config))
     return run
 
@@ -42,10 +42,7 @@ def finished_run(ws: Workspace, experiment: str) -> Run:
 def base_runs(ws: Workspace, config: ExperimentConfig) -> list[Run]:
     runs = [ws.run(name) for name in stack_config(config).experiments]
     for run in runs:
-        if done_key(run.path) is None:
-            raise GoodsError(
-                f"{run.path}: not trained on every fold; run scripts/train.py for {run.path.name} first"
-            )
+        check_done(run.path, "not trained on every fold", f"run scripts/train.py for {run.path.name} first")
     return runs
 
 

@@ -24,9 +24,12 @@ from goods.cards.table import load_cards, select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import dump
-from goods.core.artifacts import begin, is_done, mark_done, read_json, write_json, write_text
+from goods.core.artifacts import read_json, write_json, write_text
 from goods.core.code import code_hash
+from goods.core.done import begin, is_done, mark_done
+from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash, file_hash
+from goods.core.locks import one_at_a_time
 from goods.core.log import say
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import ALL, Run, Workspace
@@ -64,11 +67,26 @@ def stack_key(ws: Workspace, competition: CompetitionConfig, config: ExperimentC
 def stack(
     ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, force: bool = False
 ) -> None:
-    key, run = stack_key(ws, competition, config), ws.run(config.name)
-    if not force and is_done(run.path, key):
-        say(f"stack {config.name}: unchanged, {describe(read_json(run.report))}")
-        return
-    begin(run.path, key)
+    run = ws.run(config.name)
+    with one_at_a_time(run.path):
+        key = stack_key(ws, competition, config)
+        if not force and is_done(run.path, key):
+            say(f"stack {config.name}: unchanged, {describe(read_json(run.report))}")
+            return
+        begin(run.path, key)
+        report = fit_and_choose(ws, competition, config, run)
+        if stack_key(ws, competition, config) != key:
+            raise GoodsError(
+                f"{run.path}: prepared/, folds.parquet or base experiments were changed meanwhile; run again"
+            )
+        mark_done(run.path, key)
+    say(f"stack {config.name}: {describe(report)}")
+
+
+def fit_and_choose(
+    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, run: Run
+) -> dict[str, Any]:
+    """All that a stack's folder holds but its DONE; returns the report."""
     started = time.perf_counter()
     level = make_level(ws, competition, config)
     folds, oof, calibrated = fit_stacks(level, competition.n_folds, run)
@@ -95,8 +113,7 @@ def stack(
     }
     write_text(run.config, dump(config))
     write_json(run.report, report)
-    mark_done(run.path, key)
-    say(f"stack {config.name}: {describe(report)}")
+    return report
 
 
 def fit_stacks(

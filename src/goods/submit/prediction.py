@@ -17,7 +17,8 @@ from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import check_writable, done_key, write_csv, write_parquet
+from goods.core.artifacts import check_writable, write_csv, write_parquet
+from goods.core.done import check_done
 from goods.core.errors import GoodsError
 from goods.core.log import say
 from goods.core.predictions import Predictions, mean_of
@@ -34,8 +35,7 @@ FEWER = 0.05  # difference between the shares of cards with photos that goes wit
 
 def saved_config(ws: Workspace, experiment: str) -> ExperimentConfig:
     run = ws.run(experiment)
-    if done_key(run.path) is None:
-        raise GoodsError(f"{run.path}: no finished run; train experiment {experiment!r} first")
+    check_done(run.path, "no finished run", f"train experiment {experiment!r} first")
     return load_experiment(run.config)
 
 

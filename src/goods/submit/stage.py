@@ -17,8 +17,8 @@ from goods.cards.table import select
 from goods.competitions.loading import competition_of
 from goods.competitions.submission import Said
 from goods.config.competition import CompetitionConfig
-from goods.core.artifacts import done_key, read_json, write_parquet
-from goods.core.errors import GoodsError
+from goods.core.artifacts import read_json, write_parquet
+from goods.core.done import check_done
 from goods.core.hashing import file_hash
 from goods.core.log import say
 from goods.core.predictions import Predictions
@@ -54,8 +54,7 @@ def submit(
 
 def finished_report(ws: Workspace, experiment: str) -> dict[str, Any]:
     run = ws.run(experiment)
-    if done_key(run.path) is None:
-        raise GoodsError(f"{run.path}: not finished; train (and stack) experiment {experiment!r} first")
+    check_done(run.path, "not finished", f"train (and stack) experiment {experiment!r} first")
     return read_json(run.report)
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from goods.cards.images import ImageStore
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
-from goods.core.artifacts import done_key
-from goods.core.errors import GoodsError
+from goods.core.done import check_done
 from goods.core.execution import first_gpu, resources
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
@@ -19,12 +18,13 @@ from goods.models.base import Model
 from goods.train.context import make_context
 from goods.train.keys import judges
 
+HOW = "run scripts/train.py first"
+
 
 def load_fold_model(ws: Workspace, config: ExperimentConfig, k: int, n_folds: int) -> Model:
     """The model of fold k of a run of `n_folds`, for cards that it has not seen."""
     folder = ws.run(config.name).fold(k)
-    if done_key(folder) is None:
-        raise GoodsError(f"{folder}: not trained; run scripts/train.py first")
+    check_done(folder, "not trained", HOW)
     given = first_gpu(resources(n_folds, config.model.on_gpu))
     model = config.model.build(make_context(ws, config, given, None, False, k))
     model.load(folder)
@@ -44,8 +44,7 @@ def load_run_models(
     run = ws.run(config.name)
     given = first_gpu(resources(competition.n_folds, config.model.on_gpu))
     for k in judges(config, competition.n_folds):
-        if done_key(run.fold(k)) is None:
-            raise GoodsError(f"{run.fold(k)}: not trained; run scripts/train.py first")
+        check_done(run.fold(k), "not trained", HOW)
         context = replace(
             make_context(ws, config, given, None, False, k),
             cache=None,

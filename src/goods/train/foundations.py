@@ -9,7 +9,7 @@ import numpy as np
 from goods.config.base import PresetConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import done_key, fold_content
+from goods.core.done import check_done, fold_content
 from goods.core.errors import GoodsError
 from goods.core.hashing import file_hash
 from goods.core.predictions import Predictions
@@ -52,11 +52,11 @@ def check_joined(config: ExperimentConfig, below: ExperimentConfig, name: str) -
 def scored_run(ws: Workspace, config: ExperimentConfig, name: str) -> Run:
     """A finished run whose predictions are features of `config`; GoodsError where it was not trained."""
     run = ws.run(name)
-    if not (run.oof.is_file() and run.test.is_file()):
-        raise GoodsError(
-            f"experiment {config.name} builds on {name}, which is not trained; "
-            f"run scripts/train.py configs/{config.competition}/{name}.yaml first"
-        )
+    check_done(
+        run.path,
+        f"experiment {config.name} builds on {name}, which is not trained",
+        f"run scripts/train.py configs/{config.competition}/{name}.yaml first",
+    )
     return run
 
 
@@ -88,13 +88,13 @@ def labelled_by(ws: Workspace, config: ExperimentConfig, k: int) -> list[str]:
 def trained_fold(ws: Workspace, config: ExperimentConfig, name: str, k: int) -> Path:
     """The folder of fold k of an experiment below `config`; GoodsError where it was not trained."""
     folder = ws.run(name).fold(k)
-    if done_key(folder) is None:
-        missing = "is not fitted on all folds" if k == ALL else f"has no trained fold {k}"
-        how = " with --set refit=true" if k == ALL else ""
-        raise GoodsError(
-            f"experiment {config.name} builds on {name}, which {missing}; "
-            f"run scripts/train.py configs/{config.competition}/{name}.yaml{how} first"
-        )
+    missing = "is not fitted on all folds" if k == ALL else f"has no trained fold {k}"
+    how = " with --set refit=true" if k == ALL else ""
+    check_done(
+        folder,
+        f"experiment {config.name} builds on {name}, which {missing}",
+        f"run scripts/train.py configs/{config.competition}/{name}.yaml{how} first",
+    )
     return folder
 
 

@@ -13,10 +13,12 @@ from goods.cards.table import select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import dump
-from goods.core.artifacts import is_done, mark_done, read_json, write_json, write_text
+from goods.core.artifacts import read_json, write_json, write_text
 from goods.core.code import code_hash
+from goods.core.done import is_done, mark_done
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash, file_hash
+from goods.core.locks import one_at_a_time
 from goods.core.log import say
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import ALL, Run, Workspace
@@ -48,7 +50,12 @@ def test_predictions(run: Run, config: ExperimentConfig, n_folds: int) -> Predic
 
 
 def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
-    """Join the folds into oof.npz (every train id exactly once) and test.npz (`test_predictions`)."""
+    """Join the folds into oof.npz (every train id exactly once) and test.npz (`test_predictions`), unless they are."""
+    with one_at_a_time(ws.run(config.name).path):
+        join(ws, competition, config)
+
+
+def join(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
     run, tuned_on = ws.run(config.name), tuned_below(ws, config)
     folds = [run.fold(k) for k in range(competition.n_folds)]
     testers = [run.fold(ALL)] if refits(config) else folds
@@ -60,8 +67,9 @@ def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConf
         [file_hash(f / "valid.npz") for f in folds],
         [file_hash(f / "test.npz") for f in testers],
     )
-    if is_done(run.path, key) and run.oof.is_file() and run.test.is_file() and run.report.is_file():
-        keep_config(run, config)
+    if is_done(run.path, key):
+        if keep_config(run, config):
+            mark_done(run.path, key)
         say(f"train {config.name}: unchanged, {headline(read_json(run.report))}")
         return
     (run.path / "DONE").unlink(missing_ok=True)
@@ -99,12 +107,14 @@ def out_of_fold(run: Run, train: pd.DataFrame, folds: list[Path]) -> Predictions
     return joined.aligned(train.product_id.to_numpy())
 
 
-def keep_config(run: Run, config: ExperimentConfig) -> None:
+def keep_config(run: Run, config: ExperimentConfig) -> bool:
     """Write config.yaml where it says something else: weights may have moved, and what is loaded later is where they
-    are now."""
+    are now. Whether it did."""
     text = dump(config)
-    if not run.config.is_file() or run.config.read_text(encoding="utf-8") != text:
-        write_text(run.config, text)
+    if run.config.is_file() and run.config.read_text(encoding="utf-8", errors="replace") == text:
+        return False
+    write_text(run.config, text)
+    return True
 
 
 def oof_report(

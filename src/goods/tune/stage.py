@@ -19,7 +19,8 @@ from filelock import FileLock
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import dump
-from goods.core.artifacts import begin, is_done, mark_done, read_json, write_json, write_text
+from goods.core.artifacts import read_json, write_json, write_text
+from goods.core.done import begin, is_done, mark_done
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
 from goods.core.log import say
@@ -30,6 +31,8 @@ from goods.train.keys import inputs_key
 from goods.tune.database import drop_damaged
 from goods.tune.objectives import Objective, StackObjective
 from goods.tune.study import open_study, study_file, with_params, work
+
+STUDY_FILES = ("study.db", "study.db-journal", "study.lock")
 
 
 def tune(
@@ -80,7 +83,7 @@ def tune(
         "trials": {state.name.lower(): states.count(state) for state in sorted(set(states))},
     }
     write_json(folder / "report.json", report)
-    mark_done(folder, key)
+    mark_done(folder, key, leave_out=STUDY_FILES)
     say(f"tune {config.name}: {summary(report)}")
 
 
