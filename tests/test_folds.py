@@ -3,7 +3,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from artifact_corpus import damage
 from conftest import ROOT, competition_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,16 +36,6 @@ def test_folds_are_stratified_and_the_same_again(ws):
         assert counts.max() - counts.min() <= 1
     target = train.target.to_numpy()
     assert (assign_folds(target, np.arange(len(target)), 3, 42) == fold).all()
-
-
-@pytest.mark.parametrize("how", ["deleted", "emptied", "halved", "flipped"])
-@pytest.mark.parametrize("suffix", [".json", ".parquet"])
-def test_damaged_folds_are_dealt_again(ws, competition, suffix, how):
-    files = [ws.folds, ws.folds.with_suffix(".json")]
-    whole = [path.read_bytes() for path in files]
-    damage(ws.folds.with_suffix(suffix), how)
-    make_folds(ws, competition)
-    assert [path.read_bytes() for path in files] == whole
 
 
 def test_groups_are_never_split():

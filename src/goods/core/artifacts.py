@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from goods.core.errors import GoodsError
+from goods.core.log import say
 
 MANY = 200  # files that are forced to the disk together rather than one by one
 
@@ -115,10 +116,13 @@ def read_npz(path: Path, *names: str) -> dict[str, np.ndarray]:
 
 
 def cached_npz(path: Path, *names: str) -> dict[str, np.ndarray] | None:
-    """As `read_npz`, None where the file is missing or damaged: of a cache, which is made again."""
+    """As `read_npz`, None where the file is missing or, which is said, damaged: of a cache, which is made again."""
+    if not path.is_file():
+        return None
     try:
         return read_npz(path, *names)
     except GoodsError:
+        say(f"{path}: damaged, what it held is made again")
         return None
 
 
