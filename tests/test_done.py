@@ -195,6 +195,7 @@ def test_settings_of_a_run_below_that_were_changed_since_are_not_built_on(ws, co
     train(ws, competition, load_experiment(LINEAR))
     path = ws.run("linear").config
     path.write_text(path.read_text().replace("tuned_on: []", "tuned_on: [0]"))
+    above = ["name=linear-pseudo", "pseudo={experiments: [linear], min_confidence: 0.9}"]
     with pytest.raises(
         GoodsError, match=r"builds on linear, of which config\.yaml is not what was written; run"
     ):
