@@ -21,10 +21,12 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 from goods import cli
@@ -106,32 +108,21 @@ def attempt(configs: Path, folder: Path, seconds: float) -> int | None:
 
 
 def end_group(group: int) -> None:
-    """Kill every process of it, and return once they are gone."""
-    for _ in range(500):
-        try:
-            os.killpg(group, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-        try:
-            os.waitpid(-group, os.WNOHANG | os.WNOWAIT)  # the leader is somebody's to wait for
-            if not others_of(group):
-                return
-        except ChildProcessError:
-            pass
+    """Kill every process of it, and return once they are gone; the leader is to be waited for."""
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+    while others_of(group):
         time.sleep(0.01)
 
 
 def others_of(group: int) -> list[int]:
     """Living processes of a group besides its leader."""
-    import psutil
-
     found = []
     for process in psutil.process_iter(["pid", "status"]):
-        try:
-            if process.pid != group and os.getpgid(process.pid) == group:
-                found += [process.pid] if process.info["status"] != psutil.STATUS_ZOMBIE else []
-        except ProcessLookupError:
-            continue
+        with suppress(ProcessLookupError):
+            alive = process.info["status"] != psutil.STATUS_ZOMBIE
+            if alive and process.pid != group and os.getpgid(process.pid) == group:
+                found.append(process.pid)
     return found
 
 
@@ -243,6 +234,7 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, help="default: a temporary one, removed where nothing is wrong"
     )
+    parser.add_argument("--experiments", nargs="+", default=list(JOINED), metavar="NAME", help="default: all")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     folder = args.folder or Path(tempfile.mkdtemp(prefix="crashes-"))
@@ -250,7 +242,7 @@ def main() -> None:
     import lightning  # noqa: F401
     import optuna  # noqa: F401
 
-    found = crashes(folder, args.kills, 60 * args.minutes, args.seed)
+    found = crashes(folder, args.kills, 60 * args.minutes, args.seed, experiments=tuple(args.experiments))
     print(yaml.safe_dump(found.table(), sort_keys=False))
     if args.out:
         write_json(args.out, found.table())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 import zipfile
 import zlib
@@ -22,6 +23,8 @@ import pandas as pd
 from goods.core.errors import GoodsError
 from goods.core.log import say
 
+# as `atomic` names them: .DONE.x1y2z3a4, .oof.npz.x1y2z3a4.npz
+TEMPORARY = re.compile(r"\.[^.]+\.[a-z0-9_]{8}|\..+(\.[^.]+)\.[a-z0-9_]{8}\1")
 MANY = 200  # files that are forced to the disk together rather than one by one
 
 
@@ -40,6 +43,13 @@ def atomic(path: Path) -> Iterator[Path]:
         _force(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary siblings that killed writers left below the folder, where nobody may be writing."""
+    for place, _, names in os.walk(folder):
+        for name in filter(TEMPORARY.fullmatch, names):
+            (Path(place) / name).unlink(missing_ok=True)
 
 
 def on_disk(paths: Collection[Path]) -> None:
