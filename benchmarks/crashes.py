@@ -5,8 +5,8 @@ writes: --folder: configs of a small demo shop, an undisturbed run, the disturbe
         JSON to --out
 
 A run is all stages of the shop, folds in worker processes, in a process group of its own. It is killed with the group
-(SIGKILL) after a time drawn evenly between none and what an undisturbed run takes, and started again until it ends by
-itself. Then the next begins from nothing, until there were --kills or --minutes are over.
+(SIGKILL) after a time drawn evenly between none and --share of what an undisturbed run takes, and started again until
+it ends by itself. Then the next begins from nothing, until there were --kills or --minutes are over.
 """
 
 from __future__ import annotations
@@ -197,8 +197,9 @@ def stage_of(folder: Path) -> str:
     return f"after {lines[-1]}" if lines else "before prepare"
 
 
-def crashes(folder: Path, kills: int, seconds: float, seed: int, **of_shop: Any) -> Found:
-    """Kill runs in `folder`, which is empty, so many times, or for so long."""
+def crashes(folder: Path, kills: int, seconds: float, seed: int, share: float = 1.0, **of_shop: Any) -> Found:
+    """Kill runs in `folder`, which is empty, so many times, or for so long; each goes on for `share` of an undisturbed
+    run's time at most."""
     configs, rng, found = shop(folder, **of_shop), random.Random(seed), Found()
     (folder / "undisturbed").mkdir()
     started = time.monotonic()
@@ -214,7 +215,7 @@ def crashes(folder: Path, kills: int, seconds: float, seed: int, **of_shop: Any)
     while goes_on():
         place = folder / f"run-{found.runs}"
         faults = len(found.faults)
-        disturb(configs, place, expected, lambda: rng.uniform(0, whole), goes_on, found)
+        disturb(configs, place, expected, lambda: rng.uniform(0, share * whole), goes_on, found)
         if len(found.faults) == faults:
             shutil.rmtree(place)
         print(
@@ -230,6 +231,7 @@ def main() -> None:
     )
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--minutes", type=float, default=120.0)
+    parser.add_argument("--share", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--folder", type=Path, help="default: a temporary one, removed where nothing is wrong"
@@ -242,7 +244,9 @@ def main() -> None:
     import lightning  # noqa: F401
     import optuna  # noqa: F401
 
-    found = crashes(folder, args.kills, 60 * args.minutes, args.seed, experiments=tuple(args.experiments))
+    found = crashes(
+        folder, args.kills, 60 * args.minutes, args.seed, args.share, experiments=tuple(args.experiments)
+    )
     print(yaml.safe_dump(found.table(), sort_keys=False))
     if args.out:
         write_json(args.out, found.table())

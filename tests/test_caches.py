@@ -130,6 +130,32 @@ def test_caches_go_with_the_content_of_weights_and_the_code(tmp_path, edited, ki
     assert warmed(context, kind, str(second), cards) - other
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [k for k in KINDS if k != "text and photo"] + [pytest.param("text and photo", marks=pytest.mark.slow)],
+)
+def test_damaged_caches_are_made_again(tmp_path, kind):
+    cards = toy_photos(tmp_path, toy_cards(48))
+    context = toy_context(tmp_path, images=ImageStore(tmp_path))
+    weights = (photo_weights if kind == "photo" else text_weights)(tmp_path / "weights")
+    warmed(context, kind, weights, cards)
+
+    def contents() -> dict[Path, bytes]:
+        found = (p for p in context.cache.rglob("*") if p.is_file() and "logs" not in p.parts)
+        return {p: p.read_bytes() for p in found if p.name != "STARTED" and p.suffix != ".lock"}
+
+    whole = contents()
+    assert whole
+    for path in whole:
+        for how in ("deleted", "halved", "flipped"):
+            damage(path, how)
+            if path.name.startswith("features-"):  # what is made of them would do without
+                for made in context.cache.glob("pair-*/DONE"):
+                    made.unlink()
+            warmed(context, kind, weights, cards)
+            assert contents() == whole, (path.name, how)
+
+
 def test_decoded_photos_go_with_the_code_that_decodes(tmp_path, monkeypatch, edited):
     cards = toy_photos(tmp_path, toy_cards(48))
     context = toy_context(tmp_path, images=ImageStore(tmp_path))
