@@ -19,7 +19,11 @@ from goods.demo.offers import generate
 from goods.pipeline import Options, run_all
 
 DAMAGES = ("deleted", "emptied", "halved", "flipped", "another")
-TIMES = ("fit_seconds", "predict_seconds", "cards_per_second")  # in reports
+LEFT_OUT = {  # of JSON: times, where raw files are and when they were made
+    "report.json": ("fit_seconds", "predict_seconds", "cards_per_second"),
+    "source.json": ("data", "photos"),
+    "folds.json": ("key",),
+}
 
 FEW = ["linear-tuned", "fasttext"]
 MANY = [
@@ -91,10 +95,10 @@ def content_of(path: Path) -> str:
     """Of a file without the times in it; empty where there is nothing but."""
     if path.suffix in (".db", ".cbm") or path.name in ("leaderboard.csv", "DONE", "STARTED"):
         return ""  # a study's and CatBoost's own times, hashes of files with times, what only unfinished stages read
-    if path.name == "report.json":
+    if path.name in LEFT_OUT:
         try:
-            report = json.loads(path.read_text(encoding="utf-8"))
-            return json.dumps({name: value for name, value in report.items() if name not in TIMES})
+            told = json.loads(path.read_text(encoding="utf-8"))
+            return json.dumps({name: value for name, value in told.items() if name not in LEFT_OUT[path.name]})
         except (ValueError, AttributeError):
             return "damaged"
     if path.name == "report.html":
