@@ -204,7 +204,7 @@ def test_encoders_must_be_pretrained(photos, tmp_path):
     model = ContrastiveModel(joint_config(), context)
     model.pretrain(cards)
     (model.folder / "pair.safetensors").write_bytes(b"no weights")
-    with pytest.raises(GoodsError, match="damaged"):
+    with pytest.raises(GoodsError, match="not what was written"):
         ContrastiveModel(joint_config(), context).vectors(cards)
 
 

@@ -19,7 +19,9 @@ from goods.models.text.linear import LinearConfig
 from goods.prepare.folds import load_folds
 from goods.prepare.stage import prepare
 from goods.submit.prediction import saved_config
-from goods.train.fold import fit_fold, top_k
+from goods.train.fold import top_k
+from goods.train.fold_job import fit_fold
+from goods.train.keys import fold_key
 from goods.train.stage import train
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
@@ -71,7 +73,8 @@ def test_the_scored_fold_is_never_passed_to_fit(ws, monkeypatch):
     fold = load_folds(ws, cards)
     Spy.seen = []
     for k in range(3):
-        fit_fold(ws, load_experiment(LINEAR), k, "key", False, Resources("cpu", 1))
+        config = load_experiment(LINEAR)
+        fit_fold(ws, config, k, fold_key(ws, config, k), False, Resources("cpu", 1))
     for k, (fitted, inner) in enumerate(Spy.seen):
         assert fitted | inner == set(cards.product_id[fold != k])
         assert not fitted & inner

@@ -67,9 +67,8 @@ def stack_key(ws: Workspace, competition: CompetitionConfig, config: ExperimentC
 def stack(
     ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, force: bool = False
 ) -> None:
-    run = ws.run(config.name)
+    key, run = stack_key(ws, competition, config), ws.run(config.name)
     with one_at_a_time(run.path):
-        key = stack_key(ws, competition, config)
         if not force and is_done(run.path, key):
             say(f"stack {config.name}: unchanged, {describe(read_json(run.report))}")
             return

@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from goods.cards.table import has_photo
 from goods.core.artifacts import read_json, write_json
 from goods.core.code import code_hash
-from goods.core.done import begin, done_key, is_done, mark_done
+from goods.core.done import begin, check_done, is_done, mark_done
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
 from goods.core.locks import one_at_a_time
@@ -100,10 +100,9 @@ class ContrastiveModel(NeuralModel):
         """The network over both encoders, loaded where it is not yet; GoodsError where nobody trained it."""
         if self.encoders.net is None:
             folder = self.folder
-            if folder is None or done_key(folder) is None:
-                raise GoodsError(
-                    "contrastive: the encoders are not pretrained; run scripts/pretrain.py first"
-                )
+            if folder is None:
+                raise GoodsError("contrastive: pretrained encoders are in the cache, and there is none")
+            check_done(folder, "the encoders are not pretrained", "run scripts/pretrain.py first")
             try:
                 self._load_encoders(folder)
             except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
