@@ -98,7 +98,9 @@ def content_of(path: Path) -> str:
     if path.name in LEFT_OUT:
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
-            return json.dumps({name: value for name, value in told.items() if name not in LEFT_OUT[path.name]})
+            return json.dumps(
+                {name: value for name, value in told.items() if name not in LEFT_OUT[path.name]}
+            )
         except (ValueError, AttributeError):
             return "damaged"
     if path.name == "report.html":
