@@ -6,7 +6,8 @@ writes: --folder: configs of a small demo shop, an undisturbed run, the disturbe
 
 A run is all stages of the shop, folds in worker processes, in a process group of its own. It is killed with the group
 (SIGKILL) after a time drawn evenly between none and --share of what an undisturbed run takes, and started again until
-it ends by itself. Then the next begins from nothing, until there were --kills or --minutes are over.
+it ends by itself. With --writes N it is killed right before or after one of its next N renames of a written file
+instead, and trains its folds itself. The next begins from nothing, until there were --kills or --minutes are over.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import yaml
 
 from goods import cli
 from goods.config.loading import override, read_experiment
+from goods.core import execution
 from goods.core.artifacts import write_json
 from goods.core.hashing import file_hash
 from goods.core.workspace import Workspace
@@ -76,9 +78,36 @@ def shop(folder: Path, experiments: tuple[str, ...] = JOINED, rows: int = 500, n
     return made.parent
 
 
-def attempt(configs: Path, folder: Path, seconds: float) -> int | None:
-    """Run all stages in `folder` for so long: the exit code, or None where it was killed. What it says is added to
-    the folder's log."""
+@dataclass(frozen=True)
+class Kill:
+    """When a run is killed: after `seconds`, or by the rename `write` (counted from 1), `before` it or after."""
+
+    seconds: float = MOST_SECONDS
+    write: int | None = None
+    before: bool = False
+
+
+def die_by_write(kill: Kill) -> None:
+    """Have this process killed as it renames a file."""
+    rename, left = Path.replace, kill.write
+
+    def counted(path: Path, target: Path) -> Path:
+        nonlocal left
+        assert left is not None
+        left -= 1
+        if left == 0 and kill.before:
+            os.kill(os.getpid(), signal.SIGKILL)
+        moved = rename(path, target)
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return moved
+
+    Path.replace = counted  # type: ignore[assignment,method-assign]
+
+
+def attempt(configs: Path, folder: Path, kill: Kill, one_process: bool = False) -> int | None:
+    """Run all stages in `folder` until the `kill`: the exit code, or None where it was killed. What it says is added
+    to the folder's log."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -87,6 +116,10 @@ def attempt(configs: Path, folder: Path, seconds: float) -> int | None:
             log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(log, 1)
             os.dup2(log, 2)
+            if one_process:
+                execution.cores = lambda: 1
+            if kill.write is not None:
+                die_by_write(kill)
             options = Options(configs, folder / "work", folder / "out", offline=True)
             cli.run(lambda: print(run_all(NAME, options)))
             code = 0
@@ -95,12 +128,13 @@ def attempt(configs: Path, folder: Path, seconds: float) -> int | None:
         finally:
             sys.stderr.flush()
             os._exit(code)
-    until = time.monotonic() + seconds
+    until = time.monotonic() + kill.seconds
     while time.monotonic() < until:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             end_group(child)
-            return os.waitstatus_to_exitcode(status)
+            code = os.waitstatus_to_exitcode(status)
+            return None if code == -signal.SIGKILL else code
         time.sleep(0.003)
     end_group(child)
     os.waitpid(child, 0)
@@ -157,16 +191,16 @@ def disturb(
     configs: Path,
     folder: Path,
     expected: dict[str, str],
-    draw: Callable[[], float],
-    goes_on: Callable[[], bool],
+    draw: Callable[[], Kill | None],
     found: Found,
+    one_process: bool,
 ) -> None:
-    """One run from nothing, killed after times that are drawn until it ends or nothing `goes_on`; what is wrong is
-    added to `found`."""
+    """One run from nothing, killed as it is drawn until it ends or no kill is drawn; what is wrong is added to
+    `found`."""
     folder.mkdir()
     done: dict[str, int] = {}
     while True:
-        code = attempt(configs, folder, draw() if goes_on() else MOST_SECONDS)
+        code = attempt(configs, folder, draw() or Kill(), one_process)
         now = finished_folds(folder)
         found.faults += [
             f"{folder.name}: {name} was trained twice" for name in done if now.get(name) != done[name]
@@ -197,30 +231,35 @@ def stage_of(folder: Path) -> str:
     return f"after {lines[-1]}" if lines else "before prepare"
 
 
-def crashes(folder: Path, kills: int, seconds: float, seed: int, share: float = 1.0, **of_shop: Any) -> Found:
-    """Kill runs in `folder`, which is empty, so many times, or for so long; each goes on for `share` of an undisturbed
-    run's time at most."""
-    configs, rng, found = shop(folder, **of_shop), random.Random(seed), Found()
+def crashes(folder: Path, args: argparse.Namespace) -> Found:
+    """Kill runs in `folder`, which is empty."""
+    configs = shop(folder, tuple(args.experiments))
+    rng, found, alone = random.Random(args.seed), Found(), args.writes is not None
     (folder / "undisturbed").mkdir()
     started = time.monotonic()
-    if (code := attempt(configs, folder / "undisturbed", MOST_SECONDS)) != 0:
+    if (code := attempt(configs, folder / "undisturbed", Kill(), alone)) != 0:
         found.faults.append(f"undisturbed: ended with {code}")
         return found
     whole, expected = time.monotonic() - started, contents(folder / "undisturbed")
-    ends = time.monotonic() + seconds
+    ends = time.monotonic() + 60 * args.minutes
 
     def goes_on() -> bool:
-        return found.kills < kills and time.monotonic() < ends
+        return found.kills < args.kills and time.monotonic() < ends
+
+    def draw() -> Kill | None:
+        if not goes_on():
+            return None
+        if alone:
+            return Kill(write=rng.randint(1, args.writes), before=rng.random() < 0.3)
+        return Kill(rng.uniform(0, args.share * whole))
 
     while goes_on():
-        place = folder / f"run-{found.runs}"
-        faults = len(found.faults)
-        disturb(configs, place, expected, lambda: rng.uniform(0, share * whole), goes_on, found)
+        place, faults = folder / f"run-{found.runs}", len(found.faults)
+        disturb(configs, place, expected, draw, found, alone)
         if len(found.faults) == faults:
             shutil.rmtree(place)
-        print(
-            f"{found.kills} kills, {found.runs} runs, {len(found.faults)} faults", file=sys.stderr, flush=True
-        )
+        told = f"{found.kills} kills, {found.runs} runs, {len(found.faults)} faults"
+        print(told, file=sys.stderr, flush=True)
     found.seconds = round(time.monotonic() - started, 1)
     return found
 
@@ -232,6 +271,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--minutes", type=float, default=120.0)
     parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--writes", type=int, metavar="N")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--folder", type=Path, help="default: a temporary one, removed where nothing is wrong"
@@ -244,9 +284,7 @@ def main() -> None:
     import lightning  # noqa: F401
     import optuna  # noqa: F401
 
-    found = crashes(
-        folder, args.kills, 60 * args.minutes, args.seed, args.share, experiments=tuple(args.experiments)
-    )
+    found = crashes(folder, args)
     print(yaml.safe_dump(found.table(), sort_keys=False))
     if args.out:
         write_json(args.out, found.table())
