@@ -10,10 +10,12 @@ from conftest import ROOT
 
 
 @pytest.mark.slow
-def test_killed_runs_go_on_to_the_same_bytes_and_train_nothing_twice(tmp_path):
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("moments", [[], ["--writes", "24"]], ids=["any", "writes"])
+def test_killed_runs_go_on_to_the_same_bytes_and_train_nothing_twice(tmp_path, moments):
     command = [sys.executable, str(ROOT / "benchmarks/crashes.py"), "--kills", "6", "--minutes", "6"]
     told = subprocess.run(
-        [*command, "--folder", str(tmp_path), "--experiments", "linear-tuned", "fasttext"],
+        [*command, "--folder", str(tmp_path), "--experiments", "linear-tuned", "fasttext", *moments],
         capture_output=True,
         text=True,
     )
