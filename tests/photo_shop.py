@@ -12,9 +12,12 @@ import pandas as pd
 from PIL import Image
 
 from goods.cards.images import ImageStore
+from goods.cards.photo_files import find_photos
 from goods.cards.table import Issues
 from goods.competitions.raw import Raw
-from goods.prepare.cards import find_images
+from goods.core.filehashes import FileHashes
+from goods.prepare.cards import usable_images
+from goods.prepare.sources import Sources, ids_of
 
 TRAIN, TEST = (108775015, 2001, 2002), (300000001, 2003)
 
@@ -50,13 +53,22 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
                 archive.writestr(member, data)
 
 
+def ids_and_splits(train=TRAIN, test=TEST) -> pd.DataFrame:
+    split = ["train"] * len(train) + ["test"] * len(test)
+    return pd.DataFrame({"product_id": [*train, *test], "split": split})
+
+
+def sources_of(folder: Path, cards: pd.DataFrame) -> Sources:
+    """The photos of cards with product_id and split below a folder, without tables."""
+    hashes = FileHashes(folder, folder.with_name("hashes.npz"))
+    return Sources("cards", folder, hashes, "", [], find_photos(folder, ids_of(cards)))
+
+
 def search(folder: Path, train=TRAIN, test=TEST) -> tuple[dict[int, str], dict[int, str]]:
     """What `prepare` finds: product_id → reference, and product_id → what it notes."""
-    cards = pd.DataFrame(
-        {"product_id": [*train, *test], "split": ["train"] * len(train) + ["test"] * len(test)}
-    )
+    cards = ids_and_splits(train, test)
     raw = Raw(cards, {}, Issues())
-    found = find_images(raw, folder)
+    found = usable_images(raw, sources_of(folder, cards))
     return found, {row[0]: row[2] for row in raw.issues.rows}
 
 

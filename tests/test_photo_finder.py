@@ -14,7 +14,7 @@ from photo_shop import TEST, TRAIN, picture, search, shows, write
 
 from goods.cards.table import Issues
 from goods.core.errors import GoodsError
-from goods.prepare.prepared import listing
+from goods.core.folders import walk
 from goods.submit.new_cards import read_new_cards
 
 LAYOUTS = {
@@ -145,7 +145,7 @@ def test_names_that_no_table_can_hold_are_noted(tmp_path, capsys):
     found, noted = search(tmp_path)
     assert found == {2001: "images/train/2001.jpg"}
     assert "cannot be kept" in noted[2003] and "a::b/2002.jpg (a name with ::)" in capsys.readouterr().err
-    assert len(listing(tmp_path)) == 3
+    assert len(walk(tmp_path).files) == 3
 
 
 def test_zip_members_without_a_name_are_left_out(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 from conftest import OZON, write_shop
 from hypothesis import given
 from hypothesis import strategies as st
+from photo_shop import sources_of
 
 from goods.cards.labels import Labels
 from goods.cards.table import TEXT_FIELDS, Issues, load_cards
@@ -217,7 +218,7 @@ def test_a_reader_need_not_know_of_the_door(tmp_path, competition, capsys):
     cards["title"] = pd.Series(["ча\u00adй", "Kофе", "\u200b"], dtype="str")
     tree = {7: CategoryPath(("7",), ("Ча\u00adй",), True), 8: CategoryPath(("8",), ("Кофе",), True)}
     ws = Workspace(tmp_path, competition.name)
-    write_cards(ws, competition, Raw(cards, tree, Issues()), tmp_path, "key", files=[])
+    write_cards(ws, competition, Raw(cards, tree, Issues()), sources_of(tmp_path / "no photos", cards))
     assert load_cards(ws).title.tolist() == ["чай", "Кофе", ""]
     assert Labels.load(ws).paths == [("Чай",), ("Кофе",)]
     assert pd.read_parquet(ws.raw_text).raw.tolist() == ["ча\u00adй", "Kофе", "\u200b"]

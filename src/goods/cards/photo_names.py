@@ -41,7 +41,7 @@ def looks_like_photo(path: str) -> bool:
 
 def is_hidden(path: str) -> bool:
     """Whether the file or a folder on the way is one that systems and tools keep for themselves."""
-    return any(part.startswith((".", "__MACOSX")) for part in path.split("/"))
+    return path.startswith((".", "__MACOSX")) or "/." in path or "/__MACOSX" in path
 
 
 def readings(path: str, known: Container[int]) -> list[Reading]:

@@ -8,6 +8,8 @@ import re
 from lxml import etree
 from lxml.html.defs import tags
 
+from goods.cards.flathtml import flat_markup
+
 MAX_CHARS = 20_000  # longer texts are cut: spam, and no model reads that far
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
@@ -105,6 +107,8 @@ def strip_html(text: str) -> str:
     text = _CONTROL.sub(" ", text)
     if not _MARKUP.search(text):
         return squeeze(text)
+    if (flat := flat_markup(text)) is not None:
+        return squeeze(flat)
     if _HIDDEN.search(text):  # within a tag they would make another name of it
         text = _ANGLED.sub(lambda tag: _HIDDEN.sub("", tag[0]), text)
     text = escape_bare(text)

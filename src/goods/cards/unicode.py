@@ -16,6 +16,7 @@ from goods.cards.lookalikes import MIXED, unmixed
 # signs of a text that needs nothing, so that most texts cost one search
 _USUAL = " -~А-яЁё«»—–„“”‘’…°№²³½™®©×•€₽"
 _UNUSUAL = re.compile(f"[^{_USUAL}]")
+UNUSUAL = f"{_UNUSUAL.pattern}|{MIXED.pattern}"  # finds, as one pattern, the texts that are not usual
 
 # soft hyphen, zero width, direction, byte order mark, variation selectors, tags
 _INVISIBLE = (

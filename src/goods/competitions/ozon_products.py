@@ -68,7 +68,7 @@ def cards_of(path: Path, split: str, issues: Issues) -> pd.DataFrame:
     cards = pd.DataFrame({"product_id": integer_ids(frame, "variantid", path)})
     require_unique(cards.product_id, "variantid", path)
     cards["split"] = split
-    cards["title"] = [strip_html(v) if isinstance(v, str) else "" for v in frame.name]
+    cards["title"] = [strip_html(v) if isinstance(v, str) else "" for v in frame.name.tolist()]
     columns = matching_columns(frame, cards.product_id.to_numpy(), issues)
     cards["description"] = cards["shop"] = ""
     cards["sale"], cards["image"] = False, pd.Series(None, index=cards.index, dtype="str")
@@ -83,7 +83,7 @@ def matching_columns(frame: pd.DataFrame, ids: np.ndarray, issues: Issues) -> di
     columns CARD_OPTIONAL."""
     attributes, characteristics, levels = [], [], []
     for id_, category, mapping in zip(
-        ids, frame.categories, frame.characteristic_attributes_mapping, strict=True
+        ids, frame.categories.tolist(), frame.characteristic_attributes_mapping.tolist(), strict=True
     ):
         named, broken = object_of(mapping, "characteristics")
         tree, unread = object_of(category, "categories")
@@ -98,7 +98,7 @@ def matching_columns(frame: pd.DataFrame, ids: np.ndarray, issues: Issues) -> di
         attributes.append(unique_lines(name_values(named)))
         told = [plain(squeeze(str(tree.get(level) or ""))) for level in LEVELS]
         levels.append(json.dumps(told, ensure_ascii=False))
-    colours = [colours_of(cell) for cell in frame.color_parsed]
+    colours = [colours_of(cell) for cell in frame.color_parsed.tolist()]
     texts = {
         "attributes": attributes,
         "colours": [json.dumps(row, ensure_ascii=False) for row in colours],

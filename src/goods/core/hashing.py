@@ -38,16 +38,17 @@ def file_hash(path: Path) -> str:
     """Hash of a file's content; read once per process as long as nothing about the file changes."""
     stat = path.stat()
     if time.time_ns() - stat.st_ctime_ns < CLOCK_TICK:
-        return _hash_of(path)
+        return read_hash(path)
     return _known_hash(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 
 
 @cache
 def _known_hash(path: Path, *stamp: int) -> str:
-    return _hash_of(path)
+    return read_hash(path)
 
 
-def _hash_of(path: Path) -> str:
+def read_hash(path: Path) -> str:
+    """Hash of a file's content, read now."""
     digest = xxhash.xxh3_128()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

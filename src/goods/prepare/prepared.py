@@ -7,18 +7,8 @@ from pathlib import Path
 from goods.cards.table import check_prepared
 from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import read_json
-from goods.core.folders import walk
 from goods.core.hashing import content_hash, file_hash
 from goods.core.workspace import Workspace
-
-
-def listing(folder: Path) -> list[tuple[str, int, int]]:
-    """Name, size and time of every file below `folder`, or that its links lead to: whether the raw data has changed."""
-    found = [
-        (name.encode(errors="backslashreplace").decode(), (folder / name).stat())
-        for name in walk(folder).files
-    ]
-    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in found]
 
 
 def parts(ws: Workspace, competition: CompetitionConfig) -> list[tuple[Workspace, CompetitionConfig]]:

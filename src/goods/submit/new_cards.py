@@ -13,7 +13,8 @@ import pandas as pd
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from goods.cards.photos import photos_below
+from goods.cards.photo_files import find_photos
+from goods.cards.photos import usable
 from goods.cards.rawtext import normalise
 from goods.cards.table import Issues
 from goods.competitions.arrow import readable
@@ -80,7 +81,8 @@ def from_csv(path: Path, table: Path) -> None:
 def photos_of(images: Path, cards: pd.DataFrame, issues: Issues) -> dict[int, str]:
     """product_id → reference of the photos below `images` that can be read; GoodsError where there is none."""
     ids = {"test": cards.product_id.tolist()}
-    good, found = photos_below(images, ids, issues, "labelled without a photo")
+    found = find_photos(images, ids)
+    good = usable(images, found, ids, issues, "labelled without a photo")
     if not found.refs:
         raise GoodsError(f"--images {images}: holds no photo of any of the {len(cards)} cards; {LAYOUT}")
     say(f"predict: {found.summary(len(good), len(cards))}")
