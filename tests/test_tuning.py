@@ -11,6 +11,7 @@ from threading import Barrier
 
 import optuna
 import pytest
+from artifact_corpus import damage
 from conftest import ROOT, small_configs, write_shop
 from filelock import FileLock
 
@@ -74,6 +75,23 @@ def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch):
     tune(ws, competition, config)
     assert (ws.tuning("linear") / "best.yaml").read_text() == expected
     assert len(calls) == 5  # 2 finished, 1 stopped, 2 more
+
+
+@pytest.mark.parametrize("how", ["halved", "torn", "text"])
+def test_a_damaged_study_is_made_again(ws, competition, how):
+    config = load_experiment(LINEAR, SMALL)
+    tune(ws, competition, config)
+    folder = ws.tuning("linear")
+    best, file = (folder / "best.yaml").read_text(), folder / "study.db"
+    (folder / "DONE").unlink()  # stopped before its end
+    if how == "text":
+        file.write_text("no database" * 1000)
+    elif how == "torn":  # pages that a power cut left unwritten
+        file.write_bytes(file.read_bytes()[:4096] + bytes(file.stat().st_size - 4096))
+    else:
+        damage(file, how)
+    tune(ws, competition, config)
+    assert (folder / "best.yaml").read_text() == best
 
 
 def test_a_study_on_every_fold_is_refused(ws, competition):

@@ -29,10 +29,11 @@ from goods.stack.stage import stack_key
 from goods.train.foundations import check_problem
 from goods.train.keys import inputs_key
 from goods.tune.abandoned import present, queue_again, running
+from goods.tune.database import drop_damaged
 from goods.tune.objectives import Objective, StackObjective
 from goods.tune.study import open_study, study_file, with_params, work
 
-STUDY_FILES = ("study.db", "study.db-journal", "study.lock")
+STUDY_FILES = ("study.db", "study.db-journal", "study.lock", "study.workers")
 
 
 def tune(
@@ -68,6 +69,8 @@ def tune(
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
     url = storage or study_file(folder / "study.db")
     lock = FileLock(folder / "study.lock")
+    with lock:
+        drop_damaged(folder / "study.db")
     study, watch = open_study(config, url, key)
     with present(folder / "study.workers", lock) as alone:
         if alone and storage is None:
