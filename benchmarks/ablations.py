@@ -27,7 +27,8 @@ from goods.cards.table import load_cards, select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import done_key, read_json, write_json
+from goods.core.artifacts import read_json, write_json
+from goods.core.done import done_key
 from goods.core.errors import GoodsError
 from goods.core.log import say
 from goods.core.predictions import Predictions

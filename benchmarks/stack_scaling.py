@@ -25,7 +25,8 @@ from goods import cli
 from goods.cards.labels import Labels
 from goods.config.competition import CompetitionConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import mark_done, read_json, write_json, write_parquet
+from goods.core.artifacts import read_json, write_json, write_parquet
+from goods.core.done import mark_done
 from goods.core.predictions import TOP_K, Predictions, best_classes
 from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds

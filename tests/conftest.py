@@ -15,6 +15,7 @@ from PIL import Image
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import DEFAULTS, load_experiment, read_experiment
+from goods.core.done import mark_done, read_done
 from goods.core.workspace import Workspace
 from goods.demo.offers import generate
 from goods.prepare.folds import make_folds
@@ -24,6 +25,11 @@ from goods.train.stage import train
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
+SCRIPTS = sorted(
+    path.stem
+    for path in (ROOT / "scripts").glob("*.py")
+    if "cli.run(main)" in path.read_text(encoding="utf-8")
+)
 
 LEAVES = {
     11: ("Одежда->Платья", "платье летнее макси"),
@@ -104,6 +110,13 @@ def competition_config(**changes) -> CompetitionConfig:
 @pytest.fixture
 def competition() -> CompetitionConfig:
     return competition_config()
+
+
+def as_written(folder: Path) -> None:
+    """What a test has changed in a finished folder counts as what was written."""
+    done = read_done(folder)
+    assert done is not None
+    mark_done(folder, done.key)
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ from test_upstream import photo_config
 from goods.cards.images import ImageStore
 from goods.cards.table import load_cards
 from goods.config.loading import load_experiment
-from goods.core.artifacts import begin, read_json
+from goods.core.artifacts import read_json
+from goods.core.done import begin
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import Workspace
@@ -203,7 +204,7 @@ def test_encoders_must_be_pretrained(photos, tmp_path):
     model = ContrastiveModel(joint_config(), context)
     model.pretrain(cards)
     (model.folder / "pair.safetensors").write_bytes(b"no weights")
-    with pytest.raises(GoodsError, match="damaged"):
+    with pytest.raises(GoodsError, match="not what was written"):
         ContrastiveModel(joint_config(), context).vectors(cards)
 
 

@@ -19,7 +19,8 @@ from threadpoolctl import threadpool_info
 from goods.cards.table import select
 from goods.config.loading import load_experiment
 from goods.core import execution
-from goods.core.artifacts import fold_content, read_json
+from goods.core.artifacts import read_json
+from goods.core.done import fold_content
 from goods.core.execution import Resources, at_once, gpu_token, resources, run_jobs
 from goods.core.workspace import Workspace
 from goods.demo.offers import generate

@@ -81,8 +81,10 @@ def test_the_inner_split_has_about_the_asked_share():
 
 def test_folds_that_lack_a_card_are_refused(ws):
     train = select(load_cards(ws), "train")
-    pd.read_parquet(ws.folds).iloc[1:].to_parquet(ws.folds)
     with pytest.raises(GoodsError, match="has no fold"):
+        load_folds(ws, pd.concat([train, train.iloc[:1].assign(product_id=9)]))
+    pd.read_parquet(ws.folds).iloc[1:].to_parquet(ws.folds)
+    with pytest.raises(GoodsError, match="not what was written; run scripts/make_folds"):
         load_folds(ws, train)
 
 

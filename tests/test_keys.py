@@ -10,8 +10,9 @@ from conftest import OZON, QUICK, ROOT, ozon_config, ozon_workspace
 from goods.competitions.loading import reader_module
 from goods.config.loading import load_experiment
 from goods.core import code
-from goods.core.artifacts import fold_content, read_json
+from goods.core.artifacts import read_json
 from goods.core.code import import_closure
+from goods.core.done import fold_content
 from goods.core.workspace import ALL
 from goods.models.neural import NeuralModel
 from goods.models.pairs.pairs_model import PairsModel

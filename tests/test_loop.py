@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from goods.cards.ragged import Ragged
-from goods.core.artifacts import done_key
+from goods.core.done import done_key
 from goods.core.errors import GoodsError
 from goods.models.image.backbone_weights import load_backbone
 from goods.models.image.image import ImageConfig

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, as_written
 
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
@@ -13,7 +13,7 @@ from goods.core.artifacts import read_json, write_json
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import score
-from goods.prepare.folds import load_folds
+from goods.prepare.folds import load_folds, make_folds
 from goods.train.stage import train
 
 LINEAR = ROOT / "configs" / "kazanexpress2023" / "linear.yaml"
@@ -43,6 +43,7 @@ def ws(ws):
     rows = rng.choice(np.flatnonzero(cards.split == "train"), 48, replace=False)
     cards.loc[rows, "target"] = rng.permutation(cards.target.to_numpy()[rows])
     cards.to_parquet(ws.cards, index=False)
+    as_written(ws.prepared)
     return ws
 
 
@@ -91,6 +92,7 @@ def test_a_stack_is_charged_for_its_base_models(ws, competition, peers, svm_only
     train(ws, competition, load_experiment(LINEAR, ["name=stack"]))
     report = {**read_json(ws.run("stack").report), "fit_seconds": [5.0], "base": {"linear": 0.9}}
     write_json(ws.run("stack").report, report)
+    as_written(ws.run("stack").path)
     (row,) = [r for r in peers.compare(ws, competition, "stack") if r["kind"] == "run"]
     assert row["seconds"] == pytest.approx(
         5 + sum(read_json(ws.run("linear").report)["fit_seconds"]), abs=0.06
@@ -99,9 +101,7 @@ def test_a_stack_is_charged_for_its_base_models(ws, competition, peers, svm_only
 
 def test_a_run_on_other_folds_is_left_out(ws, competition, peers, svm_only, capsys):
     train(ws, competition, load_experiment(LINEAR))
-    table = peers.pd.read_parquet(ws.folds)
-    table["fold"] = np.roll(table.fold.to_numpy(), 1)
-    table.to_parquet(ws.folds, index=False)
+    make_folds(ws, competition.model_copy(update={"seed": 1}))
     assert [r["kind"] for r in peers.compare(ws, competition)] == ["peer"]
     assert "linear: left out" in capsys.readouterr().err
 

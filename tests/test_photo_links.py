@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from photo_shop import picture, search, shows, write
+from photo_shop import ids_and_splits, picture, search, shows, sources_of, write
 
-from goods.prepare.prepared import listing
+from goods.core.folders import walk
 
 
 @pytest.mark.parametrize("linked", ["images", "images/train", "images/train/2001.jpg", "images.zip", "all"])
@@ -20,9 +20,11 @@ def test_links_are_followed_inside_and_outside_the_data_folder(tmp_path, linked,
     found, _ = search(data)
     assert found == {2001: name.replace("images/", f"{linked}/") if linked == "all" else name}
     assert shows(data, found[2001], 2001)
-    before = listing(data)
+    before = sources_of(data, ids_and_splits()).key()
     write(real, {name: picture(2001, number=3) + b"\0"})
-    assert listing(data) != before  # what a link leads to is data too: its change prepares again
+    assert (
+        sources_of(data, ids_and_splits()).key() != before
+    )  # what a link leads to is data too: its change prepares again
 
 
 def test_loops_and_broken_links_cost_their_own_photo_only(tmp_path, capsys):
@@ -40,7 +42,7 @@ def test_loops_and_broken_links_cost_their_own_photo_only(tmp_path, capsys):
     assert noted == {2002: "broken link", 108775015: "broken link"}
     said = "2 paths not followed, such as images/test (broken link)"
     assert said in capsys.readouterr().err
-    assert len(listing(tmp_path)) == 2
+    assert len(walk(tmp_path).files) == 2
 
 
 def test_folders_that_link_to_each_other_are_listed_in_bounded_time(tmp_path):
@@ -51,4 +53,4 @@ def test_folders_that_link_to_each_other_are_listed_in_bounded_time(tmp_path):
             (tmp_path / f"{i}/to{other}").symlink_to(tmp_path / str(other))
     found, _ = search(tmp_path, train=ids)
     assert all(shows(tmp_path, ref, i) for i, ref in found.items()) and set(found) == set(ids)
-    assert len(listing(tmp_path)) <= 7 * 16
+    assert len(walk(tmp_path).files) <= 7 * 16

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import NO_OTHERS, OZON, ROOT, ozon_config
+from conftest import NO_OTHERS, OZON, ROOT, as_written, ozon_config
 
 from goods.cards.table import load_cards
 from goods.config.loading import load_experiment
@@ -22,6 +22,7 @@ def test_a_row_names_the_family_of_the_config_and_texts_are_escaped(ws, competit
     cards["title"] = "<b>" + cards.title
     cards["target"] = cards.target.where(cards.index % 7 > 0, 0)  # so that there are errors to show
     write_parquet(ws.cards, cards)
+    as_written(ws.prepared)
     train(ws, competition, load_experiment(CONFIGS / "linear.yaml", ["name=clip"]))
     settings = ["model.experiments=[clip]", "model.methods=[best_single, catboost]", "model.iterations=5"]
     config = load_experiment(CONFIGS / "stack.yaml", settings)

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, competition_config, write_shop
+from conftest import ROOT, as_written, competition_config, write_shop
 
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
@@ -179,6 +179,7 @@ def test_a_leaking_feature_would_be_seen_by_the_shuffle_test(tmp_path):
     oof = Predictions.load(run.oof)
     leaked = np.stack([cards.target.to_numpy(), (cards.target.to_numpy() + 1) % 6], 1).astype(np.int32)
     Predictions(oof.product_id, leaked, np.full(leaked.shape, [0.9, 0.1], np.float32)).save(run.oof)
+    as_written(run.path)
     stack(ws, competition, load_experiment(CONFIGS / "stack.yaml", STACK))
     assert read_json(ws.run("stack").report)["scores"]["accuracy"] > 0.9
 

@@ -1,10 +1,13 @@
 import json
+import time
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from goods.cards.fields import parse_name_value_characteristics, parse_text_fields
+from goods.cards.flathtml import ENTITIES, flat_markup
 from goods.cards.text import strip_html
 
 
@@ -84,3 +87,81 @@ def test_2022_characteristics():
     )
     assert parse_name_value_characteristics(None) == ""
     assert parse_name_value_characteristics("без значения") == "без значения"
+
+
+RUN = st.lists(
+    st.sampled_from(
+        [
+            "a",
+            "б ",
+            " ",
+            "\n",
+            "\u00a0",
+            "\u200b",
+            "\x85",
+            "&nbsp;",
+            "&amp;",
+            "&lt;b&gt;",
+            "amp;",
+            "<br>",
+            "<br />",
+        ]
+    ),
+    max_size=3,
+).map("".join)
+
+
+def within(names: list[str], content: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.builds(lambda name, inner: f"<{name}>{inner}</{name}>", st.sampled_from(names), content)
+
+
+def several(*parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.lists(st.one_of(*parts), max_size=3).map("".join)
+
+
+PHRASES = several(RUN, within(["b", "strong", "i", "em", "u"], RUN))
+ITEMS = st.lists(within(["li"], PHRASES), min_size=1, max_size=3).map("\n".join)
+PLAIN_HTML = several(PHRASES, within(["p"], PHRASES), within(["ul", "ol"], ITEMS))
+PIECES = several(
+    RUN, st.sampled_from(["<p>", "</p>", "<li>", "<b>", "</b>", "</ul>", "<ul>", "<i>", "\x0b", "<x>"])
+)
+
+
+@given(st.one_of(PLAIN_HTML, PIECES))
+def test_plain_html_is_read_as_the_parser_reads_it(html):
+    with mock.patch("goods.cards.text.flat_markup", lambda text: None):
+        parsed = strip_html(html)
+    assert strip_html(html) == parsed
+
+
+@pytest.mark.parametrize("name", ENTITIES)
+def test_an_entity_is_the_sign_that_the_parser_makes_of_it(name):
+    html = f"<p>a&{name};b</p>"
+    with mock.patch("goods.cards.text.flat_markup", lambda text: None):
+        parsed = strip_html(html)
+    assert strip_html(html) == parsed != f"a&{name};b"
+
+
+@given(PLAIN_HTML)
+def test_plain_html_needs_no_parser(html):
+    assert flat_markup(html) is not None
+
+
+@pytest.mark.parametrize(
+    "html",
+    ["<p>a", "a</b>b", "<b><p>a</p></b>", "<p class='x'>a</p>", "<P>a</P>", "&euro;", "&amp", "<p>\x0ba</p>"],
+)
+def test_other_html_is_left_to_the_parser(html):
+    assert flat_markup(html) is None
+
+
+def test_huge_texts_of_open_tags_are_read_in_a_moment():
+    for text in (
+        "<p>" * 30_000,
+        "<ul>" + "<li>a" * 15_000,
+        "<b>a</b>" * 12_000 + "<",
+        "&amp;" * 19_000 + "&",
+    ):
+        started = time.process_time()
+        assert flat_markup(text) is None
+        assert time.process_time() - started < 1

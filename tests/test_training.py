@@ -19,7 +19,9 @@ from goods.models.text.linear import LinearConfig
 from goods.prepare.folds import load_folds
 from goods.prepare.stage import prepare
 from goods.submit.prediction import saved_config
-from goods.train.fold import fit_fold, top_k
+from goods.train.fold import top_k
+from goods.train.fold_job import fit_fold
+from goods.train.keys import fold_key
 from goods.train.stage import train
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
@@ -71,7 +73,8 @@ def test_the_scored_fold_is_never_passed_to_fit(ws, monkeypatch):
     fold = load_folds(ws, cards)
     Spy.seen = []
     for k in range(3):
-        fit_fold(ws, load_experiment(LINEAR), k, "key", False, Resources("cpu", 1))
+        config = load_experiment(LINEAR)
+        fit_fold(ws, config, k, fold_key(ws, config, k), False, Resources("cpu", 1))
     for k, (fitted, inner) in enumerate(Spy.seen):
         assert fitted | inner == set(cards.product_id[fold != k])
         assert not fitted & inner
@@ -229,14 +232,14 @@ def test_the_saved_config_is_the_resolved_one(ws, competition):
 def test_a_run_s_config_is_where_its_weights_are_now(ws, competition, capsys):
     train(ws, competition, load_experiment(LINEAR))
     run = ws.run("linear")
-    saved, done = run.config.read_text(), (run.path / "DONE").stat().st_mtime_ns
+    saved, done = run.config.read_text(), (run.fold(0) / "DONE").stat().st_mtime_ns
     run.config.write_text(saved.replace("name: linear", "name: elsewhere"))
     train(ws, competition, load_experiment(LINEAR))
     assert run.config.read_text() == saved
     run.config.unlink()
     train(ws, competition, load_experiment(LINEAR))
     assert run.config.read_text() == saved
-    assert (run.path / "DONE").stat().st_mtime_ns == done
+    assert (run.fold(0) / "DONE").stat().st_mtime_ns == done
     run.report.unlink()
     train(ws, competition, load_experiment(LINEAR))
     assert run.report.is_file()

@@ -33,6 +33,8 @@ def _stays_below(path: PurePosixPath) -> bool:
 
 
 def _safe_member(info: zipfile.ZipInfo) -> bool:
+    if not info.filename:
+        return False
     path = PurePosixPath(info.filename.replace("\\", "/"))
     if info.is_dir() or not _stays_below(path) or ":" in path.parts[0]:
         return False
@@ -111,14 +113,15 @@ class ImageStore:
             raise ImageProblem(f"unreadable ({type(error).__name__})") from None  # zlib.error and the like
 
     def fingerprint(self, ref: str) -> int:
-        """uint64 that changes when the image does: of name, size and modification time or CRC."""
+        """uint64 that changes when the image does: of name and size, with times and inode or CRC."""
         try:
             if SEPARATOR in ref:
                 _, info = self._member(ref)
                 what = f"{ref}|{info.file_size}|{info.CRC}"
             else:
                 found = self._path(ref).stat()
-                what = f"{ref}|{found.st_size}|{found.st_mtime_ns}"
+                stamp = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+                what = f"{ref}|{stamp}"
         except (ImageProblem, OSError, ValueError):
             what = f"{ref}|missing"
         return xxhash.xxh3_64_intdigest(what.encode())

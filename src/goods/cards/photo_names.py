@@ -7,7 +7,7 @@ from collections.abc import Container
 from functools import lru_cache
 from typing import NamedTuple
 
-from goods.cards.decoding import SUFFIXES
+from goods.cards.decoding import SUFFIXES, UNKNOWN_SUFFIXES
 
 SPLITS = ("train", "test")
 
@@ -39,9 +39,15 @@ def looks_like_photo(path: str) -> bool:
     return path.lower().endswith(SUFFIXES) and not is_hidden(path)
 
 
+def unknown_format(path: str) -> str | None:
+    """The suffix of a photo that no decoder knows."""
+    suffix = next((suffix for suffix in UNKNOWN_SUFFIXES if path.lower().endswith(suffix)), None)
+    return None if suffix is None or is_hidden(path) else suffix
+
+
 def is_hidden(path: str) -> bool:
     """Whether the file or a folder on the way is one that systems and tools keep for themselves."""
-    return any(part.startswith((".", "__MACOSX")) for part in path.split("/"))
+    return path.startswith((".", "__MACOSX")) or "/." in path or "/__MACOSX" in path
 
 
 def readings(path: str, known: Container[int]) -> list[Reading]:

@@ -9,7 +9,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from goods.cards.images import ImageProblem, ImageStore
-from goods.cards.photo_files import Found, find_photos
+from goods.cards.photo_files import Found
 from goods.cards.table import Issues
 from goods.core.errors import GoodsError
 
@@ -42,12 +42,11 @@ def load_arrays(store: ImageStore, refs: list[str], size: int, workers: int = 1)
     return np.stack(Parallel(n_jobs=workers, prefer="threads")(delayed(one)(ref) for ref in refs))
 
 
-def photos_below(
-    data: Path, ids: dict[str, list[int]], issues: Issues, otherwise: str
-) -> tuple[dict[int, str], Found]:
-    """product_id → reference of every photo below `data` that decodes, and all that was found; `ids` are those of each
-    split. Of the others it is noted that `otherwise` happens to them."""
-    found = find_photos(data, ids)
+def usable(
+    data: Path, found: Found, ids: dict[str, list[int]], issues: Issues, otherwise: str
+) -> dict[int, str]:
+    """product_id → reference of every photo found below `data` that decodes; `ids` are those of each split. Of the
+    others it is noted that `otherwise` happens to them."""
     good, broken = audit(ImageStore(data), found.refs)
     noted = found.problems + broken
     lost = found.refs.keys() | {product_id for product_id, _ in noted}
@@ -58,4 +57,4 @@ def photos_below(
         issues.add(
             product_id, "image", problem, "another photo of it is taken" if product_id in good else otherwise
         )
-    return good, found
+    return good

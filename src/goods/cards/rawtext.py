@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from goods.cards.table import TEXT_FIELDS, Issues
-from goods.cards.unicode import is_usual, normalised
+from goods.cards.unicode import UNUSUAL, normalised
 
 
 @dataclass
@@ -37,9 +38,12 @@ def normalise(cards: pd.DataFrame, issues: Issues) -> RawText:
     for name in TEXT_FIELDS:
         if name not in cards:
             continue
+        unusual = cards[name].str.contains(UNUSUAL).to_numpy(bool)  # one look at all: few texts need more
+        if not unusual.any():
+            continue
         texts = cards[name].tolist()
         before = len(raw.rows)
-        for row in [row for row, text in enumerate(texts) if not is_usual(text)]:
+        for row in np.flatnonzero(unusual).tolist():
             plain, steps = normalised(texts[row])
             if steps:
                 raw.rows.append((int(ids[row]), name, texts[row]))

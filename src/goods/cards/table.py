@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from goods.core.done import check_done
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 
@@ -41,7 +42,8 @@ class Issues:
     def add_unreadable(self, product_id: int, field_: str, problem: str, action: str, cell: object) -> None:
         """A cell of which nothing could be read: too many in a column end `prepare`."""
         self.add(product_id, field_, problem, action)
-        self.unreadable.setdefault(field_, []).append((int(product_id), repr(cell)[:EXCERPT]))
+        told = " ".join(repr(cell).split())  # that of an array has several lines
+        self.unreadable.setdefault(field_, []).append((int(product_id), told[:EXCERPT]))
 
     def table(self) -> pd.DataFrame:
         table = pd.DataFrame(self.rows, columns=["product_id", "field", "problem", "action"])
@@ -70,9 +72,13 @@ def has_photo(cards: pd.DataFrame) -> np.ndarray:
 
 
 def load_cards(ws: Workspace) -> pd.DataFrame:
-    if not ws.cards.is_file():
-        raise GoodsError(f"{ws.cards}: missing; run scripts/prepare.py {ws.competition} first")
+    check_prepared(ws)
     return pd.read_parquet(ws.cards)
+
+
+def check_prepared(ws: Workspace) -> None:
+    """GoodsError unless prepared/ is finished and whole."""
+    check_done(ws.prepared, "missing", f"run scripts/prepare.py {ws.whole.competition} first")
 
 
 def select(cards: pd.DataFrame, split: str) -> pd.DataFrame:

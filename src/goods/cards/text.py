@@ -8,6 +8,8 @@ import re
 from lxml import etree
 from lxml.html.defs import tags
 
+from goods.cards.flathtml import flat_markup
+
 MAX_CHARS = 20_000  # longer texts are cut: spam, and no model reads that far
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
@@ -25,7 +27,8 @@ _GAP = re.compile(rf"[\s{_UNSEEN}]+")
 
 _LETTERS = re.compile(r"[^\W\d_]+")
 
-_SPACE = re.compile(r"\s+")
+# behind these a blank that does not break may be a part of a letter in a wrong encoding: the door sees to it
+_SPACE = re.compile("(?:[^\\S\u00a0]|(?<![РВГЃÐÂÃ\x81])\u00a0)+")
 
 _MARKUP = re.compile(r"<[a-zA-Z/!]|&#?\w+;")
 
@@ -59,7 +62,7 @@ def squeeze(text: str) -> str:
     """Control characters out, runs of white space to one blank, nothing unseen beside one or at the ends."""
     if is_squeezed(text):
         return text
-    text = _SPACE.sub(" ", _CONTROL.sub(" ", text)).strip()
+    text = _SPACE.sub(" ", _CONTROL.sub(" ", text)).strip(" ")
     if not _UNSEEN_SIGN.search(text):
         return text
 
@@ -67,7 +70,7 @@ def squeeze(text: str) -> str:
         at_end = run.start() == 0 or run.end() == len(text)
         return " " if at_end or " " in run.group() else run.group()
 
-    return _GAP.sub(gap, text).strip()
+    return _GAP.sub(gap, text).strip(" ")
 
 
 def near_duplicate_key(title: str) -> str:
@@ -105,6 +108,8 @@ def strip_html(text: str) -> str:
     text = _CONTROL.sub(" ", text)
     if not _MARKUP.search(text):
         return squeeze(text)
+    if (flat := flat_markup(text)) is not None:
+        return squeeze(flat)
     if _HIDDEN.search(text):  # within a tag they would make another name of it
         text = _ANGLED.sub(lambda tag: _HIDDEN.sub("", tag[0]), text)
     text = escape_bare(text)

@@ -18,7 +18,8 @@ from goods.config.competition import CompetitionConfig
 
 @dataclass(frozen=True)
 class Competition:
-    """`read`: folder of raw files → what they hold; GoodsError naming file and mend.
+    """`read`: folder of raw files → what they hold; GoodsError naming file and mend. What is opened by the path given
+    (`competitions/inputs.py`) is what the prepared files depend on.
     `submission`: format of the answer.
     `problem`: "cards" are classified, or "pairs" of products told alike.
     `read_new`: raw file without answers → card rows without image and target; None where new cards cannot be labelled.

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from goods.cards.fields import as_text, is_nothing, name_values, plain_value, read_object, unique_lines
-from goods.cards.literals import Malformed, read_cell
+from goods.cards.literals import Malformed, TooDeep, read_cell
 from goods.cards.table import Issues
 from goods.cards.text import squeeze, strip_html
 from goods.cards.unicode import plain
@@ -55,11 +55,15 @@ def texts_of(value: Any) -> list[str]:
 
 
 def colours_of(cell: Any) -> list[str]:
-    """In lower case, sorted, of a list of colours or the text of one; a text that is none is a colour itself."""
+    """In lower case, sorted, of a list of colours or the text of one; a text that is none is a colour itself, a value
+    nested too deeply says nothing."""
     if isinstance(cell, str) and cell.lstrip().startswith(("[", "(", '"[')):
         with suppress(Malformed):
             cell = read_cell(cell)
-    return sorted({text.lower() for text in texts_of(plain_value(cell))})
+    try:
+        return sorted({text.lower() for text in texts_of(plain_value(cell))})
+    except TooDeep:
+        return []
 
 
 def cards_of(path: Path, split: str, issues: Issues) -> pd.DataFrame:
@@ -68,7 +72,7 @@ def cards_of(path: Path, split: str, issues: Issues) -> pd.DataFrame:
     cards = pd.DataFrame({"product_id": integer_ids(frame, "variantid", path)})
     require_unique(cards.product_id, "variantid", path)
     cards["split"] = split
-    cards["title"] = [strip_html(v) if isinstance(v, str) else "" for v in frame.name]
+    cards["title"] = [strip_html(v) if isinstance(v, str) else "" for v in frame.name.tolist()]
     columns = matching_columns(frame, cards.product_id.to_numpy(), issues)
     cards["description"] = cards["shop"] = ""
     cards["sale"], cards["image"] = False, pd.Series(None, index=cards.index, dtype="str")
@@ -83,7 +87,7 @@ def matching_columns(frame: pd.DataFrame, ids: np.ndarray, issues: Issues) -> di
     columns CARD_OPTIONAL."""
     attributes, characteristics, levels = [], [], []
     for id_, category, mapping in zip(
-        ids, frame.categories, frame.characteristic_attributes_mapping, strict=True
+        ids, frame.categories.tolist(), frame.characteristic_attributes_mapping.tolist(), strict=True
     ):
         named, broken = object_of(mapping, "characteristics")
         tree, unread = object_of(category, "categories")
@@ -98,7 +102,7 @@ def matching_columns(frame: pd.DataFrame, ids: np.ndarray, issues: Issues) -> di
         attributes.append(unique_lines(name_values(named)))
         told = [plain(squeeze(str(tree.get(level) or ""))) for level in LEVELS]
         levels.append(json.dumps(told, ensure_ascii=False))
-    colours = [colours_of(cell) for cell in frame.color_parsed]
+    colours = [colours_of(cell) for cell in frame.color_parsed.tolist()]
     texts = {
         "attributes": attributes,
         "colours": [json.dumps(row, ensure_ascii=False) for row in colours],

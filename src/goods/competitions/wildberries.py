@@ -173,7 +173,7 @@ def cards_of(frame: pd.DataFrame, path: Path, split: str, issues: Issues) -> pd.
     require_unique(cards.product_id, "nm", path)
     cards["split"] = split
     texts = {
-        field: [strip_html(v) if isinstance(v, str) else "" for v in frame[field]]
+        field: [strip_html(v) if isinstance(v, str) else "" for v in frame[field].tolist()]
         for field in ("title", "description")
     }
     for i, (title, description) in enumerate(zip(texts["title"], texts["description"], strict=True)):
@@ -184,7 +184,7 @@ def cards_of(frame: pd.DataFrame, path: Path, split: str, issues: Issues) -> pd.
             texts["title"][i], texts["description"][i] = repaired(title, description)
     attributes: list[str] = []
     targets: dict[str, list[str | None]] = {name: [] for name in ATTRIBUTES}
-    for product_id, raw in zip(cards.product_id, frame.characteristics, strict=True):
+    for product_id, raw in zip(cards.product_id, frame.characteristics.tolist(), strict=True):
         found, unread = parse_characteristics(raw)
         if unread and found:
             issues.add(product_id, "characteristics", unread, "predicted from the other characteristics")
@@ -204,7 +204,7 @@ def cards_of(frame: pd.DataFrame, path: Path, split: str, issues: Issues) -> pd.
         for name, classes in targets.items():
             classes.append(normalise(name, mine.get(name, [])) if split == "train" else None)
     texts["attributes"] = attributes
-    texts["shop"] = [squeeze(v) if isinstance(v, str) else "" for v in frame.brand]
+    texts["shop"] = [squeeze(v) if isinstance(v, str) else "" for v in frame.brand.tolist()]
     for field, column in texts.items():
         cards[field] = pd.Series(column, dtype="str", index=cards.index)
     cards["sale"] = False

@@ -1,18 +1,18 @@
-"""Files as every stage writes and reads them: whole or not at all, with DONE markers.
+"""Files as every stage writes and reads them: whole or not at all, also where the power goes.
 
-A stage's inputs are summed up in one key (config, code, what it builds on). Its folder holds DONE with that key once
-everything else is written, so a killed stage is done again and a finished one is skipped.
+A file is written beside its name, forced to the disk and renamed, and the rename is forced there too: whoever finds
+the name finds all of the file.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,11 @@ import numpy as np
 import pandas as pd
 
 from goods.core.errors import GoodsError
-from goods.core.hashing import content_of
+from goods.core.log import say
+
+# as `atomic` names them: .DONE.x1y2z3a4, .oof.npz.x1y2z3a4.npz
+TEMPORARY = re.compile(r"\.[^.]+\.[a-z0-9_]{8}|\..+(\.[^.]+)\.[a-z0-9_]{8}\1")
+MANY = 200  # files that are forced to the disk together rather than one by one
 
 
 @contextmanager
@@ -34,23 +38,35 @@ def atomic(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o644)
+        _force(temporary)
         temporary.replace(path)
+        _force(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def check_writable(folder: Path) -> None:
-    """GoodsError unless files can be written to `folder`, or it can be made; nothing is left there."""
-    there = folder.absolute()
-    while not there.exists() and there != there.parent:
-        there = there.parent
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary siblings that killed writers left below the folder, where nobody may be writing."""
+    for place, _, names in os.walk(folder):
+        for name in filter(TEMPORARY.fullmatch, names):
+            (Path(place) / name).unlink(missing_ok=True)
+
+
+def on_disk(paths: Collection[Path]) -> None:
+    """Return once the files, and their names, are on the disk."""
+    if len(paths) > MANY:
+        os.sync()
+        return
+    for path in [*paths, *sorted({path.parent for path in paths})]:
+        _force(path)
+
+
+def _force(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        raise GoodsError(
-            f"{folder}: cannot be written to ({error.strerror}: {there}); name another folder"
-        ) from None
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -96,10 +112,13 @@ def read_npz(path: Path, *names: str) -> dict[str, np.ndarray]:
 
 
 def cached_npz(path: Path, *names: str) -> dict[str, np.ndarray] | None:
-    """As `read_npz`, None where the file is missing or damaged: of a cache, which is made again."""
+    """As `read_npz`, None where the file is missing or, which is said, damaged: of a cache, which is made again."""
+    if not path.is_file():
+        return None
     try:
         return read_npz(path, *names)
     except GoodsError:
+        say(f"{path}: damaged, what it held is made again")
         return None
 
 
@@ -112,36 +131,4 @@ def _readable(path: Path) -> Iterator[None]:
         raise GoodsError(f"{path}: missing; run the stage that writes it first") from None
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         reason = " ".join(str(error).split())[:200] or "it is empty"
-        raise GoodsError(
-            f"{path}: damaged ({reason}); delete it and run the stage that writes it with --force"
-        ) from None
-
-
-def done_key(folder: Path) -> str | None:
-    """The key a finished stage left in its folder; None where it is unfinished."""
-    marker = folder / "DONE"
-    return marker.read_text() if marker.is_file() else None
-
-
-def is_done(folder: Path, key: str) -> bool:
-    return done_key(folder) == key
-
-
-def mark_done(folder: Path, key: str) -> None:
-    write_text(folder / "DONE", key)
-
-
-def begin(folder: Path, key: str) -> None:
-    """Make an empty-of-DONE folder for a stage; what a run with other inputs left there is removed."""
-    started = folder / "STARTED"
-    if folder.exists() and not (started.is_file() and started.read_text() == key):
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "DONE").unlink(missing_ok=True)
-    write_text(started, key)
-
-
-def fold_content(folder: Path) -> str:
-    """Hash of what a finished fold holds, for those that build on it: its models and predictions, not how long they
-    took."""
-    return content_of(folder, leave_out=("DONE", "STARTED", "report.json", "logs"))
+        raise GoodsError(f"{path}: damaged ({reason}); run the stage that writes it again") from None

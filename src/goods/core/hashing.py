@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xxhash
+
+CLOCK_TICK = 100_000_000  # nanoseconds in which a file may change twice and bear one time
 
 
 def content_hash(*parts: Any) -> str:
@@ -26,7 +29,26 @@ def content_hash(*parts: Any) -> str:
     return digest.hexdigest()
 
 
+def row_hashes(rows: np.ndarray) -> np.ndarray:
+    """uint64 [n] hash of the bytes of each row."""
+    return np.fromiter((xxhash.xxh3_64_intdigest(row.tobytes()) for row in rows), np.uint64, len(rows))
+
+
 def file_hash(path: Path) -> str:
+    """Hash of a file's content; read once per process as long as nothing about the file changes."""
+    stat = path.stat()
+    if time.time_ns() - stat.st_ctime_ns < CLOCK_TICK:
+        return read_hash(path)
+    return _known_hash(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+
+
+@cache
+def _known_hash(path: Path, *stamp: int) -> str:
+    return read_hash(path)
+
+
+def read_hash(path: Path) -> str:
+    """Hash of a file's content, read now."""
     digest = xxhash.xxh3_128()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -38,23 +60,12 @@ def content_of(path: Path, leave_out: tuple[str, ...] = ()) -> str:
     """Hash of a file, or of a folder's files by their names below it: the same wherever they lie. Hidden files, and
     files and folders named in `leave_out`, do not count."""
     if path.is_file():
-        return _stamped_hash(path)
+        return file_hash(path)
     files = {p.relative_to(path): p for p in sorted(path.rglob("*")) if p.is_file()}
     return content_hash(
         [
-            (str(name), _stamped_hash(p))
+            (str(name), file_hash(p))
             for name, p in files.items()
             if not any(part.startswith(".") or part in leave_out for part in name.parts)
         ]
     )
-
-
-def _stamped_hash(path: Path) -> str:
-    stat = path.stat()
-    return _hash_of(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
-
-
-@cache
-def _hash_of(path: Path, *stamp: int) -> str:
-    """Read once per process as long as nothing about the file changes."""
-    return file_hash(path)

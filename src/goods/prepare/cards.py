@@ -8,7 +8,6 @@ writes: prepared/ cards.parquet raw_text.parquet labels.json issues.parquet door
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,33 +18,27 @@ from goods.cards.table import COLUMNS, validate
 from goods.cards.unicode import plain
 from goods.competitions.raw import CategoryPath, Raw
 from goods.config.competition import CompetitionConfig
-from goods.core.artifacts import begin, mark_done, write_json, write_parquet
+from goods.core.artifacts import write_json, write_parquet
+from goods.core.done import begin, mark_done
 from goods.core.errors import GoodsError
-from goods.core.hashing import content_hash
 from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import metric_of
 from goods.prepare.door import describe, lines
+from goods.prepare.sources import Sources, ids_of
 from goods.prepare.unreadable import check_unreadable
 
 
-def write_cards(
-    ws: Workspace,
-    config: CompetitionConfig,
-    raw: Raw,
-    data: Path,
-    key: str,
-    files: list[tuple[str, int, int]],
-) -> None:
-    """`files` are those below `data`, as `listing` gives them."""
+def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, sources: Sources) -> None:
     check_unreadable(raw.issues, raw.cards, config)
-    images = find_images(raw, data)
+    key = sources.key()  # of the photos' content before they are read
+    images = usable_images(raw, sources)
+    record = sources.record(images)
     cards = raw.cards
     raw_text = normalise(cards, raw.issues)
     cards["image"] = (
         cards.product_id.map(images).astype("str").where(cards.product_id.isin(list(images)), None)
     )
-    photos = content_hash(*(row for row in files if Path(row[0]).suffix != ".parquet"))
     check_targets(config, raw)
     door = describe(cards, known_classes(config, raw), raw.issues)
 
@@ -57,7 +50,7 @@ def write_cards(
             labels.save(space)
         write_parquet(space.issues, raw.issues.table())
         write_json(space.door, door)
-        write_json(space.source, {"problem": "cards", "data": str(data), "photos": photos})
+        write_json(space.source, record)
         mark_done(space.prepared, key)
 
     n_train = int((cards.split == "train").sum())
@@ -158,11 +151,11 @@ def make_labels(raw: Raw) -> Labels:
     return Labels(ids, [tuple(map(plain, tree[i].names)) for i in ids], [tree[i].nodes for i in ids])
 
 
-def find_images(raw: Raw, data: Path) -> dict[int, str]:
+def usable_images(raw: Raw, sources: Sources) -> dict[int, str]:
     """product_id → image reference of every photo that decodes; the others go to the issues."""
-    from goods.cards.photos import photos_below
+    from goods.cards.photos import usable
 
-    ids = {str(split): group.product_id.tolist() for split, group in raw.cards.groupby("split")}
-    good, found = photos_below(data, ids, raw.issues, "predicted without a photo")
+    found = sources.photos
+    good = usable(sources.data, found, ids_of(raw.cards), raw.issues, "predicted without a photo")
     say(f"prepare: {found.summary(len(good), len(raw.cards))}")
     return good

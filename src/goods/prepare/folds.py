@@ -7,6 +7,8 @@ writes: work/<competition>/folds.parquet (product_id int64, fold int8; group int
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -31,9 +33,7 @@ def make_folds(ws: Workspace, config: CompetitionConfig, force: bool = False) ->
         config.group_near_duplicates,
         code_hash(type(problem).__module__),
     )
-    marker = ws.folds.with_suffix(".json")
-    there = not force and ws.folds.is_file() and marker.is_file()
-    if there and read_json(marker) == {"key": key, "hash": file_hash(ws.folds)}:
+    if not force and dealt(ws) == key:
         say(f"folds: unchanged, {ws.folds} kept")
         return
     train = select(problem.rows(ws), "train")
@@ -46,8 +46,21 @@ def make_folds(ws: Workspace, config: CompetitionConfig, force: bool = False) ->
         )
     table = pd.DataFrame({"product_id": train.product_id, "fold": fold})
     write_parquet(ws.folds, table if groups is None else table.assign(group=groups))
-    write_json(marker, {"key": key, "hash": file_hash(ws.folds)})
+    write_json(_marker(ws), {"key": key, "hash": file_hash(ws.folds)})
     say(f"folds: {config.n_folds} folds of {sizes.min()} to {sizes.max()} {problem.name}{note}")
+
+
+def dealt(ws: Workspace) -> str | None:
+    """The key of the folds there are; None where there are none, or they are not what was written."""
+    try:
+        told = read_json(_marker(ws))
+        return told["key"] if told["hash"] == file_hash(ws.folds) else None
+    except (GoodsError, OSError, KeyError, TypeError):
+        return None
+
+
+def _marker(ws: Workspace) -> Path:
+    return ws.folds.with_suffix(".json")
 
 
 def load_folds(ws: Workspace, train: pd.DataFrame) -> np.ndarray:
@@ -64,6 +77,10 @@ def load_groups(ws: Workspace, train: pd.DataFrame) -> np.ndarray | None:
 def _by_id(ws: Workspace, train: pd.DataFrame) -> pd.DataFrame:
     if not ws.folds.is_file():
         raise GoodsError(f"{ws.folds}: missing; run scripts/make_folds.py {ws.competition} first")
+    if dealt(ws) is None:
+        raise GoodsError(
+            f"{ws.folds}: not what was written; run scripts/make_folds.py {ws.whole.competition} again"
+        )
     problem_of(ws).check_rows(ws, train)
     table = pd.read_parquet(ws.folds)
     for column in ("product_id", "fold"):

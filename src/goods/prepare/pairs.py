@@ -6,22 +6,24 @@ writes: prepared/ cards.parquet raw_text.parquet pairs.parquet vectors.npz label
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from goods.cards.labels import Labels
 from goods.cards.rawtext import normalise
 from goods.cards.table import COLUMNS
 from goods.competitions.raw import RawPairs
 from goods.config.competition import CompetitionConfig
-from goods.core.artifacts import begin, mark_done, write_json, write_parquet
+from goods.core.artifacts import write_json, write_parquet
+from goods.core.done import begin, mark_done
 from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.matching.products import MATCHING_COLUMNS, Vectors, save_vectors
 from goods.prepare.door import describe, lines
+from goods.prepare.sources import Sources
 from goods.prepare.unreadable import check_unreadable
 
 
-def write_pairs(ws: Workspace, config: CompetitionConfig, raw: RawPairs, data: Path, key: str) -> None:
+def write_pairs(ws: Workspace, config: CompetitionConfig, raw: RawPairs, sources: Sources) -> None:
+    key = sources.key()
+    record = sources.record({})
     check_unreadable(raw.issues, raw.cards, config)
     raw_text = normalise(raw.cards, raw.issues)
     begin(ws.prepared, key)
@@ -37,7 +39,7 @@ def write_pairs(ws: Workspace, config: CompetitionConfig, raw: RawPairs, data: P
     train = raw.pairs[raw.pairs.split == "train"]
     door = describe(raw.cards, {"pairs": train.target}, raw.issues)
     write_json(ws.door, door)
-    write_json(ws.source, {"problem": "pairs", "data": str(data), "photos": ""})
+    write_json(ws.source, record)
     mark_done(ws.prepared, key)
     have = ", ".join(f"{kind} of {(v.counts > 0).sum()}" for kind, v in vectors.items() if len(v.values))
     say(

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from goods.cards.table import check_prepared
 from goods.config.competition import CompetitionConfig
-from goods.core.artifacts import done_key, read_json
-from goods.core.errors import GoodsError
-from goods.core.folders import walk
+from goods.core.artifacts import read_json
 from goods.core.hashing import content_hash, file_hash
 from goods.core.workspace import Workspace
-
-
-def listing(folder: Path) -> list[tuple[str, int, int]]:
-    """Name, size and time of every file below `folder`, or that its links lead to: whether the raw data has changed."""
-    found = [
-        (name.encode(errors="backslashreplace").decode(), (folder / name).stat())
-        for name in walk(folder).files
-    ]
-    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in found]
 
 
 def parts(ws: Workspace, competition: CompetitionConfig) -> list[tuple[Workspace, CompetitionConfig]]:
@@ -34,7 +24,6 @@ def data_folder(ws: Workspace) -> Path:
 
 def prepared_key(ws: Workspace) -> str:
     """Hash of what later stages read: it changes whenever cards, labels or photos do."""
-    if done_key(ws.prepared) is None:
-        raise GoodsError(f"{ws.cards}: missing; run scripts/prepare.py {ws.competition} first")
+    check_prepared(ws)
     of_pairs = [file_hash(path) for path in (ws.pairs, ws.vectors) if path.is_file()]
     return content_hash(file_hash(ws.cards), file_hash(ws.labels), read_json(ws.source)["photos"], *of_pairs)

@@ -12,17 +12,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from goods.cards.photo_files import find_photos
+from goods.competitions.inputs import Inputs
 from goods.competitions.loading import competition_of, reader_module
 from goods.competitions.raw import RawPairs
 from goods.config.competition import CompetitionConfig
-from goods.core.artifacts import is_done, mark_done
 from goods.core.code import code_hash
+from goods.core.done import is_done, mark_done
+from goods.core.filehashes import FileHashes
 from goods.core.hashing import content_hash
 from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.prepare.cards import write_cards
 from goods.prepare.pairs import write_pairs
-from goods.prepare.prepared import listing, parts
+from goods.prepare.prepared import parts
+from goods.prepare.sources import Sources, ids_of, kept, present
 
 
 def generated(ws: Workspace, config: CompetitionConfig) -> Path:
@@ -46,14 +50,17 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
     if not data.is_dir():
         competition.read(data)  # raises with the reader's own advice
     code = code_hash(__name__, reader_module(config.reader))
-    files = listing(data)
-    key = content_hash(config.reader, config.targets, str(data), files, code)
+    settings = content_hash(config.reader, config.targets, code)
+    hashes = FileHashes(data, ws.cache / "hashes.npz")
     spaces = {ws, *(space for space, _ in parts(ws, config))}
-    if not force and all(is_done(space.prepared, key) for space in spaces):
+    if not force and kept(spaces, present(ws, data, settings, hashes)):
         say(f"prepare: unchanged, {ws.cards} kept")
         return
-    raw = competition.read(data)
+    inputs = Inputs(data, hashes)
+    raw = competition.read(inputs.path)
+    sources = Sources(competition.problem, data, hashes, settings, inputs.seen())
     if isinstance(raw, RawPairs):
-        write_pairs(ws, config, raw, data, key)
+        write_pairs(ws, config, raw, sources)
     else:
-        write_cards(ws, config, raw, data, key, files)
+        sources.photos = find_photos(data, ids_of(raw.cards))
+        write_cards(ws, config, raw, sources)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from goods.cards.table import check_prepared
 from goods.core.artifacts import read_json
-from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.problems.base import Problem
 from goods.problems.cards import CardsProblem
@@ -16,8 +16,7 @@ PROBLEMS: dict[str, Problem] = {problem.name: problem for problem in (CardsProbl
 
 def problem_of(ws: Workspace) -> Problem:
     """The problem that was prepared."""
-    if not ws.source.is_file():
-        raise GoodsError(f"{ws.source}: missing; run scripts/prepare.py {ws.whole.competition} first")
+    check_prepared(ws)
     return PROBLEMS[read_json(ws.source)["problem"]]
 
 

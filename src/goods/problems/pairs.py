@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from goods.cards.table import check_prepared
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
@@ -22,8 +23,7 @@ class PairsProblem(Problem):
 
     def rows(self, ws: Workspace) -> pd.DataFrame:
         """product_id (the pair's number), split, variantid1, variantid2, category, target (1: the same product)"""
-        if not ws.pairs.is_file():
-            raise GoodsError(f"{ws.pairs}: missing; run scripts/prepare.py {ws.competition} first")
+        check_prepared(ws)
         return pd.read_parquet(ws.pairs)
 
     def all_rows(self, ws: Workspace) -> pd.DataFrame:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from goods.cards.hiding import like_test
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import done_key, read_json
+from goods.core.artifacts import read_json
+from goods.core.done import check_done
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.workspace import Run, Workspace
@@ -21,7 +23,6 @@ from goods.prepare.folds import load_folds
 from goods.stack.candidates import Candidates, make_candidates
 from goods.stack.config import StackConfig
 from goods.stack.features import CandidateFeatures
-from goods.stack.hiding import hidden, said_without_photos, without_photos
 
 
 def stack_config(config: ExperimentConfig) -> StackConfig:
@@ -33,8 +34,7 @@ def stack_config(config: ExperimentConfig) -> StackConfig:
 def finished_run(ws: Workspace, experiment: str) -> Run:
     """The run of a finished stack; GoodsError if it is not one."""
     run = ws.run(experiment)
-    if done_key(run.path) is None:
-        raise GoodsError(f"{run.path}: no finished run; run scripts/stack.py first")
+    check_done(run.path, "no finished run", "run scripts/stack.py first")
     stack_config(load_experiment(run.config))
     return run
 
@@ -42,18 +42,15 @@ def finished_run(ws: Workspace, experiment: str) -> Run:
 def base_runs(ws: Workspace, config: ExperimentConfig) -> list[Run]:
     runs = [ws.run(name) for name in stack_config(config).experiments]
     for run in runs:
-        if done_key(run.path) is None:
-            raise GoodsError(
-                f"{run.path}: not trained on every fold; run scripts/train.py for {run.path.name} first"
-            )
+        check_done(run.path, "not trained on every fold", f"run scripts/train.py for {run.path.name} first")
     return runs
 
 
 @dataclass(frozen=True)
 class Level:
-    """What the second level is fitted on: the train cards, their candidates and features, all out of fold. `base`: what
-    the base experiments say of the train cards, in their order; `photos_hidden`: share of the train cards that are seen
-    as if they had no photo, because fewer test cards have one."""
+    """What the second level is fitted on: the train cards, their candidates and features, all out of fold.
+    `photos_hidden`: share of the train cards that are seen as if they had no photo, because fewer test cards have one.
+    """
 
     metric: str
     config: ExperimentConfig
@@ -66,7 +63,6 @@ class Level:
     maker: CandidateFeatures
     table: Candidates
     features: pd.DataFrame
-    base: list[Predictions]
     photos_hidden: float
 
     @property
@@ -80,13 +76,11 @@ class Level:
 
 def make_level(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> Level:
     model, labels, runs = stack_config(config), Labels.load(ws), base_runs(ws, config)
-    cards = load_cards(ws)
+    cards, photos_hidden = like_test(load_cards(ws))
     train = select(cards, "train")
-    fold, which = load_folds(ws, train), hidden(train, select(cards, "test"))
-    base = [said_without_photos(ws, run, train, fold, which) for run in runs]
-    train = without_photos(train, which)
+    fold = load_folds(ws, train)
     maker = CandidateFeatures(train, fold, labels, list(model.experiments))
-    table, features = tabulate(maker, model, train, fold, base)
+    table, features = tabulate(maker, model, train, fold, [Predictions.load(r.oof) for r in runs])
     tuned_on = {k for r in runs for k in read_json(r.report)["tuned_on"]} | set(config.tuned_on)
     if tuned_on >= set(fold.tolist()):
         raise GoodsError(
@@ -105,8 +99,7 @@ def make_level(ws: Workspace, competition: CompetitionConfig, config: Experiment
         maker,
         table,
         features,
-        base,
-        float(which.mean()),
+        photos_hidden,
     )
 
 

@@ -24,9 +24,12 @@ from goods.cards.table import load_cards, select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import dump
-from goods.core.artifacts import begin, is_done, mark_done, read_json, write_json, write_text
+from goods.core.artifacts import read_json, write_json, write_text
 from goods.core.code import code_hash
+from goods.core.done import begin, is_done, mark_done
+from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash, file_hash
+from goods.core.locks import one_at_a_time
 from goods.core.log import say
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import ALL, Run, Workspace
@@ -39,25 +42,24 @@ from goods.stack.decoding import decoder_of
 from goods.stack.diagnostics import diagnostics
 from goods.stack.features import CandidateFeatures
 from goods.stack.fit import CATBOOST, FoldStack, fit_stack, methods_of
-from goods.stack.hiding import hidden, models_key
 from goods.stack.level import Level, base_runs, make_level, stack_config, tabulate
 from goods.stack.ranked import to_predictions
 from goods.stack.settle import Settled, finished, settle
-from goods.train.gather import oof_report
+from goods.train.gather import hidden_share, oof_report, seen_without
 
 
 def stack_key(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> str:
     """What a stack depends on: its config, the metric, its code, cards, folds and its base experiments' predictions."""
-    runs, cards = base_runs(ws, config), load_cards(ws)
-    asked = hidden(select(cards, "train"), select(cards, "test")).any()
     return content_hash(
         competition.metric,
         config.described(frozenset({"tune"})),
         code_hash(__name__),
         prepared_key(ws),
         file_hash(ws.folds),
-        [[file_hash(r.oof), file_hash(r.test), read_json(r.report)["tuned_on"]] for r in runs],
-        models_key(ws, runs, competition.n_folds) if asked else [],
+        [
+            [file_hash(r.oof), file_hash(r.test), read_json(r.report)["tuned_on"]]
+            for r in base_runs(ws, config)
+        ],
     )
 
 
@@ -65,10 +67,24 @@ def stack(
     ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, force: bool = False
 ) -> None:
     key, run = stack_key(ws, competition, config), ws.run(config.name)
-    if not force and is_done(run.path, key):
-        say(f"stack {config.name}: unchanged, {describe(read_json(run.report))}")
-        return
-    begin(run.path, key)
+    with one_at_a_time(run.path):
+        if not force and is_done(run.path, key):
+            say(f"stack {config.name}: unchanged, {describe(read_json(run.report))}")
+            return
+        begin(run.path, key)
+        report = fit_and_choose(ws, competition, config, run)
+        if stack_key(ws, competition, config) != key:
+            raise GoodsError(
+                f"{run.path}: prepared/, folds.parquet or base experiments were changed meanwhile; run again"
+            )
+        mark_done(run.path, key)
+    say(f"stack {config.name}: {describe(report)}")
+
+
+def fit_and_choose(
+    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, run: Run
+) -> dict[str, Any]:
+    """All that a stack's folder holds but its DONE; returns the report."""
     started = time.perf_counter()
     level = make_level(ws, competition, config)
     folds, oof, calibrated = fit_stacks(level, competition.n_folds, run)
@@ -88,15 +104,14 @@ def stack(
         "winner_by_fold": by_fold,
         "temperature": settled[winner].temperature,
         "decoding": settled[winner].decoding,
-        **({"photos_hidden": round(level.photos_hidden, 6)} if level.photos_hidden else {}),
+        **hidden_share(level.photos_hidden),
         **compared(ws, competition, level, settled),
         **diagnostics(level, folds, final, oof[winner], settled[winner], calibrated),
         "fit_seconds": [round(time.perf_counter() - started, 2)],
     }
     write_text(run.config, dump(config))
     write_json(run.report, report)
-    mark_done(run.path, key)
-    say(f"stack {config.name}: {describe(report)}")
+    return report
 
 
 def fit_stacks(
@@ -149,8 +164,7 @@ def compared(
     return {
         "methods": {name: report(s.predictions) for name, s in settled.items()},
         "base": {
-            name: report(said)["score"]
-            for name, said in zip(level.model.experiments, level.base, strict=True)
+            run.path.name: report(Predictions.load(run.oof))["score"] for run in base_runs(ws, level.config)
         },
     }
 
@@ -192,6 +206,4 @@ def judges(folds: list[FoldStack], config: ExperimentConfig) -> list[FoldStack]:
 
 def describe(report: dict[str, Any]) -> str:
     methods = ", ".join(f"{m} {r['score']:.4f} ± {r['sd']:.4f}" for m, r in report["methods"].items())
-    hid = report.get("photos_hidden")
-    seen = f"; {hid:.0%} of the train cards without their photo, as test has fewer" if hid else ""
-    return f"{report['metric']} {methods}; {report['winner']} goes on{seen}"
+    return f"{report['metric']} {methods}; {report['winner']} goes on{seen_without(report)}"

@@ -10,10 +10,12 @@ from collections import Counter
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from goods.cards.photos import photos_below
+from goods.cards.photo_files import find_photos
+from goods.cards.photos import usable
 from goods.cards.rawtext import normalise
 from goods.cards.table import Issues
 from goods.competitions.arrow import readable
@@ -63,24 +65,24 @@ def read_rows(path: Path, competition: CompetitionConfig, issues: Issues) -> pd.
 
 
 def from_csv(path: Path, table: Path) -> None:
-    """The columns of a csv file as a parquet file; empty cells are null."""
+    """The columns of a csv file as a parquet file, all as texts, which readers read; empty cells are null."""
     if not path.is_file():
         raise GoodsError(f"{path}: no such file; name a parquet or csv file of cards")
     with readable(path, "not a readable csv file", "save it as UTF-8 with commas between columns"):
-        pq.write_table(
-            pyarrow.csv.read_csv(
-                path,
-                parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-                convert_options=pyarrow.csv.ConvertOptions(strings_can_be_null=True, null_values=[""]),
-            ),
-            table,
+        parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
+        with pyarrow.csv.open_csv(path, parse_options=parsing) as opened:
+            types = dict.fromkeys(opened.schema.names, pa.string())
+        as_text = pyarrow.csv.ConvertOptions(
+            column_types=types, strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=True
         )
+        pq.write_table(pyarrow.csv.read_csv(path, parse_options=parsing, convert_options=as_text), table)
 
 
 def photos_of(images: Path, cards: pd.DataFrame, issues: Issues) -> dict[int, str]:
     """product_id → reference of the photos below `images` that can be read; GoodsError where there is none."""
     ids = {"test": cards.product_id.tolist()}
-    good, found = photos_below(images, ids, issues, "labelled without a photo")
+    found = find_photos(images, ids)
+    good = usable(images, found, ids, issues, "labelled without a photo")
     if not found.refs:
         raise GoodsError(f"--images {images}: holds no photo of any of the {len(cards)} cards; {LAYOUT}")
     say(f"predict: {found.summary(len(good), len(cards))}")

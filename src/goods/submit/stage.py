@@ -17,8 +17,8 @@ from goods.cards.table import select
 from goods.competitions.loading import competition_of
 from goods.competitions.submission import Said
 from goods.config.competition import CompetitionConfig
-from goods.core.artifacts import done_key, read_json, write_parquet
-from goods.core.errors import GoodsError
+from goods.core.artifacts import read_json, write_parquet
+from goods.core.done import check_done
 from goods.core.hashing import file_hash
 from goods.core.log import say
 from goods.core.predictions import Predictions
@@ -31,11 +31,10 @@ from goods.submit.ledger import append_leaderboard, git_sha
 def submit(
     ws: Workspace, competition: CompetitionConfig, experiment: str, out: Path, seconds: float = 0.0
 ) -> Path:
-    """Write result.parquet for a finished run; a leaderboard row is added when the file changes."""
+    """Write result.parquet for a finished run; a leaderboard row is added when it is another than the last one."""
     table = result_table(ws, competition, experiment)
     metric, score, sd = overall(ws, competition, experiment)
     path = out / competition.name / "result.parquet"
-    before = file_hash(path) if path.is_file() else None
     write_parquet(path, table)
     row = {
         "competition": competition.name,
@@ -48,16 +47,14 @@ def submit(
         "file_hash": file_hash(path),
         "seconds": round(seconds, 1),
     }
-    if file_hash(path) != before:
-        append_leaderboard(out / "leaderboard.csv", row)
+    append_leaderboard(out / "leaderboard.csv", row)
     say(f"submit {experiment}: {path}, {len(table)} rows, out-of-fold {metric} {score:.4f}")
     return path
 
 
 def finished_report(ws: Workspace, experiment: str) -> dict[str, Any]:
     run = ws.run(experiment)
-    if done_key(run.path) is None:
-        raise GoodsError(f"{run.path}: not finished; train (and stack) experiment {experiment!r} first")
+    check_done(run.path, "not finished", f"train (and stack) experiment {experiment!r} first")
     return read_json(run.report)
 
 

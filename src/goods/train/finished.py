@@ -9,8 +9,8 @@ from pathlib import Path
 from goods.cards.images import ImageStore
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
-from goods.core.artifacts import done_key
-from goods.core.errors import GoodsError
+from goods.core.done import check_done
+from goods.core.errors import within
 from goods.core.execution import first_gpu, resources
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
@@ -18,17 +18,6 @@ from goods.matching.products import Products
 from goods.models.base import Model
 from goods.train.context import make_context
 from goods.train.keys import judges
-
-
-def load_fold_model(ws: Workspace, config: ExperimentConfig, k: int, n_folds: int) -> Model:
-    """The model of fold k of a run of `n_folds`, for cards that it has not seen."""
-    folder = ws.run(config.name).fold(k)
-    if done_key(folder) is None:
-        raise GoodsError(f"{folder}: not trained; run scripts/train.py first")
-    given = first_gpu(resources(n_folds, config.model.on_gpu))
-    model = config.model.build(make_context(ws, config, given, None, False, k))
-    model.load(folder)
-    return model
 
 
 def load_run_models(
@@ -44,8 +33,7 @@ def load_run_models(
     run = ws.run(config.name)
     given = first_gpu(resources(competition.n_folds, config.model.on_gpu))
     for k in judges(config, competition.n_folds):
-        if done_key(run.fold(k)) is None:
-            raise GoodsError(f"{run.fold(k)}: not trained; run scripts/train.py first")
+        check_done(run.fold(k), "not trained", "run scripts/train.py first")
         context = replace(
             make_context(ws, config, given, None, False, k),
             cache=None,
@@ -54,5 +42,6 @@ def load_run_models(
             scores=scores or {},
         )
         model = config.model.build(context)
-        model.load(run.fold(k))
+        with within(f"experiment {config.name}, {run.fold(k).name}"):
+            model.load(run.fold(k))
         yield model

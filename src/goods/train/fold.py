@@ -9,7 +9,7 @@ import pandas as pd
 
 from goods.cards.table import select
 from goods.config.experiment import ExperimentConfig
-from goods.core.artifacts import begin, mark_done, write_json
+from goods.core.artifacts import write_json
 from goods.core.errors import GoodsError
 from goods.core.execution import Resources
 from goods.core.predictions import BLOCK, TOP_K, Predictions, best_classes, mean_of
@@ -20,6 +20,7 @@ from goods.problems.base import Problem
 from goods.problems.kinds import problem_of
 from goods.train.context import make_context
 from goods.train.foundations import trained_fold
+from goods.train.rows import rows_seen
 
 OFF = 1e-2  # of a row's sum from 1: what 16-bit arithmetic may leave
 
@@ -51,17 +52,14 @@ def top_k(model: Model, cards: pd.DataFrame, k: int = TOP_K, n_classes: int | No
     return Predictions(cards.product_id.to_numpy(np.int64), np.concatenate(classes), np.concatenate(proba))
 
 
-def fit_fold(
-    ws: Workspace, config: ExperimentConfig, k: int, key: str, progress: bool, resources: Resources
-) -> None:
-    """Train on the cards outside fold k, predict fold k and the test cards, write fold_<k>/ under its `key`.
+def write_fold(ws: Workspace, config: ExperimentConfig, k: int, progress: bool, resources: Resources) -> None:
+    """Train on the cards outside fold k, predict fold k and the test cards, write all of fold_<k>/ but its DONE.
 
     With k = ALL no fold is left out, none is predicted, and what inner splits choose is the mean of the folds'.
     """
     folder = ws.run(config.name).fold(k)
-    begin(folder, key)
     problem = problem_of(ws)
-    rows = problem.rows(ws)
+    rows, _ = rows_seen(ws, config)
     train, test = select(rows, "train"), select(rows, "test")
     fold = load_folds(ws, train)
     groups = load_groups(ws, train)
@@ -100,7 +98,6 @@ def fit_fold(
             "threads": resources.threads,
         },
     )
-    mark_done(folder, key)
 
 
 def fit_on(

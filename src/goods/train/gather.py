@@ -13,19 +13,21 @@ from goods.cards.table import select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import dump
-from goods.core.artifacts import is_done, mark_done, read_json, write_json, write_text
+from goods.core.artifacts import read_json, write_json, write_text
 from goods.core.code import code_hash
+from goods.core.done import is_done, mark_done
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash, file_hash
+from goods.core.locks import one_at_a_time
 from goods.core.log import say
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import ALL, Run, Workspace
 from goods.metrics.evaluation import evaluate, evaluate_all
 from goods.prepare.folds import load_folds
-from goods.problems.kinds import load_rows
 from goods.train.fold import halves
 from goods.train.foundations import tuned_below
 from goods.train.keys import inputs_key, refits
+from goods.train.rows import rows_seen
 
 OF_FOLDS = ("fit_seconds", "cards_per_second", "threads")  # what a run's report repeats of its folds'
 
@@ -48,7 +50,12 @@ def test_predictions(run: Run, config: ExperimentConfig, n_folds: int) -> Predic
 
 
 def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
-    """Join the folds into oof.npz (every train id exactly once) and test.npz (`test_predictions`)."""
+    """Join the folds into oof.npz (every train id exactly once) and test.npz (`test_predictions`), unless they are."""
+    with one_at_a_time(ws.run(config.name).path):
+        join(ws, competition, config)
+
+
+def join(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
     run, tuned_on = ws.run(config.name), tuned_below(ws, config)
     folds = [run.fold(k) for k in range(competition.n_folds)]
     testers = [run.fold(ALL)] if refits(config) else folds
@@ -60,12 +67,13 @@ def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConf
         [file_hash(f / "valid.npz") for f in folds],
         [file_hash(f / "test.npz") for f in testers],
     )
-    if is_done(run.path, key) and run.oof.is_file() and run.test.is_file() and run.report.is_file():
-        keep_config(run, config)
+    if is_done(run.path, key):
+        if keep_config(run, config):
+            mark_done(run.path, key)
         say(f"train {config.name}: unchanged, {headline(read_json(run.report))}")
         return
     (run.path / "DONE").unlink(missing_ok=True)
-    rows = load_rows(ws)
+    rows, photos_hidden = rows_seen(ws, config)
     train = select(rows, "train")
     oof = out_of_fold(run, train, folds)
     test = test_predictions(run, config, competition.n_folds)
@@ -76,7 +84,7 @@ def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConf
     oof.save(run.oof)
     test.save(run.test)
     keep_config(run, config)
-    report = oof_report(ws, competition, oof, train, tuned_on) | agreed
+    report = oof_report(ws, competition, oof, train, tuned_on) | hidden_share(photos_hidden) | agreed
     said = [read_json(f / "report.json") for f in folds]
     report |= {name: [of_fold[name] for of_fold in said] for name in OF_FOLDS}
     write_json(run.report, report)
@@ -99,12 +107,14 @@ def out_of_fold(run: Run, train: pd.DataFrame, folds: list[Path]) -> Predictions
     return joined.aligned(train.product_id.to_numpy())
 
 
-def keep_config(run: Run, config: ExperimentConfig) -> None:
+def keep_config(run: Run, config: ExperimentConfig) -> bool:
     """Write config.yaml where it says something else: weights may have moved, and what is loaded later is where they
-    are now."""
+    are now. Whether it did."""
     text = dump(config)
-    if not run.config.is_file() or run.config.read_text(encoding="utf-8") != text:
-        write_text(run.config, text)
+    if run.config.is_file() and run.config.read_text(encoding="utf-8", errors="replace") == text:
+        return False
+    write_text(run.config, text)
+    return True
 
 
 def oof_report(
@@ -142,4 +152,15 @@ def oof_report(
 
 def headline(report: dict[str, Any]) -> str:
     optimistic = f", optimistic on tuned folds {report['tuned_on']}: left out" if report["tuned_on"] else ""
-    return f"out-of-fold {report['metric']} {report['score']:.4f} ± {report['sd']:.4f}{optimistic}"
+    scored = f"out-of-fold {report['metric']} {report['score']:.4f} ± {report['sd']:.4f}{optimistic}"
+    return scored + seen_without(report)
+
+
+def hidden_share(photos_hidden: float) -> dict[str, float]:
+    """What a report holds of the train cards that were seen without their photo."""
+    return {"photos_hidden": round(photos_hidden, 6)} if photos_hidden else {}
+
+
+def seen_without(report: dict[str, Any]) -> str:
+    hid = report.get("photos_hidden")
+    return f"; {hid:.0%} of the train cards without their photo, as test has fewer" if hid else ""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from goods.config.experiment import ExperimentConfig
-from goods.core.artifacts import done_key, is_done
 from goods.core.code import code_hash
+from goods.core.done import done_key, is_done
 from goods.core.hashing import content_hash, file_hash
 from goods.core.workspace import ALL, Workspace
 from goods.prepare.prepared import prepared_key
@@ -38,7 +38,7 @@ def is_trained(ws: Workspace, config: ExperimentConfig, k: int) -> bool:
     """Whether fold k is done with its present inputs."""
     if any(done_key(ws.run(name).fold(k)) is None for name in (*config.model.upstream, *labellers(config))):
         return False
-    if any(not ws.run(name).oof.is_file() for name in config.model.scored_by):
+    if any(done_key(ws.run(name).path) is None for name in config.model.scored_by):
         return False
     return is_done(ws.run(config.name).fold(k), fold_key(ws, config, k))
 

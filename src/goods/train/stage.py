@@ -12,14 +12,16 @@ from dataclasses import replace
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import dump
-from goods.core.artifacts import begin, write_text
+from goods.core.artifacts import write_text
+from goods.core.done import begin
 from goods.core.errors import GoodsError
 from goods.core.execution import at_once, cores, first_gpu, resources, run_jobs
+from goods.core.locks import one_at_a_time
 from goods.core.log import say
 from goods.core.workspace import ALL, Workspace
 from goods.problems.kinds import problem_of
 from goods.train.context import make_context
-from goods.train.fold import fit_fold
+from goods.train.fold_job import fit_fold
 from goods.train.foundations import check_problem
 from goods.train.gather import gather
 from goods.train.keys import fold_key, is_trained, refits
@@ -44,7 +46,8 @@ def train(
     todo = [k for k in wanted if force or not is_trained(ws, config, k)]
     if force:
         for k in todo:  # a forced fold starts from nothing, checkpoints included
-            begin(run.fold(k), "forced")
+            with one_at_a_time(run.fold(k)):
+                begin(run.fold(k), "forced")
     if todo:
         fit_folds(ws, competition, config, todo)
     missing = [k for k in range(competition.n_folds) if not is_trained(ws, config, k)]

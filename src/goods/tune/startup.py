@@ -17,6 +17,7 @@ from goods.config.experiment import ExperimentConfig
 from goods.core.execution import Resources, at_once, resources, run_jobs
 from goods.core.workspace import Workspace
 from goods.problems.kinds import load_rows
+from goods.tune.abandoned import present
 from goods.tune.objectives import Objective
 from goods.tune.study import open_study, work
 
@@ -24,7 +25,7 @@ FEWEST_CARDS = 5_000  # below, a process costs more than it saves
 
 
 def run_startup(
-    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, url: str, key: str, lock: Path
+    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, url: str, key: str, folder: Path
 ) -> None:
     """Finish the study's startup trials, where there are cores, memory and enough cards for several at once."""
     assert config.tune is not None
@@ -34,7 +35,7 @@ def run_startup(
     if not config.model.one_core or workers < 2 or len(load_rows(ws)) < FEWEST_CARDS:
         return
     some = config.model_copy(update={"tune": config.tune.model_copy(update={"trials": trials})})
-    run_jobs(work_along, [(ws, competition, some, url, key, lock)] * workers, given, f"tune {config.name}")
+    run_jobs(work_along, [(ws, competition, some, url, key, folder)] * workers, given, f"tune {config.name}")
 
 
 def work_along(
@@ -43,11 +44,13 @@ def work_along(
     config: ExperimentConfig,
     url: str,
     key: str,
-    lock: Path,
+    folder: Path,
     given: Resources,
 ) -> None:
     """One process of several that run a study's trials."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    shared = FileLock(lock)
-    work(open_study(config, url, key, shared), Objective(ws, competition, config, given), config, shared)
+    lock = FileLock(folder / "study.lock")
+    study, watch = open_study(config, url, key)
+    with present(folder / "study.workers", lock):
+        work(study, Objective(ws, competition, config, given), config, lock, watch)

@@ -11,6 +11,7 @@ hashes of text and photo
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ import pandas as pd
 from safetensors import SafetensorError
 
 from goods.cards.table import has_photo
-from goods.core.artifacts import begin, is_done, mark_done, read_json, write_json
+from goods.core.artifacts import read_json, write_json
 from goods.core.code import code_hash
+from goods.core.done import begin, check_done, is_done, mark_done
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
+from goods.core.locks import one_at_a_time
 from goods.models.base import Context
 from goods.models.image import backbone_weights
 from goods.models.joint.contrastive import ContrastiveConfig
@@ -68,6 +71,10 @@ class ContrastiveModel(NeuralModel):
         learned: loss and retrieval on the held-out cards before and after."""
         folder = self.folder
         key = content_hash(self.encoders.keys(cards), code_hash(__name__, *self.config.modules))
+        with nullcontext() if folder is None else one_at_a_time(folder):
+            return self._pretrain(cards, folder, key, force)
+
+    def _pretrain(self, cards: pd.DataFrame, folder: Path | None, key: str, force: bool) -> dict[str, Any]:
         if folder is not None:
             if is_done(folder, key) and not force:
                 return read_json(folder / "report.json")
@@ -93,10 +100,9 @@ class ContrastiveModel(NeuralModel):
         """The network over both encoders, loaded where it is not yet; GoodsError where nobody trained it."""
         if self.encoders.net is None:
             folder = self.folder
-            if folder is None or not (folder / "DONE").is_file():
-                raise GoodsError(
-                    "contrastive: the encoders are not pretrained; run scripts/pretrain.py first"
-                )
+            if folder is None:
+                raise GoodsError("contrastive: pretrained encoders are in the cache, and there is none")
+            check_done(folder, "the encoders are not pretrained", "run scripts/pretrain.py first")
             try:
                 self._load_encoders(folder)
             except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:

@@ -5,6 +5,7 @@ writes: `context.cache`/mlm-<hash>/: encoder, tokenizer and DONE, under a key of
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +15,10 @@ import torch
 
 from goods.cards.texthash import joined_texts, text_keys
 from goods.config.base import SCRATCH
-from goods.core.artifacts import begin, is_done, mark_done
 from goods.core.code import code_hash
+from goods.core.done import begin, is_done, mark_done
 from goods.core.hashing import content_hash
+from goods.core.locks import one_at_a_time
 from goods.models.base import Context
 from goods.models.inference import scratch_folder, threads
 from goods.models.rows import TokenRows
@@ -36,11 +38,18 @@ def adapted_folder(config: TransformerConfig, context: Context) -> Path | None:
 
 def adapt(cards: pd.DataFrame, config: TransformerConfig, context: Context) -> Encoder | None:
     """Warm the encoder up on the texts of `cards`; None where the cache has it already."""
+    folder = adapted_folder(config, context)
+    key = content_hash(text_keys(joined_texts(cards, config.fields)), code_hash(__name__))
+    with one_at_a_time(folder) if folder is not None else nullcontext():
+        return _adapted(cards, config, context, folder, key)
+
+
+def _adapted(
+    cards: pd.DataFrame, config: TransformerConfig, context: Context, folder: Path | None, key: str
+) -> Encoder | None:
     from goods.models.text.mlm import warm_up  # lightning takes seconds to import
 
     assert config.mlm is not None
-    folder = adapted_folder(config, context)
-    key = content_hash(text_keys(joined_texts(cards, config.fields)), code_hash(__name__))
     if folder is not None:
         if is_done(folder, key):
             return None

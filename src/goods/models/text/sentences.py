@@ -14,8 +14,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from goods.cards.texthash import joined_texts, text_keys
-from goods.core.artifacts import done_key
 from goods.core.code import code_hash
+from goods.core.done import done_key
 from goods.core.hashing import content_hash
 from goods.models.base import Context
 from goods.models.inference import run_network

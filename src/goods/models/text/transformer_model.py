@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from goods.config.base import SCRATCH
-from goods.core.artifacts import done_key
+from goods.core.done import done_key
 from goods.core.errors import GoodsError
 from goods.models.base import Context
 from goods.models.network import Network

@@ -1,0 +1,126 @@
+"""DONE: that what a stage left in its folder is all there and is what was written.
+
+A stage's inputs are summed up in one key (config, code, what it builds on). Once everything else is on the disk its
+folder gets DONE: that key, and the size and hash of every file. So a killed stage is done again, a finished one is
+skipped, and one whose files are missing or no longer what was written counts as not done.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from goods.core.artifacts import on_disk, write_json, write_text
+from goods.core.errors import GoodsError
+from goods.core.hashing import content_of, file_hash
+from goods.core.log import say
+
+DONE, STARTED = "DONE", "STARTED"
+LOGS = "logs"  # for people; nothing reads them again
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a stage was made from, and (bytes, hash) of its files by their names below its folder."""
+
+    key: str
+    files: dict[str, tuple[int, str]]
+
+
+def read_done(folder: Path) -> Done | None:
+    """What DONE says, whether it still holds or not; None where there is none, or it cannot be read."""
+    try:
+        told = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        return Done(str(told["key"]), {str(name): (int(n), str(h)) for name, (n, h) in told["files"].items()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def flaw(folder: Path) -> str | None:
+    """What is wrong with a folder that was finished; None where it is whole or was not finished."""
+    done = read_done(folder)
+    if done is None:
+        return f"{DONE} is damaged" if (folder / DONE).exists() else None
+    for name, (size, digest) in done.files.items():
+        path = folder / name
+        try:
+            if path.stat().st_size != size or file_hash(path) != digest:
+                return f"{name} is not what was written"
+        except OSError:
+            return f"{name} is missing"
+    return None
+
+
+def done_key(folder: Path) -> str | None:
+    """The key a finished stage left in its folder; None where it is unfinished or not whole."""
+    done = read_done(folder)
+    return None if done is None or flaw(folder) else done.key
+
+
+def is_done(folder: Path, key: str) -> bool:
+    done = read_done(folder)
+    return done is not None and done.key == key and flaw(folder) is None
+
+
+def check_done(folder: Path, missing: str, how: str) -> None:
+    """GoodsError, with `how` to go on, unless the folder is finished and whole; `missing` says what it is if not."""
+    if (wrong := flaw(folder)) is not None:
+        raise GoodsError(f"{folder}: {wrong}; {how}")
+    if read_done(folder) is None:
+        raise GoodsError(f"{folder}: {missing}; {how}")
+
+
+def mark_done(folder: Path, key: str, leave_out: tuple[str, ...] = ()) -> None:
+    """`leave_out`: names of files that may change later."""
+    files = {name: path for name, path in _files(folder) if name not in leave_out}
+    on_disk(files.values())
+    told = {name: [path.stat().st_size, file_hash(path)] for name, path in files.items()}
+    write_json(folder / DONE, {"key": key, "files": told})
+
+
+def begin(folder: Path, key: str) -> None:
+    """Make an empty-of-DONE folder for a stage; what a run with other inputs left there is removed, and of a finished
+    one that is no longer whole all that it had written."""
+    started = folder / STARTED
+    if folder.exists() and not (started.is_file() and started.read_text(errors="replace") == key):
+        shutil.rmtree(folder)
+    elif wrong := flaw(folder):
+        say(f"{folder}: {wrong}: it is done again")
+        _remove(folder, read_done(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / DONE).unlink(missing_ok=True)
+    write_text(started, key)
+
+
+def fold_content(folder: Path) -> str:
+    """Hash of what a finished fold holds, for those that build on it: its models and predictions, not how long they
+    took."""
+    return content_of(folder, leave_out=(DONE, STARTED, "report.json", LOGS))
+
+
+def _remove(folder: Path, done: Done | None) -> None:
+    if done is None:  # nobody knows what of it is good
+        shutil.rmtree(folder)
+        return
+    for name in done.files:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Files below the folder, but for hidden ones, logs, and folders that have a DONE of their own or wait for it."""
+    for place, inner, names in os.walk(folder):
+        here = Path(place)
+        inner[:] = sorted(
+            name
+            for name in inner
+            if not name.startswith(".")
+            and name != LOGS
+            and not any((here / name / marker).exists() for marker in (DONE, STARTED))
+        )
+        for name in sorted(names):
+            if not name.startswith(".") and not (here == folder and name in (DONE, STARTED)):
+                yield (here / name).relative_to(folder).as_posix(), here / name

@@ -1,0 +1,123 @@
+"""Who works on a competition's folder: one run that may change everything, or several that train side by side.
+
+A lock ends with its process, killed or not. Beside it every holder says who it is, for the one that finds it held.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, ReadWriteLock, Timeout
+
+from goods.core.artifacts import remove_leftovers, write_json
+from goods.core.errors import GoodsError
+from goods.core.log import say
+from goods.core.workspace import Workspace
+
+POLL = 0.3  # seconds between two looks at a lock that is held
+
+
+@contextmanager
+def working(ws: Workspace, alone: bool, wait: bool = False) -> Iterator[None]:
+    """Hold the work folder of a competition: `alone`, rid of what killed runs left half-written, or beside others that
+    are not alone.
+
+    Where that cannot be, `wait` until it can, or GoodsError says who holds it.
+    """
+    folder = ws.whole.path / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = ReadWriteLock(folder / "work.db", is_singleton=False)
+    acquire = lock.acquire_write if alone else lock.acquire_read
+    told = False
+    while True:
+        try:
+            acquire(timeout=0, blocking=False)
+            break
+        except Timeout:
+            if not wait:
+                raise GoodsError(
+                    f"{ws.whole.path} is in use by {_holders(folder)}; wait for it with --wait, or give another --work"
+                ) from None
+            if not told:
+                say(f"waiting for {_holders(folder)} to end")
+            told = True
+            time.sleep(POLL)
+    mine = folder / f"holder-{socket.gethostname()}-{os.getpid()}.json"
+    try:
+        if alone:
+            remove_leftovers(ws.whole.path)
+            for left in folder.glob("holder-*.json"):
+                left.unlink()
+        write_json(mine, _myself())
+        yield
+    finally:
+        mine.unlink(missing_ok=True)
+        lock.release()
+        lock.close()
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Hold what one job makes in `folder`; others wait. The lock lies beside the folder, which may be removed."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        say(f"{folder}: another run is at it; waiting for it")
+        while True:
+            try:
+                lock.acquire(timeout=POLL)
+                break
+            except Timeout:
+                continue
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _myself() -> dict[str, str | int | float]:
+    return {
+        "pid": os.getpid(),
+        "born": psutil.Process().create_time(),
+        "host": socket.gethostname(),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "since": datetime.now().isoformat(timespec="seconds"),
+    }
+
+
+def _holders(folder: Path) -> str:
+    """Those that say they hold the folder and live, as far as this machine can tell."""
+    found = []
+    for path in sorted(folder.glob("holder-*.json")):
+        try:
+            one = json.loads(path.read_text(encoding="utf-8"))
+            here = one["host"] == socket.gethostname()
+            where = f"process {one['pid']}" if here else f"process {one['pid']} on {one['host']}"
+            text = f"{where} ({one['command']}, since {one['since']})"
+            gone = here and not _lives(int(one["pid"]), float(one["born"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if gone:
+            path.unlink(missing_ok=True)
+        else:
+            found.append(text)
+    return " and ".join(found) or "another process"
+
+
+def _lives(pid: int, born: float) -> bool:
+    try:
+        return abs(psutil.Process(pid).create_time() - born) < 2
+    except psutil.Error:
+        return False

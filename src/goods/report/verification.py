@@ -1,0 +1,33 @@
+"""Whether what a competition's finished stages wrote is still there: every file against the hash its DONE has.
+
+reads: work/<competition>/, every folder with a DONE, folds.parquet
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from goods.core.done import DONE, flaw, read_done
+from goods.core.workspace import Workspace
+from goods.prepare.folds import dealt
+
+
+def verify(ws: Workspace) -> tuple[list[str], list[str]]:
+    """(what is whole, what is not and why), each a line about a folder or file below the work folder."""
+    whole, damaged = [], []
+    for folder in sorted(marker.parent for marker in ws.path.rglob(DONE)):
+        name, done = _name(folder, ws), read_done(folder)
+        if wrong := flaw(folder):
+            damaged.append(f"{name}: {wrong}")
+        elif done is not None:
+            size = sum(size for size, _ in done.files.values())
+            whole.append(f"{name}: {len(done.files)} files, {size / 2**20:.1f} MB")
+    for folds in sorted(ws.path.rglob(ws.folds.name)):
+        space = Workspace(ws.root, folds.parent.relative_to(ws.root).as_posix())
+        there = dealt(space) is not None
+        (whole if there else damaged).append(_name(folds, ws) + ("" if there else ": not what was written"))
+    return whole, damaged
+
+
+def _name(path: Path, ws: Workspace) -> str:
+    return path.relative_to(ws.path).as_posix()

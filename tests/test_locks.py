@@ -1,0 +1,164 @@
+"""Runs that meet on one work folder: one waits or says who is at it, and nothing is trained twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from conftest import ROOT, competition_config
+
+from goods.core.artifacts import atomic
+from goods.core.errors import GoodsError
+from goods.core.locks import one_at_a_time, working
+from goods.core.workspace import Workspace
+from goods.prepare.folds import make_folds
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from goods.core.locks import working
+from goods.core.workspace import Workspace
+with working(Workspace(Path(sys.argv[1]), "shop"), alone=sys.argv[2] == "alone"):
+    print("held", flush=True)
+    time.sleep(float(sys.argv[3]))
+"""
+
+
+@pytest.fixture
+def shop_ws(tmp_path):
+    return Workspace(tmp_path, "shop")
+
+
+def holder(tmp_path, how, seconds=60.0):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path), how, str(seconds)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_run_that_is_alone_keeps_others_out_and_says_who_it_is(tmp_path, shop_ws):
+    process = holder(tmp_path, "alone")
+    try:
+        for alone in (True, False):
+            message = rf"in use by process {process.pid} \(.+since 20.+--wait"
+            with pytest.raises(GoodsError, match=message), working(shop_ws, alone):
+                pass
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_what_killed_runs_left_half_written_is_gone_once_a_run_is_alone(shop_ws):
+    folder = shop_ws.run("linear").fold(0)
+    killed = [atomic(folder / name) for name in ("DONE", "oof.npz", "training-1.ckpt", "a.b.json")]
+    for writer in killed:
+        writer.__enter__()
+    for name in (".fold_0.lock", ".gitignore", "oof.npz"):
+        (folder / name).touch()
+    with working(shop_ws, alone=False):
+        (shop_ws.path / "locks/holder-elsewhere-1.json").touch()
+        assert len(list(folder.iterdir())) == 7  # others may be writing
+    with working(shop_ws, alone=True):
+        assert {path.name for path in folder.iterdir()} == {".fold_0.lock", ".gitignore", "oof.npz"}
+        assert len(list(shop_ws.path.glob("locks/holder-*.json"))) == 1
+
+
+def test_a_killed_run_holds_nothing(tmp_path, shop_ws):
+    process = holder(tmp_path, "alone")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with working(shop_ws, alone=True):
+        pass
+
+
+def test_those_that_train_side_by_side_keep_out_only_one_that_changes_all(tmp_path, shop_ws):
+    process = holder(tmp_path, "together")
+    try:
+        with working(shop_ws, alone=False):
+            pass
+        with (
+            pytest.raises(GoodsError, match=f"in use by process {process.pid}"),
+            working(shop_ws, alone=True),
+        ):
+            pass
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_one_waits_where_it_is_told_to(tmp_path, shop_ws, capsys):
+    process = holder(tmp_path, "alone", 1.0)
+    started = time.monotonic()
+    with working(shop_ws, alone=True, wait=True):
+        assert process.poll() is not None or time.monotonic() - started > 0.5
+    process.wait()
+    assert f"waiting for process {process.pid}" in capsys.readouterr().err
+
+
+def test_a_target_is_held_with_its_competition(tmp_path):
+    process = holder(tmp_path, "alone")
+    try:
+        with (
+            pytest.raises(GoodsError, match="in use by"),
+            working(Workspace(tmp_path, "shop/sex"), alone=True),
+        ):
+            pass
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_jobs_of_one_folder_come_one_after_the_other(tmp_path):
+    order = []
+
+    def job(name):
+        with one_at_a_time(tmp_path / "fold_0"):
+            order.append(name)
+            time.sleep(0.2)
+            order.append(name)
+
+    threads = [threading.Thread(target=job, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert order in (list("aabb"), list("bbaa"))
+
+
+def test_two_equal_runs_at_once_train_each_fold_once(ws, tmp_path):
+    make_folds(ws, competition_config(n_folds=5))
+    command = [
+        sys.executable,
+        str(ROOT / "scripts/train.py"),
+        str(ROOT / "configs/kazanexpress2023/linear.yaml"),
+    ]
+    command += ["--work", str(ws.root)]
+    code = (
+        "import sys, goods.train.fold_job as job, runpy\n"
+        "write = job.write_fold\n"
+        "def logged(ws, config, k, *rest):\n"
+        f"    open({str(tmp_path / 'log')!r}, 'a').write(f'{{k}}\\n')\n"
+        "    write(ws, config, k, *rest)\n"
+        "job.write_fold = logged\n"
+        "sys.argv = sys.argv[1:]\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    env = {**os.environ, "LOKY_MAX_CPU_COUNT": "1"}
+    runs = [
+        subprocess.Popen(
+            ["taskset", "-c", "0", sys.executable, "-c", code, *command[1:]],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=env,
+        )
+        for _ in range(2)
+    ]
+    said = [run.communicate()[1] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], said
+    assert sorted((tmp_path / "log").read_text().split()) == list("01234")
