@@ -1,23 +1,32 @@
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from threading import Barrier
 
 import optuna
 import pytest
+from artifact_corpus import damage
 from conftest import ROOT, small_configs, write_shop
 from filelock import FileLock
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from goods.config.loading import load_experiment
+from goods.core import execution
 from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.train.stage import train
+from goods.tune import abandoned, startup
+from goods.tune.abandoned import present, queue_again
+from goods.tune.budget import within_budget
 from goods.tune.objectives import Objective
 from goods.tune.stage import tune
 from goods.tune.study import open_study, suggest, take_draw, work
@@ -71,15 +80,85 @@ def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch):
     assert len(calls) == 5  # 2 finished, 1 stopped, 2 more
 
 
+@pytest.mark.parametrize("how", ["halved", "torn", "text"])
+def test_a_damaged_study_is_made_again(ws, competition, how):
+    config = load_experiment(LINEAR, SMALL)
+    tune(ws, competition, config)
+    folder = ws.tuning("linear")
+    best, file = (folder / "best.yaml").read_text(), folder / "study.db"
+    (folder / "DONE").unlink()  # stopped before its end
+    if how == "text":
+        file.write_text("no database" * 1000)
+    elif how == "torn":  # pages that a power cut left unwritten
+        file.write_bytes(file.read_bytes()[:4096] + bytes(file.stat().st_size - 4096))
+    else:
+        damage(file, how)
+    tune(ws, competition, config)
+    assert (folder / "best.yaml").read_text() == best
+
+
+@pytest.mark.slow
+def test_startup_trials_side_by_side_are_those_of_one_worker(ws, competition, monkeypatch):
+    config = load_experiment(LINEAR, SMALL)
+    found, workers, plain = [], [], startup.run_jobs
+
+    def counted(job, arguments, *rest):
+        workers.append(len(arguments))
+        return plain(job, arguments, *rest)
+
+    monkeypatch.setattr(startup, "run_jobs", counted)
+    for fewest, n_cores in ((10**9, 2), (1, 2)):
+        monkeypatch.setattr(startup, "FEWEST_CARDS", fewest)
+        monkeypatch.setattr(execution, "cores", lambda n=n_cores: n)
+        monkeypatch.setattr(execution, "free_memory", lambda: 1 << 36)
+        tune(ws, competition, config, force=True)
+        folder = ws.tuning("linear")
+        (summary,) = optuna.get_all_study_summaries(f"sqlite:///{folder / 'study.db'}")
+        study = optuna.load_study(study_name=summary.study_name, storage=f"sqlite:///{folder / 'study.db'}")
+        trials = [(t.number, t.params, t.value, t.intermediate_values) for t in study.trials]
+        found.append((trials, (folder / "best.yaml").read_bytes()))
+    assert found[0] == found[1]
+    assert workers == [2]
+
+
 def test_a_study_on_every_fold_is_refused(ws, competition):
     with pytest.raises(GoodsError, match="leave one to score"):
         tune(ws, competition, load_experiment(LINEAR, [*SMALL, "tune.folds=[0,1,2]"]))
 
 
+def test_a_study_of_many_cards_takes_shares_of_them_then_fewer_trials():
+    tune = load_experiment(LINEAR).tune
+    assert within_budget(tune, 12_000) == tune
+    some = within_budget(tune, 70_400)
+    assert (some.trials, some.shares) == (10, (0.1705, 0.5682))
+    few = within_budget(tune, 400_000)
+    assert (few.trials, few.shares) == (5, (0.075, 0.25))  # startup_trials: 4
+    assert within_budget(tune.model_copy(update={"budget": None}), 10**7).trials == 10
+
+
+def test_a_study_says_what_its_budget_leaves_and_keeps_to_it(ws, competition, capsys):
+    tune(ws, competition, load_experiment(LINEAR, [*SMALL, "tune.budget=100"]))
+    told = [line for line in capsys.readouterr().err.splitlines() if "tune.budget" in line]
+    assert len(told) == 1
+    assert "3 of 4 trials, each on up to 25%" in told[0]
+    assert sum(read_json(ws.tuning("linear") / "report.json")["trials"].values()) == 3
+
+
+def test_trials_count_the_terms_of_a_share_once(ws, competition, monkeypatch):
+    counted, plain = [], TfidfVectorizer.fit_transform
+    monkeypatch.setattr(
+        TfidfVectorizer, "fit_transform", lambda self, texts: counted.append(len(texts)) or plain(self, texts)
+    )
+    tune(ws, competition, load_experiment(LINEAR, SMALL))
+    shares = set(counted)
+    assert len(shares) == 2
+    assert len(counted) == 2 * 5  # analysers of four fields, the title's two
+
+
 def test_workers_that_start_together_draw_different_trials(tmp_path):
     config = load_experiment(LINEAR, [*SMALL, "tune.startup_trials=4"])
     url, lock = f"sqlite:///{tmp_path / 'study.db'}", tmp_path / "study.lock"
-    studies = [open_study(config, url, "key", FileLock(lock)) for _ in range(2)]
+    studies = [open_study(config, url, "key") for _ in range(2)]
     both, drawn = Barrier(2, timeout=60), []
 
     def objective(trial):
@@ -90,7 +169,9 @@ def test_workers_that_start_together_draw_different_trials(tmp_path):
         return value
 
     with ThreadPoolExecutor(2) as pool:
-        for worker in [pool.submit(work, study, objective, config, FileLock(lock)) for study in studies]:
+        for worker in [
+            pool.submit(work, study, objective, config, FileLock(lock), watch) for study, watch in studies
+        ]:
             worker.result(timeout=60)
     assert len(drawn) >= 4
     assert len(set(drawn)) == len(drawn)
@@ -98,10 +179,9 @@ def test_workers_that_start_together_draw_different_trials(tmp_path):
 
 def test_one_worker_draws_by_how_many_trials_there_are(tmp_path):
     config = load_experiment(LINEAR, [*SMALL, "tune.startup_trials=4"])
-    study = open_study(config, f"sqlite:///{tmp_path / 'study.db'}", "key", FileLock(tmp_path / "study.lock"))
-    work(
-        study, lambda trial: suggest(trial, config.tune.space)["C"], config, FileLock(tmp_path / "study.lock")
-    )
+    study, watch = open_study(config, f"sqlite:///{tmp_path / 'study.db'}", "key")
+    lock = FileLock(tmp_path / "study.lock")
+    work(study, lambda trial: suggest(trial, config.tune.space)["C"], config, lock, watch)
     alone = optuna.create_study()
     for number, trial in enumerate(study.trials):
         alone.sampler = optuna.samplers.TPESampler(seed=config.seed + number, n_startup_trials=4)
@@ -117,6 +197,101 @@ def test_a_draw_is_the_first_that_no_trial_has(tmp_path):
     third = study.ask()
     assert take_draw(third) == 0  # what failed is drawn again
     assert take_draw(third) == 0
+
+
+def drawn_in(folder: Path) -> list[tuple[float]]:
+    """Values of C of the finished trials, in the order of their numbers."""
+    with closing(sqlite3.connect(folder / "study.db")) as database:
+        return database.execute(
+            "SELECT param_value FROM trial_params JOIN trials USING (trial_id) "
+            "WHERE state IN ('COMPLETE', 'PRUNED') ORDER BY number"
+        ).fetchall()
+
+
+@pytest.mark.parametrize("heartbeat", [None, 0, 1])
+@pytest.mark.timeout(60)
+def test_a_study_killed_in_a_trial_goes_on_and_ends_with_the_same(ws, competition, monkeypatch, heartbeat):
+    """Before its first heartbeat, just after it, and with one from before the clock was set back by a day."""
+    config = load_experiment(LINEAR, SMALL)
+    tune(ws, competition, config)
+    folder = ws.tuning("linear")
+    expected = (folder / "best.yaml").read_text(), drawn_in(folder)
+    plain, calls = Objective.__call__, []
+
+    def stopped(self, trial):
+        calls.append(trial.number)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return plain(self, trial)
+
+    monkeypatch.setattr(Objective, "__call__", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        tune(ws, competition, config, force=True)
+    with closing(sqlite3.connect(folder / "study.db")) as database, database:
+        (trial,) = database.execute("SELECT trial_id FROM trials WHERE state = 'FAIL'").fetchone()
+        database.execute(
+            "UPDATE trials SET state = 'RUNNING', datetime_complete = NULL, "
+            "datetime_start = datetime('now', 'localtime', '-1 hour') WHERE trial_id = ?",
+            (trial,),
+        )
+        database.execute("DELETE FROM trial_heartbeats WHERE trial_id = ?", (trial,))
+        if heartbeat is not None:
+            database.execute(
+                "INSERT INTO trial_heartbeats (trial_id, heartbeat) VALUES (?, datetime('now', ?))",
+                (trial, f"+{heartbeat} day"),
+            )
+    tune(ws, competition, config)
+    assert ((folder / "best.yaml").read_text(), drawn_in(folder)) == expected
+    assert len(calls) == 5
+
+
+@pytest.mark.parametrize("heartbeat", [None, 0, 1])
+def test_a_trial_without_new_heartbeats_is_stale_whatever_the_time_of_day(tmp_path, monkeypatch, heartbeat):
+    monkeypatch.setattr(abandoned, "GRACE_SECONDS", 0.2)
+    config = load_experiment(LINEAR, SMALL)
+    study, watch = open_study(config, f"sqlite:///{tmp_path / 'study.db'}", "key")
+    study.ask(), study.ask()
+    with closing(sqlite3.connect(tmp_path / "study.db")) as database, database:
+        for trial in (1, 2):
+            database.execute(
+                "INSERT INTO trial_heartbeats (trial_id, heartbeat) VALUES (?, '2020-01-01')", (trial,)
+            )
+        if heartbeat is None:
+            database.execute("DELETE FROM trial_heartbeats WHERE trial_id = 1")
+        else:
+            database.execute(
+                "UPDATE trial_heartbeats SET heartbeat = datetime('now', ?) WHERE trial_id = 1",
+                (f"+{heartbeat} day",),
+            )
+        database.commit()
+        assert watch.stale() == []
+        time.sleep(0.3)
+        database.execute("UPDATE trial_heartbeats SET heartbeat = '2019-01-01' WHERE trial_id = 2")
+        database.commit()
+        assert watch.stale() == [0]
+    queue_again(study, [0], FileLock(tmp_path / "study.lock"))
+    queue_again(study, [0], FileLock(tmp_path / "study.lock"))
+    assert [t.state.name for t in study.trials] == ["FAIL", "RUNNING", "WAITING"]
+
+
+@pytest.mark.timeout(60)
+def test_a_worker_says_once_what_it_waits_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(abandoned, "GRACE_SECONDS", 2.5)
+    config = load_experiment(LINEAR, [*SMALL, "tune.trials=1"])
+    study, watch = open_study(config, f"sqlite:///{tmp_path / 'study.db'}", "key")
+    study.ask()
+    lock = FileLock(tmp_path / "study.lock")
+    work(study, lambda trial: suggest(trial, config.tune.space)["C"], config, lock, watch)
+    assert capsys.readouterr().err.count("waiting for other workers, which hold the last trials [0]") == 1
+    assert [t.state.name for t in study.trials] == ["FAIL", "COMPLETE"]
+
+
+def test_only_the_first_of_the_processes_that_share_a_study_is_alone(tmp_path):
+    path, lock = tmp_path / "study.workers", FileLock(tmp_path / "study.lock")
+    with present(path, lock) as first, present(path, lock) as second:
+        assert (first, second) == (True, False)
+    with present(path, lock) as again:
+        assert again
 
 
 WORKER = """

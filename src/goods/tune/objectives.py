@@ -11,33 +11,43 @@ from goods.cards.labels import Labels
 from goods.cards.table import select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, TuneConfig
-from goods.core.errors import GoodsError
-from goods.core.execution import first_gpu, resources
+from goods.core.errors import GoodsError, within
+from goods.core.execution import Resources, first_gpu, resources
+from goods.core.kept import Kept
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import evaluate
 from goods.prepare.folds import load_folds, load_groups
-from goods.problems.kinds import load_rows, problem_of
+from goods.problems.kinds import problem_of
 from goods.stack.level import make_level, stack_config
 from goods.stack.stage import catboost_score
 from goods.train.context import make_context
 from goods.train.fold import fit_on, pseudo_cards, top_k
 from goods.train.foundations import upstream_of
+from goods.train.rows import rows_seen
 from goods.tune.study import suggest, with_params
 
 
 class Objective:
     """Mean score over the study's folds; after each (fold, share) the trial may be pruned."""
 
-    def __init__(self, ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
+    def __init__(
+        self,
+        ws: Workspace,
+        competition: CompetitionConfig,
+        config: ExperimentConfig,
+        given: Resources | None = None,
+    ) -> None:
         assert config.tune is not None
         self.ws, self.config, self.tune, self.metric = ws, config, config.tune, competition.metric
         self.labels = Labels.load(ws)
-        self.cards, self.test = (select(load_rows(ws), split) for split in ("train", "test"))
+        rows, _ = rows_seen(ws, config)
+        self.cards, self.test = (select(rows, split) for split in ("train", "test"))
         self.fold = load_folds(ws, self.cards)
         self.problem = problem_of(ws)
         self.groups = load_groups(ws, self.cards)
-        given = first_gpu(resources(1, config.model.on_gpu))
-        self.context = make_context(ws, config, given, None, False)
+        given = given or first_gpu(resources(1, config.model.on_gpu))
+        # what trials share is bounded in memory; a trial that varies what it depends on makes its own
+        self.context = replace(make_context(ws, config, given, None, False), kept=Kept())
         config.model.build(self.context).warm(self.problem.all_rows(ws))
 
     def __call__(self, trial: optuna.Trial) -> float:
@@ -45,7 +55,8 @@ class Objective:
         scores: list[float] = []
         for k in self.tune.folds:
             for share in self.tune.shares:
-                value = self._score(candidate, k, share)
+                with within(f"experiment {self.config.name}, trial {trial.number}, fold {k}"):
+                    value = self._score(candidate, k, share)
                 trial.report(float(np.mean([*scores, value])), step=trial_step(self.tune, k, share))
                 if trial.should_prune():
                     raise optuna.TrialPruned

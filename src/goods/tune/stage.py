@@ -28,10 +28,14 @@ from goods.core.workspace import Workspace
 from goods.stack.stage import stack_key
 from goods.train.foundations import check_problem
 from goods.train.keys import inputs_key
+from goods.tune.abandoned import present, queue_again, running
+from goods.tune.budget import affordable
+from goods.tune.database import drop_damaged
 from goods.tune.objectives import Objective, StackObjective
+from goods.tune.startup import run_startup
 from goods.tune.study import open_study, study_file, with_params, work
 
-STUDY_FILES = ("study.db", "study.db-journal", "study.lock")
+STUDY_FILES = ("study.db", "study.db-journal", "study.lock", "study.workers")
 
 
 def tune(
@@ -51,7 +55,7 @@ def tune(
         raise GoodsError(
             f"experiment {config.name}: tune.folds uses every fold; leave one to score the result"
         )
-    folder = ws.tuning(config.name)
+    folder, folds = ws.tuning(config.name), list(config.tune.folds)
     stacked = config.model.second_level
     if not stacked:
         check_problem(ws, config)
@@ -63,19 +67,27 @@ def tune(
     if force:
         begin(folder, "forced")
     begin(folder, key)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what ends a trial is raised as well
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
     url = storage or study_file(folder / "study.db")
     lock = FileLock(folder / "study.lock")
-    study = open_study(config, url, key, lock)
-    objective = StackObjective(ws, competition, config) if stacked else Objective(ws, competition, config)
-    work(study, objective, config, lock)
+    with lock:
+        drop_damaged(folder / "study.db")
+    study, watch = open_study(config, url, key)
+    with present(folder / "study.workers", lock) as alone:
+        if alone and storage is None:
+            queue_again(study, running(study), lock)
+        if not stacked:
+            config = affordable(ws, competition, config)
+            run_startup(ws, competition, config, url, key, folder)
+        objective = StackObjective(ws, competition, config) if stacked else Objective(ws, competition, config)
+        work(study, objective, config, lock, watch)
     best = study.best_trial
     write_text(folder / "best.yaml", dump(with_params(config, best.params)))
     states = [t.state for t in study.get_trials(deepcopy=False)]
     report = {
         "optimistic_score": best.value,
-        "note": f"chosen on folds {list(config.tune.folds)}: optimistic; train best.yaml for an honest score",
+        "note": f"chosen on folds {folds}: optimistic; train best.yaml for an honest score",
         "params": best.params,
         "trials": {state.name.lower(): states.count(state) for state in sorted(set(states))},
     }
