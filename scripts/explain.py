@@ -3,12 +3,16 @@
 Of a card its first candidates are explained; in a matching competition two products are one pair.
 """
 
-from goods import cli
-from goods.report.explaining import explain
+try:
+    from goods import cli
+except ModuleNotFoundError:
+    import interpreter
+
+    interpreter.give_way()
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
+    parser = cli.parser(__doc__, ".venv/bin/python scripts/explain.py kazanexpress2023 stack 1997646")
     cli.add_competition(parser)
     parser.add_argument("experiment", help="name of a finished stack, for example stack")
     parser.add_argument(
@@ -16,6 +20,9 @@ def main() -> None:
     )
     parser.add_argument("--most", type=int, default=8, help="reasons per candidate (default: 8)")
     args = parser.parse_args()
+
+    from goods.report.explaining import explain
+
     ws, competition = cli.competition_of(args)
     print(explain(ws, competition, args.experiment, args.product_id, args.most))
 

@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
-from goods import cli
-from goods.demo import generator as demo
-from goods.demo import offers as demo_offers
+try:
+    from goods import cli
+except ModuleNotFoundError:
+    import interpreter
+
+    interpreter.give_way()
 
 ROWS = {"kazanexpress2023": 6000, "ozon": 3000}
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
+    parser = cli.parser(__doc__, ".venv/bin/python scripts/make_demo.py demo-files --rows 2000")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--format", choices=list(ROWS), default="kazanexpress2023")
     parser.add_argument(
@@ -22,6 +25,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--no-images", action="store_true")
     args = parser.parse_args()
+
+    from goods.demo import generator as demo
+    from goods.demo import offers as demo_offers
+
     rows = ROWS[args.format] if args.rows is None else args.rows
     if args.format == "ozon":
         demo_offers.generate(args.folder, rows, args.seed)

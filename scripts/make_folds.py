@@ -1,15 +1,22 @@
 """Card → fold, once for every stage: work/<competition>/folds.parquet."""
 
-from goods import cli
-from goods.core.locks import working
-from goods.prepare.folds import make_folds
-from goods.prepare.prepared import parts
+try:
+    from goods import cli
+except ModuleNotFoundError:
+    import interpreter
+
+    interpreter.give_way()
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
+    parser = cli.parser(__doc__, ".venv/bin/python scripts/make_folds.py kazanexpress2023")
     cli.add_competition(parser)
     args = parser.parse_args()
+
+    from goods.core.locks import working
+    from goods.prepare.folds import make_folds
+    from goods.prepare.prepared import parts
+
     ws, competition = cli.competition_of(args)
     with working(ws, alone=True, wait=args.wait):
         for space, of_target in parts(ws, competition):

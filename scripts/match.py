@@ -2,36 +2,42 @@
 
 from pathlib import Path
 
-from goods import cli
-from goods.matching.blocking import BlockingConfig
-from goods.matching.catalogue import MatchConfig
-from goods.submit.catalogue import match_file
-from goods.submit.pairs import trained_scorer
+try:
+    from goods import cli
+except ModuleNotFoundError:
+    import interpreter
+
+    interpreter.give_way()
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
+    parser = cli.parser(__doc__, ".venv/bin/python scripts/match.py cards.parquet --out groups")
     parser.add_argument(
         "cards", type=Path, help="parquet: product_id|variantid|nm|id, title|name; or a contest's"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: matched-<name> beside the file")
     parser.add_argument("--threshold", type=float, default=0.5, help="least score of a match (default: 0.5)")
-    parser.add_argument(
-        "--neighbours", type=int, default=BlockingConfig().neighbours, help="of each card by title"
-    )
-    parser.add_argument(
-        "--max-group", type=int, default=MatchConfig().max_group, help="most different cards of a group"
-    )
+    parser.add_argument("--neighbours", type=int, help="of each card by title")
+    parser.add_argument("--max-group", type=int, help="most different cards of a group")
     parser.add_argument("--truth", metavar="COLUMN", help="column of known identities, to report on")
     parser.add_argument("--competition", default="ozon", help="whose experiment (default: ozon)")
     parser.add_argument("--experiment", metavar="NAME", help="a trained scorer instead of the hand-made one")
     args = parser.parse_args()
+
+    from goods.submit.catalogue import match_file
+    from goods.submit.pairs import trained_scorer
+
+    out = args.out or args.cards.with_name(f"matched-{args.cards.stem}")
+    cli.check_writable(out)
     scorer = None
     if args.experiment:
         scorer = trained_scorer(*cli.competition_of(args), args.experiment, args.cards)
-    out = args.out or args.cards.with_name(f"matched-{args.cards.stem}")
-    settings = {"threshold": args.threshold, "max_group": args.max_group}
-    match_file(args.cards, out, settings | {"blocking": {"neighbours": args.neighbours}}, args.truth, scorer)
+    settings = {"threshold": args.threshold}
+    if args.max_group is not None:
+        settings["max_group"] = args.max_group
+    if args.neighbours is not None:
+        settings["blocking"] = {"neighbours": args.neighbours}
+    match_file(args.cards, out, settings, args.truth, scorer)
     print(out)
 
 

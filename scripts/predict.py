@@ -2,18 +2,28 @@
 
 from pathlib import Path
 
-from goods import cli
-from goods.submit.prediction import predict_file
+try:
+    from goods import cli
+except ModuleNotFoundError:
+    import interpreter
+
+    interpreter.give_way()
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
+    parser = cli.parser(
+        __doc__,
+        ".venv/bin/python scripts/predict.py kazanexpress2023 stack new_cards.parquet --out labelled.parquet",
+    )
     cli.add_competition(parser)
     parser.add_argument("experiment", help="name of a finished run, for example linear or stack")
     parser.add_argument("cards", type=Path, help="parquet or csv file like test.parquet")
     parser.add_argument("--images", type=Path, metavar="DIR", help="folder that holds images/test/<id>.jpg")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=".parquet or .csv to write")
     args = parser.parse_args()
+
+    from goods.submit.prediction import predict_file
+
     predict_file(*cli.competition_of(args), args.experiment, args.cards, args.images, args.out)
 
 

@@ -2,16 +2,23 @@
 
 from pathlib import Path
 
-from goods import cli
-from goods.core.locks import working
-from goods.prepare.stage import prepare
+try:
+    from goods import cli
+except ModuleNotFoundError:
+    import interpreter
+
+    interpreter.give_way()
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
+    parser = cli.parser(__doc__, ".venv/bin/python scripts/prepare.py kazanexpress2023 --data DIR")
     cli.add_competition(parser)
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the raw files")
     args = parser.parse_args()
+
+    from goods.core.locks import working
+    from goods.prepare.stage import prepare
+
     args.competition = args.competition.partition("/")[0]  # of a target all are prepared
     ws, competition = cli.competition_of(args)
     with working(ws, alone=True, wait=args.wait):

@@ -1,15 +1,23 @@
 """Train the text and image encoders of a contrastive experiment on all cards, labels unused; resumable."""
 
-from goods import cli
-from goods.core.locks import working
-from goods.core.workspace import Workspace
-from goods.train.pretraining import pretrain
+try:
+    from goods import cli
+except ModuleNotFoundError:
+    import interpreter
+
+    interpreter.give_way()
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
+    parser = cli.parser(__doc__, ".venv/bin/python scripts/pretrain.py configs/kazanexpress2023/clip.yaml")
     cli.add_experiment(parser)
     args = parser.parse_args()
+
+    from goods.core.locks import working
+    from goods.core.workspace import Workspace
+    from goods.train.pretraining import pretrain
+
+    cli.check_writable(args.work)
     config = cli.load_config(args)
     ws = Workspace(args.work, config.competition)
     with working(ws, alone=False, wait=args.wait):

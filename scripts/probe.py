@@ -1,11 +1,15 @@
 """What frozen embeddings are worth: neighbours, linear probes, zero-shot, retrieval and clusters, in one report."""
 
-from goods import cli
-from goods.report.probing import probe
+try:
+    from goods import cli
+except ModuleNotFoundError:
+    import interpreter
+
+    interpreter.give_way()
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
+    parser = cli.parser(__doc__, ".venv/bin/python scripts/probe.py kazanexpress2023 navec image-frozen clip")
     cli.add_competition(parser)
     parser.add_argument(
         "experiments",
@@ -17,7 +21,11 @@ def main() -> None:
     parser.add_argument("--no-maps", action="store_true", help="without the maps, which take UMAP a while")
     cli.add_weights(parser)
     args = parser.parse_args()
+
+    from goods.report.probing import probe
+
     ws, competition = cli.competition_of(args)
+    cli.check_writable(args.out)
     configs = cli.named_experiments(args, ws.whole.competition)
     print(probe(ws, competition, configs, args.out, not args.no_maps))
 

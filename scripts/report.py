@@ -1,15 +1,23 @@
 """Write submissions/<competition>/report.html for a finished stack or run of pairs."""
 
-from goods import cli
-from goods.report.stage import write_report
-from goods.submit.prediction import saved_config
+try:
+    from goods import cli
+except ModuleNotFoundError:
+    import interpreter
+
+    interpreter.give_way()
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
+    parser = cli.parser(__doc__, ".venv/bin/python scripts/report.py kazanexpress2023 stack")
     cli.add_finished(parser)
     args = parser.parse_args()
+
+    from goods.report.stage import write_report
+    from goods.submit.prediction import saved_config
+
     ws, competition = cli.competition_of(args)
+    cli.check_writable(args.out)
     print(write_report(ws, competition, saved_config(ws, args.experiment), args.out))
 
 

@@ -2,12 +2,18 @@
 
 from pathlib import Path
 
-from goods import cli
-from goods.pipeline import PRESETS, Options, run_all
+try:
+    from goods import cli
+except ModuleNotFoundError:
+    import interpreter
+
+    interpreter.give_way()
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
+    from goods.config.presets import PRESETS
+
+    parser = cli.parser(__doc__, "bash scripts/run_all.sh kazanexpress2023 --data DIR")
     parser.prog = "run_all.sh"
     parser.add_argument("competition", nargs="?", default="demo", help="a folder of configs/ (default: demo)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the raw files")
@@ -18,6 +24,9 @@ def main() -> None:
     )
     cli.add_weights(parser)
     args = parser.parse_args()
+
+    from goods.pipeline import Options, run_all
+
     cli.check_weights(args)
     values = {name: value for name, value in vars(args).items() if name != "competition"}
     print(run_all(args.competition, Options(configs=cli.CONFIGS, **values)))

@@ -1,14 +1,21 @@
 """CatBoost on the out-of-fold predictions of trained experiments, against their blend."""
 
-from goods import cli
-from goods.core.locks import working
-from goods.stack.stage import stack
+try:
+    from goods import cli
+except ModuleNotFoundError:
+    import interpreter
+
+    interpreter.give_way()
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
+    parser = cli.parser(__doc__, ".venv/bin/python scripts/stack.py configs/kazanexpress2023/stack.yaml")
     cli.add_experiment(parser)
     args = parser.parse_args()
+
+    from goods.core.locks import working
+    from goods.stack.stage import stack
+
     ws, competition, config = cli.experiment_of(args)
     with working(ws, alone=False, wait=args.wait):
         stack(ws, competition, config, args.force)

@@ -1,18 +1,27 @@
 """Train an experiment on every fold, or on the folds given by --fold."""
 
-from goods import cli
-from goods.core.errors import GoodsError
-from goods.core.locks import working
-from goods.train.stage import train
+try:
+    from goods import cli
+except ModuleNotFoundError:
+    import interpreter
+
+    interpreter.give_way()
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
+    parser = cli.parser(
+        __doc__, ".venv/bin/python scripts/train.py configs/kazanexpress2023/linear.yaml --fold 2"
+    )
     cli.add_experiment(parser)
     parser.add_argument(
         "--fold", type=int, action="append", metavar="K", help="only this fold (may be repeated)"
     )
     args = parser.parse_args()
+
+    from goods.core.errors import GoodsError
+    from goods.core.locks import working
+    from goods.train.stage import train
+
     ws, competition, config = cli.experiment_of(args)
     if config.model.second_level:
         raise GoodsError(f"{args.experiment}: a stack is trained by scripts/stack.py")

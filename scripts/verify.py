@@ -5,16 +5,23 @@ What is not whole is made again by the next run of the command that made it.
 
 import sys
 
-from goods import cli
-from goods.core.errors import GoodsError
-from goods.core.workspace import Workspace
-from goods.report.verification import verify
+try:
+    from goods import cli
+except ModuleNotFoundError:
+    import interpreter
+
+    interpreter.give_way()
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
+    parser = cli.parser(__doc__, ".venv/bin/python scripts/verify.py kazanexpress2023")
     parser.add_argument("competition", help="a folder of the work folder, or folder/target")
     args = parser.parse_args()
+
+    from goods.core.errors import GoodsError
+    from goods.core.workspace import Workspace
+    from goods.report.verification import verify
+
     ws = Workspace(args.work, args.competition)
     if not ws.path.is_dir():
         raise GoodsError(f"{ws.path}: no such folder; run scripts/run_all.sh {args.competition} first")

@@ -25,6 +25,11 @@ from goods.train.stage import train
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
+SCRIPTS = sorted(
+    path.stem
+    for path in (ROOT / "scripts").glob("*.py")
+    if "cli.run(main)" in path.read_text(encoding="utf-8")
+)
 
 LEAVES = {
     11: ("Одежда->Платья", "платье летнее макси"),

@@ -22,6 +22,40 @@ from goods.prepare.sources import Sources, ids_of
 TRAIN, TEST = (108775015, 2001, 2002), (300000001, 2003)
 
 
+LAYOUTS = {
+    "by split": "images/{split}/{id}.jpg",
+    "other case": "Images/{Split}/{id}.JPG",
+    "split_images": "{split}_images/{id}.jpg",
+    "images_split": "images_{split}/{id}.jpg",
+    "Split": "{Split}/{id}.jpg",
+    "splitImages": "{split}Images/{id}.jpg",
+    "flat": "{id}.jpg",
+    "flat in images": "images/{id}.jpg",
+    "prefixes": "images/{split}/{prefix}/0{id}.jpg",
+    "prefixes without splits": "photos/{prefix}/0{id}.jpg",
+    "deep": "shop/export/2023/{split}/a/b/{id}.jpg",
+    "a zip per split": "{split}.zip::{id}.jpg",
+    "a zip per split in images": "images/{split}.zip::{split}/{id}.jpg",
+    "zip of other case": "{Split}.ZIP::{Split}/{id}.JPG",
+    "images.zip": "images.zip::images/{split}/{id}.jpg",
+    "images.zip, prefixes": "images.zip::{split}/{prefix}/0{id}.jpg",
+    "wildberries": "wb_school_horizcv_images.zip::pics/{id}.jpg",
+    "a zip of its own name": "photos_of_shop.zip::{id}.jpg",
+    "a folder per card": "images/{split}/{id}/1.jpg",
+    "first of several": "images/{split}/{id}_1.jpg",
+    "point number": "images/{split}/{id}.0.jpg",
+    "dash number": "images/{split}/{id}-2.jpg",
+    "downloaded twice": "images/{split}/{id} (1).jpg",
+    "windows zip": "images.zip::{split}\\{id}.jpg",
+}
+
+
+def laid(layout: str, product_id: int, split: str) -> str:
+    return LAYOUTS[layout].format(
+        id=product_id, split=split, Split=split.capitalize(), prefix=f"0{product_id}"[:3]
+    )
+
+
 def picture(product_id: int, form: str = "PNG", number: int = 0) -> bytes:
     """A photo whose upper half tells the card, and whose lower half which of its photos."""
     pixels = np.zeros((32, 32, 3), np.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from goods.core.artifacts import read_json, read_npz, write_json, write_npz
+from goods.core.artifacts import cached_npz, read_json, read_npz, write_json, write_npz
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 
@@ -73,6 +73,15 @@ def test_a_file_of_something_else_is_no_predictions(tmp_path):
     np.save(tmp_path / "array.npy", np.arange(3))
     with pytest.raises(GoodsError, match="not an archive"):
         read_npz(tmp_path / "array.npy")
+
+
+def test_a_damaged_cache_is_told_of_and_a_missing_one_is_not(tmp_path, capsys):
+    path = tmp_path / "rows.npz"
+    assert cached_npz(path, "keys") is None
+    assert capsys.readouterr().err == ""
+    path.write_bytes(b"PK")
+    assert cached_npz(path, "keys") is None
+    assert capsys.readouterr().err == f"{path}: damaged, what it held is made again\n"
 
 
 def test_nothing_pickled_is_loaded(tmp_path):

@@ -12,6 +12,7 @@ from goods.competitions.raw import tree_from_names
 from goods.competitions.trees import read_tree_csv
 from goods.core.errors import GoodsError
 from goods.prepare.stage import prepare
+from goods.submit.catalogue import read_catalogue
 
 
 def change(path, edit):
@@ -57,6 +58,26 @@ def test_missing_and_truncated_files_are_named(shop):
     path.unlink()
     with pytest.raises(GoodsError, match=r"test\.parquet: missing; put"):
         kazanexpress2023.read(shop)
+
+
+def test_column_names_that_are_not_utf_8_are_refused(shop):
+    path = shop / "test.parquet"
+    path.write_bytes(path.read_bytes().replace(b"shop_title", b"\x90hop_title"))
+    with pytest.raises(GoodsError, match=r"test\.parquet: not a readable parquet file"):
+        kazanexpress2023.read(shop)
+
+
+def test_names_of_columns_are_told_in_one_line(shop):
+    for names in (["a\nb", "c\x1b[31m"], ["x" * 5_000], [f"c{i}" for i in range(5_000)]):
+        pd.DataFrame({name: [1] for name in names}).to_parquet(shop / "test.parquet")
+        for read in (kazanexpress2023.read, lambda data: read_catalogue(data / "test.parquet")):
+            with pytest.raises(GoodsError) as error:
+                read(shop)
+            assert str(error.value).isprintable() and len(str(error.value)) < 1_000
+    pd.DataFrame({"title": [{f"c{i}\n": 1 for i in range(500)}], "id": [1]}).to_parquet(shop / "test.parquet")
+    with pytest.raises(GoodsError, match=r"column 'title' is '?struct") as error:
+        read_catalogue(shop / "test.parquet")
+    assert str(error.value).isprintable() and len(str(error.value)) < 1_000
 
 
 def test_a_cycle_in_the_tree_is_named(tmp_path):

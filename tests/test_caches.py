@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from artifact_corpus import damage
 from conftest import competition_config
 from test_contrastive import joint_config
 from test_neural import navec_config, scratch_config, toy_cards, toy_context, toy_photos, trainer
@@ -18,7 +19,8 @@ from goods.cards.tokens import tokenized
 from goods.config.experiment import ExperimentConfig
 from goods.core import code
 from goods.models.base import Context
-from goods.models.image.image_model import ImageModel
+from goods.models.image.image_model import ImageModel, photo_refs
+from goods.models.image.photo_pixels import pixels
 from goods.models.joint.contrastive_model import ContrastiveModel
 from goods.models.text.transformer import MlmConfig
 from goods.models.text.transformer_model import TransformerModel
@@ -128,6 +130,32 @@ def test_caches_go_with_the_content_of_weights_and_the_code(tmp_path, edited, ki
     assert warmed(context, kind, str(second), cards) - other
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [k for k in KINDS if k != "text and photo"] + [pytest.param("text and photo", marks=pytest.mark.slow)],
+)
+def test_damaged_caches_are_made_again(tmp_path, kind):
+    cards = toy_photos(tmp_path, toy_cards(48))
+    context = toy_context(tmp_path, images=ImageStore(tmp_path))
+    weights = (photo_weights if kind == "photo" else text_weights)(tmp_path / "weights")
+    warmed(context, kind, weights, cards)
+
+    def contents() -> dict[Path, bytes]:
+        found = (p for p in context.cache.rglob("*") if p.is_file() and "logs" not in p.parts)
+        return {p: p.read_bytes() for p in found if p.name != "STARTED" and p.suffix != ".lock"}
+
+    whole = contents()
+    assert whole
+    for path in whole:
+        for how in ("deleted", "halved", "flipped"):
+            damage(path, how)
+            if path.name.startswith("features-"):  # what is made of them would do without
+                for made in context.cache.glob("pair-*/DONE"):
+                    made.unlink()
+            warmed(context, kind, weights, cards)
+            assert contents() == whole, (path.name, how)
+
+
 def test_decoded_photos_go_with_the_code_that_decodes(tmp_path, monkeypatch, edited):
     cards = toy_photos(tmp_path, toy_cards(48))
     context = toy_context(tmp_path, images=ImageStore(tmp_path))
@@ -139,6 +167,20 @@ def test_decoded_photos_go_with_the_code_that_decodes(tmp_path, monkeypatch, edi
     edited("goods.cards.images")
     ImageModel(config, context).warm(cards)
     assert (context.cache / "pixels-32.npy").stat().st_mtime_ns > made
+
+
+@pytest.mark.parametrize("how", ["deleted", "emptied", "halved", "flipped"])
+@pytest.mark.parametrize("file", ["photos", "index"])
+def test_damaged_photos_are_decoded_again(tmp_path, file, how):
+    refs = photo_refs(toy_photos(tmp_path, toy_cards(48)))
+    context = toy_context(tmp_path, images=ImageStore(tmp_path))
+    decoded, row = pixels(context, refs, 32, store=True)
+    expected = decoded[row].copy()
+    files = {("photos" if p.stem == "pixels-32" else "index"): p for p in context.cache.glob("pixels-32*")}
+    damage(files[file], how)
+    for store in (True, False):
+        decoded, row = pixels(context, refs, 32, store)
+        np.testing.assert_array_equal(decoded[row], expected)
 
 
 def test_moved_word_vectors_train_alike(tmp_path):

@@ -89,6 +89,7 @@ DRESSES = {
     "cp1251": PLAIN.encode("cp1251"),
     "utf-8 with a mark": PLAIN.encode("utf-8-sig"),
     "utf-16": PLAIN.encode("utf-16"),
+    "tabs in cp1251": PLAIN.replace(",", "\t").encode("cp1251"),
     "semicolons in cp1251": PLAIN.replace(",", ";").encode("cp1251"),
     "carriage returns": PLAIN.replace("\n", "\r\n"),
     "ids through a float": PLAIN.replace(",10000", ",10000.0").replace("1,Все", "1.0,Все"),

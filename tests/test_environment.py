@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,12 +32,12 @@ def checkout(tmp_path: Path) -> Path:
     root = tmp_path / "check out"
     (root / ".venv" / "bin").mkdir(parents=True)
     shutil.copytree(ROOT / "scripts", root / "scripts")
-    for name in ("requirements.txt", "pyproject.toml"):
+    for name in ("requirements.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, root)
     python = root / ".venv" / "bin" / "python"
     python.write_text(PYTHON_STUB)
     python.chmod(0o755)
-    both = b"".join((root / name).read_bytes() for name in ("requirements.txt", "pyproject.toml"))
+    both = b"".join((root / name).read_bytes() for name in ("requirements.lock", "pyproject.toml"))
     summed = subprocess.run(["cksum"], input=both, capture_output=True, check=True).stdout
     (root / ".venv" / ".goods-requirements").write_text(summed.decode().rstrip("\n"))
     return root
@@ -46,6 +47,38 @@ def bash(script: str | Path, cwd: Path, **env: str) -> subprocess.CompletedProce
     return subprocess.run(
         ["bash", str(script), "demo"], cwd=cwd, env=os.environ | env, capture_output=True, text=True
     )
+
+
+def test_every_pinned_package_is_installed_by_its_hashes(checkout, tmp_path):
+    pins = set((ROOT / "requirements.txt").read_text(encoding="utf-8").split())
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    locked = dict(
+        re.findall(
+            r"^([a-z0-9-]+==[^ ]+)(?: ;[^\\]+)?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", lock, re.M
+        )
+    )
+    assert pins <= locked.keys(), (
+        f"{sorted(pins - locked.keys())}: make requirements.lock anew, as its head says"
+    )
+    rest = re.sub(r"^#.*\n", "", lock, flags=re.M)
+    for line in rest.splitlines():  # no addresses, no options but hashes
+        assert re.fullmatch(
+            r"[a-z0-9-]+==[^ ]+( ; [^\\/]+)?( \\)?|    --hash=sha256:[0-9a-f]{64}( \\)?", line
+        ), line
+    (checkout / ".venv/.goods-requirements").unlink()
+    python = checkout / ".venv/bin/python"
+    python.write_text('#!/bin/sh\n[ "$1" = -c ] || echo "$*" >> "$LOG"\n')
+    (tmp_path / "python3").write_text(PYTHON_STUB)
+    (tmp_path / "python3").chmod(0o755)
+    without_uv = f"{tmp_path}:/usr/bin:/bin"
+    done = bash(checkout / "scripts/run_all.sh", tmp_path, LOG=str(tmp_path / "log"), PATH=without_uv)
+    assert done.returncode == 0, done.stderr
+    installs = [line for line in (tmp_path / "log").read_text().splitlines() if "pip install" in line]
+    assert [("--require-hashes" in line, "--no-build-isolation" in line) for line in installs] == [
+        (True, False),  # setuptools
+        (True, True),
+        (False, True),  # the project itself
+    ]
 
 
 def test_run_all_works_through_a_link_and_with_cdpath_set(checkout, tmp_path):

@@ -12,6 +12,7 @@ import time
 import pytest
 from conftest import ROOT, competition_config
 
+from goods.core.artifacts import atomic
 from goods.core.errors import GoodsError
 from goods.core.locks import one_at_a_time, working
 from goods.core.workspace import Workspace
@@ -51,6 +52,21 @@ def test_a_run_that_is_alone_keeps_others_out_and_says_who_it_is(tmp_path, shop_
     finally:
         process.kill()
         process.wait()
+
+
+def test_what_killed_runs_left_half_written_is_gone_once_a_run_is_alone(shop_ws):
+    folder = shop_ws.run("linear").fold(0)
+    killed = [atomic(folder / name) for name in ("DONE", "oof.npz", "training-1.ckpt", "a.b.json")]
+    for writer in killed:
+        writer.__enter__()
+    for name in (".fold_0.lock", ".gitignore", "oof.npz"):
+        (folder / name).touch()
+    with working(shop_ws, alone=False):
+        (shop_ws.path / "locks/holder-elsewhere-1.json").touch()
+        assert len(list(folder.iterdir())) == 7  # others may be writing
+    with working(shop_ws, alone=True):
+        assert {path.name for path in folder.iterdir()} == {".fold_0.lock", ".gitignore", "oof.npz"}
+        assert len(list(shop_ws.path.glob("locks/holder-*.json"))) == 1
 
 
 def test_a_killed_run_holds_nothing(tmp_path, shop_ws):

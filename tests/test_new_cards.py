@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 from conftest import ROOT, competition_config, write_shop
 
+from goods.cards.table import Issues
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.submit.catalogue import match_file, read_catalogue
+from goods.submit.new_cards import read_new_cards
 from goods.submit.prediction import predict_file
 from goods.train.stage import train
 
@@ -77,6 +79,17 @@ def test_csv_of_other_columns_is_named_by_its_own_name(trained, tmp_path):
         predict(trained, tmp_path / "a.parquet", path=path)
 
 
+def test_what_looks_like_numbers_dates_or_flags_in_csv_is_the_text_it_is(tmp_path):
+    path, columns = tmp_path / "cards.csv", "id,title,short_description,name_value_characteristics\n"
+    titles = ["0012", "2023-01-01", "true", "1e5", "NA"]
+    config = competition_config(name="kazanexpress2022", reader="kazanexpress2022")
+    for title in titles:
+        path.write_text(f"{columns}9007199254740993,{title},{title},\n", encoding="utf-8")
+        cards = read_new_cards(path, config, None, Issues())
+        assert cards.product_id.tolist() == [9007199254740993]
+        assert cards[["title", "description", "attributes"]].to_numpy().tolist() == [[title, title, ""]]
+
+
 @pytest.mark.parametrize("name", ["new.xlsx", "new"])
 def test_a_file_of_another_kind_is_refused_before_the_work(trained, tmp_path, name):
     with pytest.raises(GoodsError, match=r"expected a name that ends in \.parquet or \.csv"):
@@ -102,6 +115,14 @@ def test_match_reads_a_contest_s_own_file(shop, tmp_path):
     raw = pd.read_parquet(shop / "test.parquet")
     assert cards.product_id.tolist() == raw.product_id.tolist()
     assert cards.title.tolist() == [json.loads(text)["title"] for text in raw.text_fields]
+
+
+def test_an_identity_of_bytes_that_are_no_text_is_one_all_the_same(tmp_path):
+    path = tmp_path / "cards.parquet"
+    kinds = [b"\xff\xfe", b"\xff\xfe", "ваза".encode(), None]
+    pd.DataFrame({"product_id": range(4), "title": "ваза", "kind": kinds}).to_parquet(path)
+    identity = read_catalogue(path, "kind").identity
+    assert identity[0] == identity[1] and identity[2] == "ваза" and pd.isna(identity[3])
 
 
 def test_cards_of_unknown_identity_are_not_the_same_product(tmp_path):

@@ -4,51 +4,19 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 
 import pytest
 from conftest import competition_config, write_shop
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from photo_shop import TEST, TRAIN, picture, search, shows, write
+from photo_shop import LAYOUTS, TEST, TRAIN, laid, picture, search, shows, write
 
 from goods.cards.table import Issues
 from goods.core.errors import GoodsError
 from goods.core.folders import walk
 from goods.submit.new_cards import read_new_cards
-
-LAYOUTS = {
-    "by split": "images/{split}/{id}.jpg",
-    "other case": "Images/{Split}/{id}.JPG",
-    "split_images": "{split}_images/{id}.jpg",
-    "images_split": "images_{split}/{id}.jpg",
-    "Split": "{Split}/{id}.jpg",
-    "splitImages": "{split}Images/{id}.jpg",
-    "flat": "{id}.jpg",
-    "flat in images": "images/{id}.jpg",
-    "prefixes": "images/{split}/{prefix}/0{id}.jpg",
-    "prefixes without splits": "photos/{prefix}/0{id}.jpg",
-    "deep": "shop/export/2023/{split}/a/b/{id}.jpg",
-    "a zip per split": "{split}.zip::{id}.jpg",
-    "a zip per split in images": "images/{split}.zip::{split}/{id}.jpg",
-    "zip of other case": "{Split}.ZIP::{Split}/{id}.JPG",
-    "images.zip": "images.zip::images/{split}/{id}.jpg",
-    "images.zip, prefixes": "images.zip::{split}/{prefix}/0{id}.jpg",
-    "wildberries": "wb_school_horizcv_images.zip::pics/{id}.jpg",
-    "a zip of its own name": "photos_of_shop.zip::{id}.jpg",
-    "a folder per card": "images/{split}/{id}/1.jpg",
-    "first of several": "images/{split}/{id}_1.jpg",
-    "point number": "images/{split}/{id}.0.jpg",
-    "dash number": "images/{split}/{id}-2.jpg",
-    "downloaded twice": "images/{split}/{id} (1).jpg",
-    "windows zip": "images.zip::{split}\\{id}.jpg",
-}
-
-
-def laid(layout: str, product_id: int, split: str) -> str:
-    return LAYOUTS[layout].format(
-        id=product_id, split=split, Split=split.capitalize(), prefix=f"0{product_id}"[:3]
-    )
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -113,6 +81,17 @@ def test_a_photo_of_the_other_split_or_of_no_card_is_none_of_a_card_and_counted(
     assert line in capsys.readouterr().err.splitlines()
 
 
+def test_photos_of_formats_that_no_decoder_knows_are_counted(tmp_path, capsys):
+    names = ("images/train/2001.HEIC", "images/train/2002.heic", "test.zip::2003.heic", "pool/2004.jxl")
+    write(tmp_path, dict.fromkeys((*names, ".trash/1.heic", "heic"), b"no decoder"))
+    assert search(tmp_path)[0] == {}
+    line = (
+        "prepare: 0 of 5 cards have a photo; 3 photos are .heic and 1 .jxl, which the decoder does not know; convert "
+        "them to JPEG"
+    )
+    assert line in capsys.readouterr().err.splitlines()
+
+
 def test_numbers_behind_a_long_number_or_of_a_date_are_no_photo_of_a_card(tmp_path):
     names = ["1_2001", "2001_2002", "2001_108775015", "x2001", "2001x", "2001_1_1", "20010"]
     write(tmp_path, {f"images/train/{name}.jpg": picture(9) for name in names})
@@ -150,6 +129,8 @@ def test_names_that_no_table_can_hold_are_noted(tmp_path, capsys):
 
 def test_zip_members_without_a_name_are_left_out(tmp_path):
     write(tmp_path, {"images.zip::.": b"", "images.zip::train/2001.jpg": picture(2001)})
+    with zipfile.ZipFile(tmp_path / "images.zip", "a") as archive:
+        archive.writestr(zipfile.ZipInfo(""), b"")
     assert search(tmp_path)[0] == {2001: "images.zip::train/2001.jpg"}
 
 

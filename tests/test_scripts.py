@@ -5,9 +5,7 @@ import runpy
 import sys
 
 import pytest
-from conftest import ROOT
-
-SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
+from conftest import ROOT, SCRIPTS
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

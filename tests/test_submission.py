@@ -12,6 +12,7 @@ from goods.competitions.submission import ClassIds
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
+from goods.submit.ledger import append_leaderboard
 from goods.submit.stage import submit
 from goods.train.stage import train
 
@@ -53,6 +54,51 @@ def test_a_submission_has_the_contest_s_schema_and_a_leaderboard_row(ws, competi
     assert len(board) == 1  # the same file is not a new submission
     assert board.experiment.tolist() == ["linear"]
     assert 0.8 < board.score[0] <= 1
+
+
+ROWS = [
+    {"competition": "c", "experiment": name, "score": 0.5, "file_hash": hash_, "seconds": 1.5}
+    for name, hash_ in (("a", "11"), ("b", "22"))
+]
+
+
+def test_the_board_has_a_lost_row_again_and_none_twice(tmp_path):
+    board = tmp_path / "leaderboard.csv"
+    for row in (*ROWS, ROWS[1]):
+        append_leaderboard(board, row)
+    assert pd.read_csv(board).experiment.tolist() == ["a", "b"]
+    append_leaderboard(board, ROWS[0])
+    assert pd.read_csv(board).experiment.tolist() == ["a", "b", "a"]
+    board.unlink()
+    append_leaderboard(board, ROWS[0])
+    assert pd.read_csv(board).experiment.tolist() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("left", "kept"),
+    [
+        (lambda whole: whole[:-8], ["a"]),
+        (lambda whole: whole[: len(whole) // 2], []),
+        (lambda whole: b"", []),
+        (lambda whole: whole.replace(b"a", b"\xff"), []),
+        (lambda whole: b"id,name\n1,b\n", []),
+        (lambda whole: whole + b"c,x,f1,0.5,0.1,3,0,33,1.0,more,cells\n", []),
+    ],
+)
+def test_a_damaged_board_is_kept_aside_and_its_whole_rows_go_on(tmp_path, capsys, left, kept):
+    board = tmp_path / "leaderboard.csv"
+    for row in ROWS:
+        append_leaderboard(board, row)
+    damaged = left(board.read_bytes())
+    for aside in ("leaderboard.csv.damaged", "leaderboard.csv.damaged-2"):
+        board.write_bytes(damaged)
+        capsys.readouterr()
+        append_leaderboard(board, {**ROWS[0], "experiment": "new"})
+        assert pd.read_csv(board).experiment.tolist() == [*kept, "new"]
+        assert (tmp_path / aside).read_bytes() == damaged
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == 1
+        assert f"{board}: damaged, kept as {aside}" in said[0]
 
 
 def test_an_unfinished_run_is_not_submitted(ws, competition, tmp_path):

@@ -1,13 +1,17 @@
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from threading import Barrier
 
 import optuna
 import pytest
+from artifact_corpus import damage
 from conftest import ROOT, small_configs, write_shop
 from filelock import FileLock
 
@@ -18,6 +22,8 @@ from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.train.stage import train
+from goods.tune import abandoned
+from goods.tune.abandoned import present, queue_again
 from goods.tune.objectives import Objective
 from goods.tune.stage import tune
 from goods.tune.study import open_study, suggest, take_draw, work
@@ -71,6 +77,23 @@ def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch):
     assert len(calls) == 5  # 2 finished, 1 stopped, 2 more
 
 
+@pytest.mark.parametrize("how", ["halved", "torn", "text"])
+def test_a_damaged_study_is_made_again(ws, competition, how):
+    config = load_experiment(LINEAR, SMALL)
+    tune(ws, competition, config)
+    folder = ws.tuning("linear")
+    best, file = (folder / "best.yaml").read_text(), folder / "study.db"
+    (folder / "DONE").unlink()  # stopped before its end
+    if how == "text":
+        file.write_text("no database" * 1000)
+    elif how == "torn":  # pages that a power cut left unwritten
+        file.write_bytes(file.read_bytes()[:4096] + bytes(file.stat().st_size - 4096))
+    else:
+        damage(file, how)
+    tune(ws, competition, config)
+    assert (folder / "best.yaml").read_text() == best
+
+
 def test_a_study_on_every_fold_is_refused(ws, competition):
     with pytest.raises(GoodsError, match="leave one to score"):
         tune(ws, competition, load_experiment(LINEAR, [*SMALL, "tune.folds=[0,1,2]"]))
@@ -79,7 +102,7 @@ def test_a_study_on_every_fold_is_refused(ws, competition):
 def test_workers_that_start_together_draw_different_trials(tmp_path):
     config = load_experiment(LINEAR, [*SMALL, "tune.startup_trials=4"])
     url, lock = f"sqlite:///{tmp_path / 'study.db'}", tmp_path / "study.lock"
-    studies = [open_study(config, url, "key", FileLock(lock)) for _ in range(2)]
+    studies = [open_study(config, url, "key") for _ in range(2)]
     both, drawn = Barrier(2, timeout=60), []
 
     def objective(trial):
@@ -90,7 +113,9 @@ def test_workers_that_start_together_draw_different_trials(tmp_path):
         return value
 
     with ThreadPoolExecutor(2) as pool:
-        for worker in [pool.submit(work, study, objective, config, FileLock(lock)) for study in studies]:
+        for worker in [
+            pool.submit(work, study, objective, config, FileLock(lock), watch) for study, watch in studies
+        ]:
             worker.result(timeout=60)
     assert len(drawn) >= 4
     assert len(set(drawn)) == len(drawn)
@@ -98,10 +123,9 @@ def test_workers_that_start_together_draw_different_trials(tmp_path):
 
 def test_one_worker_draws_by_how_many_trials_there_are(tmp_path):
     config = load_experiment(LINEAR, [*SMALL, "tune.startup_trials=4"])
-    study = open_study(config, f"sqlite:///{tmp_path / 'study.db'}", "key", FileLock(tmp_path / "study.lock"))
-    work(
-        study, lambda trial: suggest(trial, config.tune.space)["C"], config, FileLock(tmp_path / "study.lock")
-    )
+    study, watch = open_study(config, f"sqlite:///{tmp_path / 'study.db'}", "key")
+    lock = FileLock(tmp_path / "study.lock")
+    work(study, lambda trial: suggest(trial, config.tune.space)["C"], config, lock, watch)
     alone = optuna.create_study()
     for number, trial in enumerate(study.trials):
         alone.sampler = optuna.samplers.TPESampler(seed=config.seed + number, n_startup_trials=4)
@@ -117,6 +141,101 @@ def test_a_draw_is_the_first_that_no_trial_has(tmp_path):
     third = study.ask()
     assert take_draw(third) == 0  # what failed is drawn again
     assert take_draw(third) == 0
+
+
+def drawn_in(folder: Path) -> list[tuple[float]]:
+    """Values of C of the finished trials, in the order of their numbers."""
+    with closing(sqlite3.connect(folder / "study.db")) as database:
+        return database.execute(
+            "SELECT param_value FROM trial_params JOIN trials USING (trial_id) "
+            "WHERE state IN ('COMPLETE', 'PRUNED') ORDER BY number"
+        ).fetchall()
+
+
+@pytest.mark.parametrize("heartbeat", [None, 0, 1])
+@pytest.mark.timeout(60)
+def test_a_study_killed_in_a_trial_goes_on_and_ends_with_the_same(ws, competition, monkeypatch, heartbeat):
+    """Before its first heartbeat, just after it, and with one from before the clock was set back by a day."""
+    config = load_experiment(LINEAR, SMALL)
+    tune(ws, competition, config)
+    folder = ws.tuning("linear")
+    expected = (folder / "best.yaml").read_text(), drawn_in(folder)
+    plain, calls = Objective.__call__, []
+
+    def stopped(self, trial):
+        calls.append(trial.number)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return plain(self, trial)
+
+    monkeypatch.setattr(Objective, "__call__", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        tune(ws, competition, config, force=True)
+    with closing(sqlite3.connect(folder / "study.db")) as database, database:
+        (trial,) = database.execute("SELECT trial_id FROM trials WHERE state = 'FAIL'").fetchone()
+        database.execute(
+            "UPDATE trials SET state = 'RUNNING', datetime_complete = NULL, "
+            "datetime_start = datetime('now', 'localtime', '-1 hour') WHERE trial_id = ?",
+            (trial,),
+        )
+        database.execute("DELETE FROM trial_heartbeats WHERE trial_id = ?", (trial,))
+        if heartbeat is not None:
+            database.execute(
+                "INSERT INTO trial_heartbeats (trial_id, heartbeat) VALUES (?, datetime('now', ?))",
+                (trial, f"+{heartbeat} day"),
+            )
+    tune(ws, competition, config)
+    assert ((folder / "best.yaml").read_text(), drawn_in(folder)) == expected
+    assert len(calls) == 5
+
+
+@pytest.mark.parametrize("heartbeat", [None, 0, 1])
+def test_a_trial_without_new_heartbeats_is_stale_whatever_the_time_of_day(tmp_path, monkeypatch, heartbeat):
+    monkeypatch.setattr(abandoned, "GRACE_SECONDS", 0.2)
+    config = load_experiment(LINEAR, SMALL)
+    study, watch = open_study(config, f"sqlite:///{tmp_path / 'study.db'}", "key")
+    study.ask(), study.ask()
+    with closing(sqlite3.connect(tmp_path / "study.db")) as database, database:
+        for trial in (1, 2):
+            database.execute(
+                "INSERT INTO trial_heartbeats (trial_id, heartbeat) VALUES (?, '2020-01-01')", (trial,)
+            )
+        if heartbeat is None:
+            database.execute("DELETE FROM trial_heartbeats WHERE trial_id = 1")
+        else:
+            database.execute(
+                "UPDATE trial_heartbeats SET heartbeat = datetime('now', ?) WHERE trial_id = 1",
+                (f"+{heartbeat} day",),
+            )
+        database.commit()
+        assert watch.stale() == []
+        time.sleep(0.3)
+        database.execute("UPDATE trial_heartbeats SET heartbeat = '2019-01-01' WHERE trial_id = 2")
+        database.commit()
+        assert watch.stale() == [0]
+    queue_again(study, [0], FileLock(tmp_path / "study.lock"))
+    queue_again(study, [0], FileLock(tmp_path / "study.lock"))
+    assert [t.state.name for t in study.trials] == ["FAIL", "RUNNING", "WAITING"]
+
+
+@pytest.mark.timeout(60)
+def test_a_worker_says_once_what_it_waits_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(abandoned, "GRACE_SECONDS", 2.5)
+    config = load_experiment(LINEAR, [*SMALL, "tune.trials=1"])
+    study, watch = open_study(config, f"sqlite:///{tmp_path / 'study.db'}", "key")
+    study.ask()
+    lock = FileLock(tmp_path / "study.lock")
+    work(study, lambda trial: suggest(trial, config.tune.space)["C"], config, lock, watch)
+    assert capsys.readouterr().err.count("waiting for other workers, which hold the last trials [0]") == 1
+    assert [t.state.name for t in study.trials] == ["FAIL", "COMPLETE"]
+
+
+def test_only_the_first_of_the_processes_that_share_a_study_is_alone(tmp_path):
+    path, lock = tmp_path / "study.workers", FileLock(tmp_path / "study.lock")
+    with present(path, lock) as first, present(path, lock) as second:
+        assert (first, second) == (True, False)
+    with present(path, lock) as again:
+        assert again
 
 
 WORKER = """

@@ -77,9 +77,9 @@ def school_row(nm, rng, known):
     }
 
 
-@pytest.fixture
-def school(tmp_path):
-    folder, rng = tmp_path / "school", np.random.default_rng(0)
+def write_school(folder, seed=0):
+    """Write both tables and coloured photos in a zip; returns the folder."""
+    rng = np.random.default_rng(seed)
     folder.mkdir()
     train_rows = [school_row(nm, rng, True) for nm in range(1000, 1180)]
     test_rows = [school_row(nm, rng, False) for nm in range(5000, 5030)]
@@ -93,6 +93,11 @@ def school(tmp_path):
             Image.fromarray(pixels.astype(np.uint8)).save(stream, "JPEG")
             archive.writestr(f"images/{row['nm']}.jpg", stream.getvalue())
     return folder
+
+
+@pytest.fixture
+def school(tmp_path):
+    return write_school(tmp_path / "school")
 
 
 @pytest.fixture

@@ -1,32 +1,41 @@
-"""What all scripts share: common options, and errors as one line with exit code 2."""
+"""What all scripts share: common options, and errors as one line with exit code 2.
+
+Scripts start at once: the command line is parsed first, and `main` imports what works on it after `parse_args`; this
+module does so within its functions. --help imports the standard library alone.
+"""
 
 from __future__ import annotations
 
 import argparse
-import errno
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from goods.competitions.loading import load_competition
-from goods.config.competition import CompetitionConfig
-from goods.config.experiment import ExperimentConfig
-from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
+from goods.core.folders import check_writable
+from goods.core.scratch import temporary_files_in
+from goods.core.stopping import stoppable
 from goods.core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from goods.config.competition import CompetitionConfig
+    from goods.config.experiment import ExperimentConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
 TEMPORARY = 4096  # bytes that a folder of temporary files must take
-FULL = 2**26  # bytes free below which a disk is called full
 
 
-def parser(doc: str | None) -> argparse.ArgumentParser:
+def parser(doc: str | None, example: str | None = None) -> argparse.ArgumentParser:
+    """A parser of what every script takes; its help says `doc` and ends with `example`, a whole command."""
     made = argparse.ArgumentParser(
-        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        description=doc,
+        epilog=example and f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     made.add_argument(
         "--work", type=Path, default=ROOT / "work", help="folder of derived files (default: work)"
@@ -59,6 +68,8 @@ def add_finished(made: argparse.ArgumentParser) -> None:
 
 def competition_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig]:
     """Where the files of `args.competition` are, and its settings."""
+    from goods.competitions.loading import load_competition
+
     return Workspace(args.work, args.competition), load_competition(args.competition, CONFIGS)
 
 
@@ -84,19 +95,27 @@ def check_weights(args: argparse.Namespace) -> None:
 
 
 def load_config(args: argparse.Namespace) -> ExperimentConfig:
+    from goods.config.loading import load_experiment
+
     check_weights(args)
     return load_experiment(args.experiment, args.set, args.offline, args.text_weights, args.image_weights)
 
 
 def named_experiments(args: argparse.Namespace, competition: str) -> list[ExperimentConfig]:
     """The configs of `args.experiments`, by their names in a competition's folder."""
+    from goods.config.loading import load_experiment
+
     check_weights(args)
     paths = [CONFIGS / competition / f"{name}.yaml" for name in args.experiments]
     return [load_experiment(p, None, args.offline, args.text_weights, args.image_weights) for p in paths]
 
 
 def experiment_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig, ExperimentConfig]:
-    """The experiment of the command line, the competition (or its --target) and where its files are."""
+    """The experiment of the command line, the competition (or its --target) and where its files are, which can be
+    written to."""
+    from goods.competitions.loading import load_competition
+
+    check_writable(args.work)
     config = load_config(args)
     competition = load_competition(config.competition, CONFIGS)
     if args.target or competition.targets:
@@ -114,23 +133,50 @@ def run(main: Callable[[], None]) -> None:
     2."""
     check_temporary()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    try:
-        main()
-    except GoodsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        if error.strerror is None:
-            raise
-        if error.errno == errno.ENOSPC:
-            print(f"error: {no_space(error.filename)}", file=sys.stderr)
+    # of a run that was stopped: joblib's helper process removes what is left, and needs not say so
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+    work, folders = used_folders()
+    with stoppable() as stop:
+        try:
+            with temporary_files_in(work):
+                main()
+        except BaseException as error:
+            if stop.signal is not None or isinstance(
+                error, KeyboardInterrupt
+            ):  # others may have made another of it
+                stop.end()
+            told = told_of(error, folders)
+            if told is None:
+                raise
+            print(f"error: {told}", file=sys.stderr)
             sys.exit(2)
-        where = "" if error.filename is None else f"{error.filename}: "
-        print(f"error: {where}{error.strerror}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
+
+
+def used_folders() -> tuple[Path, list[Path]]:
+    """The work folder of the command line, and all those that files are written to."""
+    known = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    known.add_argument("--work", type=Path, default=ROOT / "work")
+    known.add_argument("--out", type=Path, default=ROOT / "submissions")
+    try:
+        args, _ = known.parse_known_args()
+    except argparse.ArgumentError:  # the script's own parser tells it better
+        args = known.parse_args([])
+    return args.work, [args.work, args.out]
+
+
+def told_of(error: BaseException, folders: list[Path]) -> str | None:
+    """What a user is told of an error instead of where in the code it happened; None where that is what is needed."""
+    if isinstance(error, GoodsError):
+        return str(error)
+    if not isinstance(error, Exception):
+        return None
+    from goods.core.shortages import shortage
+
+    if (told := shortage(error, folders)) is not None:
+        return told
+    if not isinstance(error, OSError) or error.strerror is None:
+        return None
+    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
 
 
 def check_temporary() -> None:
@@ -147,13 +193,3 @@ def check_temporary() -> None:
             "mend it if the run ends for want of space",
             file=sys.stderr,
         )
-
-
-def no_space(filename: str | None) -> str:
-    """What to do where a disk is full; where the error does not name the file, which folders are full."""
-    if filename is not None:
-        return f"{filename}: no space left in {Path(filename).absolute().parent}; free some, or name another folder"
-    folder = tempfile.gettempdir()
-    if shutil.disk_usage(folder).free < FULL:
-        return f"{folder}: no space left in the folder of temporary files; free some, or set TMPDIR to another folder"
-    return "no space left in the folder of --work or --out; free some, or name another folder"

@@ -10,15 +10,18 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from goods.cards.hiding import like_test
 from goods.cards.images import FEWEST_PHOTOS
-from goods.cards.table import load_cards
+from goods.cards.table import has_photo, load_cards
 from goods.competitions.loading import competition_of, load_competition
 from goods.config.base import PresetConfig
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import check_writable, write_text
+from goods.config.presets import PRESETS
+from goods.core.artifacts import write_text
 from goods.core.errors import GoodsError
+from goods.core.folders import check_writable
 from goods.core.locks import working
 from goods.core.log import say
 from goods.core.workspace import Workspace
@@ -28,11 +31,11 @@ from goods.prepare.stage import prepare
 from goods.problems.kinds import PROBLEMS, load_rows
 from goods.report.comparison import comparison
 from goods.report.stage import write_report
+from goods.stack.stage import stack
 from goods.submit.stage import overall, submit
 from goods.train.foundations import check_family, check_joined
 from goods.train.stage import train
 
-PRESETS = {"quick": "stack.yaml", "full": "stack-full.yaml"}
 TUNED = "-tuned"
 
 
@@ -102,8 +105,6 @@ def run_stages(
                 train_experiment(ws, competition, options, needed)
                 trained.append(needed)
     if stack_experiment.model.second_level:
-        from goods.stack.stage import stack  # CatBoost takes a second to load: only when it is reached
-
         stack(ws, competition, stack_experiment, options.force)
     else:
         train(ws, competition, stack_experiment, force=options.force)
@@ -175,12 +176,14 @@ def preset_model(config: ExperimentConfig) -> PresetConfig:
 
 
 def with_possible(ws: Workspace, options: Options, config: ExperimentConfig) -> ExperimentConfig:
-    """Without the experiments that look at photos where there are none."""
+    """Without the experiments that look at photos where there are none, or none that they may see."""
     names = preset_model(config).experiments
     dropped = [n for n in names if needs_photos(options, ws.whole.competition, n)]
-    if not dropped or load_cards(ws.whole).image.notna().sum() >= FEWEST_PHOTOS:
+    seen, photos_hidden = like_test(load_cards(ws.whole))
+    if not dropped or has_photo(seen).sum() >= FEWEST_PHOTOS:
         return config
-    say(f"fewer than {FEWEST_PHOTOS} cards have a photo: {', '.join(dropped)} left out")
+    why = " that models may see, as test has fewer" if photos_hidden else ""
+    say(f"fewer than {FEWEST_PHOTOS} cards have a photo{why}: {', '.join(dropped)} left out")
     return joining(config, tuple(n for n in names if n not in dropped))
 
 

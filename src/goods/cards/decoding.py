@@ -19,6 +19,9 @@ SUFFIXES = (
     *([".avif"] if HAS_AVIF else []),
 )
 
+# names of photos that nothing here decodes
+UNKNOWN_SUFFIXES = (".heic", ".heif", ".jxl", ".jp2", *([] if HAS_AVIF else [".avif"]))
+
 BIT_DEPTHS = (8, 12, 16)  # of grey photos whose pixels are held in more bits
 
 UPRIGHT = {

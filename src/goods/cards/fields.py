@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from goods.cards.literals import Malformed, read_cell
+from goods.cards.literals import MAX_NESTED, Malformed, TooDeep, read_cell
 from goods.cards.text import squeeze, strip_html
 from goods.cards.unicode import is_usual, plain
 
@@ -35,7 +35,9 @@ def as_text(value: Any) -> str:
         return ""
     if isinstance(value, list):
         return ", ".join(text for text in map(as_text, value) if text)
-    return unique_lines(attribute_lines(value))
+    if isinstance(value, dict):
+        return unique_lines(attribute_lines(value))
+    return str(value)  # dates and decimals of nested columns
 
 
 def named_value(item: Any) -> tuple[str, Any] | None:
@@ -97,16 +99,24 @@ def unique_lines(lines: list[str]) -> str:
     return "; ".join(kept.values())
 
 
-def plain_value(value: Any) -> Any:
-    """A cell of a nested column as JSON would have it: arrays and maps are lists, fields without a value left out."""
+def plain_value(value: Any, depth: int = 0) -> Any:
+    """A cell of a nested column as JSON would have it: arrays and maps are lists, fields without a value left out.
+
+    Raises TooDeep.
+    """
+    if depth > MAX_NESTED:
+        raise TooDeep
     if isinstance(value, np.ndarray):
         value = value.tolist()
+    below = depth + 1
     if isinstance(value, dict):
-        return {key: plain_value(one) for key, one in value.items() if one is not None or key in VALUES}
+        return {
+            key: plain_value(one, below) for key, one in value.items() if one is not None or key in VALUES
+        }
     if isinstance(value, list | tuple):
-        if value and all(isinstance(item, tuple) and len(item) == 2 for item in value):
-            return [{"name": str(name), "value": plain_value(one)} for name, one in value]  # a map's entries
-        return [plain_value(item) for item in value]
+        if value and all(isinstance(item, tuple) and len(item) == 2 for item in value):  # a map's entries
+            return [{"name": str(name), "value": plain_value(one, below)} for name, one in value]
+        return [plain_value(item, below) for item in value]
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return value.item() if isinstance(value, np.generic) else value
@@ -116,7 +126,9 @@ def read_object(raw: Any, what: str) -> tuple[dict[str, Any], str | None]:
     """A cell that holds an object, and what is wrong where it holds none; `what` names the cell."""
     try:
         value = mapping_of(read_cell(raw) if isinstance(raw, str | bytes) else plain_value(raw))
-    except (Malformed, RecursionError):
+    except TooDeep as error:
+        return {}, f"{what} is {error}"
+    except Malformed:
         return {}, f"{what} is not JSON"
     return ({}, f"{what} is not a JSON object") if value is None else (value, None)
 
@@ -129,17 +141,14 @@ def parse_text_fields(raw: Any) -> tuple[dict[str, str], str | None]:
     data, problem = read_object(raw, "text_fields")
     if problem:
         return empty, problem
-    try:
-        lines = attribute_lines(data.get("attributes"))
-        for key in ("custom_characteristics", "defined_characteristics", "filters"):
-            lines += attribute_lines(data.get(key))
-        fields = {
-            "title": as_text(data.get("title")),
-            "description": as_text(data.get("description")),
-            "attributes": unique_lines(lines),
-        }
-    except RecursionError:
-        return empty, "text_fields is nested too deeply"
+    lines = attribute_lines(data.get("attributes"))
+    for key in ("custom_characteristics", "defined_characteristics", "filters"):
+        lines += attribute_lines(data.get(key))
+    fields = {
+        "title": as_text(data.get("title")),
+        "description": as_text(data.get("description")),
+        "attributes": unique_lines(lines),
+    }
     return fields, None
 
 

@@ -33,6 +33,8 @@ def _stays_below(path: PurePosixPath) -> bool:
 
 
 def _safe_member(info: zipfile.ZipInfo) -> bool:
+    if not info.filename:
+        return False
     path = PurePosixPath(info.filename.replace("\\", "/"))
     if info.is_dir() or not _stays_below(path) or ":" in path.parts[0]:
         return False

@@ -9,6 +9,7 @@ from typing import Any
 MAX_CHARS = 200_000  # of what is no JSON
 MAX_LAYERS = 4  # JSON inside a JSON text inside …
 MAX_DEPTH = 12
+MAX_NESTED = 50  # levels of JSON and of nested columns; who tells them takes several calls for each
 TOKEN = re.compile(
     r"""\s*(?:
     (?P<mark>[\[\](){},:=])
@@ -30,6 +31,13 @@ class Malformed(ValueError):
     """The text is neither of the serialisations."""
 
 
+class TooDeep(Malformed):
+    """The value has more than MAX_NESTED levels."""
+
+    def __init__(self) -> None:
+        super().__init__("nested too deeply")
+
+
 def read_cell(raw: Any) -> Any:
     """The value that a text or bytes stand for, however many times encoded; what is no text comes back as it is.
 
@@ -47,15 +55,30 @@ def read_cell(raw: Any) -> Any:
 def read_literal(text: str) -> Any:
     """JSON, or the printed form of Python and NumPy values, commas between items optional. Raises Malformed."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         pass
+    else:
+        if text.count("[") + text.count("{") > MAX_NESTED and is_too_deep(value):
+            raise TooDeep
+        return value
     if len(text) > MAX_CHARS:
         raise Malformed(f"longer than {MAX_CHARS} characters")
     value, at = _value(text, 0, 0)
     if text[at:].strip():
         raise Malformed(f"something follows the value at character {at}")
     return value
+
+
+def is_too_deep(value: Any) -> bool:
+    """Whether lists and objects have more than MAX_NESTED levels."""
+    level = [value] if isinstance(value, list | dict) else []
+    for _ in range(MAX_NESTED):
+        parts = (part for one in level for part in (one.values() if isinstance(one, dict) else one))
+        level = [part for part in parts if isinstance(part, list | dict)]
+        if not level:
+            return False
+    return True
 
 
 def _next(text: str, at: int) -> re.Match[str]:
@@ -67,7 +90,7 @@ def _next(text: str, at: int) -> re.Match[str]:
 
 def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
     if depth > MAX_DEPTH:
-        raise Malformed("nested too deeply")
+        raise TooDeep
     token = _next(text, at)
     at = token.end()
     if token["text"]:

@@ -8,6 +8,7 @@ reads:  names below a data folder and in its zips, links of the folder followed:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from goods.cards.photo_names import (
     rank_of_zip,
     readings,
     split_of,
+    unknown_format,
 )
 from goods.core.errors import GoodsError
 from goods.core.folders import walk
@@ -42,13 +44,15 @@ class Found:
     """`refs`: product_id → reference, as `ImageStore` opens it.
 
     `unmatched`: photos that match no card; `problems`: (product_id, problem) of photos that cannot be told or reached;
-    `unread`: (path, reason) of links, folders and zips that lead to no one card's photo.
+    `unread`: (path, reason) of links, folders and zips that lead to no one card's photo; `unknown`: photos by a suffix
+    that no decoder knows.
     """
 
     refs: dict[int, str] = field(default_factory=dict)
     unmatched: list[str] = field(default_factory=list)
     problems: list[tuple[int, str]] = field(default_factory=list)
     unread: list[tuple[str, str]] = field(default_factory=list)
+    unknown: Counter[str] = field(default_factory=Counter)
 
     def summary(self, n_photos: int, n_cards: int) -> str:
         """One line for whoever asks where the photos are."""
@@ -59,6 +63,11 @@ class Found:
         if n := len(self.unread):
             path, reason = self.unread[0]
             said += f"; {n:,} {'path' if n == 1 else 'paths'} not followed, such as {path} ({reason})"
+        if self.unknown:
+            (first, n), *others = self.unknown.most_common()
+            said += f"; {n:,} {'photo is' if n == 1 else 'photos are'} {first}"
+            said += "".join(f" and {n:,} {suffix}" for suffix, n in others)
+            said += ", which the decoder does not know; convert them to JPEG"
         return said
 
 
@@ -105,6 +114,8 @@ def _photos(data: Path, files: list[str], found: Found) -> Iterator[tuple[str, s
             found.unread.append((path, f"a name with {SEPARATOR}"))
         elif photo:
             yield path, path, rank_of_folder(path.rpartition("/")[0])
+        elif suffix := unknown_format(path):
+            found.unknown[suffix] += 1
         elif archive:
             stem, rank = path[: -len(".zip")], rank_of_zip(path)
             try:
@@ -118,6 +129,8 @@ def _photos(data: Path, files: list[str], found: Found) -> Iterator[tuple[str, s
                 inside = member.replace("\\", "/")
                 if looks_like_photo(inside):
                     yield f"{path}{SEPARATOR}{member}", f"{stem}/{inside}", rank
+                elif suffix := unknown_format(inside):
+                    found.unknown[suffix] += 1
 
 
 def _choose(product_id: int, photos: list[Candidate], found: Found) -> None:

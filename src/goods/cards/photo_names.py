@@ -7,7 +7,7 @@ from collections.abc import Container
 from functools import lru_cache
 from typing import NamedTuple
 
-from goods.cards.decoding import SUFFIXES
+from goods.cards.decoding import SUFFIXES, UNKNOWN_SUFFIXES
 
 SPLITS = ("train", "test")
 
@@ -37,6 +37,12 @@ class Reading(NamedTuple):
 
 def looks_like_photo(path: str) -> bool:
     return path.lower().endswith(SUFFIXES) and not is_hidden(path)
+
+
+def unknown_format(path: str) -> str | None:
+    """The suffix of a photo that no decoder knows."""
+    suffix = next((suffix for suffix in UNKNOWN_SUFFIXES if path.lower().endswith(suffix)), None)
+    return None if suffix is None or is_hidden(path) else suffix
 
 
 def is_hidden(path: str) -> bool:

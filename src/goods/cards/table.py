@@ -42,7 +42,8 @@ class Issues:
     def add_unreadable(self, product_id: int, field_: str, problem: str, action: str, cell: object) -> None:
         """A cell of which nothing could be read: too many in a column end `prepare`."""
         self.add(product_id, field_, problem, action)
-        self.unreadable.setdefault(field_, []).append((int(product_id), repr(cell)[:EXCERPT]))
+        told = " ".join(repr(cell).split())  # that of an array has several lines
+        self.unreadable.setdefault(field_, []).append((int(product_id), told[:EXCERPT]))
 
     def table(self) -> pd.DataFrame:
         table = pd.DataFrame(self.rows, columns=["product_id", "field", "problem", "action"])

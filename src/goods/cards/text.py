@@ -27,7 +27,8 @@ _GAP = re.compile(rf"[\s{_UNSEEN}]+")
 
 _LETTERS = re.compile(r"[^\W\d_]+")
 
-_SPACE = re.compile(r"\s+")
+# behind these a blank that does not break may be a part of a letter in a wrong encoding: the door sees to it
+_SPACE = re.compile("(?:[^\\S\u00a0]|(?<![РВГЃÐÂÃ\x81])\u00a0)+")
 
 _MARKUP = re.compile(r"<[a-zA-Z/!]|&#?\w+;")
 
@@ -61,7 +62,7 @@ def squeeze(text: str) -> str:
     """Control characters out, runs of white space to one blank, nothing unseen beside one or at the ends."""
     if is_squeezed(text):
         return text
-    text = _SPACE.sub(" ", _CONTROL.sub(" ", text)).strip()
+    text = _SPACE.sub(" ", _CONTROL.sub(" ", text)).strip(" ")
     if not _UNSEEN_SIGN.search(text):
         return text
 
@@ -69,7 +70,7 @@ def squeeze(text: str) -> str:
         at_end = run.start() == 0 or run.end() == len(text)
         return " " if at_end or " " in run.group() else run.group()
 
-    return _GAP.sub(gap, text).strip()
+    return _GAP.sub(gap, text).strip(" ")
 
 
 def near_duplicate_key(title: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 from tqdm import tqdm
 
 from goods.cards.lemmas import lemmatize
@@ -20,6 +20,7 @@ from goods.cards.ragged import Ragged
 from goods.cards.texthash import text_keys
 from goods.core.artifacts import cached_npz, write_npz
 from goods.core.code import code_hash
+from goods.core.processes import in_processes
 
 MAX_CHARS = 20_000  # of one field; what a scrape leaves behind that is not worth reading
 
@@ -54,9 +55,7 @@ def _jobs(texts: list[str], lemmatizer: str, workers: int, progress: bool) -> It
     if workers == 1 or len(chunks) < 5:
         yield from (lemmatize(chunk, lemmatizer) for chunk in shown)
         return
-    yield from Parallel(n_jobs=workers, return_as="generator")(
-        delayed(lemmatize)(chunk, lemmatizer) for chunk in shown
-    )
+    yield from in_processes((delayed(lemmatize)(chunk, lemmatizer) for chunk in shown), workers)
 
 
 def tokenized(

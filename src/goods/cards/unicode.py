@@ -42,20 +42,23 @@ _GARBLED = re.compile(
 )
 
 
+# a blank behind these was the second byte of a letter, or of a blank that does not break
+_LOST = re.compile("(?<=[РВ]) ")
+
+
 def _mended(text: str) -> str:
-    """UTF-8 that was read as something else, where ftfy is sure of it or the whole text is Windows' Cyrillic for it."""
+    """UTF-8 that was read as something else, where the whole text is Windows' Cyrillic for it or ftfy is sure of it."""
     garbled = len(_GARBLED.findall(text))
     if not garbled:
         return text
     import ftfy  # its tables take a while: only who meets such a text pays
 
-    mended = ftfy.fix_encoding(text)
-    if mended == text and garbled > 1:
-        try:  # a blank behind Р was the second byte of a letter
-            return text.replace("Р ", "Р\u00a0").encode("sloppy-windows-1251").decode()
+    if garbled > 1:
+        try:
+            return _LOST.sub("\u00a0", text).encode("sloppy-windows-1251").decode()
         except UnicodeError:
-            return text
-    return mended
+            pass
+    return ftfy.fix_encoding(text)
 
 
 def _seen(text: str) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from goods.config.base import PACKAGED
 from goods.core.errors import GoodsError
@@ -55,6 +54,8 @@ def look_up(vectors: str, words: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
 def word_vectors(texts: list[str]) -> np.ndarray:
     """float32 [n, 300] unit mean of the words' packaged Navec vectors; zeros where none is known."""
+    from scipy import sparse
+
     words = [WORD.findall(text.lower()) for text in texts]
     known = sorted({word for row in words for word in row})
     position = {word: i for i, word in enumerate(known)}

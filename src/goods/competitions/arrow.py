@@ -20,6 +20,8 @@ from goods.competitions.numbers import flag, whole_number
 from goods.core.errors import GoodsError
 
 UNREADABLE = "not a readable parquet file"
+SHOWN = 300  # signs of what pyarrow says
+NAMES, NAME = 20, 40  # columns of a table that a message names, signs of each
 EXPECTED = {"json": "str, struct, map or list"}
 
 
@@ -28,8 +30,13 @@ def readable(path: Path, problem: str = UNREADABLE, mend: str = "copy the file a
     """What pyarrow says of a damaged file becomes a GoodsError."""
     try:
         yield
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
-        raise GoodsError(f"{path}: {problem} ({str(error).splitlines()[0]}); {mend}") from None
+    except (
+        pa.ArrowException,
+        ValueError,
+        OSError,
+    ) as error:  # ValueError: names of columns that are not UTF-8
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise GoodsError(f"{path}: {problem} ({reason[:SHOWN]}); {mend}") from None
 
 
 def parts_of(path: Path) -> list[Path]:
@@ -57,9 +64,15 @@ def columns_of(path: Path) -> list[str]:
             names = pq.read_schema(part).names
         twice = [name for name, times in Counter(names).items() if times > 1]
         if twice:
-            raise GoodsError(f"{part}: there are several columns {twice[0]!r}; keep one")
+            raise GoodsError(f"{part}: there are several columns {told(twice[:1])!r}; keep one")
         found |= dict.fromkeys(names)
     return list(found)
+
+
+def told(names: list[str]) -> str:
+    """Names of columns in one line that a message has room for."""
+    shown = [(name if name.isprintable() else ascii(name))[:NAME] for name in names[:NAMES]]
+    return ", ".join(shown) + (f" and {len(names) - NAMES} more" if len(names) > NAMES else "")
 
 
 def read_columns(path: Path, columns: list[str], problem: str = UNREADABLE) -> pa.Table:
@@ -131,7 +144,9 @@ def plain(column: pa.ChunkedArray, name: str, kind: str, path: Path) -> pa.Chunk
         return pc.if_else(known, pc.not_equal(column, 0.0), pa.scalar(None, pa.bool_()))
     if kind == "bool" and is_text:
         return parsed(column, name, flag, pa.bool_(), path)
-    raise GoodsError(f"{path}: column {name!r} is {type_}, expected {EXPECTED.get(kind, kind)}; convert it")
+    raise GoodsError(
+        f"{path}: column {name!r} is {told([str(type_)])}, expected {EXPECTED.get(kind, kind)}; convert it"
+    )
 
 
 def is_binary(type_: pa.DataType) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from goods.cards.fields import BOOLEANS, VALUES, named_value
-from goods.cards.literals import CONSTANTS, MAX_CHARS, Malformed, paired, read_literal
+from goods.cards.literals import CONSTANTS, MAX_CHARS, MAX_NESTED, Malformed, TooDeep, paired, read_literal
 
 MAX_DEPTH = 12
 LEFT_OVER = re.compile(r"(?<!\\)\\+u([0-9a-fA-F]{4})")
@@ -30,12 +30,12 @@ def parse_characteristics(raw: Any) -> tuple[dict[str, list[str]], str | None]:
     if raw is None or (isinstance(raw, float) and np.isnan(raw)):
         return {}, None
     try:
-        items = _unwrap(raw, 0)
-    except (ValueError, RecursionError) as error:
-        return (
-            {},
-            f"characteristics unreadable: {error if isinstance(error, Malformed) else type(error).__name__}",
-        )
+        return _told_by(_unwrap(raw, 0))
+    except ValueError as error:
+        return {}, f"characteristics unreadable: {error}"
+
+
+def _told_by(items: list[Any]) -> tuple[dict[str, list[str]], str | None]:
     found: dict[str, dict[str, None]] = {}  # values in their order, each once
     lost = 0
     for item in items:
@@ -61,11 +61,13 @@ def _told(item: Any) -> list[tuple[str, list[str]]]:
     return [(str(name), _texts(value)) for name, value in item.items() if str(name).strip()]
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: Any, depth: int = 0) -> list[str]:
     if value is None:
         return []
+    if depth > MAX_NESTED:
+        raise TooDeep
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [text for part in value for text in _texts(part)]
+        return [text for part in value for text in _texts(part, depth + 1)]
     if isinstance(value, bool | np.bool_):
         return [BOOLEANS[bool(value)]]
     if isinstance(value, dict) or (isinstance(value, float) and not np.isfinite(value)):
@@ -94,7 +96,7 @@ def _is_entry(value: Any) -> bool:
 def _unwrap(value: Any, depth: int) -> list[Any]:
     """The list of characteristics inside however many layers of lists, literals and encodings."""
     if depth > MAX_DEPTH:
-        raise Malformed("nested too deeply")
+        raise TooDeep
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, (bytes, bytearray)):

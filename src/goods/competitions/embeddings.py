@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goods.cards.table import Issues
-from goods.competitions.arrow import columns_of, decoded, read_columns
+from goods.competitions.arrow import columns_of, decoded, read_columns, told
 from goods.core.errors import GoodsError
 
 HUGE = 1e15  # no embedding has such numbers, and their squares would be infinite
@@ -31,14 +31,14 @@ def vectors_of(path: Path, column: str, ids: np.ndarray, issues: Issues) -> tupl
         return nothing
     owner = np.arange(len(listed))
     if not _is_list(listed.type):
-        raise GoodsError(f"{path}: column {column!r} is {listed.type}, expected lists of numbers; convert it")
+        raise no_vectors(path, column, listed.type)
     if _is_list(listed.type.value_type):
         owner = np.asarray(pc.list_parent_indices(listed), np.int64)
         listed = pc.list_flatten(listed)
     if pa.types.is_null(listed.type) or pa.types.is_null(listed.type.value_type):
         return nothing  # empty lists alone
     if not pa.types.is_floating(listed.type.value_type) and not pa.types.is_integer(listed.type.value_type):
-        raise GoodsError(f"{path}: column {column!r} is {listed.type}, expected lists of numbers; convert it")
+        raise no_vectors(path, column, listed.type)
     lengths = np.asarray(pc.fill_null(pc.list_value_length(listed), 0), np.int64)
     if not (lengths > 0).any():
         return nothing
@@ -50,6 +50,12 @@ def vectors_of(path: Path, column: str, ids: np.ndarray, issues: Issues) -> tupl
     for row in np.unique(np.concatenate([owner[(lengths > 0) & ~fits], owner[fits][~finite]])):
         issues.add(ids[row], column, f"a vector not of {width} numbers", "matched without that vector")
     return owner[fits][finite], vectors[finite]
+
+
+def no_vectors(path: Path, column: str, type_: pa.DataType) -> GoodsError:
+    return GoodsError(
+        f"{path}: column {column!r} is {told([str(type_)])}, expected lists of numbers; convert it"
+    )
 
 
 def _is_list(type_: pa.DataType) -> bool:

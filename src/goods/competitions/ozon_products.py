@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from goods.cards.fields import as_text, is_nothing, name_values, plain_value, read_object, unique_lines
-from goods.cards.literals import Malformed, read_cell
+from goods.cards.literals import Malformed, TooDeep, read_cell
 from goods.cards.table import Issues
 from goods.cards.text import squeeze, strip_html
 from goods.cards.unicode import plain
@@ -55,11 +55,15 @@ def texts_of(value: Any) -> list[str]:
 
 
 def colours_of(cell: Any) -> list[str]:
-    """In lower case, sorted, of a list of colours or the text of one; a text that is none is a colour itself."""
+    """In lower case, sorted, of a list of colours or the text of one; a text that is none is a colour itself, a value
+    nested too deeply says nothing."""
     if isinstance(cell, str) and cell.lstrip().startswith(("[", "(", '"[')):
         with suppress(Malformed):
             cell = read_cell(cell)
-    return sorted({text.lower() for text in texts_of(plain_value(cell))})
+    try:
+        return sorted({text.lower() for text in texts_of(plain_value(cell))})
+    except TooDeep:
+        return []
 
 
 def cards_of(path: Path, split: str, issues: Issues) -> pd.DataFrame:

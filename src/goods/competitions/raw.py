@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from goods.cards.table import Issues
 from goods.cards.text import MAX_CHARS
-from goods.competitions.arrow import columns_of, plain, read_columns
+from goods.competitions.arrow import columns_of, plain, read_columns, told
 from goods.competitions.numbers import ROUNDED
 from goods.core.errors import GoodsError
 
@@ -79,7 +79,7 @@ def read_table(path: Path, required: dict[str, str], optional: dict[str, str] | 
     missing = [c for c in required if c not in names]
     if missing:
         raise GoodsError(
-            f"{path}: column {missing[0]!r} is missing (it has {', '.join(names)}); "
+            f"{path}: column {missing[0]!r} is missing (it has {told(names)}); "
             "give the contest's own file or rename the column"
         )
     wanted = {**required, **{c: k for c, k in (optional or {}).items() if c in names}}

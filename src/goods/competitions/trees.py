@@ -113,8 +113,9 @@ def text_of(path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        found = from_bytes(data, cp_isolation=CODE_PAGES).best()
+        # tabs without blanks around count as signs of a wrong code page
+        found = from_bytes(data.replace(b"\t", b" "), cp_isolation=CODE_PAGES).best()
     if found is None:
         raise GoodsError(f"{path}: neither UTF-8 nor a code page of Cyrillic; write it again in UTF-8")
     say(f"{path}: read as {found.encoding}, it is not UTF-8")
-    return str(found).removeprefix("\ufeff")
+    return data.decode(found.encoding).removeprefix("\ufeff")

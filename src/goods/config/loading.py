@@ -36,13 +36,18 @@ class OnceLoader(yaml.SafeLoader):
 def read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise GoodsError(f"{path}: no such config file; `ls {path.parent}` shows what there is")
-    try:
-        data = yaml.load(path.read_text(encoding="utf-8"), OnceLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise GoodsError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    data = parsed_yaml(path.read_bytes(), str(path))
     if not isinstance(data, dict):
         raise GoodsError(f"{path}: expected a mapping of keys at the top level")
     return data
+
+
+def parsed_yaml(text: str | bytes, where: str) -> Any:
+    """What a YAML text holds; GoodsError that begins with `where`."""
+    try:
+        return yaml.load(text, OnceLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: the 99th of a month
+        raise GoodsError(f"{where}: not readable as YAML: {' '.join(str(error).split())}") from None
 
 
 def override(data: dict[str, Any], settings: list[str]) -> dict[str, Any]:
@@ -52,7 +57,7 @@ def override(data: dict[str, Any], settings: list[str]) -> dict[str, Any]:
         key, equals, value = setting.partition("=")
         if not equals or not key:
             raise GoodsError(f"--set {setting}: expected KEY=VALUE, for example --set model.C=0.5")
-        set_key(data, key, yaml.safe_load(value))
+        set_key(data, key, parsed_yaml(value, f"--set {setting}"))
     return data
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 import zipfile
 import zlib
@@ -20,7 +21,10 @@ import numpy as np
 import pandas as pd
 
 from goods.core.errors import GoodsError
+from goods.core.log import say
 
+# as `atomic` names them: .DONE.x1y2z3a4, .oof.npz.x1y2z3a4.npz
+TEMPORARY = re.compile(r"\.[^.]+\.[a-z0-9_]{8}|\..+(\.[^.]+)\.[a-z0-9_]{8}\1")
 MANY = 200  # files that are forced to the disk together rather than one by one
 
 
@@ -41,6 +45,13 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary siblings that killed writers left below the folder, where nobody may be writing."""
+    for place, _, names in os.walk(folder):
+        for name in filter(TEMPORARY.fullmatch, names):
+            (Path(place) / name).unlink(missing_ok=True)
+
+
 def on_disk(paths: Collection[Path]) -> None:
     """Return once the files, and their names, are on the disk."""
     if len(paths) > MANY:
@@ -56,20 +67,6 @@ def _force(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def check_writable(folder: Path) -> None:
-    """GoodsError unless files can be written to `folder`, or it can be made; nothing is left there."""
-    there = folder.absolute()
-    while not there.exists() and there != there.parent:
-        there = there.parent
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        raise GoodsError(
-            f"{folder}: cannot be written to ({error.strerror}: {there}); name another folder"
-        ) from None
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -115,10 +112,13 @@ def read_npz(path: Path, *names: str) -> dict[str, np.ndarray]:
 
 
 def cached_npz(path: Path, *names: str) -> dict[str, np.ndarray] | None:
-    """As `read_npz`, None where the file is missing or damaged: of a cache, which is made again."""
+    """As `read_npz`, None where the file is missing or, which is said, damaged: of a cache, which is made again."""
+    if not path.is_file():
+        return None
     try:
         return read_npz(path, *names)
     except GoodsError:
+        say(f"{path}: damaged, what it held is made again")
         return None
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
 
 
 def fit_temperature(logits: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> float:
@@ -13,6 +11,9 @@ def fit_temperature(logits: np.ndarray, target: np.ndarray, weight: np.ndarray |
     logits float [n, C] (-inf allowed for classes the model never saw), target int [n], weight float [n] of the rows.
     Rows whose class is at -inf are left out: no temperature can help them. Returns 1.0 when no row is left.
     """
+    from scipy.optimize import minimize_scalar  # half a second to import: only who calibrates pays
+    from scipy.special import log_softmax
+
     rows = np.flatnonzero(np.isfinite(logits[np.arange(len(target)), target]))
     if rows.size == 0:
         return 1.0
@@ -40,4 +41,6 @@ def two_classes(second: np.ndarray) -> np.ndarray:
 
 def to_proba(logits: np.ndarray, temperature: float) -> np.ndarray:
     """float32 [n, C] softmax(logits / T)."""
+    from scipy.special import softmax
+
     return softmax(logits.astype(np.float32) / np.float32(temperature), axis=1)

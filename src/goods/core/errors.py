@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class GoodsError(Exception):
     """Bad input; the message names the file, the column or row, and the mend."""
+
+
+@contextmanager
+def within(where: str) -> Iterator[None]:
+    """What goes wrong in code of any author says below its traceback where that was."""
+    try:
+        yield
+    except GoodsError:
+        raise
+    except Exception as error:
+        error.add_note(f"in {where}")
+        raise

@@ -19,12 +19,13 @@ from typing import Any
 
 import psutil
 from filelock import FileLock, Timeout
-from joblib import Parallel, delayed, parallel_config
+from joblib import delayed
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from goods.core import cgroups
 from goods.core.log import say
+from goods.core.processes import in_processes
 
 GIGABYTES_PER_JOB = 3
 ANY_GPU = "cuda"  # which one is settled when a job starts
@@ -93,9 +94,11 @@ def run_jobs(
     on stderr."""
     arguments = list(arguments)
     side_by_side = min(at_once(len(arguments), given), most or len(arguments))
-    bar = tqdm(total=len(arguments), desc=title, unit="fold", dynamic_ncols=True, leave=False)
     results = []
-    with tempfile.TemporaryDirectory(prefix="goods-gpus-") as tokens:
+    with (
+        tqdm(total=len(arguments), desc=title, unit="fold", dynamic_ncols=True, leave=False) as bar,
+        tempfile.TemporaryDirectory(prefix="goods-gpus-") as tokens,
+    ):
         if side_by_side == 1:
             for args in arguments:
                 results.append(_limited(job, args, first_gpu(given)))
@@ -103,13 +106,10 @@ def run_jobs(
         else:
             # loky renews a worker whose memory has grown, and says so each time: models do grow
             warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
-            with parallel_config(backend="loky", inner_max_num_threads=given.threads):
-                for result in Parallel(n_jobs=side_by_side, return_as="generator")(
-                    delayed(_on_its_gpu)(job, args, given, Path(tokens), side_by_side) for args in arguments
-                ):
-                    results.append(result)
-                    bar.update()
-    bar.close()
+            calls = (delayed(_on_its_gpu)(job, args, given, Path(tokens), side_by_side) for args in arguments)
+            for result in in_processes(calls, side_by_side, given.threads):
+                results.append(result)
+                bar.update()
     return results
 
 

@@ -1,11 +1,14 @@
-"""What lies below a folder, symbolic links followed."""
+"""Folders: what lies below one, symbolic links followed, and whether it can be written to."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from goods.core.errors import GoodsError
 
 MOST_PATHS = 16  # that lead to one folder: folders that link to each other have more than can be listed
 
@@ -65,3 +68,17 @@ def _kind(entry: os.DirEntry[str]) -> str:
     except OSError:  # ELOOP
         broken = True
     return "broken link" if broken else ""
+
+
+def check_writable(folder: Path) -> None:
+    """GoodsError unless files can be written to `folder`, or it can be made; nothing is left there."""
+    there = folder.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise GoodsError(
+            f"{folder}: cannot be written to ({error.strerror}: {there}); name another folder"
+        ) from None

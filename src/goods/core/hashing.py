@@ -29,6 +29,11 @@ def content_hash(*parts: Any) -> str:
     return digest.hexdigest()
 
 
+def row_hashes(rows: np.ndarray) -> np.ndarray:
+    """uint64 [n] hash of the bytes of each row."""
+    return np.fromiter((xxhash.xxh3_64_intdigest(row.tobytes()) for row in rows), np.uint64, len(rows))
+
+
 def file_hash(path: Path) -> str:
     """Hash of a file's content; read once per process as long as nothing about the file changes."""
     stat = path.stat()

@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, ReadWriteLock, Timeout
 
-from goods.core.artifacts import write_json
+from goods.core.artifacts import remove_leftovers, write_json
 from goods.core.errors import GoodsError
 from goods.core.log import say
 from goods.core.workspace import Workspace
@@ -29,7 +29,8 @@ POLL = 0.3  # seconds between two looks at a lock that is held
 
 @contextmanager
 def working(ws: Workspace, alone: bool, wait: bool = False) -> Iterator[None]:
-    """Hold the work folder of a competition: `alone`, or beside others that are not alone.
+    """Hold the work folder of a competition: `alone`, rid of what killed runs left half-written, or beside others that
+    are not alone.
 
     Where that cannot be, `wait` until it can, or GoodsError says who holds it.
     """
@@ -53,6 +54,10 @@ def working(ws: Workspace, alone: bool, wait: bool = False) -> Iterator[None]:
             time.sleep(POLL)
     mine = folder / f"holder-{socket.gethostname()}-{os.getpid()}.json"
     try:
+        if alone:
+            remove_leftovers(ws.whole.path)
+            for left in folder.glob("holder-*.json"):
+                left.unlink()
         write_json(mine, _myself())
         yield
     finally:

@@ -9,12 +9,14 @@ that shares a product with it is fitted on (`untouched`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pymetis
-from scipy.sparse import coo_matrix, csr_matrix
-from scipy.sparse.csgraph import connected_components
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 LARGEST = 0.25  # of a fold: larger components are cut
 
@@ -31,6 +33,9 @@ class Grouping:
 
 def components(left: np.ndarray, right: np.ndarray, n: int) -> np.ndarray:
     """int32 [n] connected component of each of n nodes."""
+    from scipy.sparse import coo_matrix  # half a second to import: only who deals folds of pairs pays
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_matrix((np.ones(len(left), np.int8), (left, right)), shape=(n, n))
     return connected_components(graph, directed=False)[1]
 
@@ -68,6 +73,8 @@ def group_pairs(left: np.ndarray, right: np.ndarray, target: np.ndarray, n_folds
 
 def weighted_graph(first: np.ndarray, second: np.ndarray, n: int) -> csr_matrix:
     """Symmetric [n, n]: number of pairs between units, none of a unit with itself."""
+    from scipy.sparse import coo_matrix
+
     apart = first != second
     ones = np.ones(int(apart.sum()), np.int64)
     graph = coo_matrix((ones, (first[apart], second[apart])), shape=(n, n)).tocsr()

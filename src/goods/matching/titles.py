@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xxhash
-from joblib import Parallel, delayed
+from joblib import delayed
 from tqdm import tqdm
 
 from goods.core.execution import cores
+from goods.core.processes import in_processes
 from goods.matching.neighbours import LARGE, SAMPLE, TitleEncoder
 from goods.matching.spelling import keys, plain
 
@@ -48,7 +49,7 @@ def read_titles(
         for start in starts
     )
     rows, tokens = [np.empty(0, np.int32)], [np.empty(0, np.uint64)]
-    done = Parallel(n_jobs=min(threads, len(starts)), return_as="generator")(jobs)
+    done = in_processes(jobs, min(threads, len(starts)))
     for start, (made, counts, found) in zip(
         starts, tqdm(done, total=len(starts), disable=n < LARGE), strict=True
     ):

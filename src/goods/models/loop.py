@@ -7,6 +7,8 @@ with the best weights restored, resume after a kill.
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +28,7 @@ from goods.models.learner import Learner
 from goods.models.network import Network, Weights
 from goods.models.rows import Rows, batches
 from goods.models.training import DivergenceCheck, Training
-from goods.models.weights import BestWeights, EpochCheckpoint, greedy_soup
+from goods.models.weights import BestWeights, EpochCheckpoint, greedy_soup, left_by_a_kill
 
 MOST_WORKERS = 4  # processes that cut batches for one GPU
 
@@ -55,6 +57,20 @@ def quiet() -> Iterator[None]:
                 logger.setLevel(level)
 
 
+@contextmanager
+def stopping_as_python_does() -> Iterator[None]:
+    """Lightning makes exit code 1 of Ctrl-C, and has any later one ignored."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, KeyboardInterrupt):
+            raise
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
+        raise KeyboardInterrupt from None
+
+
 def train_network(
     net: Network,
     train: Rows,
@@ -78,7 +94,7 @@ def train_network(
     checkpoint = scratch / f"training-{training.key}.ckpt"
     best = BestWeights(training, config.patience, config.soup) if valid is not None else None
     first = DivergenceCheck(training) if best is None else best
-    with quiet():
+    with quiet(), stopping_as_python_does():
         trainer = L.Trainer(
             max_epochs=min(epochs, config.stop_after or epochs),
             callbacks=callbacks_of(first, config, context, len(loader), checkpoint),
@@ -90,7 +106,7 @@ def train_network(
             learner,
             loader,
             None if valid is None else batches(valid, 4 * config.batch_size),
-            ckpt_path=checkpoint if checkpoint.is_file() else None,
+            ckpt_path=left_by_a_kill(checkpoint),
             weights_only=True,
         )
     if best is not None and best.weights:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from goods.cards.ragged import Ragged
+from goods.core.processes import end_with
 
 POOL_BATCHES = 50  # batches that are sorted by length together
 
@@ -105,6 +108,10 @@ class BatchOrder(Sampler):
         yield from batches
 
 
+def _begin_worker(parent: int, number: int) -> None:
+    end_with(parent)
+
+
 def batches(
     rows: Rows, batch_size: int, seed: int | None = None, balance: float = 0.0, workers: int = 0
 ) -> DataLoader:
@@ -115,6 +122,7 @@ def batches(
         batch_size=None,
         sampler=order,
         num_workers=workers,
+        worker_init_fn=partial(_begin_worker, os.getpid()),
         persistent_workers=workers > 0,
         pin_memory=workers > 0 and torch.cuda.is_available(),
     )

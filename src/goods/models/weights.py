@@ -5,11 +5,13 @@ from __future__ import annotations
 import bisect
 import copy
 import math
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import Callback
 
 from goods.core.artifacts import atomic
@@ -17,6 +19,8 @@ from goods.core.log import say
 from goods.models.learner import Learner
 from goods.models.network import Weights, cpu_weights
 from goods.models.training import Training
+
+PARTS = {"state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks"}  # of a checkpoint
 
 
 class BestWeights(Callback):
@@ -82,6 +86,23 @@ def greedy_soup(candidates: list[Weights], loss: Callable[[Weights], float]) -> 
         if reached <= lowest:
             best, lowest, taken = mean, reached, taken + 1
     return best
+
+
+def left_by_a_kill(checkpoint: Path) -> Path | None:
+    """The checkpoint; None where there is none, or none that a training wrote whole: it is said and left out."""
+    if not checkpoint.is_file():
+        return None
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            whole = archive.testzip() is None  # torch itself does not look at the checksums
+        state = torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=True)
+        whole = whole and not PARTS - state.keys()
+    except Exception:  # whatever broken bytes, or code in place of weights, lead to
+        whole = False
+    if not whole:
+        say(f"{checkpoint}: damaged, the training begins again")
+        checkpoint.unlink()
+    return checkpoint if whole else None
 
 
 class EpochCheckpoint(Callback):

@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from goods.cards.hiding import POINTS, differs
 from goods.cards.table import TEXT_FIELDS, Issues, has_photo
 
 SPLITS = ("train", "test")
-POINTS = 0.05  # difference between shares of cards that is told, photos
-TEXT_POINTS = 0.10  # the same for what only texts, shops and titles tell
+TEXT_POINTS = 0.10  # difference between shares of cards that is told, of what texts, shops and titles tell
 LONGER = 2.0  # times that the typical text of one split may be as long as that of the other
-ERRORS = 3.0  # standard errors within which a difference is chance
 FEWEST = 30  # cards of a split below which its typical text is chance
 SAMPLE, SEEN = 5_000, 200  # cards whose letters are counted, characters of a field that are looked at
 SHOWN = 8  # input problems that the table names
@@ -88,25 +87,21 @@ def _mean(flags: np.ndarray) -> float:
     return round(float(flags.mean()), 6) if len(flags) else 0.0
 
 
-def differs(a: float | None, b: float | None, n: tuple[int, int], points: float) -> bool:
-    """Whether two shares, of n[0] and n[1] cards, are further apart than `points` and than chance would have them."""
-    if a is None or b is None or not min(n):
-        return False
-    pooled = (a * n[0] + b * n[1]) / sum(n)
-    error = np.sqrt(pooled * (1 - pooled) * (1 / n[0] + 1 / n[1]))
-    return bool(abs(a - b) > max(points, ERRORS * error))
-
-
 def warnings(door: dict[str, Any]) -> list[str]:
     """What of the differences matters, what it means and what can be done."""
     train, test = door["train"], door["test"]
     n = (train["rows"], test["rows"])
     found = []
     if differs(train["photos"], test["photos"], n, POINTS):
+        meant = (
+            "models that look at photos learn and are scored with as few, so that out-of-fold scores are the ones to "
+            "expect"
+            if train["photos"] > test["photos"]
+            else "out-of-fold scores of models that look at photos promise too little"
+        )
         found.append(
             f"{_percent(train['photos'])} of the train cards have a photo, {_percent(test['photos'])} of the test "
-            "cards: out-of-fold scores of models that look at photos will not hold on test (a stack hides photos of "
-            "train cards where test has fewer); look whether all photos are where they belong"
+            f"cards: {meant}; look whether all photos are where they belong"
         )
     for field in TEXT_FIELDS:
         a, b = train["empty"][field], test["empty"][field]

@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedKFold
 
 from goods.cards.text import near_duplicate_key
 from goods.core.errors import GoodsError
@@ -25,6 +24,8 @@ def assign_folds(target: np.ndarray, groups: np.ndarray, n_folds: int, seed: int
     A group is dealt by the class of its first card. Classes with fewer groups than folds are spread over
     as many folds as they have groups.
     """
+    from sklearn.model_selection import StratifiedKFold  # a second to import: only who deals folds pays
+
     _, first, member = np.unique(groups, return_index=True, return_inverse=True)
     if len(first) < n_folds:
         raise GoodsError(f"{len(first)} groups of cards cannot fill {n_folds} folds; lower n_folds")

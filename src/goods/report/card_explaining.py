@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from goods.cards.hiding import like_test
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
 from goods.config.competition import CompetitionConfig
@@ -35,7 +36,7 @@ def explain_cards(
     run = finished_run(ws, experiment)
     config = load_experiment(run.config)
     assert isinstance(config.model, StackConfig)
-    cards, labels = load_cards(ws), Labels.load(ws)
+    (cards, _), labels = like_test(load_cards(ws)), Labels.load(ws)
     unknown = set(product_ids) - set(cards.product_id)
     if unknown:
         raise GoodsError(f"product_id {min(unknown)} is neither a train nor a test card of {ws.competition}")

@@ -5,17 +5,19 @@ Boosting starts from a pool's probabilities (CatBoost baseline), so what it lear
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from catboost import CatBoost, Pool
 
 from goods.core.calibration import logit
 from goods.core.execution import cores
 from goods.problems.splitting import inner_split
 from goods.stack.candidates import FLOOR, Candidates, normalise_by_card, softmax_by_card
 from goods.stack.config import StackConfig
+
+if TYPE_CHECKING:
+    from catboost import CatBoost, Pool
 
 INNER_SHARE = 0.15  # of the cards: they stop the boosting
 
@@ -63,6 +65,8 @@ def fit_booster(
     At most `model.max_cards` cards are used, drawn at random. None where the cards to fit on have only right or only
     wrong candidates: there is nothing to learn.
     """
+    from catboost import CatBoost, Pool  # half a second to import: only who boosts pays
+
     outside = np.unique(table.card)
     inner = inner_cards(target, outside, seed)
     kept = np.ones(len(table.card), bool)
@@ -115,6 +119,8 @@ def fit_multiclass(
 
     Classes without a card among those it is fitted on are unknown to it.
     """
+    from catboost import CatBoost, Pool
+
     cards = np.unique(table.card)
     features, stops = dense_features(table, cards, n_classes), inner_cards(target, cards, seed)[cards]
     stops &= np.isin(target[cards], target[cards[~stops]])

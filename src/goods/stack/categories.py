@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from goods.cards.labels import Labels
 from goods.cards.wordvectors import word_vectors
@@ -22,6 +21,8 @@ class CategoryNames:
     """
 
     def __init__(self, labels: Labels) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
         leaf_names = [" ".join(path[-2:]).lower() for path in labels.paths]
         self.tfidf = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 4), dtype=np.float32)
         self.names = self.tfidf.fit_transform(leaf_names)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from goods.cards.labels import Labels
+from goods.core.errors import within
 from goods.stack.candidates import Candidates, Named
 from goods.stack.categories import CategoryNames
 from goods.stack.counts import KeyCounts, card_keys
@@ -70,12 +71,15 @@ def features_of(evidence: TreeEvidence, features: Mapping[str, Callable[..., np.
     for family, lines in groupby(features, key=family_of):
         together = list(lines)
         if family is None:
-            columns |= {name: features[name](evidence).astype(np.float32) for name in together}
+            for name in together:
+                with within(f"feature {name} of the stack"):
+                    columns[name] = features[name](evidence).astype(np.float32)
             continue
         for label, member in evidence.families[family].items():
             for name in together:
-                values = features[name](evidence, member)
-                columns[name.replace(f"{{{family}}}", label)] = values.astype(np.float32)
+                column = name.replace(f"{{{family}}}", label)
+                with within(f"feature {column} of the stack"):
+                    columns[column] = features[name](evidence, member).astype(np.float32)
     return pd.DataFrame(columns)
 
 

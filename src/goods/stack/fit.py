@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from catboost import CatBoost
 
 from goods.core.artifacts import read_json, write_json
 from goods.core.log import say
@@ -19,6 +19,9 @@ from goods.stack.config import StackConfig
 from goods.stack.features import CandidateFeatures
 from goods.stack.level import Level
 from goods.stack.pooling import Pool, fit_best_single, fit_greedy, fit_linear_pool, fit_log_pool
+
+if TYPE_CHECKING:
+    from catboost import CatBoost
 
 BLEND = "blend"  # the pool boosting starts from
 
@@ -86,6 +89,8 @@ class FoldStack:
 
 
 def load_booster(path: Path) -> CatBoost | None:
+    from catboost import CatBoost  # half a second to import: only who boosts pays
+
     return CatBoost().load_model(str(path)) if path.is_file() else None
 
 

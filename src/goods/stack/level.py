@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from goods.cards.hiding import like_test
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
 from goods.config.competition import CompetitionConfig
@@ -22,7 +23,6 @@ from goods.prepare.folds import load_folds
 from goods.stack.candidates import Candidates, make_candidates
 from goods.stack.config import StackConfig
 from goods.stack.features import CandidateFeatures
-from goods.stack.hiding import hidden, said_without_photos, without_photos
 
 
 def stack_config(config: ExperimentConfig) -> StackConfig:
@@ -48,9 +48,9 @@ def base_runs(ws: Workspace, config: ExperimentConfig) -> list[Run]:
 
 @dataclass(frozen=True)
 class Level:
-    """What the second level is fitted on: the train cards, their candidates and features, all out of fold. `base`: what
-    the base experiments say of the train cards, in their order; `photos_hidden`: share of the train cards that are seen
-    as if they had no photo, because fewer test cards have one."""
+    """What the second level is fitted on: the train cards, their candidates and features, all out of fold.
+    `photos_hidden`: share of the train cards that are seen as if they had no photo, because fewer test cards have one.
+    """
 
     metric: str
     config: ExperimentConfig
@@ -63,7 +63,6 @@ class Level:
     maker: CandidateFeatures
     table: Candidates
     features: pd.DataFrame
-    base: list[Predictions]
     photos_hidden: float
 
     @property
@@ -77,13 +76,11 @@ class Level:
 
 def make_level(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> Level:
     model, labels, runs = stack_config(config), Labels.load(ws), base_runs(ws, config)
-    cards = load_cards(ws)
+    cards, photos_hidden = like_test(load_cards(ws))
     train = select(cards, "train")
-    fold, which = load_folds(ws, train), hidden(train, select(cards, "test"))
-    base = [said_without_photos(ws, run, train, fold, which) for run in runs]
-    train = without_photos(train, which)
+    fold = load_folds(ws, train)
     maker = CandidateFeatures(train, fold, labels, list(model.experiments))
-    table, features = tabulate(maker, model, train, fold, base)
+    table, features = tabulate(maker, model, train, fold, [Predictions.load(r.oof) for r in runs])
     tuned_on = {k for r in runs for k in read_json(r.report)["tuned_on"]} | set(config.tuned_on)
     if tuned_on >= set(fold.tolist()):
         raise GoodsError(
@@ -102,8 +99,7 @@ def make_level(ws: Workspace, competition: CompetitionConfig, config: Experiment
         maker,
         table,
         features,
-        base,
-        float(which.mean()),
+        photos_hidden,
     )
 
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.preprocessing import normalize
 
 from goods.stack.candidates import Candidates, Named
 from goods.stack.counts import most_per_card
@@ -65,6 +63,11 @@ class TitleNeighbours:
     def __init__(
         self, titles: pd.Series, target: np.ndarray, fold: np.ndarray, most_cards: int = 1000
     ) -> None:
+        from sklearn.feature_extraction.text import (
+            TfidfVectorizer,  # a second to import: only who looks for titles pays
+        )
+        from sklearn.preprocessing import normalize
+
         self.target, self.fold = target.astype(np.int64), fold
         self.tfidf = TfidfVectorizer(
             ngram_range=(1, 2), max_df=most_cards, token_pattern=r"(?u)\b\w+\b", dtype=np.float32, norm=None
@@ -82,6 +85,8 @@ class TitleNeighbours:
         self.elsewhere = in_fold.sum(0) > in_fold  # whether a title outside the fold has the word
 
     def find(self, titles: pd.Series, card_fold: np.ndarray | None, k: int = 16) -> Neighbours:
+        from sklearn.preprocessing import normalize
+
         n = len(titles)
         similarity, cls = np.zeros((n, k), np.float32), np.zeros((n, k), np.int64)
         if self.vectors is None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 from goods.stack.candidates import Candidates, first_choice, normalise_by_card, softmax_by_card
 
@@ -79,6 +78,8 @@ def fit_log_pool(
 
     Cards whose class is no candidate are left out. Terms per class are shrunk to 0 by normal priors.
     """
+    from scipy.optimize import minimize  # half a second to import: only who fits a pool pays
+
     table, is_target = answered(table, target)
     n_models, n_cards = table.log_proba.shape[1], max(1, int(is_target.sum()))
     start = np.full(n_models, 1 / n_models)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
 
 from goods.cards.labels import Labels
 from goods.core.calibration import fit_temperature
@@ -61,6 +60,8 @@ def rows_of(predictions: Predictions, rows: np.ndarray) -> Predictions:
 
 def tempered(predictions: Predictions, temperature: float) -> Predictions:
     """Probabilities to the power 1 / temperature, 1 per card again."""
+    from scipy.special import softmax
+
     with np.errstate(divide="ignore"):
         return replace(
             predictions, proba=softmax(np.log(predictions.proba) / np.float32(temperature), axis=1)

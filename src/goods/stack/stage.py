@@ -42,25 +42,24 @@ from goods.stack.decoding import decoder_of
 from goods.stack.diagnostics import diagnostics
 from goods.stack.features import CandidateFeatures
 from goods.stack.fit import CATBOOST, FoldStack, fit_stack, methods_of
-from goods.stack.hiding import hidden, models_key
 from goods.stack.level import Level, base_runs, make_level, stack_config, tabulate
 from goods.stack.ranked import to_predictions
 from goods.stack.settle import Settled, finished, settle
-from goods.train.gather import oof_report
+from goods.train.gather import hidden_share, oof_report, seen_without
 
 
 def stack_key(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> str:
     """What a stack depends on: its config, the metric, its code, cards, folds and its base experiments' predictions."""
-    runs, cards = base_runs(ws, config), load_cards(ws)
-    asked = hidden(select(cards, "train"), select(cards, "test")).any()
     return content_hash(
         competition.metric,
         config.described(frozenset({"tune"})),
         code_hash(__name__),
         prepared_key(ws),
         file_hash(ws.folds),
-        [[file_hash(r.oof), file_hash(r.test), read_json(r.report)["tuned_on"]] for r in runs],
-        models_key(ws, runs, competition.n_folds) if asked else [],
+        [
+            [file_hash(r.oof), file_hash(r.test), read_json(r.report)["tuned_on"]]
+            for r in base_runs(ws, config)
+        ],
     )
 
 
@@ -105,7 +104,7 @@ def fit_and_choose(
         "winner_by_fold": by_fold,
         "temperature": settled[winner].temperature,
         "decoding": settled[winner].decoding,
-        **({"photos_hidden": round(level.photos_hidden, 6)} if level.photos_hidden else {}),
+        **hidden_share(level.photos_hidden),
         **compared(ws, competition, level, settled),
         **diagnostics(level, folds, final, oof[winner], settled[winner], calibrated),
         "fit_seconds": [round(time.perf_counter() - started, 2)],
@@ -165,8 +164,7 @@ def compared(
     return {
         "methods": {name: report(s.predictions) for name, s in settled.items()},
         "base": {
-            name: report(said)["score"]
-            for name, said in zip(level.model.experiments, level.base, strict=True)
+            run.path.name: report(Predictions.load(run.oof))["score"] for run in base_runs(ws, level.config)
         },
     }
 
@@ -208,6 +206,4 @@ def judges(folds: list[FoldStack], config: ExperimentConfig) -> list[FoldStack]:
 
 def describe(report: dict[str, Any]) -> str:
     methods = ", ".join(f"{m} {r['score']:.4f} ± {r['sd']:.4f}" for m, r in report["methods"].items())
-    hid = report.get("photos_hidden")
-    seen = f"; {hid:.0%} of the train cards without their photo, as test has fewer" if hid else ""
-    return f"{report['metric']} {methods}; {report['winner']} goes on{seen}"
+    return f"{report['metric']} {methods}; {report['winner']} goes on{seen_without(report)}"

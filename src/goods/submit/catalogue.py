@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from goods.cards.rawtext import normalise
 from goods.cards.table import Issues
 from goods.cards.text import MAX_CHARS, strip_html
-from goods.competitions.arrow import columns_of
+from goods.competitions.arrow import columns_of, told
 from goods.competitions.loading import new_card_readers
 from goods.competitions.raw import integer_ids, read_table, require_unique
 from goods.core.artifacts import write_json, write_parquet
@@ -61,8 +61,13 @@ def with_identity(cards: pd.DataFrame, path: Path, truth: str | None) -> pd.Data
     if truth is None:
         return cards
     column = read_table(path, {truth: "any"})[truth]
-    told = column.astype("str").str.strip()  # lists and the like cannot be compared
+    told = column.map(identity_text).astype("str").str.strip()
     return cards.assign(identity=told.where(column.notna() & (told != "")))
+
+
+def identity_text(value: Any) -> str:
+    """What can be compared: lists and the like cannot."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def read_by_contest(path: Path) -> pd.DataFrame | None:
@@ -91,7 +96,7 @@ def _one_of(path: Path, names: list[str], known: tuple[str, ...]) -> str:
         if column in names:
             return column
     raise GoodsError(
-        f"{path}: column {known[0]!r} is missing (it has {', '.join(names)}); "
+        f"{path}: column {known[0]!r} is missing (it has {told(names)}); "
         f"rename a column to it or to {' or '.join(map(repr, known[1:]))}"
     )
 

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
@@ -64,18 +65,17 @@ def read_rows(path: Path, competition: CompetitionConfig, issues: Issues) -> pd.
 
 
 def from_csv(path: Path, table: Path) -> None:
-    """The columns of a csv file as a parquet file; empty cells are null."""
+    """The columns of a csv file as a parquet file, all as texts, which readers read; empty cells are null."""
     if not path.is_file():
         raise GoodsError(f"{path}: no such file; name a parquet or csv file of cards")
     with readable(path, "not a readable csv file", "save it as UTF-8 with commas between columns"):
-        pq.write_table(
-            pyarrow.csv.read_csv(
-                path,
-                parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-                convert_options=pyarrow.csv.ConvertOptions(strings_can_be_null=True, null_values=[""]),
-            ),
-            table,
+        parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
+        with pyarrow.csv.open_csv(path, parse_options=parsing) as opened:
+            types = dict.fromkeys(opened.schema.names, pa.string())
+        as_text = pyarrow.csv.ConvertOptions(
+            column_types=types, strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=True
         )
+        pq.write_table(pyarrow.csv.read_csv(path, parse_options=parsing, convert_options=as_text), table)
 
 
 def photos_of(images: Path, cards: pd.DataFrame, issues: Issues) -> dict[int, str]:

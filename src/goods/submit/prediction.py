@@ -11,24 +11,26 @@ from pathlib import Path
 
 import pandas as pd
 
+from goods.cards.hiding import like_test
 from goods.cards.labels import Labels
 from goods.cards.table import Issues, has_photo, load_cards, select
 from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import check_writable, write_csv, write_parquet
+from goods.core.artifacts import write_csv, write_parquet
 from goods.core.done import check_done
 from goods.core.errors import GoodsError
+from goods.core.folders import check_writable
 from goods.core.log import say
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.stack.config import StackConfig
-from goods.stack.hiding import looks_at_photos
 from goods.submit.new_cards import LAYOUT, read_new_cards, write_issues
 from goods.train.finished import load_run_models
 from goods.train.fold import top_k
+from goods.train.rows import looks_at_photos
 
 FEWER = 0.05  # difference between the shares of cards with photos that goes without a word
 
@@ -84,7 +86,8 @@ def warn_of_photos(ws: Workspace, experiment: str, cards: pd.DataFrame, spaces: 
     """Say so where an experiment that looks at photos meets fewer of them than it was fitted on."""
     if not any(sees_photos(space, experiment) for space in spaces):
         return
-    fitted, here = (has_photo(part).mean() for part in (select(load_cards(ws.whole), "train"), cards))
+    known, _ = like_test(load_cards(ws.whole))
+    fitted, here = (has_photo(part).mean() for part in (select(known, "train"), cards))
     if here < fitted - FEWER:
         say(
             f"warning: {experiment} looks at photos: {fitted:.0%} of the cards it was fitted on have one, {here:.0%} "

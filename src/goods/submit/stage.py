@@ -31,11 +31,10 @@ from goods.submit.ledger import append_leaderboard, git_sha
 def submit(
     ws: Workspace, competition: CompetitionConfig, experiment: str, out: Path, seconds: float = 0.0
 ) -> Path:
-    """Write result.parquet for a finished run; a leaderboard row is added when the file changes."""
+    """Write result.parquet for a finished run; a leaderboard row is added when it is another than the last one."""
     table = result_table(ws, competition, experiment)
     metric, score, sd = overall(ws, competition, experiment)
     path = out / competition.name / "result.parquet"
-    before = file_hash(path) if path.is_file() else None
     write_parquet(path, table)
     row = {
         "competition": competition.name,
@@ -48,8 +47,7 @@ def submit(
         "file_hash": file_hash(path),
         "seconds": round(seconds, 1),
     }
-    if file_hash(path) != before:
-        append_leaderboard(out / "leaderboard.csv", row)
+    append_leaderboard(out / "leaderboard.csv", row)
     say(f"submit {experiment}: {path}, {len(table)} rows, out-of-fold {metric} {score:.4f}")
     return path
 

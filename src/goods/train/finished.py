@@ -10,6 +10,7 @@ from goods.cards.images import ImageStore
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.done import check_done
+from goods.core.errors import within
 from goods.core.execution import first_gpu, resources
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
@@ -17,18 +18,6 @@ from goods.matching.products import Products
 from goods.models.base import Model
 from goods.train.context import make_context
 from goods.train.keys import judges
-
-HOW = "run scripts/train.py first"
-
-
-def load_fold_model(ws: Workspace, config: ExperimentConfig, k: int, n_folds: int) -> Model:
-    """The model of fold k of a run of `n_folds`, for cards that it has not seen."""
-    folder = ws.run(config.name).fold(k)
-    check_done(folder, "not trained", HOW)
-    given = first_gpu(resources(n_folds, config.model.on_gpu))
-    model = config.model.build(make_context(ws, config, given, None, False, k))
-    model.load(folder)
-    return model
 
 
 def load_run_models(
@@ -44,7 +33,7 @@ def load_run_models(
     run = ws.run(config.name)
     given = first_gpu(resources(competition.n_folds, config.model.on_gpu))
     for k in judges(config, competition.n_folds):
-        check_done(run.fold(k), "not trained", HOW)
+        check_done(run.fold(k), "not trained", "run scripts/train.py first")
         context = replace(
             make_context(ws, config, given, None, False, k),
             cache=None,
@@ -53,5 +42,6 @@ def load_run_models(
             scores=scores or {},
         )
         model = config.model.build(context)
-        model.load(run.fold(k))
+        with within(f"experiment {config.name}, {run.fold(k).name}"):
+            model.load(run.fold(k))
         yield model

@@ -20,6 +20,7 @@ from goods.problems.base import Problem
 from goods.problems.kinds import problem_of
 from goods.train.context import make_context
 from goods.train.foundations import trained_fold
+from goods.train.rows import rows_seen
 
 OFF = 1e-2  # of a row's sum from 1: what 16-bit arithmetic may leave
 
@@ -58,7 +59,7 @@ def write_fold(ws: Workspace, config: ExperimentConfig, k: int, progress: bool, 
     """
     folder = ws.run(config.name).fold(k)
     problem = problem_of(ws)
-    rows = problem.rows(ws)
+    rows, _ = rows_seen(ws, config)
     train, test = select(rows, "train"), select(rows, "test")
     fold = load_folds(ws, train)
     groups = load_groups(ws, train)

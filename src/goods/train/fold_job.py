@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from goods.config.experiment import ExperimentConfig
 from goods.core.done import begin, is_done, mark_done
-from goods.core.errors import GoodsError
+from goods.core.errors import GoodsError, within
 from goods.core.execution import Resources
 from goods.core.locks import one_at_a_time
-from goods.core.workspace import Workspace
+from goods.core.workspace import ALL, Workspace
 from goods.train.fold import write_fold
 from goods.train.keys import fold_key
 
@@ -22,7 +22,8 @@ def fit_fold(
             return
         check_inputs(ws, config, k, key)
         begin(folder, key)
-        write_fold(ws, config, k, progress, resources)
+        with within(f"experiment {config.name}, {'all folds' if k == ALL else f'fold {k}'}"):
+            write_fold(ws, config, k, progress, resources)
         check_inputs(ws, config, k, key)
         mark_done(folder, key)
 

@@ -9,7 +9,7 @@ import numpy as np
 from goods.config.base import PresetConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.done import check_done, fold_content
+from goods.core.done import check_done, flaw, fold_content
 from goods.core.errors import GoodsError
 from goods.core.hashing import file_hash
 from goods.core.predictions import Predictions
@@ -98,13 +98,23 @@ def trained_fold(ws: Workspace, config: ExperimentConfig, name: str, k: int) -> 
     return folder
 
 
+def trained_config(ws: Workspace, config: ExperimentConfig, name: str) -> ExperimentConfig:
+    """What an experiment below `config` was trained with; GoodsError where that is not what was written."""
+    run = ws.run(name)
+    if wrong := flaw(run.path):
+        raise GoodsError(
+            f"experiment {config.name} builds on {name}, of which {wrong}; "
+            f"run scripts/train.py configs/{config.competition}/{name}.yaml again"
+        )
+    return load_experiment(run.config)
+
+
 def upstream_of(ws: Workspace, config: ExperimentConfig, k: int) -> dict[str, Upstream]:
     """Fold k of the experiments that `config` builds on."""
     found = {}
     for name in config.model.upstream:
-        run = ws.run(name)
         folder = trained_fold(ws, config, name, k)
-        other = load_experiment(run.config)
+        other = trained_config(ws, config, name)
         if (other.seed, other.inner_share) != (config.seed, config.inner_share):
             raise GoodsError(
                 f"experiment {config.name}: seed and inner_share must be those of {name}: its training cards "
@@ -118,5 +128,5 @@ def tuned_below(ws: Workspace, config: ExperimentConfig) -> tuple[int, ...]:
     """Folds that studies have used of the experiment or of any it builds on."""
     used = set(config.tuned_on)
     for name in config.upstream:
-        used |= set(tuned_below(ws, load_experiment(ws.run(name).config)))
+        used |= set(tuned_below(ws, trained_config(ws, config, name)))
     return tuple(sorted(used))

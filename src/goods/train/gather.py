@@ -24,10 +24,10 @@ from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import ALL, Run, Workspace
 from goods.metrics.evaluation import evaluate, evaluate_all
 from goods.prepare.folds import load_folds
-from goods.problems.kinds import load_rows
 from goods.train.fold import halves
 from goods.train.foundations import tuned_below
 from goods.train.keys import inputs_key, refits
+from goods.train.rows import rows_seen
 
 OF_FOLDS = ("fit_seconds", "cards_per_second", "threads")  # what a run's report repeats of its folds'
 
@@ -73,7 +73,7 @@ def join(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig
         say(f"train {config.name}: unchanged, {headline(read_json(run.report))}")
         return
     (run.path / "DONE").unlink(missing_ok=True)
-    rows = load_rows(ws)
+    rows, photos_hidden = rows_seen(ws, config)
     train = select(rows, "train")
     oof = out_of_fold(run, train, folds)
     test = test_predictions(run, config, competition.n_folds)
@@ -84,7 +84,7 @@ def join(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig
     oof.save(run.oof)
     test.save(run.test)
     keep_config(run, config)
-    report = oof_report(ws, competition, oof, train, tuned_on) | agreed
+    report = oof_report(ws, competition, oof, train, tuned_on) | hidden_share(photos_hidden) | agreed
     said = [read_json(f / "report.json") for f in folds]
     report |= {name: [of_fold[name] for of_fold in said] for name in OF_FOLDS}
     write_json(run.report, report)
@@ -152,4 +152,15 @@ def oof_report(
 
 def headline(report: dict[str, Any]) -> str:
     optimistic = f", optimistic on tuned folds {report['tuned_on']}: left out" if report["tuned_on"] else ""
-    return f"out-of-fold {report['metric']} {report['score']:.4f} ± {report['sd']:.4f}{optimistic}"
+    scored = f"out-of-fold {report['metric']} {report['score']:.4f} ± {report['sd']:.4f}{optimistic}"
+    return scored + seen_without(report)
+
+
+def hidden_share(photos_hidden: float) -> dict[str, float]:
+    """What a report holds of the train cards that were seen without their photo."""
+    return {"photos_hidden": round(photos_hidden, 6)} if photos_hidden else {}
+
+
+def seen_without(report: dict[str, Any]) -> str:
+    hid = report.get("photos_hidden")
+    return f"; {hid:.0%} of the train cards without their photo, as test has fewer" if hid else ""

@@ -11,17 +11,18 @@ from goods.cards.labels import Labels
 from goods.cards.table import select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, TuneConfig
-from goods.core.errors import GoodsError
+from goods.core.errors import GoodsError, within
 from goods.core.execution import first_gpu, resources
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import evaluate
 from goods.prepare.folds import load_folds, load_groups
-from goods.problems.kinds import load_rows, problem_of
+from goods.problems.kinds import problem_of
 from goods.stack.level import make_level, stack_config
 from goods.stack.stage import catboost_score
 from goods.train.context import make_context
 from goods.train.fold import fit_on, pseudo_cards, top_k
 from goods.train.foundations import upstream_of
+from goods.train.rows import rows_seen
 from goods.tune.study import suggest, with_params
 
 
@@ -32,7 +33,8 @@ class Objective:
         assert config.tune is not None
         self.ws, self.config, self.tune, self.metric = ws, config, config.tune, competition.metric
         self.labels = Labels.load(ws)
-        self.cards, self.test = (select(load_rows(ws), split) for split in ("train", "test"))
+        rows, _ = rows_seen(ws, config)
+        self.cards, self.test = (select(rows, split) for split in ("train", "test"))
         self.fold = load_folds(ws, self.cards)
         self.problem = problem_of(ws)
         self.groups = load_groups(ws, self.cards)
@@ -45,7 +47,8 @@ class Objective:
         scores: list[float] = []
         for k in self.tune.folds:
             for share in self.tune.shares:
-                value = self._score(candidate, k, share)
+                with within(f"experiment {self.config.name}, trial {trial.number}, fold {k}"):
+                    value = self._score(candidate, k, share)
                 trial.report(float(np.mean([*scores, value])), step=trial_step(self.tune, k, share))
                 if trial.should_prune():
                     raise optuna.TrialPruned

@@ -28,10 +28,12 @@ from goods.core.workspace import Workspace
 from goods.stack.stage import stack_key
 from goods.train.foundations import check_problem
 from goods.train.keys import inputs_key
+from goods.tune.abandoned import present, queue_again, running
+from goods.tune.database import drop_damaged
 from goods.tune.objectives import Objective, StackObjective
 from goods.tune.study import open_study, study_file, with_params, work
 
-STUDY_FILES = ("study.db", "study.db-journal", "study.lock")
+STUDY_FILES = ("study.db", "study.db-journal", "study.lock", "study.workers")
 
 
 def tune(
@@ -63,13 +65,18 @@ def tune(
     if force:
         begin(folder, "forced")
     begin(folder, key)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what ends a trial is raised as well
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
     url = storage or study_file(folder / "study.db")
     lock = FileLock(folder / "study.lock")
-    study = open_study(config, url, key, lock)
-    objective = StackObjective(ws, competition, config) if stacked else Objective(ws, competition, config)
-    work(study, objective, config, lock)
+    with lock:
+        drop_damaged(folder / "study.db")
+    study, watch = open_study(config, url, key)
+    with present(folder / "study.workers", lock) as alone:
+        if alone and storage is None:
+            queue_again(study, running(study), lock)
+        objective = StackObjective(ws, competition, config) if stacked else Objective(ws, competition, config)
+        work(study, objective, config, lock, watch)
     best = study.best_trial
     write_text(folder / "best.yaml", dump(with_params(config, best.params)))
     states = [t.state for t in study.get_trials(deepcopy=False)]

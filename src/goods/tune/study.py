@@ -10,31 +10,18 @@ from typing import Any
 
 import optuna
 from filelock import FileLock
-from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
-from optuna.trial import FrozenTrial, TrialState
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
 from sqlalchemy.engine import URL
 
 from goods.config.experiment import ExperimentConfig, SearchSpace
 from goods.config.loading import set_key
 from goods.core.log import say
-
-HEARTBEAT_SECONDS = 3
+from goods.tune.abandoned import GRACE_SECONDS, HEARTBEAT_SECONDS, Watch, queue_again
 
 DRAW = "draw"  # user attribute of a trial: its place in the order of draws
+NEVER = 10**9  # seconds: optuna would go by the time of day
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-
-
-def retry_once(lock: FileLock) -> Callable[[optuna.Study, FrozenTrial], None]:
-    """Queue a killed worker's trial again, once however many workers notice its death at the same time."""
-    retry = RetryHeartbeatStaleTrialCallback(max_retry=3)
-
-    def callback(study: optuna.Study, stale: FrozenTrial) -> None:
-        with lock:
-            known = study.get_trials(deepcopy=False)
-            if not any(stale.number in retry.retry_history(trial) for trial in known):
-                retry(study, stale)
-
-    return callback
 
 
 def study_file(path: Path) -> str:
@@ -42,23 +29,23 @@ def study_file(path: Path) -> str:
     return URL.create("sqlite", database=str(path.resolve())).render_as_string()
 
 
-def open_study(config: ExperimentConfig, url: str, key: str, lock: FileLock) -> optuna.Study:
-    """The study of these inputs, made if it is not there; stale trials of killed workers are queued again."""
+def open_study(config: ExperimentConfig, url: str, key: str) -> tuple[optuna.Study, Watch]:
+    """The study of these inputs, made if it is not there, and what tells whose workers were killed."""
     assert config.tune is not None
     storage = RDBStorage(
         url,
         engine_kwargs={"connect_args": {"timeout": 60}} if url.startswith("sqlite") else None,
         heartbeat_interval=HEARTBEAT_SECONDS,
-        grace_period=4 * HEARTBEAT_SECONDS,
-        heartbeat_stale_trial_callback=retry_once(lock),
+        grace_period=NEVER,
     )
-    return optuna.create_study(
+    study = optuna.create_study(
         study_name=f"{config.name}-{key[:12]}",
         storage=storage,
         direction="maximize",
         load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(n_startup_trials=config.tune.startup_trials, n_warmup_steps=0),
     )
+    return study, Watch(study, storage)
 
 
 def work(
@@ -66,6 +53,7 @@ def work(
     objective: Callable[[optuna.Trial], float],
     config: ExperimentConfig,
     lock: FileLock,
+    watch: Watch,
 ) -> None:
     """Run trials until the study has enough, whoever ran them; `lock` is held while one takes its number."""
     assert config.tune is not None
@@ -80,16 +68,23 @@ def work(
         )
         return objective(trial)
 
+    told = False
     while True:
-        fail_stale_trials(study)
+        queue_again(study, watch.stale(), lock)
         trials = study.get_trials(deepcopy=False)
         finished = sum(t.state in FINISHED for t in trials)
         if finished >= config.tune.trials:
             return
         waiting = sum(t.state == TrialState.WAITING for t in trials)
-        running = sum(t.state == TrialState.RUNNING for t in trials)
-        if finished + running >= config.tune.trials and not waiting:
-            time.sleep(1)  # other workers hold the last trials; should one die, its trial is queued again
+        running = [t.number for t in trials if t.state == TrialState.RUNNING]
+        if finished + len(running) >= config.tune.trials and not waiting:
+            if not told:
+                say(
+                    f"tune {config.name}: waiting for other workers, which hold the last trials {running}; "
+                    f"those of a killed one are queued again after {GRACE_SECONDS} s"
+                )
+            told = True
+            time.sleep(1)
             continue
         study.optimize(drawn, n_trials=1)
         last = max(

@@ -1,6 +1,6 @@
 """Photos: any timm backbone, its pooled features under a small head, or fine-tuned end to end.
 
-A card without a photo has a learned vector in place of features.
+A card without a photo has a learned vector in place of features; a model fitted on no photo takes every card for one.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class ImageModel(NeuralModel):
         self.features = PhotoFeatures(config, context)
         self._sample: np.ndarray | None = None  # features of train photos
         self._width = 0
+        self._fitted_on_photos = True
         if not config.frozen:
             self.predict_batch = 64
 
@@ -61,15 +62,18 @@ class ImageModel(NeuralModel):
         return vectors
 
     def has_input(self, cards: pd.DataFrame) -> np.ndarray:
-        return has_photo(cards)
+        return has_photo(cards) & self._fitted_on_photos
 
     def pretrained_vectors(self, cards: pd.DataFrame) -> np.ndarray:
-        return self._vectors(cards, 1) if self.config.frozen else super().pretrained_vectors(cards)
+        if not self.config.frozen:
+            return super().pretrained_vectors(cards)
+        return self._vectors(cards, 0 if self.has_input(cards).any() else self.features.width)
 
     def prepare(self, train: pd.DataFrame) -> None:
+        refs = photo_refs(train)
+        self._fitted_on_photos = bool(refs)
         if not self.config.frozen:
             return
-        refs = photo_refs(train)
         self._sample = self.features.rows(refs[:SAMPLE]) if refs else np.zeros((1, 1), np.float32)
         self._width = self._sample.shape[1]
         if self.config.places and refs:
@@ -83,10 +87,10 @@ class ImageModel(NeuralModel):
         return FrozenNetwork(self._width, n_classes, self.config, None if restore else self._sample)
 
     def settings(self) -> dict[str, Any]:
-        return {"width": self._width}
+        return {"width": self._width, "photos": self._fitted_on_photos}
 
     def load_parts(self, folder: Path, settings: dict[str, Any]) -> None:
-        self._width = int(settings["width"])
+        self._width, self._fitted_on_photos = int(settings["width"]), bool(settings["photos"])
 
 
 def photo_refs(cards: pd.DataFrame) -> list[str]:

@@ -5,6 +5,8 @@ writes: `context.cache`/features-<hash>.npz, from photos, weights and code alone
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import torch
 from tqdm import tqdm
@@ -28,6 +30,13 @@ class PhotoFeatures:
         self.config, self.context = config, context
         self._cache: RowCache | None = None
 
+    @cached_property
+    def width(self) -> int:
+        """Of a photo's features."""
+        backbone = load_backbone(self.config, self.context.seed, empty=True).eval()
+        with torch.inference_mode():
+            return self._features(backbone, torch.zeros(1, 3, self.config.size, self.config.size)).shape[1]
+
     def rows(self, refs: list[str], store: bool = False) -> np.ndarray:
         """float32 [n, d] of photos, from the cache where it has them; `store` adds to it what it lacks."""
         if self._cache is None:
@@ -45,7 +54,6 @@ class PhotoFeatures:
     def _compute(self, refs: list[str]) -> np.ndarray:
         backbone = load_backbone(self.config, self.context.seed).to(self.context.device).eval()
         backbone = backbone.to(memory_format=torch.channels_last)
-        compute = _patches if self.config.places else Backbone.features
         parts, starts = [], range(0, len(refs), FEATURE_BATCH)
         quiet = not self.context.progress or len(starts) < 5
         with threads(self.context), torch.inference_mode():
@@ -53,11 +61,13 @@ class PhotoFeatures:
                 block = refs[start : start + FEATURE_BATCH]
                 arrays = load_arrays(image_store(self.context), block, self.config.size)
                 pixels = torch.from_numpy(arrays).to(self.context.device).permute(0, 3, 1, 2)
-                found = compute(backbone, pixels)
-                if self.config.flip_test:
-                    found = (found + compute(backbone, pixels.flip(3))) / 2
-                parts.append(found.float().cpu().numpy())
+                parts.append(self._features(backbone, pixels).float().cpu().numpy())
         return np.concatenate(parts).clip(-60_000, 60_000)  # what float16 holds
+
+    def _features(self, backbone: Backbone, pixels: torch.Tensor) -> torch.Tensor:
+        compute = _patches if self.config.places else Backbone.features
+        found = compute(backbone, pixels)
+        return (found + compute(backbone, pixels.flip(3))) / 2 if self.config.flip_test else found
 
 
 def _patches(backbone: Backbone, pixels: torch.Tensor) -> torch.Tensor:

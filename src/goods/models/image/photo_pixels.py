@@ -1,18 +1,23 @@
 """Photos of cards as a model sees them: where they come from, what they are keyed by, and decoded once for all folds.
 
-writes: `context.cache`/pixels-<size>.npy: uint8 [m, size, size, 3]; pixels-<size>-keys.npy: uint64 [m]
+writes: `context.cache`/pixels-<size>.npy: uint8 [m, size, size, 3]; pixels-<size>-index.npz: keys and
+hashes uint64 [m]
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from goods.cards.images import ImageStore
 from goods.cards.photos import load_arrays
-from goods.core.artifacts import atomic
+from goods.core.artifacts import atomic, cached_npz, write_npz
 from goods.core.code import code_hash
 from goods.core.errors import GoodsError
+from goods.core.hashing import row_hashes
+from goods.core.log import say
 from goods.models.base import Context
 
 DECODED = 1000  # photos at once
@@ -35,28 +40,41 @@ def pixels(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Decoded photos uint8 [m, size, size, 3] (memory-mapped where cached), and the row of each `ref`.
 
-    The cache holds the photos of one call with `store`: another replaces it where any are unknown.
+    The cache holds the photos of one call with `store`, which compares them with their hashes: another replaces it
+    where any are unknown or damaged.
     """
     if context.cache is None:
         return load_arrays(image_store(context), refs, size), np.arange(len(refs))
-    path, index = context.cache / f"pixels-{size}.npy", context.cache / f"pixels-{size}-keys.npy"
+    path, index = context.cache / f"pixels-{size}.npy", context.cache / f"pixels-{size}-index.npz"
     # other code decodes to other pixels: what it left is unknown, and replaced as it is large
     keys = photo_keys(context, refs) ^ np.uint64(int(code_hash(__name__)[:16], 16))
-    if path.is_file() and index.is_file():
-        known = np.load(index, allow_pickle=False)
-        if np.isin(keys, known).all():
-            order = np.argsort(known)
-            return np.load(path, mmap_mode="r"), order[np.searchsorted(known[order], keys)]
+    known = cached_npz(index, "keys", "hashes")
+    if known is not None and np.isin(keys, known["keys"]).all():
+        decoded = _mapped(path, (len(known["keys"]), size, size, 3))
+        if decoded is not None and (not store or (row_hashes(decoded) == known["hashes"]).all()):
+            order = np.argsort(known["keys"])
+            return decoded, order[np.searchsorted(known["keys"][order], keys)]
+        say(f"{path}: damaged, its photos are decoded again")
     if not store:
         return load_arrays(image_store(context), refs, size), np.arange(len(refs))
     index.unlink(missing_ok=True)
+    hashes = np.empty(len(refs), np.uint64)
     with atomic(path) as temporary:
         shape = (len(refs), size, size, 3)
         out = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
         for start in tqdm(range(0, len(refs), DECODED), desc="decode", disable=not context.progress):
-            part = refs[start : start + DECODED]
-            out[start : start + len(part)] = load_arrays(image_store(context), part, size, context.threads)
+            block = slice(start, start + DECODED)
+            part = load_arrays(image_store(context), refs[block], size, context.threads)
+            out[block], hashes[block] = part, row_hashes(part)
         out.flush()
-    with atomic(index) as temporary, temporary.open("wb") as file:
-        np.save(file, keys)
-    return np.load(path, mmap_mode="r"), np.arange(len(refs))
+    write_npz(index, keys=keys, hashes=hashes)
+    return np.load(path, mmap_mode="r", allow_pickle=False), np.arange(len(refs))
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The photos in a file; None where it does not hold as many, or nothing that can be read."""
+    try:
+        decoded = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return decoded if decoded.shape == shape and decoded.dtype == np.uint8 else None

@@ -116,4 +116,6 @@ class CaptionModel(NeuralModel):
     def load_parts(self, folder: Path, settings: dict[str, Any]) -> None:
         self.words = {word: i for i, word in enumerate(settings["words"], start=len(SPECIAL))}
         if self.config.tokens == "subword":
-            self.tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+            self.tokenizer = AutoTokenizer.from_pretrained(
+                folder / "tokenizer", local_files_only=True, trust_remote_code=False
+            )

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from goods.config.base import PresetConfig
 from goods.core.predictions import Predictions
-from goods.matching.cleanup import clean
 from goods.matching.feature_groups import PairFeatures
 
 
@@ -53,5 +52,7 @@ class PairsConfig(PresetConfig):
         """Scores give way where a third product says otherwise, with `cleanup`."""
         if not self.cleanup:
             return oof, test, {}
+        from goods.matching.cleanup import clean  # with SciPy, which not every reader of configs is to pay
+
         oof, test, found = clean(rows, oof, test, fold, honest, metric)
         return oof, test, {"cleanup": found}

@@ -88,9 +88,9 @@ def encoder_layers(net: nn.Module) -> list[list[nn.Parameter]]:
 def encoder_from_files(folder: Path, with_weights: bool) -> Encoder:
     """What `Encoder.save` wrote; OSError or ValueError where it is damaged."""
     with _quiet():
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        net = AutoModel.from_config(config)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        net = AutoModel.from_config(config, trust_remote_code=False)
     if with_weights:
         net.load_state_dict(load_file(folder / WEIGHTS))
     return Encoder(net, tokenizer)
@@ -119,9 +119,15 @@ def load_encoder(weights: str) -> Encoder:
     only_files = local or not hub.in_reach()
     try:
         with _quiet(), hub.cached_only(only_files):
-            tokenizer = AutoTokenizer.from_pretrained(weights, local_files_only=only_files)
+            tokenizer = AutoTokenizer.from_pretrained(
+                weights, local_files_only=only_files, trust_remote_code=False
+            )
             net, report = AutoModel.from_pretrained(
-                weights, local_files_only=only_files, output_loading_info=True, use_safetensors=True
+                weights,
+                local_files_only=only_files,
+                trust_remote_code=False,  # unset, it asks whoever sits at the keyboard
+                output_loading_info=True,
+                use_safetensors=True,
             )
     except Exception as error:  # network, file and format errors of many kinds
         tried = "the folder" if local else "the local hub cache" if only_files else "the hub"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,7 +140,11 @@ class FastTextModel:
         return to_proba(self._logits(cards), self.temperature)
 
     def save(self, folder: Path) -> None:
-        self.model.save_model(str(folder / "model.bin"))
+        path = folder / "model.bin"
+        self.model.save_model(str(path))
+        # its last part: fastText says nothing where the disk is full
+        if not ends_with(path, self.model.get_output_matrix().tobytes()):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         write_json(folder / "model.json", {"temperature": self.temperature})
 
     def load(self, folder: Path) -> None:
@@ -153,6 +159,12 @@ class FastTextModel:
                 f"{folder / 'model.bin'}: not readable ({error}); train this fold again"
             ) from None
         self.classes = np.array([int(label.removeprefix(LABEL)) for label in self.model.labels])
+
+
+def ends_with(path: Path, tail: bytes) -> bool:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - len(tail)))
+        return file.read() == tail
 
 
 def words_of(text: str) -> list[str]:

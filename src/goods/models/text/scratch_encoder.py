@@ -49,4 +49,4 @@ def scratch_encoder(texts: list[str], config: TransformerConfig) -> Encoder:
         max_position_embeddings=config.max_tokens,
         pad_token_id=0,
     )
-    return Encoder(AutoModel.from_config(bert), fast)
+    return Encoder(AutoModel.from_config(bert, trust_remote_code=False), fast)

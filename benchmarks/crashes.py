@@ -1,0 +1,298 @@
+"""Runs that are killed at random moments and go on: are the bytes the same in the end, and nothing finished done twice?
+
+reads:  configs/
+writes: --folder: configs of a small demo shop, an undisturbed run, the disturbed ones and what they said; the same as
+        JSON to --out
+
+A run is all stages of the shop, folds in worker processes, in a process group of its own. It is killed with the group
+(SIGKILL) after a time drawn evenly between none and --share of what an undisturbed run takes, and started again until
+it ends by itself. With --writes N it is killed right before or after one of its next N renames of a written file
+instead, and trains its folds itself. The next begins from nothing, until there were --kills or --minutes are over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+from goods import cli
+from goods.config.loading import override, read_experiment
+from goods.core import execution
+from goods.core.artifacts import write_json
+from goods.core.hashing import file_hash
+from goods.core.workspace import Workspace
+from goods.pipeline import Options, run_all
+
+NAME = "demo"
+EXPERIMENTS = {
+    "linear": ["tune.trials=4"],
+    "fasttext": ["model.epochs=10", "model.dim=16", "model.buckets=2000"],
+    "navec": ["model.subword_buckets=500", "model.width=16", "model.trainer.epochs=2"],
+    "transformer": [
+        *("model.scratch_layers=1", "model.scratch_width=48", "model.scratch_vocab=500"),
+        *("model.max_tokens=16", "model.trainer.epochs=2"),
+    ],
+    "image-small-cnn": ["model.size=32", "model.hidden=16", "model.trainer.epochs=2"],
+    "image-frozen": ["model.size=32", "model.hidden=16", "model.trainer.epochs=2"],
+    "fusion": ["model.width=16", "model.hidden=16", "model.trainer.epochs=1"],
+    "knn": [],
+    "clip": [
+        *("model.text.subword_buckets=500", "model.text.width=16", "model.image.size=32", "model.width=16"),
+        *("model.pretrain.epochs=2", "model.trainer.epochs=2"),
+    ],
+    "stack": ["model.iterations=30"],
+}
+JOINED = ("linear-tuned", *(name for name in EXPERIMENTS if name not in ("linear", "stack")))
+COMPARED = (".parquet", ".npz", ".npy", ".yaml", ".safetensors", ".bin")  # files without times in them
+WRONG = ("Traceback", "error:", "damaged", "is not what was written", "is missing")
+MOST_SECONDS = 600  # of one run
+
+
+def shop(folder: Path, experiments: tuple[str, ...] = JOINED, rows: int = 500, n_folds: int = 3) -> Path:
+    """Configs of the demo below `folder`, cut down."""
+    source, made = cli.CONFIGS / NAME, folder / "configs" / NAME
+    made.mkdir(parents=True)
+    competition = yaml.safe_load((source / "competition.yaml").read_text(encoding="utf-8"))
+    competition |= {"demo_rows": rows, "demo_classes": 60, "n_folds": n_folds}
+    (made / "competition.yaml").write_text(yaml.safe_dump(competition), encoding="utf-8")
+    for name, settings in EXPERIMENTS.items():
+        data = override(read_experiment(source / f"{name}.yaml"), settings)
+        if name == "stack":
+            data["model"]["experiments"] = list(experiments)
+        (made / f"{name}.yaml").write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
+    return made.parent
+
+
+@dataclass(frozen=True)
+class Kill:
+    """When a run is killed: after `seconds`, or by the rename `write` (counted from 1), `before` it or after."""
+
+    seconds: float = MOST_SECONDS
+    write: int | None = None
+    before: bool = False
+
+
+def die_by_write(kill: Kill) -> None:
+    """Have this process killed as it renames a file."""
+    rename, left = Path.replace, kill.write
+
+    def counted(path: Path, target: Path) -> Path:
+        nonlocal left
+        assert left is not None
+        left -= 1
+        if left == 0 and kill.before:
+            os.kill(os.getpid(), signal.SIGKILL)
+        moved = rename(path, target)
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return moved
+
+    Path.replace = counted  # type: ignore[assignment,method-assign]
+
+
+def attempt(configs: Path, folder: Path, kill: Kill, one_process: bool = False) -> int | None:
+    """Run all stages in `folder` until the `kill`: the exit code, or None where it was killed. What it says is added
+    to the folder's log."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setsid()
+            log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            if one_process:
+                execution.cores = lambda: 1
+            if kill.write is not None:
+                die_by_write(kill)
+            options = Options(configs, folder / "work", folder / "out", offline=True)
+            cli.run(lambda: print(run_all(NAME, options)))
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    until = time.monotonic() + kill.seconds
+    while time.monotonic() < until:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            end_group(child)
+            code = os.waitstatus_to_exitcode(status)
+            return None if code == -signal.SIGKILL else code
+        time.sleep(0.003)
+    end_group(child)
+    os.waitpid(child, 0)
+    return None
+
+
+def end_group(group: int) -> None:
+    """Kill every process of it, and return once they are gone; the leader is to be waited for."""
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+    while others_of(group):
+        time.sleep(0.01)
+
+
+def others_of(group: int) -> list[int]:
+    """Living processes of a group besides its leader."""
+    found = []
+    for process in psutil.process_iter(["pid", "status"]):
+        with suppress(ProcessLookupError):
+            alive = process.info["status"] != psutil.STATUS_ZOMBIE
+            if alive and process.pid != group and os.getpgid(process.pid) == group:
+                found.append(process.pid)
+    return found
+
+
+def finished_folds(folder: Path) -> dict[str, int]:
+    """When each finished fold was, by name."""
+    runs = Workspace(folder / "work", NAME).path / "runs"
+    return {str(p.parent.relative_to(runs)): p.stat().st_mtime_ns for p in runs.glob("*/fold_*/DONE")}
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Hashes of what a run made, by name."""
+    made = (p for p in folder.rglob("*") if p.suffix in COMPARED and "logs" not in p.parts)
+    return {str(p.relative_to(folder)): file_hash(p) for p in made if not p.name.startswith(".")}
+
+
+@dataclass
+class Found:
+    """`stages`: what a run had said last when it was killed, and how often."""
+
+    kills: int = 0
+    runs: int = 0
+    seconds: float = 0.0
+    stages: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    leftovers: int = 0
+
+    def table(self) -> dict[str, Any]:
+        return {**vars(self), "stages": dict(self.stages.most_common())}
+
+
+def disturb(
+    configs: Path,
+    folder: Path,
+    expected: dict[str, str],
+    draw: Callable[[], Kill | None],
+    found: Found,
+    one_process: bool,
+) -> None:
+    """One run from nothing, killed as it is drawn until it ends or no kill is drawn; what is wrong is added to
+    `found`."""
+    folder.mkdir()
+    done: dict[str, int] = {}
+    while True:
+        code = attempt(configs, folder, draw() or Kill(), one_process)
+        now = finished_folds(folder)
+        found.faults += [
+            f"{folder.name}: {name} was trained twice" for name in done if now.get(name) != done[name]
+        ]
+        done = now
+        if code is not None:
+            break
+        found.kills += 1
+        found.stages[stage_of(folder)] += 1
+    found.runs += 1
+    said = (folder / "log").read_text(encoding="utf-8", errors="replace")
+    found.faults += [f"{folder.name}: said {word!r}" for word in WRONG if word in said]
+    if code != 0:
+        found.faults.append(f"{folder.name}: ended with {code}")
+    made = contents(folder)
+    names = sorted(name for name in expected.keys() | made.keys() if expected.get(name) != made.get(name))
+    found.faults += [f"{folder.name}: {name} is another" for name in names]
+    found.leftovers += sum(
+        p.name.startswith(".") and p.suffix != ".lock" for p in folder.rglob("*") if p.is_file()
+    )
+
+
+def stage_of(folder: Path) -> str:
+    """What a run was at: the first words of the last line that a stage said."""
+    stages = ("prepare", "folds", "tune", "train", "stack", "submit")
+    said = (folder / "log").read_text(encoding="utf-8", errors="replace").replace("\r", "\n").split("\n")
+    lines = [line.split(":")[0] for line in said if line.split(" ")[0].rstrip(":") in stages]
+    return f"after {lines[-1]}" if lines else "before prepare"
+
+
+def crashes(folder: Path, args: argparse.Namespace) -> Found:
+    """Kill runs in `folder`, which is empty."""
+    configs = shop(folder, tuple(args.experiments))
+    rng, found, alone = random.Random(args.seed), Found(), args.writes is not None
+    (folder / "undisturbed").mkdir()
+    started = time.monotonic()
+    if (code := attempt(configs, folder / "undisturbed", Kill(), alone)) != 0:
+        found.faults.append(f"undisturbed: ended with {code}")
+        return found
+    whole, expected = time.monotonic() - started, contents(folder / "undisturbed")
+    ends = time.monotonic() + 60 * args.minutes
+
+    def goes_on() -> bool:
+        return found.kills < args.kills and time.monotonic() < ends
+
+    def draw() -> Kill | None:
+        if not goes_on():
+            return None
+        if alone:
+            return Kill(write=rng.randint(1, args.writes), before=rng.random() < 0.3)
+        return Kill(rng.uniform(0, args.share * whole))
+
+    while goes_on():
+        place, faults = folder / f"run-{found.runs}", len(found.faults)
+        disturb(configs, place, expected, draw, found, alone)
+        if len(found.faults) == faults:
+            shutil.rmtree(place)
+        told = f"{found.kills} kills, {found.runs} runs, {len(found.faults)} faults"
+        print(told, file=sys.stderr, flush=True)
+    found.seconds = round(time.monotonic() - started, 1)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=120.0)
+    parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--writes", type=int, metavar="N")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--folder", type=Path, help="default: a temporary one, removed where nothing is wrong"
+    )
+    parser.add_argument("--experiments", nargs="+", default=list(JOINED), metavar="NAME", help="default: all")
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    folder = args.folder or Path(tempfile.mkdtemp(prefix="crashes-"))
+    import catboost  # noqa: F401  # what a run takes seconds to load, once for all of them
+    import lightning  # noqa: F401
+    import optuna  # noqa: F401
+
+    found = crashes(folder, args)
+    print(yaml.safe_dump(found.table(), sort_keys=False))
+    if args.out:
+        write_json(args.out, found.table())
+    if found.faults:
+        sys.exit(f"{len(found.faults)} faults; see {folder}")
+    if args.folder is None:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Calls side by side in worker processes that end with this one, however it ends."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from joblib import Parallel, parallel_config
+
+PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+POLL_SECONDS = 0.5
+
+
+def in_processes(calls: Iterable[tuple], workers: int, threads: int | None = None) -> Iterator[Any]:
+    """Results of joblib's `delayed` calls in order, `workers` of them at a time with `threads` each."""
+    settings = {"inner_max_num_threads": threads, "initializer": end_with, "initargs": (os.getpid(),)}
+    with _no_ctrl_c(), parallel_config(backend="loky", **settings):
+        results = Parallel(n_jobs=workers, return_as="generator")(calls)
+    yield from results
+
+
+def end_with(parent: int) -> None:
+    """Called in a worker process that `parent` has started: it is killed as soon as that is gone, and leaves Ctrl-C,
+    which a terminal sends to both, to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.set_wakeup_fd(-1)  # a forked process would write to its parent's
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    if sys.platform == "linux":  # the thread below has to wait for compiled code that does not let Python run
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # gone before it could be asked for
+        os._exit(1)
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(POLL_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextmanager
+def _no_ctrl_c() -> Iterator[None]:
+    """Processes and threads that are started in here begin with Ctrl-C held back: it would find them importing."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

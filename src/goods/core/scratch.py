@@ -1,0 +1,84 @@
+"""Temporary files in the work folder, where there is room for what is large, not in a /tmp that may be small."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.util import get_temp_dir
+from pathlib import Path
+
+NAMES = ("TMPDIR", "JOBLIB_TEMP_FOLDER")
+LONGEST = 70  # bytes of a folder's path, that sockets below it still have names the system takes
+
+
+@contextmanager
+def temporary_files_in(work: Path) -> Iterator[None]:
+    """In here, and in processes started from here, temporary files go to a folder below work/tmp that is removed in the
+    end; those of processes that were killed are removed at once. A folder that the user has named with TMPDIR stays,
+    and where nothing can be written to `work` the system's does."""
+    if os.environ.get("TMPDIR") and Path(os.environ["TMPDIR"]).is_dir():
+        yield
+        return
+    tmp, made = work.absolute() / "tmp", []
+    try:
+        made = [folder for folder in (tmp, tmp.parent) if not folder.exists()]
+        tmp.mkdir(parents=True, exist_ok=True)
+        own, held = _own_folder(tmp)
+    except OSError:
+        yield
+        return
+    before = {name: os.environ.get(name) for name in NAMES}, tempfile.tempdir
+    if len(os.fsencode(own)) > LONGEST:
+        get_temp_dir()  # multiprocessing keeps the folder of its sockets from here on
+    os.environ.update(dict.fromkeys(NAMES, str(own)))
+    tempfile.tempdir = str(own)
+    try:
+        yield
+    finally:
+        for name, value in before[0].items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        tempfile.tempdir = before[1]
+        shutil.rmtree(own, ignore_errors=True)
+        os.close(held)
+        _remove_empty(made)
+
+
+def _own_folder(tmp: Path) -> tuple[Path, int]:
+    """A folder of this process, and what holds it as long as the process lives."""
+    door = os.open(tmp, os.O_RDONLY)
+    try:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        for other in tmp.glob("run-*"):
+            _remove_if_dead(other)
+        own = Path(tempfile.mkdtemp(prefix="run-", dir=tmp))
+        held = os.open(own, os.O_RDONLY)
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return own, held
+    finally:
+        os.close(door)
+
+
+def _remove_if_dead(folder: Path) -> None:
+    try:
+        held = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    except OSError:  # its process lives
+        pass
+    finally:
+        os.close(held)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:  # it is used by now
+            return

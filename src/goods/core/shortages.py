@@ -1,0 +1,79 @@
+"""Full disks and memory that ran out, whichever library met them and however it says so."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from goods.core.execution import free_memory
+
+FULL = 2**26  # bytes free below which a disk is called full
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# safetensors, CatBoost and SQLite have no errno; torch does not even say what it met
+NO_SPACE = re.compile(r"no space left|disk quota|disk is full|inline_container\.cc", re.IGNORECASE)
+NO_MEMORY = re.compile(
+    r"out of memory|(can.?t|cannot|could not|unable to) allocate|not enough memory|bad.?alloc", re.IGNORECASE
+)
+GO_ON = "then run the same command again: it goes on where it stopped"
+
+
+def shortage(error: BaseException, folders: list[Path]) -> str | None:
+    """What ran out and what to do, where that is what `error` or one that led to it is about; else None. `folders` are
+    those that are written to."""
+    for one in _chain(error):
+        text = str(one)
+        if isinstance(one, OSError) and one.errno in DISK_ERRORS:
+            named = one.filename if isinstance(one.filename, str | Path) else None
+            return no_space(named, folders)
+        if NO_SPACE.search(text):
+            return no_space(None, folders)
+        if isinstance(one, BrokenProcessPool) and "terminated" in text:
+            ended = ", ".join(sorted(set(re.findall(r"SIG\w+", text)))) or "without a word"
+            return f"a worker process was ended ({ended}), most often for want of memory; {more_memory()}"
+        if (
+            isinstance(one, MemoryError)
+            or getattr(one, "errno", None) == errno.ENOMEM
+            or NO_MEMORY.search(text)
+        ):
+            where = "".join(f" {note}" for note in getattr(one, "__notes__", []))
+            gpu = "; of a GPU lower the batch size" if "CUDA" in text else ""
+            return f"out of memory{where}{gpu}; {more_memory()}"
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    one: BaseException | None = error
+    while one is not None:
+        yield one
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+
+
+def more_memory() -> str:
+    return (
+        f"{free_memory() / 2**30:.1f} GB are free now: close other programs, or train fewer folds at a time "
+        f"(train.py --fold K); {GO_ON}"
+    )
+
+
+def no_space(filename: str | Path | None, folders: list[Path]) -> str:
+    """What to do where a disk is full; where the error does not name the file, which folders are full."""
+    if filename is not None:
+        parent = Path(filename).absolute().parent
+        return f"{filename}: no space left in {parent}; free some, or name another folder; {GO_ON}"
+    temporary = Path(tempfile.gettempdir())
+    written = [temporary, *folders] if os.environ.get("TMPDIR") else [*folders, temporary]
+    for folder in written:
+        if folder.exists() and shutil.disk_usage(folder).free < FULL:
+            if folder == temporary:
+                return (
+                    f"{folder}: no space left in the folder of temporary files; free some, or set TMPDIR to another "
+                    f"folder; {GO_ON}"
+                )
+            return f"{folder}: no space left in this folder; free some, or name another; {GO_ON}"
+    return "no space left in the folder of --work or --out; free some, or name another folder"

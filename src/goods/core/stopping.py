@@ -1,0 +1,82 @@
+"""Ctrl-C, TERM and a closed terminal end a run alike: a KeyboardInterrupt, and the end by force where it is not heeded.
+
+What a run has written is whole at any moment, so ending by force loses no more than ending in good order.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PATIENCE = 1.5  # seconds from a signal to the end
+
+
+class Stop:
+    """Whether a run is being stopped: `signal` is what asked for it first."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self.told = False
+
+    @property
+    def code(self) -> int:
+        """The exit code that a shell knows it by."""
+        return 128 + (self.signal or signal.SIGINT)
+
+    def end(self, before: str = "") -> None:
+        """Say how to go on and end. Where a signal came, at once: what Python does at its end takes seconds with torch
+        loaded, and a further signal would be told there in tracebacks."""
+        if not self.told:
+            self.told = True
+            print(f"{before}stopped; run the same command again to go on", file=sys.stderr, flush=True)
+        if self.signal is None:
+            sys.exit(self.code)
+        os._exit(self.code)
+
+    def interrupt(self, signum: int, frame: FrameType | None) -> None:
+        """A handler of signals; those after the first change nothing."""
+        if self.signal is None:
+            self.signal = signum
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def stoppable() -> Iterator[Stop]:
+    """In here the first of SIGNALS raises KeyboardInterrupt. Compiled code may let none be raised, and cleaning up may
+    take its time: the process ends soon in any case."""
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {s: signal.getsignal(s) for s in SIGNALS if signal.getsignal(s) is not signal.SIG_IGN}
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    wakeup = signal.set_wakeup_fd(
+        writer, warn_on_full_buffer=False
+    )  # written to whatever the main thread does
+    for signum in before:
+        signal.signal(signum, stop.interrupt)
+    threading.Thread(target=_insist, args=(reader, stop), daemon=True).start()
+    try:
+        yield stop
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+        os.close(writer)
+
+
+def _insist(reader: int, stop: Stop) -> None:
+    with os.fdopen(reader, "rb", buffering=0) as signals:
+        while signum := signals.read(1):
+            if signum[0] in SIGNALS:
+                time.sleep(PATIENCE)
+                stop.signal = stop.signal or signum[0]
+                stop.end("\n")  # a progress bar may be in the line

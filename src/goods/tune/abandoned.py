@@ -1,0 +1,83 @@
+"""Trials of workers that were killed: which they are, and how they are queued again.
+
+Clocks of machines differ and are set back, and a worker may die before its trial has a heartbeat. So nothing is
+compared with the time of day: a trial whose sign of life stays the same for as long as it takes by this process's own
+clock is nobody's, and so is every one where no other process has the study open.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from filelock import FileLock
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.trial import TrialState
+from sqlalchemy import text
+
+HEARTBEAT_SECONDS = 3
+GRACE_SECONDS = 4 * HEARTBEAT_SECONDS  # without a new heartbeat, after which a worker is called dead
+RETRIES = 3
+
+SIGNS = text(
+    "SELECT trials.number, trial_heartbeats.heartbeat FROM studies"
+    " JOIN trials ON trials.study_id = studies.study_id"
+    " LEFT JOIN trial_heartbeats ON trial_heartbeats.trial_id = trials.trial_id"
+    " WHERE studies.study_name = :study AND trials.state = 'RUNNING'"
+)
+
+
+@contextmanager
+def present(path: Path, lock: FileLock) -> Iterator[bool]:
+    """Hold a share of the file at `path` as long as the process works on a study; whether nobody else does. The share
+    ends with its process, however that ends."""
+    with path.open("a") as file:
+        with lock:  # whoever comes at the same time waits until it is known who was first
+            alone = _flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(file.fileno(), fcntl.LOCK_SH)
+        yield alone
+
+
+def _flock(descriptor: int, operation: int) -> bool:
+    try:
+        fcntl.flock(descriptor, operation)
+    except OSError:  # held by another, or a file system without locks: then heartbeats tell
+        return False
+    return True
+
+
+class Watch:
+    """Running trials of a study whose heartbeat, or lack of one, stays as it is for the grace period."""
+
+    def __init__(self, study: optuna.Study, storage: RDBStorage) -> None:
+        self.study, self.storage = study, storage
+        self.seen: dict[int, tuple[Any, float]] = {}
+
+    def stale(self) -> list[int]:
+        """Numbers of the trials that have been the same since they were first looked at, too long ago."""
+        now, before = time.monotonic(), self.seen
+        with self.storage.engine.connect() as connection:
+            signs = connection.execute(SIGNS, {"study": self.study.study_name}).all()
+        same = {n: before[n] for n, sign in signs if n in before and before[n][0] == sign}
+        self.seen = {n: same.get(n, (sign, now)) for n, sign in signs}
+        return [number for number, (_, since) in self.seen.items() if now - since > GRACE_SECONDS]
+
+
+def running(study: optuna.Study) -> list[int]:
+    return [t.number for t in study.get_trials(deepcopy=False) if t.state == TrialState.RUNNING]
+
+
+def queue_again(study: optuna.Study, numbers: list[int], lock: FileLock) -> None:
+    """Fail trials that nobody works on and queue each again, once however many workers notice it at the same time."""
+    retry = RetryHeartbeatStaleTrialCallback(max_retry=RETRIES)
+    for number in numbers:
+        with lock:
+            stale = study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+            known = study.get_trials(deepcopy=False)
+            if stale.state == TrialState.FAIL and not any(number in retry.retry_history(t) for t in known):
+                retry(study, stale)

@@ -1,0 +1,23 @@
+"""Runs with worker processes, killed at random moments, end with the bytes of one that was not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("moments", [[], ["--writes", "24"]], ids=["any", "writes"])
+def test_killed_runs_go_on_to_the_same_bytes_and_train_nothing_twice(tmp_path, moments):
+    command = [sys.executable, str(ROOT / "benchmarks/crashes.py"), "--kills", "6", "--minutes", "6"]
+    told = subprocess.run(
+        [*command, "--folder", str(tmp_path), "--experiments", "linear-tuned", "fasttext", *moments],
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "faults: []" in told.stdout

@@ -1,0 +1,65 @@
+"""What goes wrong in code of any author says in which experiment, fold or feature."""
+
+from __future__ import annotations
+
+import traceback
+
+import pytest
+from conftest import ROOT
+
+from goods.config.loading import load_experiment
+from goods.core.errors import GoodsError, within
+from goods.core.execution import Resources, run_jobs
+from goods.models.text.linear_model import LinearModel
+from goods.stack.features import FEATURES, features_of
+from goods.train.stage import train
+from goods.tune.stage import tune
+
+LINEAR = ROOT / "configs" / "kazanexpress2023" / "linear.yaml"
+
+
+def told(caught: pytest.ExceptionInfo) -> str:
+    return "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("method", ["fit", "predict", "save"])
+def test_an_error_in_a_family_names_experiment_and_fold(ws, competition, monkeypatch, method):
+    def broken(*_):
+        raise KeyError("width")
+
+    monkeypatch.setattr(LinearModel, method, broken)
+    with pytest.raises(KeyError) as caught:
+        train(ws, competition, load_experiment(LINEAR), folds=[1])
+    assert told(caught).endswith("KeyError: 'width'\nin experiment linear, fold 1\n")
+    if method != "save":
+        with pytest.raises(KeyError) as caught:
+            tune(ws, competition, load_experiment(LINEAR, ["tune.trials=1"]))
+        assert told(caught).endswith("\nin experiment linear, trial 0, fold 0\n")
+
+
+def fails(number: int, given: Resources) -> None:
+    with within(f"job {number}"):
+        raise ZeroDivisionError
+
+
+def test_what_a_worker_process_says_of_where_it_failed_arrives(monkeypatch):
+    monkeypatch.setattr("goods.core.execution.at_once", lambda *_: 2)
+    with pytest.raises(ZeroDivisionError) as caught:
+        run_jobs(fails, [(7,), (7,)], Resources("cpu", 1), "two")
+    assert told(caught).endswith("ZeroDivisionError\nin job 7\n")
+
+
+def test_an_error_in_a_feature_names_it():
+    def broken(_):
+        raise IndexError
+
+    with pytest.raises(IndexError) as caught:
+        features_of(None, {"mine": broken})
+    assert told(caught).endswith("\nin feature mine of the stack\n")
+    assert "mine" not in FEATURES
+
+
+def test_what_a_user_is_told_anyway_is_left_as_it_is():
+    with pytest.raises(GoodsError) as caught, within("experiment linear"):
+        raise GoodsError("lower model.lr")
+    assert not hasattr(caught.value, "__notes__")

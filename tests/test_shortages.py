@@ -1,0 +1,215 @@
+"""Full disks, memory that ran out, killed workers: one line that says what to do, exit code 2."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from catboost import CatBoostRegressor
+from conftest import ROOT
+from safetensors.torch import save_file
+
+from goods import cli
+from goods.cards.labels import Labels
+from goods.config.loading import load_experiment
+from goods.core.execution import Resources, run_jobs
+from goods.core.scratch import temporary_files_in
+from goods.core.shortages import shortage
+from goods.models.base import Context
+from goods.train.stage import train
+
+CONFIGS = ROOT / "configs" / "kazanexpress2023"
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of one megabyte."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(mount, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        done = False
+    if not done:
+        pytest.skip("a small disk can be mounted by root alone")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def told(main, capsys, monkeypatch, *argv: object) -> str:
+    """The one line on stderr that a script whose main this is ends with."""
+    monkeypatch.setattr(sys, "argv", ["script", *map(str, argv)])
+    with pytest.raises(SystemExit) as stopped:
+        cli.run(main)
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    (line,) = [line for line in said.splitlines() if "error" in line]
+    assert line.startswith("error: ")
+    return line
+
+
+LARGE = np.random.default_rng(0).random((1000, 300)).astype(np.float32)
+
+
+def booster() -> CatBoostRegressor:
+    model = CatBoostRegressor(iterations=3000, depth=6, verbose=0, allow_writing_files=False, thread_count=1)
+    return model.fit(LARGE[:200, :5], LARGE[:200, 5])
+
+
+def rows(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE t (x)")
+        database.executemany("INSERT INTO t VALUES (?)", [("x" * 1000,)] * 3000)
+
+
+WRITERS = {
+    "numpy": lambda path: np.savez(path, LARGE),
+    "pyarrow": lambda path: pd.DataFrame(LARGE).add_prefix("c").to_parquet(path),
+    "safetensors": lambda path: save_file({"x": torch.from_numpy(LARGE)}, path),
+    "torch": lambda path: torch.save({"x": torch.from_numpy(LARGE)}, path),
+    "catboost": lambda path: booster().save_model(str(path)),
+    "sqlite": rows,
+}
+
+
+@pytest.mark.parametrize("library", WRITERS)
+def test_a_full_disk_is_named_whichever_library_met_it(small_disk, capsys, monkeypatch, library):
+    line = told(lambda: WRITERS[library](small_disk / "file.npz"), capsys, monkeypatch, "--work", small_disk)
+    assert str(small_disk) in line and "no space left" in line and "goes on where it stopped" in line
+
+
+def test_half_a_model_of_fasttext_is_noticed(ws, small_disk):
+    config = load_experiment(CONFIGS / "fasttext.yaml", ["model.epochs=1", "model.buckets=9000"])
+    model = config.model.build(Context(Labels.load(ws)))
+    cards = pd.read_parquet(ws.cards)
+    model.fit(cards[cards.target >= 0], None)
+    with pytest.raises(OSError, match="No space left") as caught:
+        model.save(small_disk)
+    assert caught.value.errno == errno.ENOSPC and caught.value.filename == str(small_disk / "model.bin")
+
+
+def test_a_fold_that_finds_the_disk_full_names_it_and_goes_on_later(
+    ws, competition, small_disk, capsys, monkeypatch
+):
+    config = load_experiment(CONFIGS / "fasttext.yaml", ["model.epochs=1", "model.buckets=9000"])
+    ws.run("fasttext").path.parent.mkdir()
+    ws.run("fasttext").path.symlink_to(small_disk)
+    line = told(lambda: train(ws, competition, config), capsys, monkeypatch, "--work", ws.root)
+    assert "model.bin: no space left in" in line
+    subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
+    train(ws, competition, config)
+    assert ws.run("fasttext").oof.is_file()
+
+
+def killed(given: Resources) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hungry(given: Resources) -> None:
+    np.empty((10**9, 10**6))
+
+
+@pytest.mark.parametrize(
+    ("job", "said"), [(killed, "a worker process was ended (SIGKILL)"), (hungry, "out of memory")]
+)
+def test_memory_that_runs_out_is_told_with_how_to_go_on(capsys, monkeypatch, job, said):
+    monkeypatch.setattr("goods.core.execution.at_once", lambda *_: 2)
+    line = told(lambda: run_jobs(job, [(), ()], Resources("cpu", 1), "two"), capsys, monkeypatch)
+    assert (
+        line.startswith(f"error: {said}") and "GB are free now" in line and "goes on where it stopped" in line
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+        OSError(errno.ENOMEM, "x"),
+    ],
+)
+def test_memory_that_runs_out_in_compiled_code_is_known(capsys, monkeypatch, error):
+    def main() -> None:
+        raise error
+
+    assert "out of memory" in told(main, capsys, monkeypatch)
+
+
+class Unpicklable(Exception):
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__("mine")
+
+
+def unpicklable(given: Resources) -> None:
+    raise Unpicklable("a", "b")
+
+
+def test_an_error_that_cannot_be_sent_from_a_worker_is_not_called_a_want_of_memory(monkeypatch):
+    monkeypatch.setattr("goods.core.execution.at_once", lambda *_: 2)
+    with pytest.raises(Exception, match="un-serialize") as caught:
+        run_jobs(unpicklable, [(), ()], Resources("cpu", 1), "two")
+    assert shortage(caught.value, []) is None
+
+
+def where_files_go(given: Resources) -> tuple[str, str]:
+    return tempfile.gettempdir(), os.environ["JOBLIB_TEMP_FOLDER"]
+
+
+def test_temporary_files_of_all_processes_are_in_the_work_folder_and_do_not_stay(tmp_path, monkeypatch):
+    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setattr("goods.core.execution.at_once", lambda *_: 2)
+    dead = tmp_path / "work" / "tmp" / "run-of-a-killed-process"
+    dead.mkdir(parents=True)
+    (dead / "file").write_text("large")
+    before = tempfile.gettempdir()
+    with temporary_files_in(tmp_path / "work"):
+        assert not dead.exists()
+        (own,) = (tmp_path / "work" / "tmp").iterdir()
+        with temporary_files_in(tmp_path / "work"):
+            pass
+        assert own.exists()
+        found = run_jobs(where_files_go, [(), ()], Resources("cpu", 1), "two")
+        assert found == [(str(own), str(own))] * 2
+    assert tempfile.gettempdir() == before and "JOBLIB_TEMP_FOLDER" not in os.environ
+    assert list((tmp_path / "work" / "tmp").iterdir()) == []
+
+
+def test_a_work_folder_that_was_not_there_is_not_left_behind(tmp_path, monkeypatch):
+    monkeypatch.delenv("TMPDIR", raising=False)
+    with temporary_files_in(tmp_path / "work"):
+        assert (tmp_path / "work" / "tmp").is_dir()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "option"),
+    [
+        ("train", [CONFIGS / "linear.yaml"], "--work"),
+        ("tune", [CONFIGS / "linear.yaml"], "--work"),
+        ("stack", [CONFIGS / "stack.yaml"], "--work"),
+        ("pretrain", [CONFIGS / "clip.yaml"], "--work"),
+        ("submit", ["kazanexpress2023", "linear"], "--out"),
+        ("report", ["kazanexpress2023", "linear"], "--out"),
+        ("probe", ["kazanexpress2023"], "--out"),
+        ("match", ["cards.parquet"], "--out"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(
+    run_script, tmp_path, script, arguments, option
+):
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "file" / "below"
+    code, _, err = run_script(script, *arguments, option, folder)
+    assert code == 2 and f"{folder}: cannot be written to" in err
