@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +95,9 @@ class Circumstance:
     kills: tuple[float, ...] = ()
 
 
+UNDISTURBED = "undisturbed"
 CIRCUMSTANCES = {
-    "again": Circumstance(),
+    UNDISTURBED: Circumstance(),
     "one job at a time": Circumstance(memory=0),
     "killed": Circumstance(kills=(0.25, 0.5, 0.75)),
     "hash seed": Circumstance({"PYTHONHASHSEED": "4711"}),
@@ -127,8 +128,8 @@ def write_configs(folder: Path, competition: str, experiments: tuple[str, ...], 
     for name, settings in COMPETITIONS[competition].items():
         data: dict[str, Any] = override(read_experiment(source / f"{name}.yaml"), settings)
         if name == "stack":
-            others = [e for e in experiments if e != name]
-            data["model"]["experiments"] = [f"{e}-tuned" if e in TUNED else e for e in others]
+            below = [e for e in experiments if e != name]
+            data["model"]["experiments"] = [f"{e}-tuned" if e in TUNED else e for e in below]
         (made / f"{name}.yaml").write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
 
 
@@ -179,7 +180,7 @@ def child(
 
 
 def run(raw: Path, configs: Path, folder: Path, competitions: list[str], circumstance: Circumstance) -> float:
-    """All stages under a circumstance, in `folder`; returns seconds, without those of attempts that were killed."""
+    """All stages in `folder`, which is made; kills are in seconds. Returns those of the last attempt."""
     place = folder / "elsewhere"
     place.mkdir(parents=True)
     told = [str(p.resolve()) for p in (raw, configs, folder)]
@@ -232,6 +233,17 @@ def contents(folder: Path) -> dict[str, str]:
     return found
 
 
+def made(
+    folder: Path, name: str, competitions: list[str], seconds: float = 0
+) -> tuple[dict[str, str], float]:
+    """What all stages make of raw/ and configs/ in `folder` under a circumstance, by its name, and seconds;
+    `seconds`: what it takes undisturbed."""
+    circumstance, place = CIRCUMSTANCES[name], folder / name.replace(" ", "-")
+    kills = tuple(share * seconds for share in circumstance.kills)
+    took = run(folder / "raw", folder / "configs", place, competitions, replace(circumstance, kills=kills))
+    return contents(place), took
+
+
 def unlike(one: dict[str, str], other: dict[str, str]) -> list[str]:
     return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
 
@@ -240,9 +252,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    others = [name for name in CIRCUMSTANCES if name != UNDISTURBED]
     parser.add_argument("--folder", type=Path, help="a folder that is not there yet")
     parser.add_argument("--rows", type=int, default=300, help="train cards, and half of the train pairs")
-    parser.add_argument("--circumstances", nargs="+", choices=CIRCUMSTANCES, default=list(CIRCUMSTANCES))
+    parser.add_argument("--circumstances", nargs="+", choices=others, default=others)
     parser.add_argument("--experiments", nargs="+", help="of cards, ending in stack (default: all)")
     parser.add_argument("--competitions", nargs="+", choices=COMPETITIONS, default=list(COMPETITIONS))
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
@@ -251,25 +264,18 @@ def main() -> None:
         *paths, competitions = json.loads(args.child[0])
         child(*map(Path, paths), competitions, Circumstance(**json.loads(args.child[1])))
         return
-    raw, configs = args.folder / "raw", args.folder / "configs"
-    write_raw(raw, args.rows)
+    write_raw(args.folder / "raw", args.rows)
     for name in args.competitions:
         chosen = args.experiments if args.experiments and name == SHOP else COMPETITIONS[name]
-        write_configs(configs, name, tuple(chosen))
-    seconds = run(raw, configs, args.folder / "undisturbed", args.competitions, Circumstance())
-    expected = contents(args.folder / "undisturbed")
+        write_configs(args.folder / "configs", name, tuple(chosen))
+    expected, seconds = made(args.folder, UNDISTURBED, args.competitions)
     print(f"{len(expected)} files and keys, {seconds:.0f} s undisturbed\n")
     print("| circumstance | same | not the same | seconds |\n|---|---|---|---|")
     for name in args.circumstances:
-        made, circumstance = args.folder / name.replace(" ", "-"), CIRCUMSTANCES[name]
-        kills = tuple(share * seconds for share in circumstance.kills)
-        took = run(
-            raw, configs, made, args.competitions, Circumstance(**{**asdict(circumstance), "kills": kills})
-        )
-        other = unlike(expected, contents(made))
-        print(
-            f"| {name} | {len(expected) - len(other)} | {', '.join(other) or '–'} | {took:.0f} |", flush=True
-        )
+        found, took = made(args.folder, name, args.competitions, seconds)
+        other = unlike(expected, found)
+        same = len(expected) - len(other)
+        print(f"| {name} | {same} | {', '.join(other) or '–'} | {took:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ writes: --folder: the other four fifths as train, the fifth as test without its 
         a markdown table to stdout
 
 Out of fold, a card is answered by one model, fitted on the other folds; a held-out one by the mean of all folds'
-models, which is better. So held-out cards are also scored by each of these models alone: that is what out-of-fold scores
-promise, but for chance. `difference` is held out by one model minus out of fold; its sd is that of chance: the standard
-errors of both scores (bootstrap over cards), their squares added.
+models, which is better. So held-out cards are also scored by each of these models alone: that is what out-of-fold
+scores promise, but for chance. `difference` is held out by one model minus out of fold; its sd is that of chance: the
+standard errors of both scores (bootstrap over cards), their squares added.
 
     .venv/bin/python benchmarks/held_out.py --data data/kazanexpress2023 --folder F --experiments linear fasttext navec
 """
