@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ def planted(shop: Path, table: pd.DataFrame) -> pd.DataFrame:
         moved = path.parent / f"class{cls}" / f"{id_}_{cls}.jpg"
         moved.parent.mkdir(exist_ok=True)
         path.rename(moved)
-        moved.write_bytes(moved.read_bytes() + b"\0" * 100 * cls)
+        moved.write_bytes(moved.read_bytes() + b"\0" * 5000 * cls)
         os.utime(moved, (cls * 1e6, cls * 1e6))
     return ranked
 
@@ -95,11 +96,23 @@ def in_title(table: pd.DataFrame, words: pd.Series) -> pd.DataFrame:
     return table.assign(text_fields=[json.dumps(text, ensure_ascii=False) for text in texts])
 
 
+def of_photo(tell: Callable[[Path], object]) -> Callable[[pd.DataFrame, Path], pd.Series]:
+    def word(table: pd.DataFrame, shop: Path) -> pd.Series:
+        photos = {int(path.stem.partition("_")[0]): path for path in shop.rglob("train/*/*.jpg")}
+        return table.product_id.map(lambda id_: tell(photos[id_]))
+
+    return word
+
+
 SHOWN = {
-    "ids": lambda table: table.product_id // 1000,
-    "order of rows": lambda table: pd.Series(np.arange(len(table)) * 10 // len(table)),
-    "an unused column": lambda table: table.rating,
-    "the category's name": lambda table: table.category_name.str.rpartition(">")[2],
+    "ids": lambda table, _: table.product_id // 1000,
+    "order of rows": lambda table, _: pd.Series(np.arange(len(table)) * 10 // len(table)),
+    "an unused column": lambda table, _: table.rating,
+    "the category's name": lambda table, _: table.category_name.str.rpartition(">")[2],
+    "a photo's folder": of_photo(lambda path: path.parent.name),
+    "a photo's number": of_photo(lambda path: path.stem.partition("_")[2]),
+    "a photo's size": of_photo(lambda path: path.stat().st_size // 5000),
+    "a photo's time": of_photo(lambda path: int(path.stat().st_mtime)),
 }
 
 
@@ -107,7 +120,7 @@ SHOWN = {
 def test_a_plant_that_a_model_is_given_is_seen_by_the_chance_test(tmp_path, plant):
     shop, table = shuffled_shop(tmp_path / "shop", photos=True)
     ranked = planted(shop, table)
-    in_title(ranked, SHOWN[plant](ranked)).to_parquet(shop / "train.parquet", index=False)
+    in_title(ranked, SHOWN[plant](ranked, shop)).to_parquet(shop / "train.parquet", index=False)
     assert scores(tmp_path / "work", shop, ["linear"])[0] > chance(table) + 0.2
 
 
