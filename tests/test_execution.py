@@ -127,16 +127,17 @@ def test_a_fold_of_many_pairs_trained_by_itself_has_the_bytes_it_had_among_the_o
     assert read_json(fold / "report.json")["threads"] == 1
 
 
-def test_no_two_jobs_are_on_one_gpu_at_a_time(tmp_path):
+@pytest.mark.parametrize("n_gpus", [1, 2, 3])
+def test_no_two_jobs_are_on_one_gpu_at_a_time(tmp_path, n_gpus):
     def job(seconds: float) -> tuple[int, float, float]:
-        with gpu_token(tmp_path, 2) as gpu:
+        with gpu_token(tmp_path, n_gpus) as gpu:
             start = time.monotonic()
             time.sleep(seconds)
             return gpu, start, time.monotonic()
 
     with ThreadPoolExecutor(6) as pool:
         held = list(pool.map(job, (0.3, 0.05, 0.1, 0.2, 0.02, 0.15)))
-    assert {gpu for gpu, _, _ in held} == {0, 1}
+    assert {gpu for gpu, _, _ in held} == set(range(n_gpus))
     for (gpu, start, end), (other, other_start, other_end) in combinations(held, 2):
         assert gpu != other or end <= other_start or other_end <= start
 

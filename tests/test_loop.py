@@ -71,7 +71,7 @@ def test_lower_layers_get_lower_rates_and_all_weights_one():
 
 @pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "vit_tiny_patch16_224", "resnet10t", "small_cnn"])
 def test_every_parameter_of_a_backbone_is_in_one_layer(name):
-    config = ImageConfig(family="image", backbone=name, weights="scratch", trainer=trainer())
+    config = ImageConfig(family="image", backbone=name, weights="scratch", size=224, trainer=trainer())
     backbone = load_backbone(config, 0)
     listed = [id(p) for layer in backbone.layers() for p in layer]
     assert len(set(listed)) == len(listed) and set(listed) == {id(p) for p in backbone.parameters()}

@@ -154,7 +154,9 @@ def folder_with_code(folder: Path, mark: Path, which: str) -> Path:
 
 
 @pytest.mark.parametrize("which", ["config", "model", "tokenizer"])
-@pytest.mark.parametrize("load", [load_encoder, lambda folder: encoder_from_files(Path(folder), False)])
+@pytest.mark.parametrize(
+    "load", [lambda folder: load_encoder(folder, 32), lambda folder: encoder_from_files(Path(folder), False)]
+)
 def test_code_of_a_weights_folder_is_not_run_nor_asked_about(which, load, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 9))

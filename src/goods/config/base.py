@@ -159,10 +159,11 @@ class PresetConfig(FamilyConfig):
         return self
 
 
-def local_image_weights(path: Path) -> dict[str, str]:
+def local_image_weights(path: Path) -> dict[str, Any]:
     """Settings for a local timm checkpoint: a file, or a folder as `timm` and the hub lay it out.
 
-    A config.json beside the checkpoint names the backbone; without one the experiment's backbone stays.
+    A config.json beside the checkpoint names the backbone, the mean and deviation of the photos that it was trained
+    on, and their size where it takes no other; what it does not name stays as the experiment has it.
     """
     folder, file = path.parent, path
     if path.is_dir():
@@ -171,11 +172,15 @@ def local_image_weights(path: Path) -> dict[str, str]:
         if not found:
             raise GoodsError(f"{path}: holds neither {' nor '.join(names)}; name the checkpoint file itself")
         folder, file = path, found[0]
-    keys = {"weights": str(file.resolve())}
+    keys: dict[str, Any] = {"weights": str(file.resolve())}
     try:
         described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         if isinstance(described, dict) and isinstance(described.get("architecture"), str):
             keys["backbone"] = described["architecture"]
+            seen = described.get("pretrained_cfg", described)
+            keys |= {name: seen[name] for name in ("mean", "std") if seen.get(name) is not None}
+            if seen.get("fixed_input_size"):
+                keys["size"] = seen["input_size"][-1]
     except FileNotFoundError:
         pass
     except ValueError:

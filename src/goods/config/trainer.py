@@ -15,6 +15,9 @@ class TrainerConfig(Strict):
     epochs: int = Field(20, ge=1)
     max_steps: int | None = Field(None, ge=1, description="batches at most: fewer epochs of many cards")
     batch_size: int = Field(128, ge=1)
+    accumulate: int = Field(
+        1, ge=1, description="batches per step, where a larger one does not fit into memory"
+    )
     lr: float = Field(1e-3, gt=0)
     encoder_lr: float | None = Field(None, gt=0, description="learning rate of pre-trained weights")
     layer_decay: float = Field(

@@ -90,7 +90,7 @@ def train_network(
     epochs = config.epochs
     if config.max_steps is not None:
         epochs = min(epochs, max(1, round(config.max_steps / len(loader))))
-    learner = Learner(net, config, epochs * len(loader), context.seed)
+    learner = Learner(net, config, epochs * -(-len(loader) // config.accumulate), context.seed)
     checkpoint = scratch / f"training-{training.key}.ckpt"
     best = BestWeights(training, config.patience, config.soup) if valid is not None else None
     first = DivergenceCheck(training) if best is None else best
@@ -146,6 +146,7 @@ def trainer_settings(config: TrainerConfig, context: Context) -> dict[str, Any]:
         "devices": [torch.device(context.device).index or 0] if gpu else 1,
         "precision": precision_for(config.precision, context.device),
         "gradient_clip_val": config.clip,
+        "accumulate_grad_batches": config.accumulate,
         "log_every_n_steps": 20,
         "enable_checkpointing": False,
         "enable_model_summary": False,

@@ -44,12 +44,15 @@ class Backbone(nn.Module):
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, net: nn.Module) -> None:
+    def __init__(
+        self, net: nn.Module, mean: tuple[float, ...] | None = None, std: tuple[float, ...] | None = None
+    ) -> None:
         super().__init__()
         self.net = net
         config: Any = net.pretrained_cfg
-        self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1) * 255, persistent=False)
-        self.register_buffer("std", torch.tensor(config["std"]).view(1, 3, 1, 1) * 255, persistent=False)
+        for name, given in (("mean", mean), ("std", std)):
+            channels = torch.tensor(given or config[name]).view(1, 3, 1, 1) * 255
+            self.register_buffer(name, channels, persistent=False)
         self.pooled_width = int(net.num_features)  # type: ignore[arg-type]
         head = getattr(net, "head_hidden_size", None)
         if isinstance(head, int):

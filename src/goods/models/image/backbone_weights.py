@@ -83,14 +83,16 @@ def load_backbone(config: ImageConfig, seed: int, empty: bool = False) -> Backbo
         if weights != SCRATCH:
             raise GoodsError(f"model.backbone {SMALL_CNN} has no weights; set model.weights to {SCRATCH}")
         torch.manual_seed(seed)
-        return Backbone(SmallCnn())
+        return Backbone(SmallCnn(), config.mean, config.std)
     if not timm.is_model(name):
         raise GoodsError(f"model.backbone {name!r}: timm has no such model; see timm.list_models()")
     torch.manual_seed(seed)
     if weights == "hub" and not empty:
         try:
             with hub.cached_only(not hub.in_reach()):
-                return Backbone(timm.create_model(name, pretrained=True, num_classes=0))
+                return _fitting(timm.create_model(name, pretrained=True, num_classes=0), config)
+        except GoodsError:
+            raise
         except Exception as error:  # network, hub and file errors of many kinds
             reason = " ".join(str(error).split())[:200]
             raise GoodsError(
@@ -100,4 +102,21 @@ def load_backbone(config: ImageConfig, seed: int, empty: bool = False) -> Backbo
     if not empty and weights != SCRATCH:
         path = packaged_file() if weights == PACKAGED else _checkpoint(weights)
         _load(net, path, in_order=weights == PACKAGED)
-    return Backbone(net)
+    return _fitting(net, config)
+
+
+def _fitting(net: nn.Module, config: ImageConfig) -> Backbone:
+    """GoodsError where the net takes no photos of `config.size`: some have a vector per position, or windows."""
+    described: Any = net.pretrained_cfg
+    fixed = described.get("input_size", (3, config.size, config.size))[-1]
+    if described.get("fixed_input_size") and fixed != config.size:
+        try:
+            with torch.no_grad():
+                net.eval()(torch.zeros(1, 3, config.size, config.size))
+        except Exception:  # of any kind: each network has its own checks
+            raise GoodsError(
+                f"model.backbone {config.backbone} takes photos of {fixed} pixels, not of {config.size}; "
+                f"set model.size to {fixed}"
+            ) from None
+        net.train()
+    return Backbone(net, config.mean, config.std)

@@ -32,6 +32,11 @@ class ImageConfig(FamilyConfig):
         description="'hub', 'packaged' (tf_efficientnet_lite0), 'scratch' or a checkpoint file"
     )
     size: int = Field(128, ge=16)
+    mean: tuple[float, float, float] | None = Field(
+        None,
+        description="of red, green and blue (0 to 1) in the photos of the weights; null: what timm names",
+    )
+    std: tuple[float, float, float] | None = Field(None, description="their deviation")
     frozen: bool = True
     places: bool = Field(
         False, description="frozen: keep what stands at each position of the last map, not pooled"

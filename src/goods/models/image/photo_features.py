@@ -48,7 +48,7 @@ class PhotoFeatures:
     def _name(self) -> str:
         config = self.config
         weights = weights_hash(config, self.context.seed)
-        settings = (config.backbone, config.size, config.flip_test, config.places)
+        settings = (config.backbone, config.size, config.mean, config.std, config.flip_test, config.places)
         return content_hash(code_hash(__name__), weights, settings)
 
     def _compute(self, refs: list[str]) -> np.ndarray:

@@ -61,7 +61,8 @@ class PairEncoder(NeuralModel):
             texts = self.texts()
             self.encoder = cut(scratch_encoder([texts[i] for i in seen], self.config), self.config.layers)
         else:
-            self.encoder = cut(load_encoder(self.config.weights), self.config.layers)
+            encoder = load_encoder(self.config.weights, self.config.max_tokens)
+            self.encoder = cut(encoder, self.config.layers)
         self._tokens = None
 
     def tokenize(self, texts: list[str], most: int) -> list[list[int]]:
@@ -90,4 +91,6 @@ def cut(encoder: Encoder, layers: int | None) -> Encoder:
         )
     del blocks[layers:]
     config.num_hidden_layers = layers
+    if getattr(config, "layer_types", None) is not None:
+        config.layer_types = list(config.layer_types)[:layers]
     return encoder

@@ -57,7 +57,9 @@ def _adapted(
     with threads(context), scratch_folder(replace(context, scratch=folder)) as scratch:
         torch.manual_seed(context.seed)
         new = config.weights == SCRATCH
-        encoder = encoder_from_cards(cards, config) if new else load_encoder(config.weights)
+        encoder = (
+            encoder_from_cards(cards, config) if new else load_encoder(config.weights, config.max_tokens)
+        )
         rows = TokenRows(tokenize(encoder, cards, config), encoder.pad, np.zeros(len(cards), np.int64))
         warm_up(encoder, rows, config.mlm, context, scratch)
     if folder is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -38,7 +39,8 @@ class Encoder:
 
     @property
     def pad(self) -> int:
-        return self._token("pad_token_id", "eos_token_id")
+        # masked wherever it stands, so any will do
+        return self._token("pad_token_id", "eos_token_id", "sep_token_id")
 
     @property
     def mask(self) -> int:
@@ -46,8 +48,8 @@ class Encoder:
         return self._token("mask_token_id", "unk_token_id")
 
     def _token(self, *names: str) -> int:
-        for holder in (self.tokenizer, self.net.config):
-            for name in names:
+        for name in names:
+            for holder in (self.tokenizer, self.net.config):
                 number = getattr(holder, name, None)
                 if isinstance(number, int):
                     return number
@@ -111,8 +113,11 @@ def _quiet() -> Iterator[None]:
             transformers.utils.logging.enable_progress_bar()
 
 
-def load_encoder(weights: str) -> Encoder:
-    """Pre-trained encoder and tokenizer; a GoodsError says what was tried, weights are never made up."""
+def load_encoder(weights: str, max_tokens: int) -> Encoder:
+    """Pre-trained encoder, in 32 bits whatever its files hold, and tokenizer, for texts of up to `max_tokens`.
+
+    A GoodsError says what was tried and what does not fit; weights are never made up.
+    """
     local = Path(weights).is_dir()
     if not local and (weights.startswith((".", "/", "~")) or weights.count("/") > 1):
         raise GoodsError(f"{weights}: no such folder of text weights; {HELP}")
@@ -122,12 +127,15 @@ def load_encoder(weights: str) -> Encoder:
             tokenizer = AutoTokenizer.from_pretrained(
                 weights, local_files_only=only_files, trust_remote_code=False
             )
+            # weights in 16 bits are too coarse for the small steps of training
             net, report = AutoModel.from_pretrained(
                 weights,
                 local_files_only=only_files,
                 trust_remote_code=False,  # unset, it asks whoever sits at the keyboard
                 output_loading_info=True,
                 use_safetensors=True,
+                dtype=torch.float32,
+                return_dict=True,
             )
     except Exception as error:  # network, file and format errors of many kinds
         tried = "the folder" if local else "the local hub cache" if only_files else "the hub"
@@ -136,4 +144,39 @@ def load_encoder(weights: str) -> Encoder:
     missing = [name for name in report["missing_keys"] if "pooler" not in name and "position_ids" not in name]
     if missing or report.get("mismatched_keys"):
         raise GoodsError(f"text weights {weights!r} lack {len(missing)} tensors, first {missing[:1]}; {HELP}")
-    return Encoder(net, tokenizer)
+    encoder = Encoder(net, tokenizer)
+    fault = unfit(encoder, max_tokens)
+    if fault is not None:
+        raise GoodsError(f"text weights {weights!r} {fault}; {HELP}")
+    return encoder
+
+
+def unfit(encoder: Encoder, max_tokens: int) -> str | None:
+    """Why texts of `max_tokens` tokens cannot be encoded; None where one has been.
+
+    Asked here, as a token or a position out of range ends a job on a GPU without a word of what is wrong.
+    """
+    config: Any = encoder.net.config
+    if getattr(config, "is_encoder_decoder", False):
+        return f"are of an encoder-decoder ({config.model_type}); use an encoder model"
+    vocabulary = encoder.tokenizer.get_vocab()
+    if vocabulary.keys() <= set(encoder.tokenizer.all_special_tokens):
+        return "come without a tokenizer: its files (tokenizer.json, vocab.txt) are not there"
+    try:
+        table = encoder.net.get_input_embeddings().weight  # type: ignore[operator]
+        known = max(vocabulary.values()) + 1
+        if known > len(table):
+            return f"have {len(table)} tokens, their tokenizer {known}; the two are of different models"
+        longest = torch.full((1, max_tokens), encoder.separator)
+        with torch.no_grad():
+            states = encoder.net(input_ids=longest, attention_mask=torch.ones_like(longest)).last_hidden_state
+        if states.shape != (1, max_tokens, config.hidden_size):
+            return f"give no vector per token (shape {tuple(states.shape)}); use an encoder model"
+    except GoodsError:
+        raise
+    except Exception as error:  # of many kinds, as are the models
+        positions = getattr(config, "max_position_embeddings", None)
+        places = f"{positions} positions; " if positions is not None else ""
+        reason = f"{places}{' '.join(str(error).split())[:160]}"
+        return f"do not encode {max_tokens} tokens ({reason}); lower model.max_tokens or use an encoder model"
+    return None

@@ -55,7 +55,7 @@ class TransformerModel(NeuralModel):
     def _pretrained(self) -> Encoder:
         if self.encoder is None:
             if self.config.mlm is None:
-                self.encoder = load_encoder(self.config.weights)
+                self.encoder = load_encoder(self.config.weights, self.config.max_tokens)
             else:
                 folder = adapted_folder(self.config, self.context)
                 if folder is None or done_key(folder) is None:
