@@ -58,7 +58,15 @@ EXPERIMENTS = {
     "stack": ["model.iterations=30"],
 }
 JOINED = ("linear-tuned", *(name for name in EXPERIMENTS if name not in ("linear", "stack")))
-COMPARED = (".parquet", ".npz", ".npy", ".yaml", ".safetensors", ".bin")  # files without times in them
+COMPARED = (
+    ".parquet",
+    ".npz",
+    ".npy",
+    ".yaml",
+    ".safetensors",
+    ".bin",
+    ".cbm",
+)  # files without times in them
 WRONG = ("Traceback", "error:", "damaged", "is not what was written", "is missing")
 MOST_SECONDS = 600  # of one run
 

@@ -93,8 +93,8 @@ class Run:
 
 def content_of(path: Path) -> str:
     """Of a file without the times in it; empty where there is nothing but."""
-    if path.suffix in (".db", ".cbm") or path.name in ("leaderboard.csv", "hashes.npz", "DONE", "STARTED"):
-        return ""  # times in studies, CatBoost, stamps and hashes of such files; what unfinished stages alone read
+    if path.suffix == ".db" or path.name in ("leaderboard.csv", "hashes.npz", "DONE", "STARTED"):
+        return ""  # times in studies, stamps and hashes of such files; what unfinished stages alone read
     if path.name in LEFT_OUT:
         try:
             told = json.loads(path.read_text(encoding="utf-8"))

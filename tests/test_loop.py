@@ -17,6 +17,7 @@ from goods.core.done import done_key
 from goods.core.errors import GoodsError
 from goods.models.image.backbone_weights import load_backbone
 from goods.models.image.image import ImageConfig
+from goods.models.inference import threads
 from goods.models.learner import Learner
 from goods.models.network import Network
 from goods.models.rows import BatchOrder, TokenRows, VectorRows, batches
@@ -287,3 +288,17 @@ def test_a_diverged_training_that_was_killed_before_its_end_does_not_train_on(tm
     model = NavecModel(config, toy_context(tmp_path))
     model.fit(cards, valid)
     assert model.epochs == 2 and np.isfinite(model.predict(valid)).all()
+
+
+def test_sums_over_threads_are_added_in_the_same_order_each_time(tmp_path):
+    """Torch adds up the gradient of rows that are picked often as its threads come to them, unless told not to."""
+    table = torch.randn(4, 32, requires_grad=True)
+    picked, weight = torch.randint(0, 4, (20_000,)), torch.randn(20_000, 32)
+
+    def gradient() -> bytes:
+        with threads(toy_context(tmp_path, threads=2)):
+            (found,) = torch.autograd.grad((table[picked] * weight).sum(), table)
+        return found.numpy().tobytes()
+
+    assert len({gradient() for _ in range(20)}) == 1
+    assert not torch.are_deterministic_algorithms_enabled()

@@ -28,8 +28,9 @@ from goods.tune import abandoned, startup
 from goods.tune.abandoned import present, queue_again
 from goods.tune.budget import within_budget
 from goods.tune.objectives import Objective
+from goods.tune.order import put_in_order
 from goods.tune.stage import tune
-from goods.tune.study import open_study, suggest, take_draw, work
+from goods.tune.study import DRAW, open_study, study_file, suggest, take_draw, work
 
 LINEAR = ROOT / "configs" / "kazanexpress2023" / "linear.yaml"
 SMALL = ["tune.trials=4", "tune.startup_trials=2", "tune.space={C: {low: 0.1, high: 3.0, log: true}}"]
@@ -245,6 +246,35 @@ def test_a_study_killed_in_a_trial_goes_on_and_ends_with_the_same(ws, competitio
     assert len(calls) == 5
 
 
+def test_a_trial_killed_beside_others_that_finished_changes_no_draw_after_it(tmp_path):
+    """Equal scores leave it to the order of trials which of them the next draws learn from."""
+    config = load_experiment(LINEAR, [*SMALL, "tune.trials=12", "tune.startup_trials=4"])
+    lock, drawn = FileLock(tmp_path / "study.lock"), []
+
+    def objective(trial):
+        return -round(abs(suggest(trial, config.tune.space)["C"] - 0.25) * 2)
+
+    for disturbed in (False, True):
+        path = tmp_path / f"{disturbed}.db"
+        study, watch = open_study(config, study_file(path), "key")
+        if disturbed:
+            both = [study.ask(), study.ask()]
+            for number, trial in enumerate(both):
+                assert take_draw(trial) == number
+                study.sampler = optuna.samplers.TPESampler(seed=config.seed + number, n_startup_trials=4)
+                value = objective(trial)
+            study.tell(both[1], value)
+            queue_again(study, [0], lock)
+            few = config.model_copy(update={"tune": config.tune.model_copy(update={"trials": 4})})
+            work(study, objective, few, lock, watch)
+            assert put_in_order(study, path)
+            study, watch = open_study(config, study_file(path), "key")
+            assert not put_in_order(study, path)
+        work(study, objective, config, lock, watch)
+        drawn.append([(trial.user_attrs[DRAW], trial.params, trial.value) for trial in study.trials])
+    assert drawn[0] == drawn[1]
+
+
 @pytest.mark.parametrize("heartbeat", [None, 0, 1])
 def test_a_trial_without_new_heartbeats_is_stale_whatever_the_time_of_day(tmp_path, monkeypatch, heartbeat):
     monkeypatch.setattr(abandoned, "GRACE_SECONDS", 0.2)
@@ -289,9 +319,13 @@ def test_a_worker_says_once_what_it_waits_for(tmp_path, monkeypatch, capsys):
 def test_only_the_first_of_the_processes_that_share_a_study_is_alone(tmp_path):
     path, lock = tmp_path / "study.workers", FileLock(tmp_path / "study.lock")
     with present(path, lock) as first, present(path, lock) as second:
-        assert (first, second) == (True, False)
+        assert (first.alone, second.alone) == (True, False)
+        with first.by_itself(lock) as now:
+            assert not now
     with present(path, lock) as again:
-        assert again
+        assert again.alone
+        with again.by_itself(lock) as now:
+            assert now
 
 
 WORKER = """

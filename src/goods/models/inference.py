@@ -17,13 +17,17 @@ from goods.models.rows import BatchOrder, Rows
 
 @contextmanager
 def threads(context: Context) -> Iterator[None]:
-    """Torch on `context.threads` threads, as before afterwards."""
-    before = torch.get_num_threads()
+    """Torch on `context.threads` threads, which on a CPU add up in the same order each time; as before afterwards."""
+    before, repeatable = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(context.threads)
+    if not context.device.startswith("cuda"):
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+        torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+        torch.use_deterministic_algorithms(repeatable, warn_only=True)
 
 
 def run_network(

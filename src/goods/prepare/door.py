@@ -14,6 +14,7 @@ import pandas as pd
 
 from goods.cards.hiding import POINTS, differs
 from goods.cards.table import TEXT_FIELDS, Issues, has_photo
+from goods.problems.splitting import near_duplicate_keys
 
 SPLITS = ("train", "test")
 TEXT_POINTS = 0.10  # difference between shares of cards that is told, of what texts, shops and titles tell
@@ -27,8 +28,13 @@ ALPHABETS = {"cyrillic": "[а-яёА-ЯЁ]", "latin": "[a-zA-Z]"}
 def describe(cards: pd.DataFrame, classes: dict[str, pd.Series], issues: Issues) -> dict[str, Any]:
     """What door.json holds; `classes` are those of the train cards known, by target."""
     parts = {split: cards[cards.split == split] for split in SPLITS}
-    train = parts["train"]
-    table = {split: _shares(part) | _known(split, part, train) for split, part in parts.items()}
+    keys = {split: near_duplicate_keys(part) for split, part in parts.items()}
+    table = {
+        split: _shares(part)
+        | _known(split, part, parts["train"])
+        | {"near_duplicates": _mean(_met(split, keys[split], keys["train"]))}
+        for split, part in parts.items()
+    }
     problems = Counter((field, problem) for _, field, problem, _ in issues.rows)
     door: dict[str, Any] = {
         **table,
@@ -62,10 +68,15 @@ def _known(split: str, part: pd.DataFrame, train: pd.DataFrame) -> dict[str, flo
     """Shares of the cards, among those that have one, whose title or shop a train card (another one) has."""
     known: dict[str, float | None] = {}
     for field in ("title", "shop"):
-        own, times = [text for text in part[field].tolist() if text], Counter(train[field].tolist())
-        least = 2 if split == "train" else 1  # a train card itself is one of them
-        known[f"known_{field}"] = _mean(np.array([times[text] >= least for text in own])) if own else None
+        own = [text for text in part[field].tolist() if text]
+        known[f"known_{field}"] = _mean(_met(split, own, train[field].tolist())) if own else None
     return known
+
+
+def _met(split: str, own: list[str], train: list[str]) -> np.ndarray:
+    """bool: which of a split's texts a train card (another one) has."""
+    times, least = Counter(train), 2 if split == "train" else 1  # a train card itself is one of them
+    return np.array([times[text] >= least for text in own], bool)
 
 
 def _typical(lengths: np.ndarray) -> list[int]:
@@ -135,12 +146,18 @@ def _warnings_of_known(train: dict[str, Any], test: dict[str, Any], n: tuple[int
             "cards of one that no other has: what shops tell in out-of-fold scores will not be there on test; expect "
             "less than the score reported"
         )
-    a, b = train["known_title"], test["known_title"]
-    if differs(a, b, n, TEXT_POINTS) and a > b:
-        found.append(
-            f"{_percent(a)} of the train cards have the title of another, {_percent(b)} of the test cards that of a "
-            "train card: out-of-fold scores are too high; set group_near_duplicates: true in competition.yaml"
-        )
+    repeated = {
+        "known_title": "have the title of another",
+        "near_duplicates": "are a near-duplicate of another",
+    }
+    for known, what in repeated.items():
+        a, b = train[known], test[known]
+        if differs(a, b, n, TEXT_POINTS) and a > b:
+            found.append(
+                f"{_percent(a)} of the train cards {what}, {_percent(b)} of the test cards that of a "
+                "train card: out-of-fold scores are too high; set group_near_duplicates: true in competition.yaml"
+            )
+            break
     return found
 
 
@@ -164,6 +181,7 @@ def rows_of(door: dict[str, Any]) -> list[tuple[str, str, str]]:
             rows.append(row(f"characters of {field}: median, 95 %", [f"{a}, {b}" for a, b in lengths]))
     rows += [row(f"letters {name}", [d["letters"][name] for d in both]) for name in ALPHABETS]
     rows.append(row("title that a (or another) train card has", [d["known_title"] for d in both]))
+    rows.append(row("near-duplicates of a (or another) train card", [d["near_duplicates"] for d in both]))
     rows.append(row("shop that a (or another) train card has", [d["known_shop"] for d in both]))
     return rows
 

@@ -11,11 +11,15 @@ from goods.cards.text import near_duplicate_key
 from goods.core.errors import GoodsError
 
 
-def near_duplicate_groups(cards: pd.DataFrame) -> np.ndarray:
-    """int64 [n] group of each card: same shop, same title but for digits, case and word order."""
+def near_duplicate_keys(cards: pd.DataFrame) -> list[str]:
+    """Equal for cards of one shop and one title but for digits, case and word order."""
     words = cards.title.map(near_duplicate_key)
-    keys = np.where(words == "", cards.product_id.astype(str), cards.shop + "\x00" + words)
-    return pd.factorize(keys)[0]
+    return np.where(words == "", cards.product_id.astype(str), cards.shop + "\x00" + words).tolist()
+
+
+def near_duplicate_groups(cards: pd.DataFrame) -> np.ndarray:
+    """int64 [n] group of each card: its near-duplicates."""
+    return pd.factorize(np.array(near_duplicate_keys(cards), object))[0]
 
 
 def assign_folds(target: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from goods.core.artifacts import atomic, read_json, write_json
+from goods.core.artifacts import read_json, write_json
 from goods.core.log import say
+from goods.models.boosters import save_booster
 from goods.stack.boosting import boost, fit_booster, fit_multiclass, multiclass
 from goods.stack.candidates import FLOOR, Candidates, choose_depth
 from goods.stack.config import StackConfig
@@ -70,8 +71,7 @@ class FoldStack:
         folder.mkdir(parents=True, exist_ok=True)
         for name, booster in (("model.cbm", self.booster), ("multiclass.cbm", self.multiclass)):
             if booster is not None:
-                with atomic(folder / name) as temporary:
-                    booster.save_model(str(temporary))
+                save_booster(booster, folder / name)
         pools = {name: pool.to_json() for name, pool in self.pools.items()}
         calibration = [pool.to_json() for pool in self.calibration]
         write_json(folder / "methods.json", {"depth": self.depth, "calibration": calibration, "pools": pools})

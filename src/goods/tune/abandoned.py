@@ -11,6 +11,7 @@ import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +33,33 @@ SIGNS = text(
 )
 
 
+@dataclass(frozen=True)
+class Presence:
+    """A process's share of a study; `alone`: nobody else had one when it began."""
+
+    descriptor: int
+    alone: bool
+
+    @contextmanager
+    def by_itself(self, lock: FileLock) -> Iterator[bool]:
+        """Whether nobody else has a share now; nobody gets one in here."""
+        with lock:
+            alone = _flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                yield alone
+            finally:
+                _flock(self.descriptor, fcntl.LOCK_SH)
+
+
 @contextmanager
-def present(path: Path, lock: FileLock) -> Iterator[bool]:
-    """Hold a share of the file at `path` as long as the process works on a study; whether nobody else does. The share
-    ends with its process, however that ends."""
+def present(path: Path, lock: FileLock) -> Iterator[Presence]:
+    """Hold a share of the file at `path` as long as the process works on a study. The share ends with its process,
+    however that ends."""
     with path.open("a") as file:
         with lock:  # whoever comes at the same time waits until it is known who was first
             alone = _flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             _flock(file.fileno(), fcntl.LOCK_SH)
-        yield alone
+        yield Presence(file.fileno(), alone)
 
 
 def _flock(descriptor: int, operation: int) -> bool:

@@ -32,6 +32,7 @@ from goods.tune.abandoned import present, queue_again, running
 from goods.tune.budget import affordable
 from goods.tune.database import drop_damaged
 from goods.tune.objectives import Objective, StackObjective
+from goods.tune.order import put_in_order
 from goods.tune.startup import run_startup
 from goods.tune.study import open_study, study_file, with_params, work
 
@@ -73,13 +74,17 @@ def tune(
     lock = FileLock(folder / "study.lock")
     with lock:
         drop_damaged(folder / "study.db")
-    study, watch = open_study(config, url, key)
-    with present(folder / "study.workers", lock) as alone:
-        if alone and storage is None:
+    with present(folder / "study.workers", lock) as presence:
+        study, watch = open_study(config, url, key)
+        if presence.alone and storage is None:
             queue_again(study, running(study), lock)
         if not stacked:
             config = affordable(ws, competition, config)
             run_startup(ws, competition, config, url, key, folder)
+        if storage is None:
+            with presence.by_itself(lock) as alone:
+                if alone and put_in_order(study, folder / "study.db"):
+                    study, watch = open_study(config, url, key)
         objective = StackObjective(ws, competition, config) if stacked else Objective(ws, competition, config)
         work(study, objective, config, lock, watch)
     best = study.best_trial

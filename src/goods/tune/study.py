@@ -29,15 +29,19 @@ def study_file(path: Path) -> str:
     return URL.create("sqlite", database=str(path.resolve())).render_as_string()
 
 
-def open_study(config: ExperimentConfig, url: str, key: str) -> tuple[optuna.Study, Watch]:
-    """The study of these inputs, made if it is not there, and what tells whose workers were killed."""
-    assert config.tune is not None
-    storage = RDBStorage(
+def open_storage(url: str) -> RDBStorage:
+    return RDBStorage(
         url,
         engine_kwargs={"connect_args": {"timeout": 60}} if url.startswith("sqlite") else None,
         heartbeat_interval=HEARTBEAT_SECONDS,
         grace_period=NEVER,
     )
+
+
+def open_study(config: ExperimentConfig, url: str, key: str) -> tuple[optuna.Study, Watch]:
+    """The study of these inputs, made if it is not there, and what tells whose workers were killed."""
+    assert config.tune is not None
+    storage = open_storage(url)
     study = optuna.create_study(
         study_name=f"{config.name}-{key[:12]}",
         storage=storage,

@@ -27,6 +27,7 @@ from goods.core.predictions import Predictions
 from goods.matching.cleanup import SURE
 from goods.matching.features import cached_features
 from goods.models.base import Context, products_of
+from goods.models.boosters import save_booster
 from goods.models.pairs.pairs import PairsConfig
 from goods.models.shap import shap_values
 
@@ -165,7 +166,7 @@ class PairsModel:
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for i, booster in enumerate(self.boosters):
-            booster.save_model(str(folder / f"booster-{i}.cbm"))
+            save_booster(booster, folder / f"booster-{i}.cbm")
         settings = {"trees": self.trees, "calibration": self.calibration, "names": self.names}
         write_json(folder / "model.json", settings | {"share": self.share, "importance": self.importance()})
 
