@@ -15,7 +15,8 @@ from goods.core.workspace import ALL
 from goods.models.neural import NeuralModel
 from goods.models.text.linear_model import LinearModel
 from goods.prepare.folds import load_folds
-from goods.stack.stage import predict_stack, stack
+from goods.stack.finished import FinishedStack
+from goods.stack.stage import stack
 from goods.submit.prediction import predict_experiment
 from goods.train.fold import halves
 from goods.train.keys import is_trained
@@ -170,5 +171,5 @@ def test_a_stack_is_refitted_on_all_out_of_fold_predictions(ws, competition):
     test = Predictions.load(run.test)
     assert test.hash != plain["test"]
     base = [Predictions.load(ws.run(name).test) for name in ("linear", "navec")]
-    again = predict_stack(ws, competition, config, select(load_cards(ws), "test"), base)
+    again = FinishedStack.load(ws, competition, config).predict(select(load_cards(ws), "test"), base)
     assert np.allclose(again.proba, test.proba, atol=1e-6)
