@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -12,13 +13,18 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT, competition_config, read_new_cards, write_shop
 
+from goods.cards import lemmas
+from goods.cards.images import ImageStore
 from goods.cards.table import Issues
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
+from goods.models.text import fasttext_model, term_counts
 from goods.models.text.linear_model import LinearModel
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
+from goods.stack.stage import stack
 from goods.submit import new_cards, prediction
 from goods.submit.catalogue import match_file, read_catalogue
 from goods.submit.prediction import predict_file
@@ -225,3 +231,47 @@ def test_models_are_loaded_once_for_all_batches_where_they_fit(trained, tmp_path
     again = in_batches(trained, tmp_path / "b.parquet", "linear", path)
     assert len(loads) == 3 * COMPETITION.n_folds  # of 20 cards, 14 at a time
     pd.testing.assert_frame_equal(again, staying)
+
+
+@pytest.fixture(scope="module")
+def joined(trained) -> str:
+    """A stack over models of texts, of words and of photos, frozen and not."""
+    ws, _ = trained
+    small = ["model.trainer.epochs=1", "model.width=16", "model.hidden=16", "model.subword_buckets=500"]
+    train(ws, COMPETITION, load_experiment(CONFIGS / "navec.yaml", small))
+    few = ["model.epochs=3", "model.dim=8", "model.buckets=1000"]
+    train(ws, COMPETITION, load_experiment(CONFIGS / "fasttext.yaml", few))
+    train(ws, COMPETITION, load_experiment(CONFIGS / "knn.yaml"))
+    train(ws, COMPETITION, load_experiment(CONFIGS / "image-small-cnn.yaml", ["model.size=16", PHOTOS[-1]]))
+    names = "linear,navec,fasttext,knn,image-frozen,image-small-cnn"
+    settings = [f"model.experiments=[{names}]", "model.iterations=5", "model.methods=[uniform,catboost]"]
+    stack(ws, COMPETITION, load_experiment(CONFIGS / "stack.yaml", settings))
+    return "stack"
+
+
+def test_a_stack_says_in_batches_what_it_says_at_once(trained, joined, tmp_path):
+    path, images = trained[1] / "test.parquet", trained[1]
+    together = pd.read_parquet(predict(trained, tmp_path / "a.parquet", joined, images=images))
+    apart = in_batches(trained, tmp_path / "b.parquet", joined, path, images)
+    pd.testing.assert_frame_equal(apart.drop(columns="confidence"), together.drop(columns="confidence"))
+    assert apart.confidence.to_numpy() == pytest.approx(together.confidence.to_numpy(), abs=1e-6)
+    submitted = Predictions.load(trained[0].run(joined).test)
+    assert together.confidence.to_numpy() == pytest.approx(submitted.proba[:, 0], abs=1e-5)
+
+
+def test_texts_and_photos_of_a_batch_are_looked_at_once_for_all_folds(trained, joined, tmp_path, monkeypatch):
+    seen: Counter[str] = Counter()
+
+    def counted(place, name: str, what) -> None:
+        real = getattr(place, name)
+        monkeypatch.setattr(place, name, lambda *args: seen.update([what(*args)]) or real(*args))
+
+    counted(lemmas, "words", lambda text: f"words {text}")
+    counted(fasttext_model, "words_of", lambda text: f"fasttext {text}")
+    counted(ImageStore, "array", lambda store, ref, size: f"photo {size} {ref}")
+    counted(term_counts.TermCounts, "of", lambda texts, analyse: f"terms {list(texts)} {analyse}")
+    in_batches(trained, tmp_path / "a.parquet", joined, trained[1] / "test.parquet", trained[1])
+    kinds = Counter(what.split()[0] for what in seen)
+    assert set(kinds) == {"words", "fasttext", "photo", "terms"}
+    # two models look at photos of one size, titles of two batches may be equal; each has three folds, knn more models
+    assert max(n for what, n in seen.items() if "Магазин" not in what) <= 2 < COMPETITION.n_folds
