@@ -10,6 +10,7 @@ from goods.cards.table import load_cards, select
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
+from goods.core.kept import Kept
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import ALL
 from goods.models.neural import NeuralModel
@@ -17,7 +18,7 @@ from goods.models.text.linear_model import LinearModel
 from goods.prepare.folds import load_folds
 from goods.stack.finished import FinishedStack
 from goods.stack.stage import stack
-from goods.submit.prediction import predict_experiment
+from goods.submit.predictor import Predictor
 from goods.train.fold import halves
 from goods.train.keys import is_trained
 from goods.train.stage import train
@@ -117,7 +118,8 @@ def test_with_refit_test_cards_get_the_model_of_all_folds(ws, competition, monke
     assert Predictions.load(ws.run("linear").oof).hash == plain_oof.hash
     test = Predictions.load(ws.run("linear").test)
     assert test.hash == Predictions.load(ws.run("linear").fold(ALL) / "test.npz").hash != plain_test.hash
-    again = predict_experiment(ws, competition, "linear", select(load_cards(ws), "test"), None)
+    asked = Predictor(ws, competition, "linear", None, Kept(), stay=True)
+    again = asked.predict(select(load_cards(ws), "test"), lambda: None)
     assert np.allclose(again.proba, test.proba, atol=1e-6)
     train(ws, competition, linear())  # and back
     assert Predictions.load(ws.run("linear").test).hash == plain_test.hash
