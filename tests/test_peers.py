@@ -120,7 +120,7 @@ def test_missing_stages_are_named(ws, competition, peers, tmp_path):
 
 @pytest.mark.slow
 def test_the_script_prints_a_table_and_writes_json(ws, competition, peers, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(peers.cli, "load_competition", lambda name, configs: competition)
+    monkeypatch.setattr("goods.competitions.loading.load_competition", lambda name, configs: competition)
     out = tmp_path / "peers.json"
     monkeypatch.setattr(
         sys, "argv", ["peers.py", competition.name, "--work", str(ws.root), "--out", str(out)]
