@@ -37,7 +37,7 @@ from goods.train.rows import looks_at_photos
 FEWER = 0.05  # difference between the shares of cards with photos that goes without a word
 
 LOADED = 3  # bytes of memory that a byte of a model's files takes
-PATIENT = 16  # batches of which one is made where models are loaded again for each
+PATIENT = 4  # batches of which one is made where models are loaded again for each
 KEPT = 1 << 28  # bytes of what the models of all folds make of a batch alike
 
 
