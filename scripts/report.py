@@ -14,7 +14,7 @@ def main() -> None:
     args = parser.parse_args()
 
     from goods.report.stage import write_report
-    from goods.submit.prediction import saved_config
+    from goods.submit.predictor import saved_config
 
     ws, competition = cli.competition_of(args)
     cli.check_writable(args.out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,17 @@ import pytest
 import yaml
 from PIL import Image
 
+from goods.cards.table import Issues
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import DEFAULTS, load_experiment, read_experiment
 from goods.core.done import mark_done, read_done
+from goods.core.predictions import BLOCK
 from goods.core.workspace import Workspace
 from goods.demo.offers import generate
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
+from goods.submit.new_cards import NewCards
 from goods.train.stage import train
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -241,3 +245,15 @@ def trained_pairs(tmp_path_factory, offers) -> Workspace:
     ws = ozon_workspace(tmp_path_factory.mktemp("work"), offers)
     train(ws, OZON, ozon_config("stack", *QUICK))
     return ws
+
+
+def read_new_cards(
+    path: Path, competition: CompetitionConfig, images: Path | None, issues: Issues, rows: int = BLOCK
+) -> pd.DataFrame:
+    """All batches of a file's new cards in one table; `issues` takes what was odd about them."""
+    with tempfile.TemporaryDirectory() as folder:
+        cards = NewCards(path, competition, images, Path(folder), rows)
+        table = pd.concat(cards.batches(), ignore_index=True)
+        for part in cards.issues.tables():
+            issues.rows += list(part.itertuples(index=False, name=None))
+    return table

@@ -22,8 +22,9 @@ from goods.stack.decoding import (
     expected_overlap,
     expected_score,
     fit_decoding,
+    highest_hierarchical_f1,
 )
-from goods.stack.settle import settle
+from goods.stack.settle import rows_of, settle
 
 # root → A → (a1, a2, a3), root → B (a leaf itself)
 LABELS = Labels(
@@ -43,6 +44,10 @@ def predictions(classes, proba):
     return Predictions(np.arange(len(classes)), np.array(classes, np.int32), np.array(proba, np.float32))
 
 
+def best_together(cards, labels):
+    return expected_hierarchical_f1(cards, labels, highest_hierarchical_f1(cards, labels))
+
+
 def test_a_branch_that_is_likely_together_wins_on_a_hand_worked_tree():
     # B is the likeliest class, but three of four times the card is below A
     card = predictions([[3, 0, 1, 2]], [[0.28, 0.26, 0.24, 0.22]])
@@ -50,14 +55,14 @@ def test_a_branch_that_is_likely_together_wins_on_a_hand_worked_tree():
     assert np.allclose(expected_overlap(card, LABELS), [[0.28, 0.98, 0.96, 0.94]])
     # argmax: F = 2·0.28 / (1 + 1.72); for a1 2·0.98 − F·2 = 1.548 against B 0.56 − F = 0.354
     assert expected_score(card, LABELS, np.array([0])) == pytest.approx(0.56 / 2.72)
-    column = expected_hierarchical_f1(card, LABELS)
+    column = best_together(card, LABELS)
     assert at(card.classes, column).tolist() == [0]
     assert expected_score(card, LABELS, column) == pytest.approx(1.96 / 3.72)
 
 
 def test_a_sure_card_keeps_its_class():
     sure = predictions([[3, 0, 1, 2], [1, 0, 2, 3]], [[0.9, 0.05, 0.03, 0.02], [0.6, 0.2, 0.1, 0.1]])
-    assert expected_hierarchical_f1(sure, LABELS).tolist() == [0, 0]
+    assert best_together(sure, LABELS).tolist() == [0, 0]
 
 
 @st.composite
@@ -76,9 +81,20 @@ def distributions(draw, n_classes=5):
 @settings(max_examples=100, deadline=None)
 @given(distributions())
 def test_expected_hierarchical_f1_is_never_below_that_of_argmax(cards):
-    column = expected_hierarchical_f1(cards, DEEP)
+    column = best_together(cards, DEEP)
     argmax = np.zeros(len(column), np.int32)
     assert expected_score(cards, DEEP, column) >= expected_score(cards, DEEP, argmax) - 1e-6
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_card_s_class_does_not_depend_on_the_cards_beside_it(decoder):
+    rng = np.random.default_rng(0)
+    proba = np.concatenate([rng.dirichlet(np.full(5, a), 200) for a in (0.2, 1.0)])
+    order = np.argsort(-proba, axis=1)
+    cards = predictions(order, np.take_along_axis(proba, order, 1))
+    decoding = fit_decoding(decoder, cards, order[:, 0], DEEP, "hierarchical_f1")
+    apart = [decode(rows_of(cards, np.arange(i, min(i + 7, 400))), DEEP, decoding) for i in range(0, 400, 7)]
+    assert np.concatenate(apart).tolist() == decode(cards, DEEP, decoding).tolist()
 
 
 @settings(max_examples=40, deadline=None)
@@ -95,7 +111,7 @@ def test_the_expectation_is_that_of_the_metric_and_no_choice_beats_the_decoder_s
         size = sum(p[c] * len(sets[c]) for c in p)
         values.append(2 * overlap / (len(chosen) + size))
         assert expected_score(one, DEEP, np.array([column])) == pytest.approx(values[-1], rel=1e-4)
-    best = expected_hierarchical_f1(one, DEEP)[0]
+    best = best_together(one, DEEP)[0]
     assert values[best] == pytest.approx(max(values), rel=1e-5)
 
 
@@ -104,7 +120,7 @@ def test_sampled_truth_agrees_with_the_expectation():
     proba = rng.dirichlet(np.ones(5) * 0.5, 300)
     order = np.argsort(-proba, axis=1)
     cards = predictions(order, np.take_along_axis(proba, order, 1))
-    column = expected_hierarchical_f1(cards, DEEP)
+    column = best_together(cards, DEEP)
     reached = []
     for _ in range(200):
         true = (rng.random((300, 1)) > proba.cumsum(1)).sum(1).clip(0, 4)

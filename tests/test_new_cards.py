@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT, competition_config, write_shop
+from conftest import ROOT, competition_config, read_new_cards, write_shop
 
+from goods.cards import lemmas
+from goods.cards.images import ImageStore
 from goods.cards.table import Issues
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
+from goods.models.text import fasttext_model, term_counts
+from goods.models.text.linear_model import LinearModel
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
+from goods.stack.stage import stack
+from goods.submit import new_cards, prediction
 from goods.submit.catalogue import match_file, read_catalogue
-from goods.submit.new_cards import read_new_cards
 from goods.submit.prediction import predict_file
 from goods.train.stage import train
 
@@ -132,3 +142,136 @@ def test_cards_of_unknown_identity_are_not_the_same_product(tmp_path):
     pd.DataFrame({"product_id": range(12), "title": titles, "kind": kinds}).to_parquet(path)
     report = match_file(path, tmp_path / "out", {"blocking": {"dimensions": 64, "threads": 1}}, "kind")
     assert report["quality"]["pairs"]["recall"] == 1.0
+
+
+def in_batches(trained, out: Path, experiment: str, path: Path, images=None, rows: int = 7) -> pd.DataFrame:
+    predict_file(trained[0], COMPETITION, experiment, path, images, out, rows)
+    return pd.read_parquet(out)
+
+
+@pytest.mark.parametrize("experiment", ["linear", "image-frozen"])
+def test_cards_in_batches_get_what_they_get_together(trained, tmp_path, experiment):
+    path, images = trained[1] / "test.parquet", trained[1]
+    together = pd.read_parquet(predict(trained, tmp_path / "a.parquet", experiment, images=images))
+    apart = in_batches(trained, tmp_path / "b.parquet", experiment, path, images)
+    pd.testing.assert_frame_equal(apart.drop(columns="confidence"), together.drop(columns="confidence"))
+    assert apart.confidence.to_numpy() == pytest.approx(together.confidence.to_numpy(), abs=1e-6)
+
+
+def test_what_was_odd_is_noted_of_all_batches(trained, tmp_path):
+    raw = pd.read_parquet(trained[1] / "test.parquet")
+    raw.loc[[3, 15], "text_fields"] = ["{broken", "[]"]
+    raw.to_parquet(tmp_path / "cards.parquet")
+    (tmp_path / "photos").mkdir()
+    for product_id in raw.product_id[[0, 4, 18]]:
+        shutil.copy(trained[1] / "images" / "test" / f"{product_id}.jpg", tmp_path / "photos")
+    (tmp_path / "photos" / f"{raw.product_id[4]}.jpg").write_bytes(b"cut short")
+    noted = []
+    for rows in (4096, 7):
+        out = tmp_path / f"{rows}.parquet"
+        in_batches(trained, out, "linear", tmp_path / "cards.parquet", tmp_path / "photos", rows)
+        table = pd.read_parquet(out.with_suffix(".issues.parquet"))
+        noted.append(sorted(table.itertuples(index=False, name=None)))
+    assert noted[0] == noted[1] and len(noted[0]) > 20
+    assert {field for _, field, *_ in noted[0]} == {"text_fields", "image", "title", "text"}
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_what_one_table_may_not_hold_no_two_batches_may(trained, tmp_path, suffix):
+    raw = pd.read_parquet(trained[1] / "test.parquet")
+    path = tmp_path / f"cards{suffix}"
+    write = {".parquet": pd.DataFrame.to_parquet, ".csv": pd.DataFrame.to_csv}[suffix]
+    raw.product_id = raw.product_id.mask(raw.index == 17, raw.product_id[2])
+    write(raw, path, index=False)
+    twice = re.escape(f"{path}: product_id {raw.product_id[2]} occurs more than once (rows [2, 17])")
+    with pytest.raises(GoodsError, match=f"^{twice}"):
+        in_batches(trained, tmp_path / "a.parquet", "linear", path)
+    raw["product_id"] = raw.product_id.astype("float64") + 0.5 * (raw.index == 16)
+    write(raw, path, index=False)
+    with pytest.raises(GoodsError, match=f"^{re.escape(str(path))}: row 16: 'product_id' "):
+        in_batches(trained, tmp_path / "a.parquet", "linear", path)
+    assert not list(tmp_path.glob("*a.parquet*"))
+
+
+def test_of_a_large_file_a_row_is_told_by_that_of_its_batch(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(new_cards, "AT_ONCE", 0)
+    raw, path = pd.read_parquet(trained[1] / "test.parquet"), tmp_path / "cards.parquet"
+    raw.assign(product_id=raw.product_id + 0.5 * (raw.index == 16)).to_parquet(path)
+    with pytest.raises(GoodsError, match=rf"^{re.escape(str(path))} from row 14 on: row 2: 'product_id' "):
+        in_batches(trained, tmp_path / "a.parquet", "linear", path)
+    raw.product_id = raw.product_id.mask(raw.index == 17, raw.product_id[2])
+    raw.to_parquet(path)
+    with pytest.raises(GoodsError, match=r"occurs more than once \(rows \[2, 17\]\)"):
+        in_batches(trained, tmp_path / "a.parquet", "linear", path)
+
+
+def test_damage_in_a_column_that_no_reader_takes_does_not_matter(trained, tmp_path):
+    raw, path = pd.read_parquet(trained[1] / "test.parquet"), tmp_path / "cards.parquet"
+    raw.assign(other=[f"{i:08}" for i in range(20)]).to_parquet(path, compression=None)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"00000009", b"\xff" * 8))
+    assert len(in_batches(trained, tmp_path / "a.parquet", "linear", path)) == 20
+    chunk = pq.ParquetFile(path).metadata.row_group(0).column(raw.shape[1])
+    path.write_bytes(
+        data[: chunk.dictionary_page_offset] + b"\xff" * 40 + data[chunk.dictionary_page_offset + 40 :]
+    )
+    assert len(in_batches(trained, tmp_path / "a.parquet", "linear", path)) == 20
+
+
+def test_models_are_loaded_once_for_all_batches_where_they_fit(trained, tmp_path, monkeypatch):
+    loads, path = [], trained[1] / "test.parquet"
+    load = LinearModel.load
+    monkeypatch.setattr(
+        LinearModel, "load", lambda model, folder: loads.append(folder) or load(model, folder)
+    )
+    staying = in_batches(trained, tmp_path / "a.parquet", "linear", path)
+    assert len(loads) == COMPETITION.n_folds
+    monkeypatch.setattr(prediction, "free_memory", lambda: 0)
+    monkeypatch.setattr(prediction, "PATIENT", 2)
+    again = in_batches(trained, tmp_path / "b.parquet", "linear", path)
+    assert len(loads) == 3 * COMPETITION.n_folds  # of 20 cards, 14 at a time
+    pd.testing.assert_frame_equal(again, staying)
+
+
+@pytest.fixture(scope="module")
+def joined(trained) -> str:
+    """A stack over models of texts, of words and of photos, frozen and not."""
+    ws, _ = trained
+    small = ["model.trainer.epochs=1", "model.width=16", "model.hidden=16", "model.subword_buckets=500"]
+    train(ws, COMPETITION, load_experiment(CONFIGS / "navec.yaml", small))
+    few = ["model.epochs=3", "model.dim=8", "model.buckets=1000"]
+    train(ws, COMPETITION, load_experiment(CONFIGS / "fasttext.yaml", few))
+    train(ws, COMPETITION, load_experiment(CONFIGS / "knn.yaml"))
+    train(ws, COMPETITION, load_experiment(CONFIGS / "image-small-cnn.yaml", ["model.size=16", PHOTOS[-1]]))
+    names = "linear,navec,fasttext,knn,image-frozen,image-small-cnn"
+    settings = [f"model.experiments=[{names}]", "model.iterations=5", "model.methods=[uniform,catboost]"]
+    stack(ws, COMPETITION, load_experiment(CONFIGS / "stack.yaml", settings))
+    return "stack"
+
+
+def test_a_stack_says_in_batches_what_it_says_at_once(trained, joined, tmp_path):
+    path, images = trained[1] / "test.parquet", trained[1]
+    together = pd.read_parquet(predict(trained, tmp_path / "a.parquet", joined, images=images))
+    apart = in_batches(trained, tmp_path / "b.parquet", joined, path, images)
+    pd.testing.assert_frame_equal(apart.drop(columns="confidence"), together.drop(columns="confidence"))
+    assert apart.confidence.to_numpy() == pytest.approx(together.confidence.to_numpy(), abs=1e-6)
+    submitted = Predictions.load(trained[0].run(joined).test)
+    assert together.confidence.to_numpy() == pytest.approx(submitted.proba[:, 0], abs=1e-5)
+
+
+def test_texts_and_photos_of_a_batch_are_looked_at_once_for_all_folds(trained, joined, tmp_path, monkeypatch):
+    seen: Counter[str] = Counter()
+
+    def counted(place, name: str, what) -> None:
+        real = getattr(place, name)
+        monkeypatch.setattr(place, name, lambda *args: seen.update([what(*args)]) or real(*args))
+
+    counted(lemmas, "words", lambda text: f"words {text}")
+    counted(fasttext_model, "words_of", lambda text: f"fasttext {text}")
+    counted(ImageStore, "array", lambda store, ref, size: f"photo {size} {ref}")
+    counted(term_counts.TermCounts, "of", lambda texts, analyse: f"terms {list(texts)} {analyse}")
+    in_batches(trained, tmp_path / "a.parquet", joined, trained[1] / "test.parquet", trained[1])
+    kinds = Counter(what.split()[0] for what in seen)
+    assert set(kinds) == {"words", "fasttext", "photo", "terms"}
+    # two models look at photos of one size, titles of two batches may be equal; each has three folds, knn more models
+    assert max(n for what, n in seen.items() if "Магазин" not in what) <= 2 < COMPETITION.n_folds

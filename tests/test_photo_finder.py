@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import competition_config, write_shop
+from conftest import competition_config, read_new_cards, write_shop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from photo_shop import LAYOUTS, TEST, TRAIN, laid, picture, search, shows, write
@@ -16,7 +16,6 @@ from photo_shop import LAYOUTS, TEST, TRAIN, laid, picture, search, shows, write
 from goods.cards.table import Issues
 from goods.core.errors import GoodsError
 from goods.core.folders import walk
-from goods.submit.new_cards import read_new_cards
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

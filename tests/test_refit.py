@@ -10,13 +10,15 @@ from goods.cards.table import load_cards, select
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
+from goods.core.kept import Kept
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import ALL
 from goods.models.neural import NeuralModel
 from goods.models.text.linear_model import LinearModel
 from goods.prepare.folds import load_folds
-from goods.stack.stage import predict_stack, stack
-from goods.submit.prediction import predict_experiment
+from goods.stack.finished import FinishedStack
+from goods.stack.stage import stack
+from goods.submit.predictor import Predictor
 from goods.train.fold import halves
 from goods.train.keys import is_trained
 from goods.train.stage import train
@@ -116,7 +118,8 @@ def test_with_refit_test_cards_get_the_model_of_all_folds(ws, competition, monke
     assert Predictions.load(ws.run("linear").oof).hash == plain_oof.hash
     test = Predictions.load(ws.run("linear").test)
     assert test.hash == Predictions.load(ws.run("linear").fold(ALL) / "test.npz").hash != plain_test.hash
-    again = predict_experiment(ws, competition, "linear", select(load_cards(ws), "test"), None)
+    asked = Predictor(ws, competition, "linear", None, Kept(), stay=True)
+    again = asked.predict(select(load_cards(ws), "test"), lambda: None)
     assert np.allclose(again.proba, test.proba, atol=1e-6)
     train(ws, competition, linear())  # and back
     assert Predictions.load(ws.run("linear").test).hash == plain_test.hash
@@ -170,5 +173,5 @@ def test_a_stack_is_refitted_on_all_out_of_fold_predictions(ws, competition):
     test = Predictions.load(run.test)
     assert test.hash != plain["test"]
     base = [Predictions.load(ws.run(name).test) for name in ("linear", "navec")]
-    again = predict_stack(ws, competition, config, select(load_cards(ws), "test"), base)
+    again = FinishedStack.load(ws, competition, config).predict(select(load_cards(ws), "test"), base)
     assert np.allclose(again.proba, test.proba, atol=1e-6)

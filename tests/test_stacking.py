@@ -22,11 +22,12 @@ from goods.report.reasons import as_text
 from goods.stack.boosting import baseline, inner_cards
 from goods.stack.candidates import make_candidates
 from goods.stack.choose import best_method, picked
+from goods.stack.finished import FinishedStack
 from goods.stack.fit import fit_stack
 from goods.stack.level import make_level
 from goods.stack.ranked import fill_unused, to_predictions
 from goods.stack.settle import Settled, settle
-from goods.stack.stage import predict_stack, stack
+from goods.stack.stage import stack
 from goods.train.stage import train
 from goods.tune.stage import tune
 from goods.tune.study import with_params
@@ -279,7 +280,7 @@ def test_a_saved_fold_stack_says_the_same_and_new_cards_get_what_test_cards_got(
     stack(ws, competition, config)
     test = select(load_cards(ws), "test")
     base = [Predictions.load(ws.run(name).test) for name in ("linear", "fasttext")]
-    again = predict_stack(ws, competition, config, test, base)
+    again = FinishedStack.load(ws, competition, config).predict(test, base)
     written = Predictions.load(ws.run("stack").test)
     assert np.array_equal(again.classes, written.classes)
     assert np.allclose(again.proba, written.proba, atol=1e-6)

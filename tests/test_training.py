@@ -18,7 +18,7 @@ from goods.metrics.evaluation import score
 from goods.models.text.linear import LinearConfig
 from goods.prepare.folds import load_folds
 from goods.prepare.stage import prepare
-from goods.submit.prediction import saved_config
+from goods.submit.predictor import saved_config
 from goods.train.fold import top_k
 from goods.train.fold_job import fit_fold
 from goods.train.keys import fold_key

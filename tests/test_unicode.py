@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import OZON, write_shop
+from conftest import OZON, read_new_cards, write_shop
 from disguises import SHAPES, UNSEEN, VOWELS, disguised
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +25,6 @@ from goods.core.workspace import Workspace
 from goods.prepare.cards import write_cards
 from goods.prepare.stage import prepare
 from goods.submit.catalogue import read_catalogue
-from goods.submit.new_cards import read_new_cards
 from goods.submit.pairs import contest_products
 
 RUSSIAN = [

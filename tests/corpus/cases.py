@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from conftest import read_new_cards
 
 from corpus import shops
 from corpus.files import bad_archive, bad_file, bad_photos, bad_tree, csv_of
@@ -26,7 +27,6 @@ from goods.matching.catalogue import MatchConfig, match
 from goods.metrics.evaluation import METRICS
 from goods.prepare.stage import prepare
 from goods.submit.catalogue import read_catalogue
-from goods.submit.new_cards import read_new_cards
 
 Dice = random.Random
 TARGETS = {"wildberries": ("sex", "age_restrictions", "season", "fragility")}

@@ -54,6 +54,12 @@ class Found:
     unread: list[tuple[str, str]] = field(default_factory=list)
     unknown: Counter[str] = field(default_factory=Counter)
 
+    def of(self, ids: Collection[int]) -> Found:
+        """What was found of some cards."""
+        asked = frozenset(ids)
+        refs = {i: self.refs[i] for i in ids if i in self.refs}
+        return Found(refs, problems=[problem for problem in self.problems if problem[0] in asked])
+
     def summary(self, n_photos: int, n_cards: int) -> str:
         """One line for whoever asks where the photos are."""
         said = f"{n_photos:,} of {n_cards:,} cards have a photo"

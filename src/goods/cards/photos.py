@@ -47,12 +47,16 @@ def usable(
 ) -> dict[int, str]:
     """product_id → reference of every photo found below `data` that decodes; `ids` are those of each split. Of the
     others it is noted that `otherwise` happens to them."""
+    there = [of_split for of_split in ids.values() if not found.refs.keys().isdisjoint(of_split)]
+    return usable_among(data, found, [i for of_split in there for i in of_split], issues, otherwise)
+
+
+def usable_among(data: Path, found: Found, ids: list[int], issues: Issues, otherwise: str) -> dict[int, str]:
+    """As `usable`, of cards `ids` that all could have a photo: those that have none are noted too."""
     good, broken = audit(ImageStore(data), found.refs)
     noted = found.problems + broken
     lost = found.refs.keys() | {product_id for product_id, _ in noted}
-    for of_split in ids.values():
-        if not found.refs.keys().isdisjoint(of_split):  # else the split has no photos at all
-            noted += [(i, "missing") for i in of_split if i not in lost]
+    noted += [(i, "missing") for i in ids if i not in lost]
     for product_id, problem in noted:
         issues.add(
             product_id, "image", problem, "another photo of it is taken" if product_id in good else otherwise

@@ -11,8 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from goods.core.artifacts import cached_npz, write_npz
+from goods.models.base import Context
+from goods.models.sharing import made_once
 
 MOST_BYTES = 1 << 28
+
+
+def row_cache(context: Context, name: str) -> RowCache:
+    """That of the context's folder; without one it is in memory, and of all models that the context is kept for."""
+    if context.cache is not None:
+        return RowCache(context.cache / f"{name}.npz")
+    return made_once(context.kept, name, (), lambda: RowCache(None), lambda _: 0)  # it bounds itself
 
 
 class RowCache:

@@ -40,10 +40,14 @@ def decode(predictions: Predictions, labels: Labels, decoding: dict[str, Any]) -
 def fit_decoding(
     method: str, predictions: Predictions, target: np.ndarray, labels: Labels, metric: str
 ) -> dict[str, Any]:
-    """What `decode` needs, JSON-able. Only the class bias learns, from out-of-fold predictions and `target` [n]: the
-    strength with the best `metric`. GoodsError where there is no such method."""
+    """What `decode` needs, JSON-able, learned from out-of-fold predictions and `target` [n]: of the class bias the
+    strength with the best `metric`, of hierarchical F1 its value. GoodsError where there is no such method."""
     _method(method)
-    learned = fit_class_bias(predictions, target, labels, metric) if method == "class_bias" else {}
+    learned: dict[str, Any] = {}
+    if method == "class_bias":
+        learned = fit_class_bias(predictions, target, labels, metric)
+    elif method == "expected_hierarchical_f1":
+        learned = {"value": highest_hierarchical_f1(predictions, labels)}
     return {"method": method} | learned
 
 
@@ -119,30 +123,41 @@ def expected_depth(predictions: Predictions, depth: np.ndarray) -> np.ndarray:
     return (predictions.proba * depth[predictions.classes]).sum(1)
 
 
-def expected_hierarchical_f1(predictions: Predictions, labels: Labels, rounds: int = 20) -> np.ndarray:
-    """int32 [n] column of the classes that together have the highest hierarchical F1 in expectation.
+def expected_hierarchical_f1(predictions: Predictions, labels: Labels, value: float) -> np.ndarray:
+    """int32 [n] column of the class that maximises 2 E|A(y) ∩ A(c)| − value · |A(c)|: at the `value` of
+    `highest_hierarchical_f1` these together reach it. A card's class does not depend on the other cards."""
+    _, depth = overlap_tables(labels)
+    gain = 2 * expected_overlap(predictions, labels).astype(np.float64) - value * depth[predictions.classes]
+    return gain.argmax(1).astype(np.int32)
+
+
+def highest_hierarchical_f1(predictions: Predictions, labels: Labels, rounds: int = 20) -> float:
+    """The highest hierarchical F1 in expectation that one class for each card can reach.
 
     The ratio is maximised by Dinkelbach's method (1967): given its value F, a card's best class maximises
-    2 E|A(y) ∩ A(c)| − F |A(c)|; F starts at the argmax's and rises until it stays.
+    2 E|A(y) ∩ A(c)| − F |A(c)|; F starts at the argmax's and rises until the classes stay.
     """
     _, depth = overlap_tables(labels)
     overlap = expected_overlap(predictions, labels).astype(np.float64)
     own, likely = depth[predictions.classes], expected_depth(predictions, depth).sum()
+
+    def reached(column: np.ndarray) -> float:
+        return float(2 * at(overlap, column).sum() / max(at(own, column).sum() + likely, 1e-12))
+
     column = np.zeros(len(overlap), np.int32)
     for _ in range(rounds):
-        value = 2 * at(overlap, column).sum() / max(at(own, column).sum() + likely, 1e-12)
-        new = (2 * overlap - value * own).argmax(1).astype(np.int32)
+        new = (2 * overlap - reached(column) * own).argmax(1).astype(np.int32)
         if (new == column).all():
             break
         column = new
-    return column
+    return reached(column)
 
 
 # every Decoder a metric can name; `decode` calls it with what `fit_decoding` made
 METHODS: dict[str, Callable[[Predictions, Labels, dict[str, Any]], np.ndarray]] = {
     "argmax": lambda predictions, labels, decoding: np.zeros(len(predictions.classes), np.int32),
     "expected_hierarchical_f1": lambda predictions, labels, decoding: expected_hierarchical_f1(
-        predictions, labels
+        predictions, labels, decoding["value"]
     ),
     "class_bias": lambda predictions, labels, decoding: biased(predictions, np.array(decoding["bias"])),
 }

@@ -16,10 +16,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
-from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
@@ -31,18 +29,16 @@ from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash, file_hash
 from goods.core.locks import one_at_a_time
 from goods.core.log import say
-from goods.core.predictions import Predictions, mean_of
+from goods.core.predictions import Predictions
 from goods.core.workspace import ALL, Run, Workspace
-from goods.prepare.folds import load_folds
 from goods.prepare.prepared import prepared_key
 from goods.stack.candidates import Candidates, first_choice
 from goods.stack.choose import best_method, picked
-from goods.stack.config import StackConfig
 from goods.stack.decoding import decoder_of
 from goods.stack.diagnostics import diagnostics
-from goods.stack.features import CandidateFeatures
+from goods.stack.finished import predicted
 from goods.stack.fit import CATBOOST, FoldStack, fit_stack, methods_of
-from goods.stack.level import Level, base_runs, make_level, stack_config, tabulate
+from goods.stack.level import Level, base_runs, make_level
 from goods.stack.ranked import to_predictions
 from goods.stack.settle import Settled, finished, settle
 from goods.train.gather import hidden_share, oof_report, seen_without
@@ -167,36 +163,6 @@ def compared(
             run.path.name: report(Predictions.load(run.oof))["score"] for run in base_runs(ws, level.config)
         },
     }
-
-
-def predicted(
-    maker: CandidateFeatures,
-    model: StackConfig,
-    folds: list[FoldStack],
-    method: str,
-    cards: pd.DataFrame,
-    base: list[Predictions],
-) -> Predictions:
-    """Mean of the fold stacks' predictions of new cards by one method, not yet calibrated."""
-    table, features = tabulate(maker, model, cards, None, base)
-    parts = (fold.apply(maker, model, table, features, [method])[method] for fold in folds)
-    return mean_of([to_predictions(table, proba, cards, maker.labels) for proba in parts])
-
-
-def predict_stack(
-    ws: Workspace,
-    competition: CompetitionConfig,
-    config: ExperimentConfig,
-    cards: pd.DataFrame,
-    base: list[Predictions],
-) -> Predictions:
-    """What the finished stack says of new cards, given its base experiments' predictions of them."""
-    model, labels, run = stack_config(config), Labels.load(ws), ws.run(config.name)
-    report, train = read_json(run.report), select(load_cards(ws), "train")
-    maker = CandidateFeatures(train, load_folds(ws, train), labels, list(model.experiments))
-    folds = [FoldStack.load(run.fold(k)) for k in ([ALL] if config.refit else range(competition.n_folds))]
-    raw = predicted(maker, model, folds, report["winner"], cards, base)
-    return finished(raw, labels, report["temperature"], report["decoding"])
 
 
 def judges(folds: list[FoldStack], config: ExperimentConfig) -> list[FoldStack]:

@@ -1,102 +1,161 @@
-"""New cards as a reader takes them, their photos, and what was odd about them.
+"""New cards as a reader takes them, batch by batch, their photos, and what was odd about them.
 
-reads: a parquet or csv file in the competition's test format, a folder of photos
+reads:  a parquet or csv file in the competition's test format, a folder of photos
+writes: temporary files of the batches' cards and issues, <out>.issues.parquet
+
+All rows are read, and refused, before the first batch is given. Of each card its id is held, and the name of its photo.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 
-from goods.cards.photo_files import find_photos
-from goods.cards.photos import usable
+from goods.cards.photo_files import Found, find_photos
+from goods.cards.photos import usable_among
 from goods.cards.rawtext import normalise
-from goods.cards.table import Issues
-from goods.competitions.arrow import readable
+from goods.cards.table import COLUMNS, Issues
 from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import write_parquet
 from goods.core.errors import GoodsError
 from goods.core.log import say
+from goods.core.predictions import BLOCK
+from goods.submit.raw_batches import as_one, raw_batches
+from goods.submit.tables import written
 
 LAYOUT = "it has to hold photos named by id, such as images/test/<id>.jpg, or a zip of them"
+OTHERWISE = "labelled without a photo"
 SHOWN = 5  # kinds of input problems that are named
+AT_ONCE = 1 << 28  # bytes of a file with something wrong that is read again as a whole, to say exactly what
 
 
-def read_new_cards(
-    path: Path, competition: CompetitionConfig, images: Path | None, issues: Issues
-) -> pd.DataFrame:
-    """Card rows of a raw file without answers; photos are looked up in `images` as those of the test split."""
-    cards = read_rows(path, competition, issues)
-    normalise(cards, issues)
-    found = {} if images is None else photos_of(images, cards, issues)
-    cards["image"] = pd.Series([found.get(int(p)) for p in cards.product_id], index=cards.index, dtype="str")
-    cards["target"] = -1
-    unread = (cards[["title", "description", "attributes"]] == "").all(axis=1)
-    for product_id in cards.product_id[unread]:
-        issues.add(product_id, "text", "no text was read", "labelled all the same, as sure as the model is")
-    return cards
+class NewCards:
+    """Cards of a raw file without answers, `len` of them; photos are looked up in `images` as those of the test split.
+    `folder` takes the temporary files."""
 
-
-def read_rows(path: Path, competition: CompetitionConfig, issues: Issues) -> pd.DataFrame:
-    """The rows of `path` as the reader gives them."""
-    read = competition_of(competition).read_new
-    if read is None:
-        raise GoodsError(
-            f"{competition.name}: new cards of this competition cannot be labelled; its reader has no read_new"
-        )
-    if not path.is_file():
-        raise GoodsError(f"{path}: no such file; name a parquet or csv file of cards")
-    if path.suffix.lower() != ".csv":
-        return read(path, issues)
-    with tempfile.TemporaryDirectory(prefix="goods-csv-") as folder:
-        table = Path(folder) / f"{path.stem}.parquet"
-        from_csv(path, table)
+    def __init__(
+        self, path: Path, competition: CompetitionConfig, images: Path | None, folder: Path, rows: int = BLOCK
+    ) -> None:
+        read = competition_of(competition).read_new
+        if read is None:
+            raise GoodsError(
+                f"{competition.name}: new cards of this competition cannot be labelled; its reader has no read_new"
+            )
+        self.read, self.path, self.images, self.folder = read, path, images, folder
         try:
-            return read(table, issues)
-        except GoodsError as error:
-            raise GoodsError(str(error).replace(str(table), str(path))) from None
+            self._take_all(raw_batches(path, rows, folder))
+        except GoodsError:
+            # damage in a column that no reader takes does not matter, and a row is told by its number in the file
+            if path.is_file() and path.stat().st_size > AT_ONCE:
+                raise
+            self._take_all(as_one(path, folder))
+        self.found = Found() if images is None else self._photos(images)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def photos(self) -> int:
+        """Cards with a photo, whether it can be read or not."""
+        return len(self.found.refs)
+
+    def batches(self) -> Iterator[pd.DataFrame]:
+        """Card rows in the order of the file. Each batch is given once."""
+        for number in range(self.n_batches):
+            file = self._file(number)
+            cards = pd.read_parquet(file)
+            file.unlink()
+            issues = Issues()
+            good = self._usable(cards.product_id.tolist(), issues)
+            refs = [good.get(product_id) for product_id in cards.product_id.tolist()]
+            cards["image"] = pd.Series(refs, index=cards.index, dtype="str")
+            cards["target"] = -1
+            unread = (cards[["title", "description", "attributes"]] == "").all(axis=1)
+            for product_id in cards.product_id[unread]:
+                issues.add(
+                    product_id, "text", "no text was read", "labelled all the same, as sure as the model is"
+                )
+            self.issues.keep(issues)
+            yield cards
+
+    def _take_all(self, parts: Iterable[tuple[int, Path]]) -> None:
+        self.issues, self.n_batches, ids = IssueParts(self.folder), 0, []
+        for first, file in parts:
+            issues = Issues()
+            try:
+                cards = self.read(file, issues)
+            except GoodsError as error:
+                named = f"{self.path} from row {first} on" if first else str(self.path)
+                raise GoodsError(str(error).replace(str(file), named)) from None
+            normalise(cards, issues)
+            cards[[c for c in COLUMNS if c in cards]].to_parquet(self._file(self.n_batches), index=False)
+            ids.append(cards.product_id.to_numpy(np.int64))
+            self.issues.keep(issues)
+            self.n_batches += 1
+        self.ids = np.concatenate(ids)
+        values, times = np.unique(self.ids, return_counts=True)
+        if (times > 1).any():
+            twice = values[times > 1][0]
+            rows = np.flatnonzero(self.ids == twice)[:2].tolist()
+            raise GoodsError(
+                f"{self.path}: the id {twice} occurs more than once (rows {rows}); drop the duplicate rows"
+            )
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"cards-{number}.parquet"
+
+    def _photos(self, images: Path) -> Found:
+        """Where photos of the cards are below `images`; GoodsError where there is none."""
+        found = find_photos(images, {"test": self.ids.tolist()})
+        if not found.refs:
+            raise GoodsError(f"--images {images}: holds no photo of any of the {len(self)} cards; {LAYOUT}")
+        say(f"predict: {found.summary(len(found.refs), len(self))}")
+        return found
+
+    def _usable(self, ids: list[int], issues: Issues) -> dict[int, str]:
+        """product_id → reference of the photos that can be read of a batch's cards."""
+        if self.images is None:
+            return {}
+        return usable_among(self.images, self.found.of(ids), ids, issues, OTHERWISE)
 
 
-def from_csv(path: Path, table: Path) -> None:
-    """The columns of a csv file as a parquet file, all as texts, which readers read; empty cells are null."""
-    if not path.is_file():
-        raise GoodsError(f"{path}: no such file; name a parquet or csv file of cards")
-    with readable(path, "not a readable csv file", "save it as UTF-8 with commas between columns"):
-        parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
-        with pyarrow.csv.open_csv(path, parse_options=parsing) as opened:
-            types = dict.fromkeys(opened.schema.names, pa.string())
-        as_text = pyarrow.csv.ConvertOptions(
-            column_types=types, strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=True
-        )
-        pq.write_table(pyarrow.csv.read_csv(path, parse_options=parsing, convert_options=as_text), table)
+class IssueParts:
+    """Input problems written as they come, and counted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.parts, self.rows = folder, 0, 0
+        self.kinds: Counter[str] = Counter()
+        self.cards = np.empty(0, np.int64)
+
+    def keep(self, issues: Issues) -> None:
+        if not issues.rows:
+            return
+        write_parquet(self._file(self.parts), issues.table())
+        self.parts += 1
+        self.rows += len(issues.rows)
+        self.kinds.update(f"{field}: {problem}" for _, field, problem, _ in issues.rows)
+        self.cards = np.union1d(self.cards, [product_id for product_id, *_ in issues.rows])
+
+    def tables(self) -> Iterator[pd.DataFrame]:
+        return (pd.read_parquet(self._file(number)) for number in range(self.parts))
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"issues-{number}.parquet"
 
 
-def photos_of(images: Path, cards: pd.DataFrame, issues: Issues) -> dict[int, str]:
-    """product_id → reference of the photos below `images` that can be read; GoodsError where there is none."""
-    ids = {"test": cards.product_id.tolist()}
-    found = find_photos(images, ids)
-    good = usable(images, found, ids, issues, "labelled without a photo")
-    if not found.refs:
-        raise GoodsError(f"--images {images}: holds no photo of any of the {len(cards)} cards; {LAYOUT}")
-    say(f"predict: {found.summary(len(good), len(cards))}")
-    return good
-
-
-def write_issues(out: Path, issues: Issues) -> None:
+def write_issues(out: Path, issues: IssueParts) -> None:
     """<out>.issues.parquet, and a line that counts what is in it; of no problems, no file."""
     path = out.with_suffix(".issues.parquet")
     if not issues.rows:
         path.unlink(missing_ok=True)
         return
-    write_parquet(path, issues.table())
-    kinds = Counter(f"{field}: {problem}" for _, field, problem, _ in issues.rows).most_common()
-    named = "; ".join(f"{kind} {n:,}" for kind, n in kinds[:SHOWN])
-    cards = len({product_id for product_id, *_ in issues.rows})
-    say(f"predict: {len(issues.rows):,} input problems of {cards:,} cards noted in {path} ({named})")
+    with written(path) as write:
+        for table in issues.tables():
+            write(table)
+    named = "; ".join(f"{kind} {n:,}" for kind, n in issues.kinds.most_common(SHOWN))
+    say(f"predict: {issues.rows:,} input problems of {len(issues.cards):,} cards noted in {path} ({named})")

@@ -25,7 +25,7 @@ from goods.matching.handmade import Scorer
 from goods.matching.products import Products, Vectors
 from goods.models.base import Model
 from goods.models.pairs.pairs_model import PairsModel, in_short
-from goods.submit.prediction import saved_config
+from goods.submit.predictor import saved_config
 from goods.train.finished import load_run_models
 
 PAIRS_AT_ONCE = 200_000

@@ -7,72 +7,84 @@ writes: a parquet or csv file: id, predicted_category_id, confidence; for attrib
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-import pandas as pd
+from tqdm import tqdm
 
 from goods.cards.hiding import like_test
 from goods.cards.labels import Labels
-from goods.cards.table import Issues, has_photo, load_cards, select
+from goods.cards.table import has_photo, load_cards, select
 from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
-from goods.config.experiment import ExperimentConfig
-from goods.config.loading import load_experiment
-from goods.core.artifacts import write_csv, write_parquet
-from goods.core.done import check_done
 from goods.core.errors import GoodsError
+from goods.core.execution import free_memory
 from goods.core.folders import check_writable
+from goods.core.kept import Kept
 from goods.core.log import say
-from goods.core.predictions import Predictions, mean_of
+from goods.core.predictions import BLOCK
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.stack.config import StackConfig
-from goods.submit.new_cards import LAYOUT, read_new_cards, write_issues
-from goods.train.finished import load_run_models
-from goods.train.fold import top_k
+from goods.submit.new_cards import LAYOUT, NewCards, write_issues
+from goods.submit.predictor import Predictor, model_folders, saved_config, size_of
+from goods.submit.tables import WRITERS, written
 from goods.train.rows import looks_at_photos
 
 FEWER = 0.05  # difference between the shares of cards with photos that goes without a word
 
-
-def saved_config(ws: Workspace, experiment: str) -> ExperimentConfig:
-    run = ws.run(experiment)
-    check_done(run.path, "no finished run", f"train experiment {experiment!r} first")
-    return load_experiment(run.config)
-
-
-def predict_experiment(
-    ws: Workspace, competition: CompetitionConfig, experiment: str, cards: pd.DataFrame, images: Path | None
-) -> Predictions:
-    """Mean of the run's fold models; a stack asks its base experiments first."""
-    config = saved_config(ws, experiment)
-    if isinstance(config.model, StackConfig):
-        from goods.stack.stage import predict_stack
-
-        base = [predict_experiment(ws, competition, e, cards, images) for e in config.model.experiments]
-        return predict_stack(ws, competition, config, cards, base)
-    models = load_run_models(ws, competition, config, images)
-    return mean_of([top_k(model, cards) for model in models])
+LOADED = 3  # bytes of memory that a byte of a model's files takes
+PATIENT = 4  # batches of which one is made where models are loaded again for each
+KEPT = 1 << 28  # bytes of what the models of all folds make of a batch alike
 
 
 def predict_file(
-    ws: Workspace, competition: CompetitionConfig, experiment: str, path: Path, images: Path | None, out: Path
+    ws: Workspace,
+    competition: CompetitionConfig,
+    experiment: str,
+    path: Path,
+    images: Path | None,
+    out: Path,
+    rows: int = BLOCK,
 ) -> None:
+    """Label the cards of `path`, `rows` at a time: memory does not grow with their number."""
     check_out(out)
-    spaces, issues = parts(ws, competition), Issues()
-    for space, _ in spaces:
-        saved_config(space, experiment)  # before the cards are read
-    cards = read_new_cards(path, competition, images, issues)
-    warn_of_photos(ws, experiment, cards, [space for space, _ in spaces])
-    found = [predict_experiment(space, one, experiment, cards, images) for space, one in spaces]
-    said = [(space.attribute, Labels.load(space), p) for (space, _), p in zip(spaces, found, strict=True)]
-    table = competition_of(competition).submission.with_confidence(cards, said)
-    WRITERS[out.suffix.lower()](out, table)
-    write_issues(out, issues)
-    say(f"predict {experiment}: {len(table)} cards labelled in {out}")
+    spaces = parts(ws, competition)
+    folders = [folder for space, one in spaces for folder in model_folders(space, one, experiment)]
+    stay = sum(size_of(folder) for folder in folders) * LOADED < free_memory() / 2
+    with tempfile.TemporaryDirectory(prefix="goods-cards-") as folder:
+        cards = NewCards(path, competition, images, Path(folder), rows if stay else rows * PATIENT)
+        warn_of_photos(ws, experiment, cards.photos / len(cards), [space for space, _ in spaces])
+        kept = Kept(KEPT)
+        asked = [Predictor(space, one, experiment, images, kept, stay) for space, one in spaces]
+        labels = [(space.attribute, Labels.load(space)) for space, _ in spaces]
+        submission = competition_of(competition).submission
+        with written(out) as write, bar_over(cards, experiment, sum(one.steps for one in asked)) as bar:
+            for batch in cards.batches():
+                found = [one.predict(batch, partial(bar, len(batch))) for one in asked]
+                said = [(*named, p) for named, p in zip(labels, found, strict=True)]
+                write(submission.with_confidence(batch, said))
+        write_issues(out, cards.issues)
+    say(f"predict {experiment}: {len(cards)} cards labelled in {out}")
 
 
-WRITERS = {".parquet": write_parquet, ".csv": write_csv}
+@contextmanager
+def bar_over(cards: NewCards, experiment: str, steps: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr over the cards; what it gives is called with a number of cards at each of their `steps`."""
+    with tqdm(
+        total=len(cards), desc=f"predict {experiment}", unit="card", dynamic_ncols=True, leave=False
+    ) as bar:
+        done = 0
+
+        def step(n: int) -> None:
+            nonlocal done
+            done += n
+            bar.update(done // steps - bar.n)
+
+        yield step
 
 
 def check_out(out: Path) -> None:
@@ -82,12 +94,13 @@ def check_out(out: Path) -> None:
     check_writable(out.parent)
 
 
-def warn_of_photos(ws: Workspace, experiment: str, cards: pd.DataFrame, spaces: list[Workspace]) -> None:
-    """Say so where an experiment that looks at photos meets fewer of them than it was fitted on."""
+def warn_of_photos(ws: Workspace, experiment: str, here: float, spaces: list[Workspace]) -> None:
+    """Say so where an experiment that looks at photos meets fewer of them than it was fitted on: `here` is the share of
+    the cards that have one."""
     if not any(sees_photos(space, experiment) for space in spaces):
         return
     known, _ = like_test(load_cards(ws.whole))
-    fitted, here = (has_photo(part).mean() for part in (select(known, "train"), cards))
+    fitted = has_photo(select(known, "train")).mean()
     if here < fitted - FEWER:
         say(
             f"warning: {experiment} looks at photos: {fitted:.0%} of the cards it was fitted on have one, {here:.0%} "

@@ -12,6 +12,7 @@ from goods.config.experiment import ExperimentConfig
 from goods.core.done import check_done
 from goods.core.errors import within
 from goods.core.execution import first_gpu, resources
+from goods.core.kept import Kept
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.matching.products import Products
@@ -27,9 +28,11 @@ def load_run_models(
     images: Path | None,
     products: Products | None = None,
     scores: dict[str, Predictions] | None = None,
+    kept: Kept | None = None,
 ) -> Iterator[Model]:
     """The models that a finished run's test predictions come from, one at a time, for new cards whose photos are
-    below `images`, or new pairs of `products` and what other experiments say of them."""
+    below `images`, or new pairs of `products` and what other experiments say of them. What they make of the same cards
+    alike is made once where it can be `kept`."""
     run = ws.run(config.name)
     given = first_gpu(resources(competition.n_folds, config.model.on_gpu))
     for k in judges(config, competition.n_folds):
@@ -40,6 +43,7 @@ def load_run_models(
             images=ImageStore(images) if images else None,
             products=products,
             scores=scores or {},
+            kept=kept,
         )
         model = config.model.build(context)
         with within(f"experiment {config.name}, {run.fold(k).name}"):

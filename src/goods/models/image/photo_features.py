@@ -20,7 +20,7 @@ from goods.models.image.backbone_weights import load_backbone, weights_hash
 from goods.models.image.image import ImageConfig
 from goods.models.image.photo_pixels import image_store, photo_keys
 from goods.models.inference import threads
-from goods.models.rowcache import RowCache
+from goods.models.rowcache import RowCache, row_cache
 
 FEATURE_BATCH = 64
 
@@ -40,8 +40,7 @@ class PhotoFeatures:
     def rows(self, refs: list[str], store: bool = False) -> np.ndarray:
         """float32 [n, d] of photos, from the cache where it has them; `store` adds to it what it lacks."""
         if self._cache is None:
-            cache = self.context.cache
-            self._cache = RowCache(None if cache is None else cache / f"features-{self._name()}.npz")
+            self._cache = row_cache(self.context, f"features-{self._name()}")
         keys = photo_keys(self.context, refs)
         return self._cache.get(keys, lambda rows: self._compute([refs[i] for i in rows]), store=store)
 

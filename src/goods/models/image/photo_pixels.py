@@ -6,6 +6,7 @@ hashes uint64 [m]
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from goods.core.errors import GoodsError
 from goods.core.hashing import row_hashes
 from goods.core.log import say
 from goods.models.base import Context
+from goods.models.sharing import made_once
 
 DECODED = 1000  # photos at once
 
@@ -44,7 +46,11 @@ def pixels(
     where any are unknown or damaged.
     """
     if context.cache is None:
-        return load_arrays(image_store(context), refs, size), np.arange(len(refs))
+        names = (f"{ref}|{key}" for ref, key in zip(refs, photo_keys(context, refs).tolist(), strict=True))
+        load = partial(load_arrays, image_store(context), refs, size)
+        return made_once(
+            context.kept, ("pixels", size), names, load, lambda loaded: loaded.nbytes
+        ), np.arange(len(refs))
     path, index = context.cache / f"pixels-{size}.npy", context.cache / f"pixels-{size}-index.npz"
     # other code decodes to other pixels: what it left is unknown, and replaced as it is large
     keys = photo_keys(context, refs) ^ np.uint64(int(code_hash(__name__)[:16], 16))

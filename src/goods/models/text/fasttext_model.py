@@ -18,11 +18,13 @@ import numpy as np
 import pandas as pd
 
 from goods.cards.cleaning import WORD, telling_words
+from goods.cards.texthash import joined_texts
 from goods.core.artifacts import read_json, write_json
 from goods.core.calibration import fit_temperature, to_proba
 from goods.core.errors import GoodsError
 from goods.core.log import say
 from goods.models.base import Context
+from goods.models.sharing import made_once
 from goods.models.text.fasttext import FastTextConfig
 
 M_PERTURB = -6  # malloc.h
@@ -46,6 +48,17 @@ class FastTextModel:
     def texts(self, cards: pd.DataFrame) -> list[str]:
         """One line per card: the title, its first `title_window` words `title_repeat` times in all, then the
         other fields, cut to max_words."""
+        config, given = self.config, joined_texts(cards, self.config.fields)
+        settings = (config.fields, config.variant, config.title_window, config.title_repeat, config.max_words)
+        return made_once(
+            self.context.kept,
+            ("lines", *settings),
+            given,
+            lambda: self._lines(cards),
+            lambda lines: sum(map(len, lines)),
+        )
+
+    def _lines(self, cards: pd.DataFrame) -> list[str]:
         lines = []
         for values in zip(*(cards[f] for f in self.config.fields), strict=True):
             words: list[str] = []

@@ -13,6 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from goods.core.hashing import content_hash
 from goods.core.kept import Kept
 from goods.models.text.linear import FieldFeatures
+from goods.models.text.term_counts import transformed
 
 # fitted analysers, float32 [n, terms] without the field's weight
 Terms = tuple[list[TfidfVectorizer], sp.csr_matrix]
@@ -30,6 +31,7 @@ class FieldVectorizer:
         common = {"sublinear_tf": True, "dtype": np.float32, "max_features": config.max_features}
         self.weight, self.kept = config.weight, kept
         self.key = content_hash(config.model_dump(mode="json", exclude={"weight"}), char_min_df)
+        self.loaded = False
         self.parts: list[TfidfVectorizer] = []
         if config.words:
             self.parts.append(TfidfVectorizer(ngram_range=config.words, token_pattern=TOKEN, **common))
@@ -55,10 +57,11 @@ class FieldVectorizer:
         return self._weighted(block)
 
     def transform(self, texts: pd.Series) -> sp.csr_matrix:
-        def transformed() -> Terms:
-            return self.parts, joined([part.transform(texts) for part in self.parts], len(texts))
+        def block() -> Terms:
+            return self.parts, joined([transformed(p, texts, self.kept) for p in self.parts], len(texts))
 
-        return self._weighted(self._looked_up(self._key(texts), transformed)[1])
+        # one that was loaded is asked of a text but once
+        return self._weighted((block() if self.loaded else self._looked_up(self._key(texts), block))[1])
 
     def _key(self, texts: pd.Series) -> str:
         return content_hash(self.key, "\0".join(texts).encode()) if self.kept is not None else self.key
@@ -77,6 +80,7 @@ class FieldVectorizer:
 
     def load(self, terms: list[dict[str, Any]], idf: list[np.ndarray]) -> None:
         """What `save` gave."""
+        self.loaded = True
         by_analyzer = {part.analyzer: part for part in self.parts}
         self.parts = [by_analyzer[saved["analyzer"]] for saved in terms]
         for part, saved, weights in zip(self.parts, terms, idf, strict=True):

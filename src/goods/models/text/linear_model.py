@@ -28,7 +28,7 @@ class LinearModel:
     def __init__(self, config: LinearConfig, context: Context) -> None:
         self.config = config
         self.context = context
-        self.vectorizers = {f: FieldVectorizer(c, config.char_min_df) for f, c in config.fields.items()}
+        self.vectorizers = self._new_vectorizers()
         self.temperature = 1.0
         self.nodes: dict[int, Node] = {}
         self.contest_tree = self.tree = class_tree(context.labels, flat=config.structure == "flat")
@@ -46,12 +46,13 @@ class LinearModel:
             self.temperature = self._best_temperature(x[len(train) :], target[len(train) :])
         self._fit_nodes(x, target)
 
+    def _new_vectorizers(self) -> dict[str, FieldVectorizer]:
+        kept, least = self.context.kept, self.config.char_min_df
+        return {f: FieldVectorizer(c, least, kept) for f, c in self.config.fields.items()}
+
     def _vectors(self, cards: pd.DataFrame, fit: bool = False) -> sp.csr_matrix:
         if fit:
-            self.vectorizers = {
-                f: FieldVectorizer(c, self.config.char_min_df, self.context.kept)
-                for f, c in self.config.fields.items()
-            }
+            self.vectorizers = self._new_vectorizers()
         blocks = [
             (v.fit_transform(cards[f]) if fit else v.transform(cards[f])) for f, v in self.vectorizers.items()
         ]

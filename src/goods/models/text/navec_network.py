@@ -8,6 +8,7 @@ and Wangperawong 2019 (arXiv 1907.03063).
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,10 +17,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from goods.cards.ragged import Ragged
+from goods.cards.texthash import joined_texts
 from goods.cards.tokens import encode_fields
 from goods.cards.wordvectors import look_up
 from goods.models.base import Context
 from goods.models.network import Network, hidden_layers
+from goods.models.sharing import made_once
 from goods.models.text.navec import NavecConfig
 
 KERNEL, FILTERS = 5, 200
@@ -34,6 +37,36 @@ def subwords(word: str, buckets: int) -> list[int]:
     return sorted(zlib.crc32(gram.encode()) % buckets for gram in grams)
 
 
+@dataclass(frozen=True)
+class FieldWords:
+    """Words of cards, alike for all models of a config: `fields` as numbers into the distinct words, of which there are
+    a hash, sub-words and a row of the Navec `table`."""
+
+    fields: dict[str, Ragged]
+    words: list[str]
+    hashes: np.ndarray
+    subwords: Ragged
+    rows: np.ndarray
+    table: np.ndarray
+
+    @staticmethod
+    def of(cards: pd.DataFrame, config: NavecConfig, context: Context) -> FieldWords:
+        def read() -> FieldWords:
+            fields, words = encode_fields(cards, config.fields, config.lemmatizer, context.cache)
+            hashes = np.array([zlib.crc32(w.encode()) for w in words], np.int64)
+            grams = Ragged.of([subwords(w, config.subword_buckets) for w in words], np.int64)
+            return FieldWords(fields, words, hashes, grams, *look_up(config.vectors, words))
+
+        settings = ("words", config.fields, config.lemmatizer, config.subword_buckets, config.vectors)
+        given = joined_texts(cards, list(config.fields))
+        return made_once(context.kept, settings, given, read, lambda made: made.nbytes)
+
+    @property
+    def nbytes(self) -> int:
+        tokens = sum(field.values.nbytes for field in self.fields.values())
+        return tokens + self.subwords.values.nbytes + self.table.nbytes + 100 * len(self.words)
+
+
 class NavecRows:
     """Cards as word numbers per field; a batch holds its distinct words once."""
 
@@ -43,13 +76,11 @@ class NavecRows:
         self, cards: pd.DataFrame, config: NavecConfig, context: Context, vocabulary: dict[str, int]
     ):
         self.target = cards.target.to_numpy(np.int64)
-        self.fields, words = encode_fields(cards, config.fields, config.lemmatizer, context.cache)
-        self.word_bucket = np.array([zlib.crc32(w.encode()) for w in words], np.int64)
-        self.buckets = config.subword_buckets
-        self.subwords = Ragged.of([subwords(w, config.subword_buckets) for w in words], np.int64)
-        self.rows, self.table = look_up(config.vectors, words)
+        known = FieldWords.of(cards, config, context)
+        self.fields, self.word_bucket, self.subwords = known.fields, known.hashes, known.subwords
+        self.rows, self.table, self.buckets = known.rows, known.table, config.subword_buckets
         # row in the tuned table, 0 where the word has none (its frozen vector is used)
-        self.tuned = np.array([vocabulary.get(w, 0) for w in words], np.int64)
+        self.tuned = np.array([vocabulary.get(w, 0) for w in known.words], np.int64)
 
     def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
         taken = {name: field.take(rows) for name, field in self.fields.items()}

@@ -19,7 +19,7 @@ from goods.core.done import done_key
 from goods.core.hashing import content_hash
 from goods.models.base import Context
 from goods.models.inference import run_network
-from goods.models.rowcache import RowCache
+from goods.models.rowcache import RowCache, row_cache
 from goods.models.rows import TokenRows
 from goods.models.text.adaptation import adapted_folder
 from goods.models.text.card_tokens import tokenize
@@ -40,8 +40,7 @@ class Sentences:
     def rows(self, cards: pd.DataFrame, store: bool = False) -> np.ndarray:
         """float32 [n, d], from the cache where it has them; `store` adds to it what it lacks."""
         if self._cache is None:
-            cache = self.context.cache
-            self._cache = RowCache(None if cache is None else cache / f"sentences-{self._name()}.npz")
+            self._cache = row_cache(self.context, f"sentences-{self._name()}")
         keys = text_keys(joined_texts(cards, self.config.fields))
         return self._cache.get(keys, lambda rows: self.compute(cards.iloc[rows]), store)
 

@@ -1,0 +1,88 @@
+"""Finished experiments that new cards are asked of.
+
+reads: runs/<experiment>/ and those of the experiments it builds on
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from goods.config.competition import CompetitionConfig
+from goods.config.experiment import ExperimentConfig
+from goods.config.loading import load_experiment
+from goods.core.done import check_done
+from goods.core.kept import Kept
+from goods.core.predictions import Predictions, mean_of
+from goods.core.workspace import Workspace
+from goods.models.base import Model
+from goods.stack.config import StackConfig
+from goods.train.finished import load_run_models
+from goods.train.fold import top_k
+from goods.train.keys import judges
+
+if TYPE_CHECKING:
+    from goods.stack.finished import FinishedStack
+
+
+def saved_config(ws: Workspace, experiment: str) -> ExperimentConfig:
+    run = ws.run(experiment)
+    check_done(run.path, "no finished run", f"train experiment {experiment!r} first")
+    return load_experiment(run.config)
+
+
+class Predictor:
+    """A finished experiment that new cards are asked of: the mean of the run's fold models, of a stack what it makes of
+    its base experiments. Models are loaded once where they `stay`, else for each batch one after the other."""
+
+    def __init__(
+        self,
+        ws: Workspace,
+        competition: CompetitionConfig,
+        experiment: str,
+        images: Path | None,
+        kept: Kept,
+        stay: bool,
+    ) -> None:
+        config = saved_config(ws, experiment)
+        self.base: list[Predictor] = []
+        self.stack: FinishedStack | None = None
+        self.load = partial(load_run_models, ws, competition, config, images, kept=kept)
+        self.models: list[Model] | None = None
+        if isinstance(config.model, StackConfig):
+            from goods.stack.finished import FinishedStack
+
+            names = config.model.experiments
+            self.base = [Predictor(ws, competition, name, images, kept, stay) for name in names]
+            self.stack = FinishedStack.load(ws, competition, config)
+        elif stay:
+            self.models = list(self.load())
+        of_models = len(judges(config, competition.n_folds))
+        self.steps: int = sum(base.steps for base in self.base) or of_models
+
+    def predict(self, cards: pd.DataFrame, step: Callable[[], None]) -> Predictions:
+        """`step` is called as often as `steps` says."""
+        if self.stack is not None:
+            return self.stack.predict(cards, [base.predict(cards, step) for base in self.base])
+        found = []
+        for model in self.load() if self.models is None else self.models:
+            found.append(top_k(model, cards))
+            step()
+        return mean_of(found)
+
+
+def model_folders(ws: Workspace, competition: CompetitionConfig, experiment: str) -> list[Path]:
+    """Where the models are that an experiment's answer comes from; GoodsError where one is not finished."""
+    config = saved_config(ws, experiment)
+    below = config.model.experiments if isinstance(config.model, StackConfig) else config.model.upstream
+    folders = [ws.run(config.name).fold(k) for k in judges(config, competition.n_folds)]
+    return folders + [folder for name in below for folder in model_folders(ws, competition, name)]
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the files below it."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -1,0 +1,89 @@
+"""A raw file cut into batches, each a parquet file of its own that a reader takes.
+
+reads:  a parquet or csv file, a batch at a time
+writes: one temporary parquet file at a time; of a csv file all columns are texts, empty cells are null
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from goods.competitions.arrow import readable
+from goods.core.errors import GoodsError
+
+READ = 1 << 20  # bytes of a column that are read ahead
+CSV_BLOCK = 1 << 24  # bytes of a csv file that are parsed together; no row may be longer
+
+
+def raw_batches(path: Path, rows: int, folder: Path) -> Iterator[tuple[int, Path]]:
+    """(number of the first row, file of at most `rows` rows) of all of `path` in order, at least one. Each file is in
+    `folder` until the next is asked for."""
+    check_file(path)
+    found = _csv(path) if is_csv(path) else _parquet(path, rows)
+    file, first = folder / f"{path.stem}.parquet", 0
+    for table in rebatched(found, rows):
+        pq.write_table(table, file, compression="lz4")
+        yield first, file
+        file.unlink()
+        first += len(table)
+
+
+def as_one(path: Path, folder: Path) -> Iterator[tuple[int, Path]]:
+    """All of `path` as one batch; a parquet file is its own, of which a reader reads what it takes."""
+    check_file(path)
+    return raw_batches(path, sys.maxsize, folder) if is_csv(path) else iter([(0, path)])
+
+
+def is_csv(path: Path) -> bool:
+    return path.suffix.lower() == ".csv"
+
+
+def check_file(path: Path) -> None:
+    if not path.is_file():
+        raise GoodsError(f"{path}: no such file; name a parquet or csv file of cards")
+
+
+def rebatched(found: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """The same rows in tables of `rows` each, the last with what is left; one without rows where there are none."""
+    waiting: list[pa.Table] = []
+    held = given = 0
+    for table in found:
+        waiting.append(table)
+        held += len(table)
+        while held >= rows:
+            joined = pa.concat_tables(waiting)
+            yield joined.slice(0, rows)
+            given, held = given + rows, held - rows
+            waiting = [joined.slice(rows)]
+    if held or not given:
+        yield pa.concat_tables(waiting)
+
+
+def _csv(path: Path) -> Iterator[pa.Table]:
+    parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    reading = pyarrow.csv.ReadOptions(block_size=CSV_BLOCK)
+    with readable(path, "not a readable csv file", "save it as UTF-8 with commas between columns"):
+        with pyarrow.csv.open_csv(path, reading, parsing) as opened:
+            types = dict.fromkeys(opened.schema.names, pa.string())
+        as_text = pyarrow.csv.ConvertOptions(
+            column_types=types, strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=True
+        )
+        with pyarrow.csv.open_csv(path, reading, parsing, as_text) as opened:
+            yield opened.schema.empty_table()
+            for batch in opened:
+                yield pa.Table.from_batches([batch])
+
+
+def _parquet(path: Path, rows: int) -> Iterator[pa.Table]:
+    with readable(path):
+        file = pq.ParquetFile(path, buffer_size=READ, pre_buffer=False)
+        # what pandas or Spark wrote about the table is left out, it may be broken
+        yield file.schema_arrow.remove_metadata().empty_table()
+        for batch in file.iter_batches(batch_size=rows, use_pandas_metadata=False):
+            yield pa.Table.from_batches([batch]).replace_schema_metadata(None)
