@@ -1,0 +1,218 @@
+"""A run that may not take all it would like: what is trained next, asked again before every stage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from goods.budget.costs import Clock, cost_of
+from goods.budget.limits import Budget
+from goods.budget.pace import bounded, machine_pace, taken
+from goods.budget.plan import TUNED, Ladder, Plan
+from goods.budget.size import Size
+from goods.config.competition import CompetitionConfig
+from goods.config.experiment import ExperimentConfig
+from goods.config.loading import load_experiment
+from goods.core.artifacts import read_json
+from goods.core.done import done_key
+from goods.core.errors import GoodsError
+from goods.core.execution import resources
+from goods.core.log import say
+from goods.core.workspace import Workspace
+from goods.stack.stage import stack_key
+from goods.train.keys import is_trained
+
+MARGIN = 0.9  # of the seconds left that are planned for: estimates err
+CLOSING = (3.0, 1e-4)  # seconds of submission and report, and for each row
+
+
+@dataclass
+class Course:
+    """`ends`: when time.perf_counter may not be more; `load` gives the config that an experiment of the preset starts
+    from, `needs` the names of those it builds on, itself last, `join` the config of the last over some experiments.
+    """
+
+    ws: Workspace
+    competition: CompetitionConfig
+    budget: Budget
+    ends: float | None
+    size: Size
+    load: Callable[[str], ExperimentConfig]
+    needs: Callable[[str], list[str]]
+    join: Callable[[tuple[str, ...]], ExperimentConfig]
+    plan: Plan
+    force: bool = False
+    done: list[str] = field(default_factory=list)
+    estimate: float = 0.0
+    told: list[str] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
+    joined: dict[tuple[str, ...], bool] = field(default_factory=dict)  # answers of is_joined
+
+    def open(self) -> None:
+        """Find what is done, say how long the rest would take, leave out what memory is too small for."""
+        machine = machine_pace()
+        self.done = [name for name in self.needed(self.plan) if self.is_finished(name)]
+        trials = {
+            n.removesuffix(TUNED): self.trials_of(n) for n in self.plan.experiments if n.endswith(TUNED)
+        }
+        self.plan = replace(self.plan, trials=trials)
+        self.keep_pace(machine)
+        self.estimate = self.seconds(self.plan)
+        say(f"estimate: {self.estimate:.0f} s for all that is to be done{self.allowed()}")
+        if self.budget.gigabytes is not None:
+            self.plan = self.within_memory(self.plan, self.budget.gigabytes)
+
+    def allowed(self) -> str:
+        """What is left of the limits, in words."""
+        seconds = "" if self.ends is None else f"; {max(0, self.ends - time.perf_counter()):.0f} s are left"
+        memory = "" if self.budget.gigabytes is None else f"; {self.budget.gigabytes:g} GB may be taken"
+        return seconds + memory
+
+    def needed(self, plan: Plan) -> list[str]:
+        """Experiments of a plan after those that they build on."""
+        return list(dict.fromkeys(n for e in plan.experiments for n in self.needs(e)))
+
+    def next(self) -> str | None:
+        """The experiment to train now, after what no longer fits is left out; None where all are trained."""
+        if self.done:
+            self.keep_pace(self.clock.pace)
+        if self.ends is not None:
+            left = self.ends - time.perf_counter()
+            self.plan, lines = self.ladder.within(self.plan, MARGIN * left)
+            for line in lines:
+                self.leave_out(f"time limit: {line}")
+        if not self.plan.joined and self.done:
+            return None
+        return next((name for name in self.needed(self.plan) if name not in self.done), None)
+
+    def leave_out(self, line: str) -> None:
+        say(line)
+        self.told.append(line)
+
+    def seconds(self, plan: Plan) -> float:
+        """Of all that is still to be done for a plan."""
+        total = self.clock.pace * (CLOSING[0] + CLOSING[1] * (self.size.train + self.size.test))
+        if not plan.joined and self.done:
+            return total
+        for name in self.needed(plan):
+            if name not in self.done:
+                total += self.training(self.config(name, plan))
+                total += self.study(name, plan)
+        if plan.joined and not self.is_joined(plan.experiments):
+            total += self.training(self.join(plan.experiments))
+        return total
+
+    def training(self, config: ExperimentConfig) -> float:
+        return self.clock.training(config, self.size, resources(self.size.folds, config.model.on_gpu))
+
+    def study(self, name: str, plan: Plan) -> float:
+        base = name.removesuffix(TUNED)
+        if base not in plan.trials or plan.trials[base] == self.studied.get(base):
+            return 0.0
+        return self.clock.study(self.load(name), self.size, plan.trials[base])
+
+    def config(self, name: str, plan: Plan | None = None) -> ExperimentConfig:
+        """What an experiment is trained with in a plan, the present one if none is given."""
+        plan = plan or self.plan
+        config = self.load(name)
+        trials = plan.trials.get(name.removesuffix(TUNED))
+        if config.tune is not None and trials is not None:
+            config = config.model_copy(update={"tune": config.tune.model_copy(update={"trials": trials})})
+        return config if plan.share == 1 else config.model_copy(update={"share": plan.share})
+
+    @cached_property
+    def ladder(self) -> Ladder:
+        names = self.needed(self.plan)
+        simple = [n for n in names if not self.load(n).upstream and not self.load(n).model.needs_photos]
+        tunes = {name: self.load(name).tune for name in self.plan.trials}
+        return Ladder(
+            self.seconds,
+            self.needs,
+            self.gain,
+            max(simple or names, key=self.gain, default="").removesuffix(TUNED),
+            {name: max(tune.startup_trials, 1) for name, tune in tunes.items() if tune is not None},
+        )
+
+    def gain(self, name: str) -> float:
+        return cost_of(self.load(name).model).gain
+
+    @cached_property
+    def studied(self) -> dict[str, int]:
+        """Trials of each finished study."""
+        bases = [n.removesuffix(TUNED) for n in self.plan.experiments if n.endswith(TUNED)]
+        folders = {name: self.ws.tuning(name) for name in bases if done_key(self.ws.tuning(name)) is not None}
+        reports = {name: read_json(folder / "report.json") for name, folder in folders.items()}
+        return {name: sum(report["trials"].values()) for name, report in reports.items()}
+
+    def trials_of(self, name: str) -> int:
+        """As many as its config says, or as a finished study has, which is not begun again with another number."""
+        tune, base = self.load(name).tune, name.removesuffix(TUNED)
+        assert tune is not None
+        return min(tune.trials, self.studied.get(base, tune.trials))
+
+    def is_finished(self, name: str) -> bool:
+        """Whether all folds of an experiment are there as they would be trained now."""
+        if self.force:
+            return False
+        try:
+            config = self.load(name)
+            if name.endswith(TUNED):
+                best = self.ws.tuning(config.name) / "best.yaml"
+                if config.name not in self.studied or not best.is_file():
+                    return False
+                config = load_experiment(best)
+            return all(is_trained(self.ws, config, k) for k in range(self.size.folds))
+        except GoodsError:  # what it builds on is damaged, and is trained again first
+            return False
+
+    def is_joined(self, experiments: tuple[str, ...]) -> bool:
+        """Whether the last experiment over these is finished."""
+        if not set(experiments) <= set(self.done):
+            return False
+        asked = (*experiments, "", *self.done)
+        if asked not in self.joined:
+            self.joined[asked] = self.is_joined_now(experiments)
+        return self.joined[asked]
+
+    def is_joined_now(self, experiments: tuple[str, ...]) -> bool:
+        config = self.join(experiments)
+        if not config.model.second_level:
+            return all(is_trained(self.ws, config, k) for k in range(self.size.folds))
+        key = done_key(self.ws.run(config.name).path)
+        return key is not None and key == stack_key(self.ws, self.competition, config)
+
+    def keep_pace(self, otherwise: float) -> None:
+        """Go by what finished folds took."""
+        found = [
+            taken(self.ws, self.load(name).model_copy(update={"name": name}), self.size) for name in self.done
+        ]
+        spent, estimated = (sum(column) for column in zip(*found, strict=True)) if found else (0.0, 0.0)
+        self.clock = Clock(bounded(spent / estimated) if estimated else otherwise)
+
+    def within_memory(self, plan: Plan, gigabytes: float) -> Plan:
+        """Without what takes more, in one process, than all may."""
+
+        def takes(config: ExperimentConfig) -> float:
+            return cost_of(config.model).gigabytes(self.size.part(config.share))
+
+        kept = []
+        for name in plan.experiments:
+            most = max(takes(self.load(n)) for n in self.needs(name))
+            if most <= gigabytes:
+                kept.append(name)
+            else:
+                self.leave_out(f"memory limit: {name}, about {most:.1f} GB, left out")
+        plan = replace(plan, experiments=tuple(kept))
+        if kept and takes(self.join(plan.experiments)) <= gigabytes:
+            return plan
+        steps = self.ladder.steps(Plan((self.ladder.alone,), joined=False))
+        for smaller, _, line in [
+            (Plan((self.ladder.alone,), joined=False), "", f"{self.ladder.alone} alone"),
+            *steps,
+        ]:
+            if all(takes(self.config(n, smaller)) <= gigabytes for n in smaller.experiments):
+                self.leave_out(f"memory limit: {line}")
+                return smaller
+        return plan
