@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +22,12 @@ from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core import execution
 from goods.core.artifacts import read_json
+from goods.core.deadline import OutOfTime, deadline
 from goods.core.errors import GoodsError
-from goods.core.execution import Resources, at_once
+from goods.core.execution import Resources, at_once, run_jobs
 from goods.core.processes import Limits, limited
 from goods.core.workspace import Workspace
+from goods.models.text.fasttext_model import FastTextModel
 from goods.pipeline import Options, run_all
 from goods.train.fold import drawn
 
@@ -250,3 +254,43 @@ def test_what_memory_is_too_small_for_is_left_out(finished, tmp_path, monkeypatc
 def test_a_limit_is_said_where_it_is_wrong():
     with pytest.raises(GoodsError, match="such as 15m"):
         budget("soon", None, None)
+
+
+def test_what_takes_longer_than_it_may_is_stopped(finished, tmp_path, capsys, monkeypatch):
+    def alarm(*_: object) -> None:
+        raise OutOfTime
+
+    monkeypatch.setattr(FastTextModel, "fit", alarm)
+    options = shop_options(tmp_path, finished.data, Budget(3600.0))
+    run_all("kazanexpress2023", options)
+    assert "time limit: fasttext was not ready in time" in capsys.readouterr().err
+    ws = Workspace(options.work, "kazanexpress2023")
+    assert read_json(ws.run("stack").report)["score"] == read_json(ws.run("linear-tuned").report)["score"]
+    assert load_experiment(ws.run("stack").config).model.family == "linear"
+
+
+def test_a_deadline_stops_processes_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(execution, "cores", lambda: 2)
+    with pytest.raises(OutOfTime), deadline(3):
+        run_jobs(write_after, [(tmp_path / "a", 8), (tmp_path / "b", 8)], Resources("cpu", 1), "jobs")
+    time.sleep(9)
+    assert not list(tmp_path.iterdir())
+
+
+def write_after(path: Path, seconds: float, resources: Resources) -> None:
+    time.sleep(seconds)
+    path.touch()
+
+
+def test_an_alarm_is_over_with_what_it_is_for():
+    rung = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signal, "setitimer", lambda *given: rung.append(given))
+        with deadline(float("inf")):
+            assert not rung
+    before = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)[0]
+    with pytest.raises(OutOfTime), deadline(0.05):
+        time.sleep(5)
+    after = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)[0]
+    assert after[0] == before[0]
+    assert (after[1] > 0) == (before[1] > 0)  # of pytest-timeout

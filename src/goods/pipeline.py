@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from goods.budget.alone import PRIOR, best_of, note_limits, prior, submit_as
-from goods.budget.course import Course
+from goods.budget.course import PILOT, Course
 from goods.budget.limits import NO_LIMITS, Budget
 from goods.budget.plan import TUNED, Plan
 from goods.budget.size import size_of
@@ -153,18 +154,22 @@ def course_of(
 
 def run_within(course: Course, stack_experiment: ExperimentConfig, options: Options) -> None:
     """As much of the base experiments and the stack as the budget allows; the last experiment's run says what not."""
-    ws, competition = course.ws, course.competition
+    ws, competition, name = course.ws, course.competition, stack_experiment.name
+    pilot = course.pilot()
+    if pilot is not None and course.in_time(PILOT, partial(train, ws, competition, pilot)):
+        course.piloted.append(pilot)
     while (needed := course.next()) is not None:
-        train_experiment(ws, competition, options, needed, course.config(needed))
-        course.done.append(needed)
-    if course.plan.joined:
-        join(ws, competition, joining(stack_experiment, course.plan.experiments), options)
-    else:
-        if not course.done:
+        training = partial(train_experiment, ws, competition, options, needed, course.config(needed))
+        if course.in_time(needed, training):
+            course.done.append(needed)
+    last = joining(stack_experiment, course.plan.experiments)
+    if not (course.plan.joined and course.in_time(name, partial(join, ws, competition, last, options))):
+        finished = course.done or [config.name for config in course.piloted]
+        if not finished:
             train(ws, competition, prior(ws, stack_experiment.seed), force=options.force)
-        submit_as(ws, competition, best_of(ws, course.done or [PRIOR]), stack_experiment.name)
+        submit_as(ws, competition, best_of(ws, finished or [PRIOR]), name)
         (options.out / ws.competition / "report.html").unlink(missing_ok=True)  # of another run
-    note_limits(ws.run(stack_experiment.name), options.budget.told(course.estimate, course.told))
+    note_limits(ws.run(name), options.budget.told(course.estimate, course.told))
 
 
 def join(

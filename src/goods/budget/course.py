@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import inf
 
 from goods.budget.costs import Clock, cost_of
 from goods.budget.limits import Budget
@@ -16,6 +17,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
+from goods.core.deadline import OutOfTime, deadline
 from goods.core.done import done_key
 from goods.core.errors import GoodsError
 from goods.core.execution import resources
@@ -24,6 +26,8 @@ from goods.core.workspace import Workspace
 from goods.stack.stage import stack_key
 from goods.train.keys import is_trained
 
+PILOT, PILOT_SHARE = "pilot", 0.05
+PILOT_TIME = 0.3  # of the time there is, at most
 MARGIN = 0.9  # of the seconds left that are planned for: estimates err
 CLOSING = (3.0, 1e-4)  # seconds of submission and report, and for each row
 
@@ -45,6 +49,7 @@ class Course:
     plan: Plan
     force: bool = False
     done: list[str] = field(default_factory=list)
+    piloted: list[ExperimentConfig] = field(default_factory=list)
     estimate: float = 0.0
     told: list[str] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
@@ -66,7 +71,7 @@ class Course:
 
     def allowed(self) -> str:
         """What is left of the limits, in words."""
-        seconds = "" if self.ends is None else f"; {max(0, self.ends - time.perf_counter()):.0f} s are left"
+        seconds = "" if self.ends is None else f"; {max(0, self.left()):.0f} s are left"
         memory = "" if self.budget.gigabytes is None else f"; {self.budget.gigabytes:g} GB may be taken"
         return seconds + memory
 
@@ -76,16 +81,48 @@ class Course:
 
     def next(self) -> str | None:
         """The experiment to train now, after what no longer fits is left out; None where all are trained."""
-        if self.done:
-            self.keep_pace(self.clock.pace)
+        self.keep_pace(self.clock.pace)
         if self.ends is not None:
-            left = self.ends - time.perf_counter()
-            self.plan, lines = self.ladder.within(self.plan, MARGIN * left)
+            self.plan, lines = self.ladder.within(self.plan, MARGIN * self.left())
             for line in lines:
                 self.leave_out(f"time limit: {line}")
-        if not self.plan.joined and self.done:
+        if self.finished_alone():
             return None
         return next((name for name in self.needed(self.plan) if name not in self.done), None)
+
+    def finished_alone(self) -> bool:
+        return not self.plan.joined and bool(self.done)
+
+    def left(self) -> float:
+        """Seconds until the end."""
+        return inf if self.ends is None else self.ends - time.perf_counter()
+
+    def to_work(self) -> float:
+        """Seconds until what is trained has to be ready."""
+        return self.left() - self.clock.pace * self.closing
+
+    @property
+    def closing(self) -> float:
+        return CLOSING[0] + CLOSING[1] * (self.size.train + self.size.test)
+
+    def pilot(self) -> ExperimentConfig | None:
+        """A small experiment that is trained first where time is short: something to answer with, and how fast folds
+        really are here. None where there is time enough, or not even for that."""
+        if not self.ladder.alone or self.done or self.seconds(self.plan) < self.left() / 2:
+            return None
+        config = self.load(self.ladder.alone).model_copy(update={"name": PILOT, "share": PILOT_SHARE})
+        return config if self.training(config) < PILOT_TIME * self.to_work() else None
+
+    def in_time(self, what: str, work: Callable[[], object]) -> bool:
+        """Whether `work` on an experiment was done before the end; if not, no more is trained."""
+        try:
+            with deadline(self.to_work()):
+                work()
+        except OutOfTime:
+            self.leave_out(f"time limit: {what} was not ready in time")
+            self.plan = Plan((), joined=False)
+            return False
+        return True
 
     def leave_out(self, line: str) -> None:
         say(line)
@@ -93,7 +130,7 @@ class Course:
 
     def seconds(self, plan: Plan) -> float:
         """Of all that is still to be done for a plan."""
-        total = self.clock.pace * (CLOSING[0] + CLOSING[1] * (self.size.train + self.size.test))
+        total = self.clock.pace * self.closing
         if not plan.joined and self.done:
             return total
         for name in self.needed(plan):
