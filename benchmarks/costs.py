@@ -3,7 +3,7 @@
     .venv/bin/python scripts/make_demo.py BIG --rows 4000 --classes 300
     .venv/bin/python scripts/prepare.py kazanexpress2023 --data BIG --work W
     .venv/bin/python scripts/make_folds.py kazanexpress2023 --work W
-    .venv/bin/python benchmarks/costs.py kazanexpress2023 --work W [EXPERIMENT ...]
+    .venv/bin/python benchmarks/costs.py kazanexpress2023 --work W [--experiments NAME ...]
 
 Fold 0 is trained alone, in this process, and counted by processor time: other programs do not change it much. A
 coefficient is right where the ratio is 1 for small and large sets, few and many classes.
@@ -34,7 +34,7 @@ EXPERIMENTS = ("linear", "fasttext", "navec", "knn", "image-frozen")
 def main() -> None:
     parser = cli.parser(__doc__)
     cli.add_competition(parser)
-    parser.add_argument("experiments", nargs="*", default=EXPERIMENTS)
+    parser.add_argument("--experiments", nargs="+", default=EXPERIMENTS, metavar="NAME")
     args = parser.parse_args()
     ws, competition = cli.competition_of(args)
     size = size_of(ws, competition)
