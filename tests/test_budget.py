@@ -154,14 +154,36 @@ def test_an_estimate_is_the_sum_of_its_terms(monkeypatch):
     monkeypatch.setattr(costs, "cores", lambda: 2)
     cost = Cost(start=1, row=0.1, word=0.01, sibling=0.001, label=0.0001, said=0.02, once=0.5)
     monkeypatch.setitem(costs.MEASURED, "linear", cost)
-    linear, size = experiment("linear"), Size(100, 50, 5, 10, words=3, siblings=20)
-    fold = 1 + 80 * (0.1 + 0.03 + 0.02 + 0.001) + 70 * 0.02
+    linear, size = experiment("linear"), Size(100, 50, 5, 10, words=3, siblings=25)
+    fold = 1 + 80 * (0.1 + 0.03 + 0.005 + 0.001) + 70 * 0.02
     assert cost.fold(linear.model, size) == pytest.approx(fold)
     trained = 3 * fold + 150 * 0.5 / 2  # five folds, two at a time
     assert Clock(2.0).training(linear, size, Resources("cpu", 1)) == pytest.approx(2 * trained)
-    # 4 trials of 0.3 and 1.0, then half of them pruned at 0.3
-    assert Clock().study(linear, size, 10) == pytest.approx((4 * 1.3 + 6 * 0.8) * fold)
+    # 4 trials of 0.3 and 1.0, two at a time, then 6 of which half are pruned at 0.3
+    assert Clock().study(linear, size) == pytest.approx((2 * 1.3 + 6 * 0.8) * fold)
     assert replace(cost, most=40).fold(linear.model, size) < fold
+
+
+# seconds of five folds' fits on one core, from docs/benchmarks.md and docs/scaling.md
+PEREKRESTOK = Size(15572, 2925, 5, 184, words=51.4, siblings=33.2)
+FASHION = Size(8040, 1543, 5, 79, words=17.3, siblings=22.4, photos=1.0)
+NARROW = Size(88_000, 17_600, 5, 1700, words=22, siblings=30, photos=0.94)
+WIDE = Size(88_000, 17_600, 5, 1700, words=9, siblings=330)
+TAKEN = [
+    (PEREKRESTOK, {"linear": 30, "fasttext": 68, "navec": 165}),
+    (FASHION, {"linear": 5, "fasttext": 13, "navec": 76, "image-frozen": 116}),
+    (NARROW, {"fasttext": 644, "navec": 893, "image-frozen": 5 * 218}),
+    (WIDE, {"linear": 5 * 36}),
+]
+
+
+@pytest.mark.parametrize(("size", "taken"), TAKEN)
+def test_estimates_are_within_a_factor_of_two_of_what_was_measured(size, taken):
+    models = {name: experiment(name).model for name in taken}
+    guessed = {name: 5 * cost_of(model).fold(model, size) for name, model in models.items()}
+    assert sum(taken.values()) / 2 < sum(guessed.values()) < sum(taken.values()) * 2
+    for name, seconds in taken.items():
+        assert seconds / 2.5 < guessed[name] < seconds * 2.5, name
 
 
 def test_photos_cost_where_there_are_some():

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from goods.budget.size import Size
 from goods.config.base import FamilyConfig
-from goods.config.experiment import ExperimentConfig, TuneConfig
-from goods.core.execution import ANY_GPU, Resources, at_once, cores
+from goods.config.experiment import ExperimentConfig
+from goods.core.execution import ANY_GPU, Resources, at_once, cores, resources
+from goods.tune.budget import within_budget
 
 GPU = 20  # cores that a GPU is worth to a network; not measured
 
@@ -22,7 +23,7 @@ class Cost:
     """Coefficients of one family.
 
     A fold costs `start` seconds, and for each row it is fitted on `row`, `word` for each of its words, `sibling` for
-    each child of the nodes on its class's path, `label` for each class; `said` for each row it predicts. Training that
+    the square root of its `Size.siblings`, `label` for each class; `said` for each row it predicts. Training that
     is bounded by its number of steps sees `most` rows. Caches cost `once` a row for all folds. Memory of a job is
     `base` GB and `kilobytes` a row. `gain`: points of the metric that a stack loses without it.
     """
@@ -45,7 +46,9 @@ class Cost:
     def fold(self, model: FamilyConfig, size: Size) -> float:
         """Seconds of one core for one fold, its predictions included."""
         fitted = self.rows(model, size.train * (1 - 1 / size.folds), size)
-        each = self.row + self.word * size.words + self.sibling * size.siblings + self.label * size.classes
+        each = (
+            self.row + self.word * size.words + self.sibling * size.siblings**0.5 + self.label * size.classes
+        )
         asked = self.rows(model, size.train / size.folds + size.test, size)
         return self.start + min(fitted, self.most) * each + asked * self.said
 
@@ -60,7 +63,7 @@ class Cost:
 FINE_TUNED = Cost(start=10, row=0.15, said=0.01, base=2.5, kilobytes=20, gain=0.002)
 
 MEASURED = {
-    "linear": Cost(row=8e-5, word=7e-6, sibling=1.9e-5, said=2e-4, base=0.5, kilobytes=25, gain=0.006),
+    "linear": Cost(row=1e-4, word=6e-6, sibling=1.5e-5, said=1e-4, base=0.5, kilobytes=25, gain=0.006),
     "fasttext": Cost(label=3.4e-6, row=2e-4, word=1.5e-5, most=20_000, said=1e-4, base=0.6, kilobytes=10),
     "navec": Cost(start=2, row=2.3e-3, word=5e-6, said=1e-4, once=4e-4, base=1.2, kilobytes=10, gain=0.004),
     "knn": Cost(start=1, row=1e-4, said=2e-4, base=1.2, kilobytes=10, gain=0.001),
@@ -98,16 +101,15 @@ class Clock:
         in_turn = -(-size.folds // side_by_side) * cost.fold(config.model, size) / power
         return self.pace * (in_turn + cost.for_all(config.model, size) / cores())
 
-    def study(self, config: ExperimentConfig, size: Size, trials: int) -> float:
-        """Seconds of `trials` trials, one after another, half of them pruned after their first share."""
+    def study(self, config: ExperimentConfig, size: Size) -> float:
+        """Seconds of a study: its startup trials side by side where its family has that, the others one after another,
+        half of them pruned after their first share."""
         if config.tune is None:
             return 0.0
-        fits = shares(config.tune, trials)
-        return self.pace * fits * cost_of(config.model).fold(config.model, size)
-
-
-def shares(tune: TuneConfig, trials: int) -> float:
-    """How many fits of a whole fold so many trials are worth."""
-    whole = min(trials, tune.startup_trials)
-    pruned = (sum(tune.shares) + tune.shares[0]) / 2
-    return len(tune.folds) * (whole * sum(tune.shares) + (trials - whole) * pruned)
+        tune = within_budget(config.tune, round(size.train * (1 - 1 / size.folds)))
+        startup = min(tune.trials, tune.startup_trials)
+        given = resources(startup or 1, config.model.on_gpu)
+        side_by_side = at_once(startup, given) if config.model.one_core and startup else 1
+        whole, pruned = sum(tune.shares), (sum(tune.shares) + tune.shares[0]) / 2
+        fits = -(-startup // side_by_side) * whole + (tune.trials - startup) * pruned
+        return self.pace * len(tune.folds) * fits * cost_of(config.model).fold(config.model, size)

@@ -16,7 +16,6 @@ from goods.budget.size import Size
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import read_json
 from goods.core.deadline import OutOfTime, deadline
 from goods.core.done import done_key
 from goods.core.errors import GoodsError
@@ -25,6 +24,7 @@ from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.stack.stage import stack_key
 from goods.train.keys import is_trained
+from goods.tune.keys import study_key
 
 PILOT, PILOT_SHARE = "pilot", 0.05
 PILOT_TIME = 0.3  # of the time there is, at most
@@ -148,28 +148,27 @@ class Course:
         base = name.removesuffix(TUNED)
         if base not in plan.trials or plan.trials[base] == self.studied.get(base):
             return 0.0
-        return self.clock.study(self.load(name), self.size, plan.trials[base])
+        return self.clock.study(with_trials(self.load(name), plan.trials[base]), self.size)
 
     def config(self, name: str, plan: Plan | None = None) -> ExperimentConfig:
         """What an experiment is trained with in a plan, the present one if none is given."""
         plan = plan or self.plan
         config = self.load(name)
         trials = plan.trials.get(name.removesuffix(TUNED))
-        if config.tune is not None and trials is not None:
-            config = config.model_copy(update={"tune": config.tune.model_copy(update={"trials": trials})})
+        if name.endswith(TUNED) and trials is not None:
+            config = with_trials(config, trials)
         return config if plan.share == 1 else config.model_copy(update={"share": plan.share})
 
     @cached_property
     def ladder(self) -> Ladder:
         names = self.needed(self.plan)
         simple = [n for n in names if not self.load(n).upstream and not self.load(n).model.needs_photos]
-        tunes = {name: self.load(name).tune for name in self.plan.trials}
         return Ladder(
             self.seconds,
             self.needs,
             self.gain,
             max(simple or names, key=self.gain, default="").removesuffix(TUNED),
-            {name: max(tune.startup_trials, 1) for name, tune in tunes.items() if tune is not None},
+            {name: min(fewer(self.load(name))) for name in self.plan.trials},
         )
 
     def gain(self, name: str) -> float:
@@ -177,17 +176,21 @@ class Course:
 
     @cached_property
     def studied(self) -> dict[str, int]:
-        """Trials of each finished study."""
-        bases = [n.removesuffix(TUNED) for n in self.plan.experiments if n.endswith(TUNED)]
-        folders = {name: self.ws.tuning(name) for name in bases if done_key(self.ws.tuning(name)) is not None}
-        reports = {name: read_json(folder / "report.json") for name, folder in folders.items()}
-        return {name: sum(report["trials"].values()) for name, report in reports.items()}
+        """Trials of each study that is finished, with as many as its config says or as a time limit had left it."""
+        found: dict[str, int] = {}
+        for name in self.plan.experiments:
+            config, base = self.load(name), name.removesuffix(TUNED)
+            if not name.endswith(TUNED) or (key := done_key(self.ws.tuning(base))) is None:
+                continue
+            for n in fewer(config):
+                if study_key(self.ws, self.competition, with_trials(config, n)) == key:
+                    found[base] = n
+        return found
 
     def trials_of(self, name: str) -> int:
         """As many as its config says, or as a finished study has, which is not begun again with another number."""
-        tune, base = self.load(name).tune, name.removesuffix(TUNED)
-        assert tune is not None
-        return min(tune.trials, self.studied.get(base, tune.trials))
+        base = name.removesuffix(TUNED)
+        return self.studied.get(base, max(fewer(self.load(name))))
 
     def is_finished(self, name: str) -> bool:
         """Whether all folds of an experiment are there as they would be trained now."""
@@ -253,3 +256,17 @@ class Course:
                 self.leave_out(f"memory limit: {line}")
                 return smaller
         return plan
+
+
+def with_trials(config: ExperimentConfig, trials: int) -> ExperimentConfig:
+    assert config.tune is not None
+    return config.model_copy(update={"tune": config.tune.model_copy(update={"trials": trials})})
+
+
+def fewer(config: ExperimentConfig) -> list[int]:
+    """Numbers of trials that a study may be left with: all, half of them and so on down to those drawn at random."""
+    assert config.tune is not None
+    numbers, least = [config.tune.trials], max(config.tune.startup_trials, 1)
+    while numbers[-1] > least:
+        numbers.append(max(least, numbers[-1] // 2))
+    return numbers
