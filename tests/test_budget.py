@@ -10,14 +10,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from conftest import small_configs, write_shop
 
 from goods.budget import costs
 from goods.budget.costs import Clock, Cost, cost_of
+from goods.budget.course import with_trials
 from goods.budget.limits import NO_LIMITS, Budget, budget
 from goods.budget.plan import TUNED, Ladder, Plan
 from goods.budget.size import Size, siblings
 from goods.cards.labels import Labels
+from goods.competitions.loading import load_competition
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core import execution
@@ -28,8 +31,12 @@ from goods.core.execution import Resources, at_once, run_jobs
 from goods.core.processes import Limits, limited
 from goods.core.workspace import Workspace
 from goods.models.text.fasttext_model import FastTextModel
-from goods.pipeline import Options, run_all
+from goods.models.text.node_svm import fit_node
+from goods.pipeline import Options, course_of, load_preset, run_all
+from goods.prepare.folds import make_folds
+from goods.prepare.stage import prepare
 from goods.train.fold import drawn
+from goods.tune.stage import tune
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -276,6 +283,31 @@ def test_what_memory_is_too_small_for_is_left_out(finished, tmp_path, monkeypatc
 def test_a_limit_is_said_where_it_is_wrong():
     with pytest.raises(GoodsError, match="such as 15m"):
         budget("soon", None, None)
+
+
+def test_a_study_that_was_left_fewer_trials_counts_as_finished(finished, tmp_path):
+    configs, data = finished.configs, finished.data
+    options = Options(configs, tmp_path / "work", tmp_path / "out", data, budget=Budget(3600.0))
+    ws, competition = (
+        Workspace(options.work, "kazanexpress2023"),
+        load_competition("kazanexpress2023", configs),
+    )
+    prepare(ws, competition, data)
+    make_folds(ws, competition)
+    preset = load_preset(options, "kazanexpress2023")
+    course = course_of(ws, competition, preset, options, None)
+    assert course.plan.trials == {"linear": 3}
+    before = course.seconds(course.plan)
+    tune(ws, competition, with_trials(course.load("linear-tuned"), 1))
+    again = course_of(ws, competition, preset, options, None)
+    assert again.plan.trials == {"linear": 1}
+    assert again.seconds(again.plan) / again.clock.pace < before / course.clock.pace
+    assert again.config("linear-tuned").tune.trials == 1
+
+
+def test_a_node_with_a_card_for_each_class_is_no_warning(recwarn):
+    fit_node(sp.csr_matrix(np.eye(3, dtype=np.float32)), np.arange(3), [0, 1, 2], 1.0, 0, None)
+    assert not recwarn.list
 
 
 def test_what_takes_longer_than_it_may_is_stopped(finished, tmp_path, capsys, monkeypatch):
