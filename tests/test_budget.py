@@ -306,7 +306,7 @@ def test_a_study_that_was_left_fewer_trials_counts_as_finished(finished, tmp_pat
 
 
 def test_a_node_with_a_card_for_each_class_is_no_warning(recwarn):
-    fit_node(sp.csr_matrix(np.eye(3, dtype=np.float32)), np.arange(3), [0, 1, 2], 1.0, 0, None)
+    fit_node(sp.csr_matrix(np.eye(30, dtype=np.float32)), np.arange(30), list(range(30)), 1.0, 0, None)
     assert not recwarn.list
 
 
