@@ -28,6 +28,7 @@ from goods.tune.keys import study_key
 
 PILOT, PILOT_SHARE = "pilot", 0.05
 PILOT_TIME = 0.3  # of the time there is, at most
+ALONE = 2.0  # what estimates may be off by
 MARGIN = 0.9  # of the seconds left that are planned for: estimates err
 CLOSING = (3.0, 1e-4)  # seconds of submission and report, and for each row
 
@@ -135,11 +136,16 @@ class Course:
             return total
         for name in self.needed(plan):
             if name not in self.done:
-                total += self.training(self.config(name, plan))
+                total += self.training(self.config(name, plan)) * self.doubt(name, plan)
                 total += self.study(name, plan)
         if plan.joined and not self.is_joined(plan.experiments):
             total += self.training(self.join(plan.experiments))
         return total
+
+    def doubt(self, name: str, plan: Plan) -> float:
+        """What the estimate of an experiment is multiplied by: nothing better than a pilot is there if it fails."""
+        unsafe = not self.done and (self.piloted or not plan.joined)
+        return ALONE if unsafe and self.ladder.is_alone(name) else 1.0
 
     def training(self, config: ExperimentConfig) -> float:
         return self.clock.training(config, self.size, resources(self.size.folds, config.model.on_gpu))
