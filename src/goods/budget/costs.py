@@ -43,9 +43,9 @@ class Cost:
     def rows(self, model: FamilyConfig, n: float, size: Size) -> float:
         return n * size.photos if model.modalities == ("image",) else n
 
-    def fold(self, model: FamilyConfig, size: Size) -> float:
-        """Seconds of one core for one fold, its predictions included."""
-        fitted = self.rows(model, size.train * (1 - 1 / size.folds), size)
+    def fold(self, model: FamilyConfig, size: Size, share: float = 1.0) -> float:
+        """Seconds of one core for one fold fitted on a share of its rows, predictions of all included."""
+        fitted = self.rows(model, size.part(share).train * (1 - 1 / size.folds), size)
         each = (
             self.row + self.word * size.words + self.sibling * size.siblings**0.5 + self.label * size.classes
         )
@@ -96,9 +96,8 @@ class Clock:
     def training(self, config: ExperimentConfig, size: Size, given: Resources) -> float:
         """Seconds of all folds of an experiment, side by side as far as that goes."""
         cost, power = cost_of(config.model), GPU if given.device == ANY_GPU else given.threads
-        size = size.part(config.share)
         side_by_side = at_once(size.folds, given)
-        in_turn = -(-size.folds // side_by_side) * cost.fold(config.model, size) / power
+        in_turn = -(-size.folds // side_by_side) * cost.fold(config.model, size, config.share) / power
         return self.pace * (in_turn + cost.for_all(config.model, size) / cores())
 
     def study(self, config: ExperimentConfig, size: Size) -> float:

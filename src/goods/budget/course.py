@@ -231,9 +231,8 @@ class Course:
 
     def keep_pace(self, otherwise: float) -> None:
         """Go by what finished folds took."""
-        found = [
-            taken(self.ws, self.load(name).model_copy(update={"name": name}), self.size) for name in self.done
-        ]
+        configs = [self.load(name).model_copy(update={"name": name}) for name in self.done]
+        found = [taken(self.ws, config, self.size) for config in (*configs, *self.piloted)]
         spent, estimated = (sum(column) for column in zip(*found, strict=True)) if found else (0.0, 0.0)
         self.clock = Clock(bounded(spent / estimated) if estimated else otherwise)
 

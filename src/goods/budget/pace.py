@@ -14,7 +14,7 @@ from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 
-REFERENCE = 0.16  # seconds that `task` took there
+REFERENCE = 0.03  # seconds that `task` took there
 LEAST, MOST = 0.1, 50.0  # between which a pace is believed
 
 
@@ -40,7 +40,7 @@ def taken(ws: Workspace, config: ExperimentConfig, size: Size) -> tuple[float, f
     any."""
     reports = [r for k in range(size.folds) if (r := fold_report(ws.run(config.name).fold(k))) is not None]
     spent = sum((r["fit_seconds"] + r["predict_seconds"]) * r["threads"] for r in reports)
-    return spent, len(reports) * cost_of(config.model).fold(config.model, size.part(config.share))
+    return spent, len(reports) * cost_of(config.model).fold(config.model, size, config.share)
 
 
 def fold_report(folder: Path) -> dict | None:
