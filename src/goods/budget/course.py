@@ -30,7 +30,7 @@ PILOT, PILOT_SHARE = "pilot", 0.05
 PILOT_TIME = 0.3  # of the time there is, at most
 ALONE = 2.0  # what estimates may be off by
 MARGIN = 0.9  # of the seconds left that are planned for: estimates err
-CLOSING = (3.0, 1e-4)  # seconds of submission and report, and for each row
+CLOSING = (1.5, 5e-5)  # seconds of submission and report, and for each row
 
 
 @dataclass

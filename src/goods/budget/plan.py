@@ -63,7 +63,7 @@ class Ladder:
                     line = f"{plan.experiments[0]} is fitted on {share:.0%} of the rows"
                     yield replace(plan, share=share), "share", line
         if plan.joined or plan.experiments:
-            line = "nothing is learned: each row gets the shares of the classes"
+            line = "nothing more is learned: the pilot answers, or without one the shares of the classes"
             yield Plan((), joined=False), "share", line
 
     def is_alone(self, name: str) -> bool:
