@@ -22,14 +22,20 @@ def main() -> None:
     parser.add_argument(
         "--refit", action="store_true", help="test cards get models fitted on all folds, not the folds' mean"
     )
+    parser.add_argument("--time-limit", metavar="TIME", help="such as 15m: what does not fit is left out")
+    parser.add_argument("--memory-limit", metavar="SIZE", help="such as 6G, of all processes together")
+    parser.add_argument("--workers", metavar="N", help="processes side by side at most; changes no result")
     cli.add_weights(parser)
     args = parser.parse_args()
 
+    from goods.budget.limits import budget
     from goods.pipeline import Options, run_all
 
     cli.check_weights(args)
-    values = {name: value for name, value in vars(args).items() if name != "competition"}
-    print(run_all(args.competition, Options(configs=cli.CONFIGS, **values)))
+    values = vars(args)
+    within = budget(values.pop("time_limit"), values.pop("memory_limit"), values.pop("workers"))
+    name = values.pop("competition")
+    print(run_all(name, Options(configs=cli.CONFIGS, budget=within, **values)))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import yaml
 from conftest import ROOT, SHARED, small_configs
 from PIL import Image
 
+from goods.budget.limits import Budget
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
 from goods.competitions.loading import load_competition
@@ -186,6 +187,13 @@ def test_the_whole_way_to_a_result_with_confidences(tmp_path, school, run_script
     assert list(new.columns) == list(table.columns)
     expected = Predictions.load(ws.target("sex").run("linear").test).aligned(new.nm.to_numpy())
     assert np.allclose(new.sex_confidence, expected.proba[:, 0], atol=1e-5)
+
+
+def test_attributes_without_time_for_a_stack_are_still_answered(tmp_path, school):
+    configs = small_configs(tmp_path / "configs", "wildberries", ["linear"])
+    options = Options(configs, tmp_path / "work", tmp_path / "out", school, budget=Budget(seconds=1e-3))
+    assert "rows=30 macro_f1=" in run_all("wildberries", options)
+    assert pd.read_parquet(tmp_path / "out/wildberries/result.parquet").notna().all(axis=None)
 
 
 def test_scripts_ask_for_the_target(ws, run_script):

@@ -8,8 +8,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from goods.budget.alone import PRIOR, best_of, note_limits, prior, submit_as
+from goods.budget.course import PILOT, Course
+from goods.budget.limits import NO_LIMITS, Budget
+from goods.budget.plan import TUNED, Plan
+from goods.budget.size import size_of
 from goods.cards.hiding import like_test
 from goods.cards.images import FEWEST_PHOTOS
 from goods.cards.table import has_photo, load_cards
@@ -24,6 +30,7 @@ from goods.core.errors import GoodsError
 from goods.core.folders import check_writable
 from goods.core.locks import working
 from goods.core.log import say
+from goods.core.processes import limited
 from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.prepared import parts
@@ -35,8 +42,6 @@ from goods.stack.stage import stack
 from goods.submit.stage import overall, submit
 from goods.train.foundations import check_family, check_joined
 from goods.train.stage import train
-
-TUNED = "-tuned"
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class Options:
     refit: bool = False
     force: bool = False
     wait: bool = False
+    budget: Budget = NO_LIMITS
 
 
 def run_all(name: str, options: Options) -> str:
@@ -65,7 +71,7 @@ def run_all(name: str, options: Options) -> str:
     check_configs(options, competition, stack_experiment)
     for folder in (options.work, options.out):
         check_writable(folder)
-    with working(ws, alone=True, wait=options.wait):
+    with working(ws, alone=True, wait=options.wait), limited(options.budget.limits):
         path = run_all_stages(ws, competition, stack_experiment, options, started)
     metric, score, _ = overall(ws, competition, stack_experiment.name)
     rows = int((load_rows(ws).split == "test").sum())
@@ -82,8 +88,9 @@ def run_all_stages(
 ) -> Path:
     """From raw files to the submission, whose path it returns; `started` as time.perf_counter gives it."""
     prepare(ws.whole, load_competition(ws.whole.competition, options.configs), options.data, options.force)
-    for space, of_target in parts(ws, competition):
-        run_stages(space, of_target, stack_experiment, options)
+    spaces = parts(ws, competition)
+    for i, (space, of_target) in enumerate(spaces):
+        run_stages(space, of_target, stack_experiment, options, part_ends(options, started, len(spaces) - i))
     path = submit(ws, competition, stack_experiment.name, options.out, time.perf_counter() - started)
     if competition.targets:
         table = comparison(ws, competition, stack_experiment.name)
@@ -92,18 +99,83 @@ def run_all_stages(
     return path
 
 
+def part_ends(options: Options, started: float, parts: int) -> float | None:
+    """When the first of so many parts that are left has to end, as time.perf_counter gives it; None: no limit."""
+    if options.budget.seconds is None:
+        return None
+    now = time.perf_counter()
+    return now + (started + options.budget.seconds - now) / parts
+
+
 def run_stages(
-    ws: Workspace, competition: CompetitionConfig, stack_experiment: ExperimentConfig, options: Options
+    ws: Workspace,
+    competition: CompetitionConfig,
+    stack_experiment: ExperimentConfig,
+    options: Options,
+    ends: float | None = None,
 ) -> None:
     """Folds, base experiments, stack and report of a competition with one target."""
     make_folds(ws, competition, options.force)
     stack_experiment = with_possible(ws, options, stack_experiment)
-    trained: list[str] = []
-    for experiment in preset_model(stack_experiment).experiments:
-        for needed in with_upstream(options, ws.whole.competition, experiment):
-            if needed not in trained:
-                train_experiment(ws, competition, options, needed)
-                trained.append(needed)
+    course = course_of(ws, competition, stack_experiment, options, ends)
+    if options.budget.plans:
+        run_within(course, stack_experiment, options)
+        return
+    for experiment in course.needed(course.plan):
+        train_experiment(ws, competition, options, experiment, course.load(experiment))
+    join(ws, competition, stack_experiment, options)
+    note_limits(ws.run(stack_experiment.name), None)
+
+
+def course_of(
+    ws: Workspace,
+    competition: CompetitionConfig,
+    stack_experiment: ExperimentConfig,
+    options: Options,
+    ends: float | None,
+) -> Course:
+    """What is to be trained, of which one line says how long it would take."""
+    name = ws.whole.competition
+    course = Course(
+        ws,
+        competition,
+        options.budget,
+        ends,
+        size_of(ws, competition),
+        load=lambda needed: load_base(options, name, needed),
+        needs=lambda experiment: with_upstream(options, name, experiment),
+        join=lambda experiments: joining(stack_experiment, experiments),
+        plan=Plan(preset_model(stack_experiment).experiments),
+        force=options.force,
+    )
+    course.open()
+    return course
+
+
+def run_within(course: Course, stack_experiment: ExperimentConfig, options: Options) -> None:
+    """As much of the base experiments and the stack as the budget allows; the last experiment's run says what not."""
+    ws, competition, name = course.ws, course.competition, stack_experiment.name
+    pilot = course.pilot()
+    if pilot is not None and course.in_time(PILOT, partial(train, ws, competition, pilot)):
+        course.piloted.append(pilot)
+    while (needed := course.next()) is not None:
+        training = partial(train_experiment, ws, competition, options, needed, course.config(needed))
+        if course.in_time(needed, training):
+            course.done.append(needed)
+    last = joining(stack_experiment, course.plan.experiments)
+    if not (course.plan.joined and course.in_time(name, partial(join, ws, competition, last, options))):
+        finished = course.done or [config.name for config in course.piloted]
+        if not finished:
+            train(ws, competition, prior(ws, stack_experiment.seed), force=options.force)
+        submit_as(ws, competition, best_of(ws, finished or [PRIOR]), name)
+        (options.out / ws.competition / "report.html").unlink(missing_ok=True)  # of another run
+    note_limits(ws.run(name), options.budget.told(course.estimate, course.told))
+
+
+def join(
+    ws: Workspace, competition: CompetitionConfig, stack_experiment: ExperimentConfig, options: Options
+) -> None:
+    """The last experiment over finished ones, and its report."""
     if stack_experiment.model.second_level:
         stack(ws, competition, stack_experiment, options.force)
     else:
@@ -198,11 +270,14 @@ def needs_photos(options: Options, name: str, experiment: str) -> bool:
     return any(load_base(options, name, n).model.needs_photos for n in needed)
 
 
-def train_experiment(ws: Workspace, competition: CompetitionConfig, options: Options, name: str) -> None:
-    config = load_base(options, ws.whole.competition, name)
+def train_experiment(
+    ws: Workspace, competition: CompetitionConfig, options: Options, name: str, config: ExperimentConfig
+) -> None:
+    """Train an experiment of the preset, whose name says whether a study of `config` comes first."""
     if name.endswith(TUNED):
         from goods.tune.stage import tune
 
-        tune(ws, competition, config, options.force)
-        config = load_experiment(ws.tuning(config.name) / "best.yaml", settings(options))
+        tune(ws, competition, config.model_copy(update={"share": 1.0}), options.force)
+        best = load_experiment(ws.tuning(config.name) / "best.yaml", settings(options))
+        config = best.model_copy(update={"share": config.share})
     train(ws, competition, config, force=options.force)

@@ -82,6 +82,9 @@ class ExperimentConfig(Strict):
         lt=0.5,
         description="share of a fold's train cards in the inner split: stopping, calibration",
     )
+    share: float = Field(
+        1.0, gt=0, le=1, description="of a fold's train cards that are fitted on, drawn at random"
+    )
     tuned_on: tuple[int, ...] = Field((), description="folds a study has scored: not in the reported score")
     refit: bool = Field(False, description="test cards get a model fitted on all folds, not the folds' mean")
     pseudo: PseudoConfig | None = None

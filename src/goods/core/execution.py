@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from goods.core import cgroups
 from goods.core.log import say
-from goods.core.processes import in_processes
+from goods.core.processes import in_processes, limits
 
 GIGABYTES_PER_JOB = 3
 ANY_GPU = "cuda"  # which one is settled when a job starts
@@ -76,10 +76,13 @@ def resources(n_jobs: int, on_gpu: bool) -> Resources:
 
 
 def at_once(n_jobs: int, given: Resources) -> int:
-    """How many of `n_jobs` run side by side: as many as there are GPUs, or cores and memory for."""
+    """How many of `n_jobs` run side by side: as many as there are GPUs, or cores and memory for, and the run's limits
+    allow."""
+    n_jobs = min(n_jobs, limits().workers or n_jobs)
     if given.device == ANY_GPU:
         return max(1, min(gpus(), n_jobs))
-    memory_jobs = int(free_memory() / 2**30 // GIGABYTES_PER_JOB)
+    memory = min(free_memory(), limits().memory or free_memory())
+    memory_jobs = int(memory / 2**30 // GIGABYTES_PER_JOB)
     return max(1, min(cores() // given.threads, n_jobs, memory_jobs))
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from joblib import Parallel, parallel_config
@@ -18,8 +19,37 @@ PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 POLL_SECONDS = 0.5
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What a run may take at most, None: all there is. `workers`: processes that compute side by side; `memory`: bytes,
+    of all processes together."""
+
+    workers: int | None = None
+    memory: int | None = None
+
+
+_limits = Limits()
+
+
+@contextmanager
+def limited(limits: Limits) -> Iterator[None]:
+    """Within, no more processes are started side by side than `limits` allow. Results do not depend on it."""
+    global _limits
+    before, _limits = _limits, limits
+    try:
+        yield
+    finally:
+        _limits = before
+
+
+def limits() -> Limits:
+    return _limits
+
+
 def in_processes(calls: Iterable[tuple], workers: int, threads: int | None = None) -> Iterator[Any]:
-    """Results of joblib's `delayed` calls in order, `workers` of them at a time with `threads` each."""
+    """Results of joblib's `delayed` calls in order, `workers` of them at a time, or as many as `limits` allow, with
+    `threads` each."""
+    workers = min(workers, _limits.workers or workers)
     settings = {"inner_max_num_threads": threads, "initializer": end_with, "initargs": (os.getpid(),)}
     with _no_ctrl_c(), parallel_config(backend="loky", **settings):
         results = Parallel(n_jobs=workers, return_as="generator")(calls)

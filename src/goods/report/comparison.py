@@ -24,7 +24,7 @@ def comparison(ws: Workspace, competition: CompetitionConfig, experiment: str) -
     for space, _ in parts(ws, competition):
         report = finished_report(space, experiment)
         best: dict[str, tuple[float, str]] = {}
-        for base in report["base"]:
+        for base in report.get("base", ()):  # none where one experiment is alone
             scored, modality = finished_report(space, base), modality_of(space, base)
             macro = scored["scores"]["macro_f1"]
             if macro > best.get(modality, (-1.0, ""))[0]:

@@ -67,6 +67,7 @@ def write_fold(ws: Workspace, config: ExperimentConfig, k: int, progress: bool, 
     model, n_classes = config.model.build(context), context.labels.n_classes
     started = time.perf_counter()
     may_fit = problem.outside(train, fold == k)
+    may_fit[may_fit] = drawn(train.target[may_fit], config)
     known, extra = train[may_fit].reset_index(drop=True), pseudo_cards(ws, config, k, test)
     if known.target.nunique() < 2:
         raise GoodsError(
@@ -98,6 +99,16 @@ def write_fold(ws: Workspace, config: ExperimentConfig, k: int, progress: bool, 
             "threads": resources.threads,
         },
     )
+
+
+def drawn(target: pd.Series, config: ExperimentConfig) -> np.ndarray:
+    """bool [n]: the share of the rows that models of the experiment are fitted on, the same of each class but at least
+    one, drawn at random."""
+    if config.share == 1:
+        return np.ones(len(target), bool)
+    order = pd.Series(np.random.default_rng(config.seed).permutation(len(target)), target.index)
+    by_class = order.groupby(target)
+    return (by_class.rank() <= (config.share * by_class.transform("size")).round().clip(lower=1)).to_numpy()
 
 
 def fit_on(

@@ -22,15 +22,13 @@ from goods.config.loading import dump
 from goods.core.artifacts import read_json, write_json, write_text
 from goods.core.done import begin, is_done, mark_done
 from goods.core.errors import GoodsError
-from goods.core.hashing import content_hash
 from goods.core.log import say
 from goods.core.workspace import Workspace
-from goods.stack.stage import stack_key
 from goods.train.foundations import check_problem
-from goods.train.keys import inputs_key
 from goods.tune.abandoned import present, queue_again, running
 from goods.tune.budget import affordable
 from goods.tune.database import drop_damaged
+from goods.tune.keys import study_key
 from goods.tune.objectives import Objective, StackObjective
 from goods.tune.order import put_in_order
 from goods.tune.startup import run_startup
@@ -60,8 +58,7 @@ def tune(
     stacked = config.model.second_level
     if not stacked:
         check_problem(ws, config)
-    inputs = stack_key(ws, competition, config) if stacked else inputs_key(ws, config)
-    key = content_hash(inputs, competition.metric, config.tune.model_dump(mode="json"))
+    key = study_key(ws, competition, config)
     if not force and is_done(folder, key):
         say(f"tune {config.name}: unchanged, {summary(read_json(folder / 'report.json'))}")
         return

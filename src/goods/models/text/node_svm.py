@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +53,9 @@ def fit_node(
 
         coef[:, present], intercept[present] = fit_one_vs_rest(used, label, len(present), C, seed, threads)
         return Node(children, columns, coef, intercept)
-    svm = LinearSVC(C=C, tol=1e-2, random_state=seed, max_iter=200).fit(used, label)
+    with warnings.catch_warnings():  # of few cards many may be alone in their class
+        warnings.filterwarnings("ignore", message="The number of unique classes")
+        svm = LinearSVC(C=C, tol=1e-2, random_state=seed, max_iter=200).fit(used, label)
     if len(present) == 2:  # scikit-learn keeps one column for two classes
         coef[:, present] = np.stack([-svm.coef_[0], svm.coef_[0]], 1)
         intercept[present] = [-svm.intercept_[0], svm.intercept_[0]]

@@ -1,0 +1,114 @@
+"""What experiments cost: seconds of a core, memory, and what the stack gains by them.
+
+    .venv/bin/python benchmarks/costs.py kazanexpress2023 --work W
+
+prints these estimates beside what the finished runs of a work folder took; the coefficients are from such runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from goods.budget.size import Size
+from goods.config.base import FamilyConfig
+from goods.config.experiment import ExperimentConfig
+from goods.core.execution import ANY_GPU, Resources, at_once, cores, resources
+from goods.tune.budget import within_budget
+
+GPU = 20  # cores that a GPU is worth to a network; not measured
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Coefficients of one family.
+
+    A fold costs `start` seconds, and for each row it is fitted on `row`, `word` for each of its words, `sibling` for
+    the square root of its `Size.siblings`, `label` for each class; `said` for each row it predicts. Training that
+    is bounded by its number of steps sees `most` rows. Caches cost `once` a row for all folds. Memory of a job is
+    `base` GB and `kilobytes` a row. `gain`: points of the metric that a stack loses without it.
+    """
+
+    start: float = 0.0
+    row: float = 0.0
+    word: float = 0.0
+    sibling: float = 0.0
+    label: float = 0.0
+    said: float = 0.0
+    most: float = float("inf")
+    once: float = 0.0
+    base: float = 0.8
+    kilobytes: float = 10.0
+    gain: float = 0.002
+
+    def rows(self, model: FamilyConfig, n: float, size: Size) -> float:
+        return n * size.photos if model.modalities == ("image",) else n
+
+    def fold(self, model: FamilyConfig, size: Size, share: float = 1.0) -> float:
+        """Seconds of one core for one fold fitted on a share of its rows, predictions of all included."""
+        fitted = self.rows(model, size.part(share).train * (1 - 1 / size.folds), size)
+        each = (
+            self.row + self.word * size.words + self.sibling * size.siblings**0.5 + self.label * size.classes
+        )
+        asked = self.rows(model, size.train / size.folds + size.test, size)
+        return self.start + min(fitted, self.most) * each + asked * self.said
+
+    def for_all(self, model: FamilyConfig, size: Size) -> float:
+        """Seconds of one core for what all folds share."""
+        return self.once * self.rows(model, size.train + size.test, size)
+
+    def gigabytes(self, size: Size) -> float:
+        return self.base + self.kilobytes * (size.train + size.test) / 2**20
+
+
+FINE_TUNED = Cost(start=10, row=0.15, said=0.01, base=2.5, kilobytes=20, gain=0.002)
+
+MEASURED = {
+    "linear": Cost(row=1e-4, word=6e-6, sibling=1.5e-5, said=1e-4, base=0.5, kilobytes=25, gain=0.006),
+    "fasttext": Cost(label=3.4e-6, row=2e-4, word=1.5e-5, most=20_000, said=1e-4, base=0.6, kilobytes=10),
+    "navec": Cost(start=2, row=2.3e-3, word=5e-6, said=1e-4, once=4e-4, base=1.2, kilobytes=10, gain=0.004),
+    "knn": Cost(start=0.1, row=5e-5, said=1e-4, base=1.2, kilobytes=10, gain=0.001),
+    "image/frozen": Cost(start=1, row=3.5e-3, label=2.9e-6, most=25_600, said=1e-4, once=1.5e-2, base=1.5),
+    "transformer/frozen": Cost(start=1, row=2.5e-3, said=1e-4, once=2e-2, base=1.5, gain=0.001),
+    "fusion": Cost(start=2, row=5e-3, said=5e-4, base=1.8, gain=0.001),
+    "transformer": FINE_TUNED,
+    "image": FINE_TUNED,
+    "prior": Cost(base=0.3, kilobytes=1, gain=0.0),
+    "pair_prior": Cost(base=0.3, kilobytes=1, gain=0.0),
+    "pair_words": Cost(start=0.5, row=2e-5, said=1e-5, base=0.6, kilobytes=10, gain=0.004),
+    "pairs": Cost(start=5, row=4e-3, said=1e-3, once=1e-3, base=1.0, kilobytes=20, gain=1.0),
+    "stack": Cost(start=2, row=9e-4, said=6e-4, once=1e-3, base=1.2, kilobytes=14, gain=1.0),
+}
+
+
+def cost_of(model: FamilyConfig) -> Cost:
+    """The coefficients of a family: with fixed encoders, where it can, others; a family without any is taken for a
+    network that is fine-tuned."""
+    fixed = getattr(model, "frozen", False)
+    return MEASURED.get(f"{model.family}/frozen" if fixed else model.family, FINE_TUNED)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Core seconds → seconds of wall clock on this machine, where a second of the estimate takes `pace`."""
+
+    pace: float = 1.0
+
+    def training(self, config: ExperimentConfig, size: Size, given: Resources) -> float:
+        """Seconds of all folds of an experiment, side by side as far as that goes."""
+        cost, power = cost_of(config.model), GPU if given.device == ANY_GPU else given.threads
+        side_by_side = at_once(size.folds, given)
+        in_turn = -(-size.folds // side_by_side) * cost.fold(config.model, size, config.share) / power
+        return self.pace * (in_turn + cost.for_all(config.model, size) / cores())
+
+    def study(self, config: ExperimentConfig, size: Size) -> float:
+        """Seconds of a study: its startup trials side by side where its family has that, the others one after another,
+        half of them pruned after their first share."""
+        if config.tune is None:
+            return 0.0
+        tune = within_budget(config.tune, round(size.train * (1 - 1 / size.folds)))
+        startup = min(tune.trials, tune.startup_trials)
+        given = resources(startup or 1, config.model.on_gpu)
+        side_by_side = at_once(startup, given) if config.model.one_core and startup else 1
+        whole, pruned = sum(tune.shares), (sum(tune.shares) + tune.shares[0]) / 2
+        fits = -(-startup // side_by_side) * whole + (tune.trials - startup) * pruned
+        return self.pace * len(tune.folds) * fits * cost_of(config.model).fold(config.model, size)

@@ -1,0 +1,54 @@
+"""How fast this machine is now, beside the one that the costs were measured on."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from goods.budget.costs import cost_of
+from goods.budget.size import Size
+from goods.config.experiment import ExperimentConfig
+from goods.core.artifacts import read_json
+from goods.core.errors import GoodsError
+from goods.core.workspace import Workspace
+
+REFERENCE = 0.03  # seconds that `task` took there
+LEAST, MOST = 0.1, 50.0  # between which a pace is believed
+
+
+def machine_pace() -> float:
+    """Seconds of wall clock here for a second there, other programs on its cores included."""
+    started = time.perf_counter()
+    task()
+    return bounded((time.perf_counter() - started) / REFERENCE)
+
+
+def task() -> int:
+    """Some of what models do most: words counted, numbers sorted."""
+    counts: dict[str, int] = {}
+    for i in range(150_000):
+        word = f"{i * i % 20011}"
+        counts[word] = counts.get(word, 0) + len(word)
+    numbers = np.random.default_rng(0).random((60, 20_000))
+    return len(counts) + int(np.sort(numbers, 1)[:, 0].argmax())
+
+
+def taken(ws: Workspace, config: ExperimentConfig, size: Size) -> tuple[float, float]:
+    """Core seconds that the finished folds of an experiment took, and what they were estimated at; (0, 0) without
+    any."""
+    reports = [r for k in range(size.folds) if (r := fold_report(ws.run(config.name).fold(k))) is not None]
+    spent = sum((r["fit_seconds"] + r["predict_seconds"]) * r["threads"] for r in reports)
+    return spent, len(reports) * cost_of(config.model).fold(config.model, size, config.share)
+
+
+def fold_report(folder: Path) -> dict | None:
+    try:
+        return read_json(folder / "report.json") if (folder / "DONE").is_file() else None
+    except GoodsError:
+        return None
+
+
+def bounded(pace: float) -> float:
+    return min(max(pace, LEAST), MOST)

@@ -1,0 +1,36 @@
+"""An end to work that takes longer than it may."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class OutOfTime(BaseException):
+    """Not an Exception: whoever goes on after one is not to go on after this."""
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """OutOfTime in here after so many seconds, once compiled code returns to Python; infinite: never. In another thread
+    than the main one, and where there is no alarm (Windows), never either."""
+    main = threading.current_thread() is threading.main_thread()
+    if math.isinf(seconds) or not main or not hasattr(signal, "setitimer"):
+        yield
+        return
+    handler, (alarm, _) = signal.signal(signal.SIGALRM, _ring), signal.getitimer(signal.ITIMER_REAL)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3))
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, alarm)  # that of another goes on
+
+
+def _ring(signum: int, frame: FrameType | None) -> None:
+    raise OutOfTime
