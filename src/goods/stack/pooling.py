@@ -38,16 +38,15 @@ class Pool:
         """float64 [m]: pooled probability of each entry, 1 within each card."""
         if not self.log:
             return normalise_by_card(table, np.exp(table.log_proba.astype(np.float64)) @ self.weights)
-        return softmax_by_card(table, self.score(table))
+        return softmax_by_card(table, self.score(table.log_proba.astype(np.float64), table.cls))
 
-    def score(self, table: Candidates) -> np.ndarray:
-        """float64 [m]: what a log-linear pool takes the softmax of."""
-        log_proba = table.log_proba.astype(np.float64)
+    def score(self, log_proba: np.ndarray, cls: np.ndarray) -> np.ndarray:
+        """float64 [m]: what a log-linear pool takes the softmax of; log_proba float64 [m, M] of classes int [m]."""
         score = log_proba @ self.weights
         if self.class_bias is not None:
-            score += self.class_bias[table.cls]
+            score += self.class_bias[cls]
         if self.class_weights is not None:
-            score += np.einsum("ij,ij->i", log_proba, self.class_weights[table.cls])
+            score += np.einsum("ij,ij->i", log_proba, self.class_weights[cls])
         return score
 
     def to_json(self) -> dict[str, Any]:
@@ -97,7 +96,7 @@ def fit_log_pool(
 
     def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
         made = pool(x)
-        proba = softmax_by_card(table, made.score(table))
+        proba = softmax_by_card(table, made.score(features, table.cls))
         rest = (proba - is_target) / n_cards
         apart = x[:n_models] - start
         value = -np.log(proba[is_target].clip(1e-12)).sum() / n_cards + PENALTY * (apart**2).sum()
@@ -143,10 +142,12 @@ def fit_greedy(table: Candidates, target: np.ndarray, score: Score) -> Pool:
     """Greedy ensemble selection with replacement (Caruana et al. 2004): each round adds the model that helps
     the score most, ties to the first; the best prefix is kept."""
     n_models = table.log_proba.shape[1]
+    proba, one = np.exp(table.log_proba), np.eye(n_models)
     counts, best, chosen = np.zeros(n_models), -np.inf, np.zeros(n_models)
     for _ in range(ROUNDS):
-        scores = [scored(table, target, counts + np.eye(n_models)[j], score) for j in range(n_models)]
-        counts = counts + np.eye(n_models)[int(np.argmax(scores))]
+        tried = [proba @ (counts + one[j]).astype(np.float32) for j in range(n_models)]
+        scores = [first_choices_scored(table, target, value, score) for value in tried]
+        counts = counts + one[int(np.argmax(scores))]
         if max(scores) > best:
             best, chosen = max(scores), counts
     return Pool(False, chosen / chosen.sum())
@@ -154,6 +155,11 @@ def fit_greedy(table: Candidates, target: np.ndarray, score: Score) -> Pool:
 
 def scored(table: Candidates, target: np.ndarray, weights: np.ndarray, score: Score) -> float:
     """Score of the linear pool's first choices on the cards with entries."""
-    predicted = first_choice(table, np.exp(table.log_proba) @ weights.astype(np.float32))
+    return first_choices_scored(table, target, np.exp(table.log_proba) @ weights.astype(np.float32), score)
+
+
+def first_choices_scored(table: Candidates, target: np.ndarray, value: np.ndarray, score: Score) -> float:
+    """Score of the classes with the largest `value` [m] on the cards with entries."""
+    predicted = first_choice(table, value)
     rows = np.flatnonzero(predicted >= 0)
     return score(target[rows], predicted[rows])
