@@ -12,6 +12,7 @@ from goods.cards.images import ImageProblem, ImageStore
 from goods.cards.photo_files import Found
 from goods.cards.table import Issues
 from goods.core.errors import GoodsError
+from goods.core.execution import cores
 
 
 def audit(
@@ -47,7 +48,7 @@ def usable(
 ) -> dict[int, str]:
     """product_id → reference of every photo found below `data` that decodes; `ids` are those of each split. Of the
     others it is noted that `otherwise` happens to them."""
-    good, broken = audit(ImageStore(data), found.refs)
+    good, broken = audit(ImageStore(data), found.refs, cores())
     noted = found.problems + broken
     lost = found.refs.keys() | {product_id for product_id, _ in noted}
     for of_split in ids.values():
