@@ -20,6 +20,10 @@ PENALTY = 1e-3  # pull of a log-linear pool's weights towards 1/M, per card
 
 BIAS_SD, CLASS_WEIGHT_SD = 1.0, 0.1  # of the normal priors on the terms per class
 
+ENOUGH = (
+    1e-6  # relative gain of a step at which a pool with terms per class is done: half of the steps gain less
+)
+
 ROUNDS = 30  # models drawn, with replacement, by greedy selection
 
 Score = Callable[[np.ndarray, np.ndarray], float]  # (true class [n], predicted class [n]) → higher is better
@@ -93,6 +97,7 @@ def fit_log_pool(
     if not len(table.card):
         return pool(initial)
     features = table.log_proba.astype(np.float64)
+    of_model = np.ascontiguousarray(features.T)
 
     def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
         made = pool(x)
@@ -110,12 +115,13 @@ def fit_log_pool(
             assert made.class_weights is not None
             prior = 1 / (CLASS_WEIGHT_SD**2 * n_cards)
             value += prior / 2 * (made.class_weights**2).sum()
-            by_class = [np.bincount(table.cls, rest * features[:, j], n_classes) for j in range(n_models)]
+            by_class = [np.bincount(table.cls, rest * column, n_classes) for column in of_model]
             gradient.append((np.stack(by_class, axis=1) + prior * made.class_weights).ravel())
         return value, np.concatenate(gradient)
 
     bounds = [(0.0, None)] * n_models + [(None, None)] * (n_bias + n_own)
-    return pool(minimize(loss, initial, jac=True, method="L-BFGS-B", bounds=bounds).x)
+    options = {"ftol": ENOUGH} if per_class else {}
+    return pool(minimize(loss, initial, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x)
 
 
 def fit_linear_pool(table: Candidates, target: np.ndarray) -> Pool:
