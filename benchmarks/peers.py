@@ -1,4 +1,4 @@
-"""Two common tools on the folds our runs use: TF-IDF with a linear SVM, and fastText.
+"""Common tools on the folds our runs use: TF-IDF with a linear SVM, fastText, and napkinXC where it is installed.
 
 reads:  work/<competition>/ prepared/, folds.parquet, runs/<experiment>/ DONE report.json oof.npz
 writes: a markdown table to stdout; the same as JSON to --out
@@ -13,6 +13,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import numpy as np
 import pandas as pd
 import psutil
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.pipeline import make_union
+from sklearn.pipeline import FeatureUnion, make_union
 from sklearn.svm import LinearSVC
 
 from goods import cli
@@ -49,14 +50,18 @@ def plain_texts(cards: pd.DataFrame, fields: tuple[str, ...] = TEXT_FIELDS) -> l
     return [" ".join(" ".join(row).lower().split()) for row in cards[list(fields)].to_numpy()]
 
 
-def fit_svm(train: list[str], target: np.ndarray, valid: list[str]) -> Predicted:
-    """TF-IDF of words 1-2 and characters 2-5, LinearSVC at scikit-learn's defaults."""
-    started = time.perf_counter()
+def tfidf() -> FeatureUnion:
+    """TF-IDF of words 1-2 and characters 2-5."""
     common = {"sublinear_tf": True, "min_df": 2, "max_features": MAX_FEATURES, "dtype": np.float32}
-    vectors = make_union(
+    return make_union(
         TfidfVectorizer(ngram_range=(1, 2), **common),
         TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), **common),
     )
+
+
+def fit_svm(train: list[str], target: np.ndarray, valid: list[str]) -> Predicted:
+    """`tfidf`, LinearSVC at scikit-learn's defaults."""
+    started, vectors = time.perf_counter(), tfidf()
     svm = LinearSVC(random_state=0).fit(vectors.fit_transform(train), target)
     fitted = time.perf_counter()
     predicted = svm.predict(vectors.transform(valid))
@@ -81,6 +86,19 @@ def fit_fasttext(train: list[str], target: np.ndarray, valid: list[str]) -> Pred
     return predicted, fitted - started, time.perf_counter() - fitted
 
 
+def fit_napkinxc(train: list[str], target: np.ndarray, valid: list[str]) -> Predicted:
+    """`tfidf`, napkinXC's probabilistic label tree at its defaults on one thread."""
+    from napkinxc.models import PLT  # no requirement of ours
+
+    started, vectors = time.perf_counter(), tfidf()
+    with tempfile.TemporaryDirectory() as folder:
+        model = PLT(folder, seed=0, threads=1, verbose=0)
+        model.fit(vectors.fit_transform(train), target.tolist())
+        fitted = time.perf_counter()
+        predicted = np.array([best for (best,) in model.predict(vectors.transform(valid), top_k=1)])
+    return predicted, fitted - started, time.perf_counter() - fitted
+
+
 # which text serves a peer better differs from set to set: both are shown, the best one is what we compare with
 SHORT = ("title", "shop")
 Fit = Callable[[list[str], np.ndarray, list[str]], Predicted]
@@ -90,6 +108,11 @@ PEERS: dict[str, tuple[Fit, tuple[str, ...]]] = {
     "fastText, 50 epochs, all fields": (fit_fasttext, TEXT_FIELDS),
     "fastText, 50 epochs, title and shop": (fit_fasttext, SHORT),
 }
+if find_spec("napkinxc"):
+    PEERS |= {
+        "napkinXC PLT, all fields": (fit_napkinxc, TEXT_FIELDS),
+        "napkinXC PLT, title and shop": (fit_napkinxc, SHORT),
+    }
 
 
 def fit_one(

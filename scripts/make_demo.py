@@ -10,6 +10,7 @@ except ModuleNotFoundError:
     interpreter.give_way()
 
 ROWS = {"kazanexpress2023": 6000, "ozon": 3000}
+SHAPES = ("narrow", "wide", "flat")
 
 
 def main() -> None:
@@ -23,6 +24,15 @@ def main() -> None:
     )
     parser.add_argument("--classes", type=int, default=80, help="leaves of the category tree, 60 or more")
     parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument(
+        "--shape",
+        choices=SHAPES,
+        default="narrow",
+        help="wide: texts, class sizes and tree like a real contest's; flat: no inner nodes (not of ozon)",
+    )
+    parser.add_argument(
+        "--photos", type=int, metavar="N", help="of N train cards only; a fifth more for test"
+    )
     parser.add_argument("--no-images", action="store_true")
     args = parser.parse_args()
 
@@ -33,7 +43,8 @@ def main() -> None:
     if args.format == "ozon":
         demo_offers.generate(args.folder, rows, args.seed)
     else:
-        demo.generate(args.folder, rows, args.classes, args.seed, images=not args.no_images)
+        images = not args.no_images
+        demo.generate(args.folder, rows, args.classes, args.seed, images, args.shape, args.photos)
     print(args.folder)
 
 

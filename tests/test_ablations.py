@@ -52,7 +52,9 @@ def test_rows_are_trained_compared_and_left_out_with_a_reason(ablations, ws, tmp
     }
     (tmp_path / "rows.yaml").write_text(yaml.safe_dump(rows), encoding="utf-8")
     monkeypatch.setattr(ablations, "ROWS", tmp_path / "rows.yaml")
-    monkeypatch.setattr(ablations.cli, "load_competition", lambda name, configs: competition_config())
+    monkeypatch.setattr(
+        "goods.competitions.loading.load_competition", lambda name, configs: competition_config()
+    )
     arguments = ["ablations.py", "kazanexpress2023", "--work", ws.root, "--out", tmp_path / "out.json"]
     monkeypatch.setattr(sys, "argv", [str(a) for a in arguments])
     ablations.main()

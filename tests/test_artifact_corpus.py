@@ -99,6 +99,7 @@ def whole(request, tmp_path_factory) -> tuple[Run, Run]:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(4 * 3600)
 @pytest.mark.parametrize("how", DAMAGES)
 def test_every_file_of_every_kind_is_made_again(whole, tmp_path, how):

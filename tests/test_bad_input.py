@@ -136,7 +136,7 @@ COMMANDS = {
     "no such file or folder": ("train", ROOT / "configs/demo/linear.yaml", "--text-weights", "nowhere"),
     "has folds 0 to 4": ("train", ROOT / "configs/demo/linear.yaml", "--fold", "9"),
     "run scripts/prepare.py": ("train", ROOT / "configs/demo/linear.yaml"),
-    "not trained on every fold": ("stack", ROOT / "configs/demo/stack.yaml"),
+    "run scripts/prepare.py demo first": ("stack", ROOT / "configs/demo/stack.yaml"),
     "no tune: block": ("tune", ROOT / "configs/kazanexpress2023/fasttext-raw.yaml"),
 }
 

@@ -50,6 +50,7 @@ def test_bad_inputs_are_read_with_every_id_or_refused_in_one_line(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("part", range(10))
 def test_ten_thousand_bad_inputs(part, tmp_path):

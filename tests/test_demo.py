@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from goods.core.errors import GoodsError
 from goods.demo import generator as demo
+from goods.demo.sizes import class_sizes
 
 ROWS, CLASSES = 1200, 80
 TEXT_FIELDS = {
@@ -116,7 +117,7 @@ def test_class_sizes_have_a_long_tail_with_single_cards(train: pd.DataFrame) -> 
     counts = train.category_id.value_counts()
     assert (counts == 1).sum() >= 3
     assert counts.iloc[0] > 5 * counts.median()
-    sizes = demo.class_sizes(6000, 80)
+    sizes = class_sizes(6000, 80)
     assert sizes.sum() == 6000 and sizes.min() == 1 and 3 <= (sizes == 1).sum() <= 12
 
 

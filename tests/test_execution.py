@@ -141,16 +141,20 @@ def test_no_two_jobs_are_on_one_gpu_at_a_time(tmp_path):
         assert gpu != other or end <= other_start or other_end <= start
 
 
-def on_gpu(seconds: float, given: Resources) -> tuple[str, float, float, int]:
+def on_gpu(seconds: float, met: Path, processes: int, given: Resources) -> tuple[str, float, float, int]:
+    """Not over before so many processes have begun, however long that takes them."""
     start = time.monotonic()
+    (met / str(os.getpid())).touch()
+    while len(list(met.iterdir())) < processes and time.monotonic() < start + 60:
+        time.sleep(0.05)
     time.sleep(seconds)
     return given.device, start, time.monotonic(), os.getpid()
 
 
-def test_jobs_in_processes_have_a_gpu_each_and_are_told_which(monkeypatch):
+def test_jobs_in_processes_have_a_gpu_each_and_are_told_which(monkeypatch, tmp_path):
     machine(monkeypatch, cores=4, gpus=2)
     given = resources(5, on_gpu=True)
-    jobs = [(seconds,) for seconds in (0.6, 0.1, 0.1, 0.3, 0.1)]
+    jobs = [(seconds, tmp_path, 2) for seconds in (0.6, 0.1, 0.1, 0.3, 0.1)]
     held = run_jobs(on_gpu, jobs, given, "gpus")
     assert {device for device, *_ in held} == {"cuda:0", "cuda:1"}
     assert len({pid for *_, pid in held}) == 2
@@ -158,9 +162,10 @@ def test_jobs_in_processes_have_a_gpu_each_and_are_told_which(monkeypatch):
         assert gpu != other or end <= other_start or other_end <= start
 
 
-def test_a_job_alone_is_told_which_gpu_too(monkeypatch):
+def test_a_job_alone_is_told_which_gpu_too(monkeypatch, tmp_path):
     machine(monkeypatch, cores=4, gpus=1)
-    devices = [device for device, *_ in run_jobs(on_gpu, [(0.0,), (0.0,)], resources(2, on_gpu=True), "one")]
+    jobs = [(0.0, tmp_path, 1)] * 2
+    devices = [device for device, *_ in run_jobs(on_gpu, jobs, resources(2, on_gpu=True), "one")]
     assert devices == ["cuda:0", "cuda:0"]
 
 

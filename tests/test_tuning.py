@@ -14,16 +14,19 @@ import pytest
 from artifact_corpus import damage
 from conftest import ROOT, small_configs, write_shop
 from filelock import FileLock
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from goods.config.loading import load_experiment
+from goods.core import execution
 from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.train.stage import train
-from goods.tune import abandoned
+from goods.tune import abandoned, startup
 from goods.tune.abandoned import present, queue_again
+from goods.tune.budget import within_budget
 from goods.tune.objectives import Objective
 from goods.tune.stage import tune
 from goods.tune.study import open_study, suggest, take_draw, work
@@ -94,9 +97,62 @@ def test_a_damaged_study_is_made_again(ws, competition, how):
     assert (folder / "best.yaml").read_text() == best
 
 
+@pytest.mark.slow
+def test_startup_trials_side_by_side_are_those_of_one_worker(ws, competition, monkeypatch):
+    config = load_experiment(LINEAR, SMALL)
+    found, workers, plain = [], [], startup.run_jobs
+
+    def counted(job, arguments, *rest):
+        workers.append(len(arguments))
+        return plain(job, arguments, *rest)
+
+    monkeypatch.setattr(startup, "run_jobs", counted)
+    for fewest, n_cores in ((10**9, 2), (1, 2)):
+        monkeypatch.setattr(startup, "FEWEST_CARDS", fewest)
+        monkeypatch.setattr(execution, "cores", lambda n=n_cores: n)
+        monkeypatch.setattr(execution, "free_memory", lambda: 1 << 36)
+        tune(ws, competition, config, force=True)
+        folder = ws.tuning("linear")
+        (summary,) = optuna.get_all_study_summaries(f"sqlite:///{folder / 'study.db'}")
+        study = optuna.load_study(study_name=summary.study_name, storage=f"sqlite:///{folder / 'study.db'}")
+        trials = [(t.number, t.params, t.value, t.intermediate_values) for t in study.trials]
+        found.append((trials, (folder / "best.yaml").read_bytes()))
+    assert found[0] == found[1]
+    assert workers == [2]
+
+
 def test_a_study_on_every_fold_is_refused(ws, competition):
     with pytest.raises(GoodsError, match="leave one to score"):
         tune(ws, competition, load_experiment(LINEAR, [*SMALL, "tune.folds=[0,1,2]"]))
+
+
+def test_a_study_of_many_cards_takes_shares_of_them_then_fewer_trials():
+    tune = load_experiment(LINEAR).tune
+    assert within_budget(tune, 12_000) == tune
+    some = within_budget(tune, 70_400)
+    assert (some.trials, some.shares) == (10, (0.1705, 0.5682))
+    few = within_budget(tune, 400_000)
+    assert (few.trials, few.shares) == (5, (0.075, 0.25))  # startup_trials: 4
+    assert within_budget(tune.model_copy(update={"budget": None}), 10**7).trials == 10
+
+
+def test_a_study_says_what_its_budget_leaves_and_keeps_to_it(ws, competition, capsys):
+    tune(ws, competition, load_experiment(LINEAR, [*SMALL, "tune.budget=100"]))
+    told = [line for line in capsys.readouterr().err.splitlines() if "tune.budget" in line]
+    assert len(told) == 1
+    assert "3 of 4 trials, each on up to 25%" in told[0]
+    assert sum(read_json(ws.tuning("linear") / "report.json")["trials"].values()) == 3
+
+
+def test_trials_count_the_terms_of_a_share_once(ws, competition, monkeypatch):
+    counted, plain = [], TfidfVectorizer.fit_transform
+    monkeypatch.setattr(
+        TfidfVectorizer, "fit_transform", lambda self, texts: counted.append(len(texts)) or plain(self, texts)
+    )
+    tune(ws, competition, load_experiment(LINEAR, SMALL))
+    shares = set(counted)
+    assert len(shares) == 2
+    assert len(counted) == 2 * 5  # analysers of four fields, the title's two
 
 
 def test_workers_that_start_together_draw_different_trials(tmp_path):

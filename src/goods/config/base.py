@@ -76,6 +76,9 @@ class FamilyConfig(Strict):
         "text",
     )  # what it looks at by itself; () where others look for it
     on_gpu: ClassVar[bool] = False  # trained on a GPU where there is one
+    one_core: ClassVar[bool] = (
+        False  # its bytes do not depend on its threads, and one core is what it mostly uses
+    )
     second_level: ClassVar[bool] = False  # fitted by stack/ on finished runs, not fold by fold by train/
     part: ClassVar[bool] = False  # of another family's config, no experiment by itself
 

@@ -57,6 +57,11 @@ class TuneConfig(Strict):
     folds: tuple[int, ...] = Field((0,), min_length=1, description="folds a trial is scored on, in order")
     startup_trials: int = Field(5, ge=0, description="trials before pruning and TPE begin")
     shares: tuple[float, ...] = Field((0.3, 1.0), min_length=1, description="growing shares of train cards")
+    budget: int | None = Field(
+        400_000,
+        ge=1,
+        description="train cards x trials; above it trials see smaller shares of the cards, then there are fewer",
+    )
     space: dict[str, SearchSpace] = Field(min_length=1, description="dotted key below `model` → space")
 
 

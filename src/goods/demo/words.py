@@ -1,20 +1,8 @@
-"""Vocabulary of the demo marketplace and the category tree that grows from it.
-
-A kind is a sort of product ("Платья"); where more classes are wanted it splits into variants by its
-family's modifiers ("Платья летние", "Платья летние из хлопка").
-"""
+"""Vocabulary of the demo marketplace."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import cycle, product
-from math import ceil, prod
-
-import numpy as np
-
-from goods.core.errors import GoodsError
-
-ROOT_ID, ROOT_TITLE, FIRST_ID = 1, "Все категории", 10001
 
 # Header: department > group > family > words that fit the whole group. Then "title: silhouette: words",
 # a word ending in its gender (m, f, n) or p for plural.
@@ -324,59 +312,3 @@ def read_kinds() -> list[Kind]:
         department, group, family, generic = head
         kinds.append(Kind(department, group, title, family, silhouette, pairs, tuple(generic.split("|"))))
     return kinds
-
-
-def variant_counts(kinds: list[Kind], classes: int, rng: np.random.Generator) -> dict[int, int]:
-    """How many leaves each chosen kind gets: about half of the kinds stay whole in a small tree."""
-    used = min(len(kinds), ceil(classes * 0.55))
-    chosen = [int(k) for k in rng.permutation(len(kinds))[:used]]
-    extra = classes - used
-    widened = chosen[: min(ceil(used * 0.85), max(1, ceil(extra / 2.2)))]
-    limits = {k: prod(len(axis) for axis in kinds[k].axes()) for k in widened}
-    if extra > sum(limits.values()) - len(limits):
-        most = used + sum(limits.values()) - len(limits)
-        raise GoodsError(f"classes={classes}: the demo vocabulary has fewer; ask for at most {most}")
-    counts = dict.fromkeys(chosen, 1)
-    for k in cycle(widened + widened[::2] + widened[::4]):  # uneven on purpose: some kinds split finer
-        if extra == 0:
-            break
-        if counts[k] < limits[k]:
-            counts[k] += 1
-            extra -= 1
-    return dict(sorted(counts.items()))
-
-
-def variants(
-    kind: Kind, count: int, turn: int, rng: np.random.Generator
-) -> list[tuple[tuple[str, ...], ...]]:
-    """`count` distinct modifier combinations from as few axes as hold them; `turn` says which is first."""
-    if count == 1:
-        return [()]
-    axes = kind.axes()
-    axes = axes[turn % 3 :] + axes[: turn % 3]
-    depth = next(d for d in (1, 2, 3) if prod(len(axis) for axis in axes[:d]) >= count)
-    combos = list(product(*axes[:depth]))
-    return [combos[i] for i in sorted(rng.permutation(len(combos))[:count])]
-
-
-def grow_tree(
-    kinds: list[Kind], classes: int, rng: np.random.Generator
-) -> tuple[list[Leaf], list[tuple[int, str, int]]]:
-    """`classes` leaves 3 or 4 levels below the root, and every node as (id, title, parent_id)."""
-    nodes: dict[tuple[str, ...], tuple[int, str, int]] = {(): (ROOT_ID, ROOT_TITLE, 0)}
-
-    def node_id(path: tuple[str, ...]) -> int:
-        if path not in nodes:
-            parent = node_id(path[:-1])
-            nodes[path] = (FIRST_ID + len(nodes) - 1, path[-1], parent)
-        return nodes[path][0]
-
-    leaves: list[Leaf] = []
-    for k, count in variant_counts(kinds, classes, rng).items():
-        kind = kinds[k]
-        path = (kind.department, kind.group, kind.title)
-        for variant, modifiers in enumerate(variants(kind, count, k, rng)):
-            title = " ".join([kind.title, *(inflect(forms[0], "p") for forms in modifiers)])
-            leaf_path = (*path, title) if modifiers else path
-            leaves.append(Leaf(node_id(leaf_path), leaf_path, k, variant, modifiers))
-    return leaves, list(nodes.values())

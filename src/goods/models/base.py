@@ -16,6 +16,7 @@ import pandas as pd
 
 from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
+from goods.core.kept import Kept
 from goods.core.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Context:
     fold's folder for checkpoints and TensorBoard logs of a fit under way (None: a temporary one). `upstream`
     holds this fold of the experiments the config names: trained on the same cards, so no more seen than those. Of pairs
     `products` has the cards, and `scores` what other experiments say of each pair: out of fold for train pairs.
+    `kept` holds what models built one after the other share (trials of a study); None: nothing is shared.
     """
 
     labels: Labels
@@ -53,6 +55,7 @@ class Context:
     upstream: dict[str, Upstream] = field(default_factory=dict)
     products: Products | None = None
     scores: dict[str, Predictions] = field(default_factory=dict)
+    kept: Kept | None = None
 
 
 def products_of(family: str, context: Context) -> Products:

@@ -32,6 +32,6 @@ def check_inputs(ws: Workspace, config: ExperimentConfig, k: int, key: str) -> N
     """GoodsError where fold k would have another key by now: what was read may not be what the key was made of."""
     if fold_key(ws, config, k) != key:
         raise GoodsError(
-            f"{ws.run(config.name).fold(k)}: prepared/, folds.parquet or what {config.name} builds on was changed "
-            "while it was trained; run again"
+            f"{ws.run(config.name).fold(k)}: prepared/, folds.parquet, the code or what {config.name} builds on was "
+            "changed while it was trained; run again"
         )

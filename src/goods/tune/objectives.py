@@ -12,7 +12,8 @@ from goods.cards.table import select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, TuneConfig
 from goods.core.errors import GoodsError, within
-from goods.core.execution import first_gpu, resources
+from goods.core.execution import Resources, first_gpu, resources
+from goods.core.kept import Kept
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import evaluate
 from goods.prepare.folds import load_folds, load_groups
@@ -29,7 +30,13 @@ from goods.tune.study import suggest, with_params
 class Objective:
     """Mean score over the study's folds; after each (fold, share) the trial may be pruned."""
 
-    def __init__(self, ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
+    def __init__(
+        self,
+        ws: Workspace,
+        competition: CompetitionConfig,
+        config: ExperimentConfig,
+        given: Resources | None = None,
+    ) -> None:
         assert config.tune is not None
         self.ws, self.config, self.tune, self.metric = ws, config, config.tune, competition.metric
         self.labels = Labels.load(ws)
@@ -38,8 +45,9 @@ class Objective:
         self.fold = load_folds(ws, self.cards)
         self.problem = problem_of(ws)
         self.groups = load_groups(ws, self.cards)
-        given = first_gpu(resources(1, config.model.on_gpu))
-        self.context = make_context(ws, config, given, None, False)
+        given = given or first_gpu(resources(1, config.model.on_gpu))
+        # what trials share is bounded in memory; a trial that varies what it depends on makes its own
+        self.context = replace(make_context(ws, config, given, None, False), kept=Kept())
         config.model.build(self.context).warm(self.problem.all_rows(ws))
 
     def __call__(self, trial: optuna.Trial) -> float:

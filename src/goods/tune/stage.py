@@ -29,8 +29,10 @@ from goods.stack.stage import stack_key
 from goods.train.foundations import check_problem
 from goods.train.keys import inputs_key
 from goods.tune.abandoned import present, queue_again, running
+from goods.tune.budget import affordable
 from goods.tune.database import drop_damaged
 from goods.tune.objectives import Objective, StackObjective
+from goods.tune.startup import run_startup
 from goods.tune.study import open_study, study_file, with_params, work
 
 STUDY_FILES = ("study.db", "study.db-journal", "study.lock", "study.workers")
@@ -53,7 +55,7 @@ def tune(
         raise GoodsError(
             f"experiment {config.name}: tune.folds uses every fold; leave one to score the result"
         )
-    folder = ws.tuning(config.name)
+    folder, folds = ws.tuning(config.name), list(config.tune.folds)
     stacked = config.model.second_level
     if not stacked:
         check_problem(ws, config)
@@ -75,6 +77,9 @@ def tune(
     with present(folder / "study.workers", lock) as alone:
         if alone and storage is None:
             queue_again(study, running(study), lock)
+        if not stacked:
+            config = affordable(ws, competition, config)
+            run_startup(ws, competition, config, url, key, folder)
         objective = StackObjective(ws, competition, config) if stacked else Objective(ws, competition, config)
         work(study, objective, config, lock, watch)
     best = study.best_trial
@@ -82,7 +87,7 @@ def tune(
     states = [t.state for t in study.get_trials(deepcopy=False)]
     report = {
         "optimistic_score": best.value,
-        "note": f"chosen on folds {list(config.tune.folds)}: optimistic; train best.yaml for an honest score",
+        "note": f"chosen on folds {folds}: optimistic; train best.yaml for an honest score",
         "params": best.params,
         "trials": {state.name.lower(): states.count(state) for state in sorted(set(states))},
     }

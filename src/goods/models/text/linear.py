@@ -1,8 +1,9 @@
 """TF-IDF per field and a linear SVM: one among all classes (`flat`) or one per tree node (`tree`).
 
 With one classifier per tree node a card's class probability is the product of the softmaxes on its path
-(Silla & Freitas 2011, "local classifier per parent node"); each node is fitted on its own cards only, so
-the cost grows with the tree's branching and not with the number of classes.
+(Silla & Freitas 2011, "local classifier per parent node"). Each node is fitted on its own cards only; one with more
+than 32 children is solved for all of them in one go, and beyond 512 the smaller ones are grouped, so that the cost
+grows little with the number of classes.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class FieldFeatures(Strict):
 class LinearConfig(FamilyConfig):
     family: Literal["linear"]
     implementation: ClassVar[str] = "goods.models.text.linear_model:LinearModel"
+    one_core: ClassVar[bool] = True
     structure: Literal["tree", "flat"] = "tree"
     fields: dict[str, FieldFeatures]
     C: float = Field(1.0, gt=0)
