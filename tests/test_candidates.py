@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
@@ -23,7 +24,7 @@ from goods.stack.candidates import (
 from goods.stack.categories import CategoryNames
 from goods.stack.counts import KeyCounts
 from goods.stack.features import FEATURES, CandidateFeatures
-from goods.stack.neighbours import Neighbours, TitleNeighbours
+from goods.stack.neighbours import Neighbours, TitleNeighbours, largest
 from goods.stack.numbers import Numbers, numbers
 
 
@@ -197,6 +198,19 @@ def test_similar_titles_are_those_of_the_cosine_and_never_of_the_own_fold():
     # of the own fold nothing: card 0 is itself in fold 0, yet its nearest is not at 1
     new = TitleNeighbours(TITLES, target, fold).find(TITLES[:1], None, k=2)
     assert new.similarity[0].tolist() == pytest.approx([1.0, cosine[0, 1]], rel=1e-5)
+
+
+def test_the_nearest_are_those_of_a_full_sort_ties_to_the_earlier_card():
+    rng = np.random.default_rng(0)
+    values = np.round(rng.random((40, 60)), 1).astype("f4") * (rng.random((40, 60)) < 0.6)
+    for k in (1, 5, 60):
+        row, column, value = largest(sparse.csr_matrix(values), k)
+        assert (value == values[row, column]).all() and (value > 0).all()
+        for i, of_row in enumerate(values):
+            best = np.argsort(-of_row, kind="stable")[:k]
+            assert set(best[of_row[best] > 0]) <= set(column[row == i])
+            least = np.sort(of_row)[-k]
+            assert (of_row[column[row == i]] >= least).all()
 
 
 def test_words_that_too_many_titles_share_are_left_out():

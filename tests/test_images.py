@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from goods.cards import decoding
+from goods.cards import decoding, photos
 from goods.cards.decoding import ImageProblem
 from goods.cards.images import ImageStore
-from goods.cards.photo_files import find_photos
+from goods.cards.photo_files import Found, find_photos
 from goods.cards.photos import audit, load_arrays
+from goods.cards.table import Issues
 from goods.core.errors import GoodsError
 
 
@@ -199,3 +200,11 @@ def test_a_changed_photo_changes_its_fingerprint(tmp_path):
     before = store.fingerprint("images/train/1.jpg")
     write(tmp_path, {"images/train/1.jpg": photo(30, 30)})
     assert store.fingerprint("images/train/1.jpg") != before == before
+
+
+def test_photos_are_looked_at_on_all_cores(tmp_path, monkeypatch):
+    used = []
+    monkeypatch.setattr(photos, "cores", lambda: 3)
+    monkeypatch.setattr(photos, "audit", lambda store, refs, workers=1: used.append(workers) or (refs, []))
+    good = photos.usable(tmp_path, Found({1: "images/train/1.jpg"}), {"train": [1]}, Issues(), "left out")
+    assert good == {1: "images/train/1.jpg"} and used == [3]

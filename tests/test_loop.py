@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from goods.cards.ragged import Ragged
+from goods.config.trainer import TrainerConfig
 from goods.core.done import done_key
 from goods.core.errors import GoodsError
 from goods.models.image.backbone_weights import load_backbone
@@ -237,6 +238,28 @@ def test_many_cards_have_fewer_epochs_where_steps_are_bounded(tmp_path):
         model = NavecModel(config, toy_context(tmp_path / str(steps)))
         model.fit(cards, None)
         assert model.epochs == seen  # of six batches each
+
+
+def test_batches_of_many_cards_are_larger_where_their_number_is_bounded():
+    bounded = TrainerConfig(batch_size=64, max_batches=200, lr=0.003, encoder_lr=0.001)
+    few = bounded.for_cards(12_800)
+    assert (few.batch_size, few.lr, few.encoder_lr) == (64, 0.003, 0.001)
+    many = bounded.for_cards(51_200)
+    assert (many.batch_size, many.lr, many.encoder_lr) == (256, 0.006, 0.002)
+    assert many.for_cards(51_200) == many
+    free = TrainerConfig(batch_size=64).for_cards(10**6)
+    assert (free.batch_size, free.lr) == (64, TrainerConfig().lr)
+
+
+def test_a_training_has_no_more_batches_an_epoch_than_it_may(tmp_path, monkeypatch):
+    seen = []
+    plain = Network.loss
+    monkeypatch.setattr(Network, "loss", lambda *a: (seen.append(len(a[1]["target"])), plain(*a))[1])
+    model = NavecModel(
+        navec_config(trainer=trainer(epochs=1, batch_size=8, max_batches=3)), toy_context(tmp_path)
+    )
+    model.fit(toy_cards(48), None)
+    assert seen == [16, 16, 16]
 
 
 def nan_from(monkeypatch: pytest.MonkeyPatch, step: int) -> None:

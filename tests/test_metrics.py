@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score
 from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
 from goods.metrics.base import ClassMetric
-from goods.metrics.classification import hierarchical_f1
+from goods.metrics.classification import binary_f1, f1, hierarchical_f1
 from goods.metrics.evaluation import score
 
 # root → A → (a1, a2), root → B (a leaf itself)
@@ -42,6 +42,20 @@ def test_flat_metrics_agree_with_scikit_learn_and_hf1_is_bounded(pairs):
     assert score("accuracy", true, predicted, LABELS) == pytest.approx((true == predicted).mean())
     assert 0 <= hierarchical_f1(true, predicted, LABELS) <= 1
     assert hierarchical_f1(true, true, LABELS) == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(-1, 30)), min_size=1, max_size=80))
+def test_f1_is_scikit_learn_s_to_the_last_digit_though_a_card_has_no_candidate(pairs):
+    true, predicted = (np.array(column) for column in zip(*pairs, strict=True))
+    for average in ("weighted", "macro"):
+        assert f1(true, predicted, average) == f1_score(true, predicted, average=average, zero_division=0)
+    one, other = true > 10, predicted > 10
+    assert binary_f1(one, other) == f1_score(one, other, zero_division=0)
+
+
+def test_f1_of_no_cards_is_zero():
+    none = np.empty(0, np.int64)
+    assert f1(none, none, "weighted") == f1(none, none, "macro") == binary_f1(none == 1, none == 1) == 0
 
 
 def test_unknown_metric_is_refused():

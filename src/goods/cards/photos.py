@@ -12,6 +12,7 @@ from goods.cards.images import ImageProblem, ImageStore
 from goods.cards.photo_files import Found
 from goods.cards.table import Issues
 from goods.core.errors import GoodsError
+from goods.core.execution import cores
 
 
 def audit(
@@ -53,7 +54,7 @@ def usable(
 
 def usable_among(data: Path, found: Found, ids: list[int], issues: Issues, otherwise: str) -> dict[int, str]:
     """As `usable`, of cards `ids` that all could have a photo: those that have none are noted too."""
-    good, broken = audit(ImageStore(data), found.refs)
+    good, broken = audit(ImageStore(data), found.refs, cores())
     noted = found.problems + broken
     lost = found.refs.keys() | {product_id for product_id, _ in noted}
     noted += [(i, "missing") for i in ids if i not in lost]

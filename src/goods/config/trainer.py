@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -17,6 +18,11 @@ class TrainerConfig(Strict):
     batch_size: int = Field(128, ge=1)
     accumulate: int = Field(
         1, ge=1, description="batches per step, where a larger one does not fit into memory"
+    )
+    max_batches: int | None = Field(
+        None,
+        ge=1,
+        description="batches of an epoch at most: those of many cards are larger, lr grows with them",
     )
     lr: float = Field(1e-3, gt=0)
     encoder_lr: float | None = Field(None, gt=0, description="learning rate of pre-trained weights")
@@ -38,3 +44,13 @@ class TrainerConfig(Strict):
         None, ge=1, description="epochs trained, though rates fall over `epochs`; a refit sets it"
     )
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
+
+    def for_cards(self, n: int) -> TrainerConfig:
+        """With the batch size that cuts `n` cards into `max_batches`, and rates larger by the root of what it grew by,
+        as AdamW wants them (Malladi et al. 2022, arXiv 2205.10287)."""
+        size = max(self.batch_size, -(-n // (self.max_batches or n or 1)))
+        faster = math.sqrt(size / self.batch_size)
+        encoder_lr = None if self.encoder_lr is None else self.encoder_lr * faster
+        return self.model_copy(
+            update={"batch_size": size, "lr": self.lr * faster, "encoder_lr": encoder_lr, "max_batches": None}
+        )

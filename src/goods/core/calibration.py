@@ -12,17 +12,25 @@ def fit_temperature(logits: np.ndarray, target: np.ndarray, weight: np.ndarray |
     Rows whose class is at -inf are left out: no temperature can help them. Returns 1.0 when no row is left.
     """
     from scipy.optimize import minimize_scalar  # half a second to import: only who calibrates pays
-    from scipy.special import log_softmax
 
     rows = np.flatnonzero(np.isfinite(logits[np.arange(len(target)), target]))
     if rows.size == 0:
         return 1.0
     logits, target = logits[rows].astype(np.float64), target[rows]
     weight = None if weight is None else weight[rows]
+    logits -= logits.max(1, keepdims=True)
+    own = logits[np.arange(len(target)), target]
+    # row after row; of the candidates of a card, few have a probability at all
+    there = np.isfinite(logits)
+    starts = np.concatenate([[0], there.sum(1).cumsum()[:-1]])
+    entries = logits[there]
+    scratch = np.empty_like(entries)
 
     def loss(log_t: float) -> float:
-        log_proba = log_softmax(logits / np.exp(log_t), axis=1)
-        return -np.average(log_proba[np.arange(len(target)), target], weights=weight)
+        sharpness = np.exp(-log_t)
+        np.exp(np.multiply(entries, sharpness, out=scratch), out=scratch)
+        log_total = np.log(np.add.reduceat(scratch, starts))
+        return float(np.average(log_total - own * sharpness, weights=weight))
 
     best = minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded", options={"xatol": 1e-3})
     return float(np.exp(best.x))

@@ -85,6 +85,7 @@ def train_network(
     Returns how many epochs the weights have seen: those of the best one where there is an inner split. GoodsError
     where the loss is not finite before any weights are worth keeping.
     """
+    config = config.for_cards(len(train.target))
     net.train()  # pre-trained encoders come in the other mode, without dropout, and lightning leaves them there
     loader = batches(train, config.batch_size, context.seed, config.class_balance, loader_workers(context))
     epochs = config.epochs

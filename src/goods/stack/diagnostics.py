@@ -14,7 +14,7 @@ from goods.stack.candidates import Candidates, recall_by_source
 from goods.stack.fit import FoldStack
 from goods.stack.level import Level
 from goods.stack.ranked import to_predictions
-from goods.stack.settle import Settled, settle
+from goods.stack.settle import Settled, fit_temperatures, settle
 
 
 def diagnostics(
@@ -28,8 +28,9 @@ def diagnostics(
     """What report.json says besides scores: decodings, calibration, coverage, candidates, features. `raw` and
     `settled` are the winner's, `calibrated` holds the base models' calibrated probabilities."""
     honest, correct = level.honest, right(level, final)
+    warmth = fit_temperatures(level, raw)
     return {
-        "decoders": {name: decoded_scores(level, raw, name) for name in DECODERS},
+        "decoders": {name: decoded_scores(level, raw, name, warmth) for name in DECODERS},
         "calibration": calibration_report(level, calibrated, raw, settled),
         "coverage": [
             coverage(final.proba[honest, 0], correct[honest], level.fold[honest], precision)
@@ -47,9 +48,11 @@ def right(level: Level, predictions: Predictions) -> np.ndarray:
     return predictions.classes[:, 0] == level.target
 
 
-def decoded_scores(level: Level, raw: Predictions, decoder: str) -> dict[str, float]:
+def decoded_scores(
+    level: Level, raw: Predictions, decoder: str, temperatures: dict[int, float]
+) -> dict[str, float]:
     """Every metric of one method under one decoding, on the honest folds."""
-    chosen = settle(level, raw, decoder).predictions.classes[level.honest, 0]
+    chosen = settle(level, raw, decoder, temperatures).predictions.classes[level.honest, 0]
     return all_scores(level.target[level.honest], chosen, level.labels)
 
 

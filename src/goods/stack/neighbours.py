@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from goods.stack.candidates import Candidates, Named
 from goods.stack.counts import most_per_card
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 ROWS = 2048  # cards compared with all train titles at once
 
@@ -50,6 +54,17 @@ class Neighbours:
         nearest = self.similarity[:, 0][table.card] if self.similarity.shape[1] else np.zeros(len(wanted))
         share = np.where(found, sums[at], 0) / np.maximum(total, 1e-9)
         return np.stack([share, np.where(found, best[at], 0), nearest], axis=1).astype(np.float32)
+
+
+def largest(product: sparse.csr_matrix, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(row, column, value) of each row's positive values that are no less than its k-th largest, in order of rows."""
+    least = np.zeros(product.shape[0], product.dtype)
+    for row in np.flatnonzero(np.diff(product.indptr) > k):
+        values = product.data[product.indptr[row] : product.indptr[row + 1]]
+        least[row] = np.partition(values, len(values) - k)[len(values) - k]
+    of_entry = np.repeat(np.arange(len(least)), np.diff(product.indptr))
+    kept = (product.data > 0) & (product.data >= least[of_entry])
+    return of_entry[kept], product.indices[kept], product.data[kept]
 
 
 class TitleNeighbours:
@@ -98,11 +113,11 @@ class TitleNeighbours:
             queries.eliminate_zeros()
         queries = normalize(queries)
         for start in range(0, n, ROWS):
-            product = (queries[start : start + ROWS] @ self.vectors).tocoo()
-            row, column, value = product.row, product.col, product.data
+            product = queries[start : start + ROWS] @ self.vectors
             if card_fold is not None:
-                other = self.fold[column] != card_fold[start + row]
-                row, column, value = row[other], column[other], value[other]
+                of_card = np.repeat(card_fold[start : start + ROWS], np.diff(product.indptr))
+                product.data[self.fold[product.indices] == of_card] = 0
+            row, column, value = largest(product, k)
             order = np.lexsort((column, -value, row))
             row, column, value = row[order], column[order], value[order]
             rank = np.arange(len(row)) - np.searchsorted(row, row)

@@ -20,6 +20,10 @@ PENALTY = 1e-3  # pull of a log-linear pool's weights towards 1/M, per card
 
 BIAS_SD, CLASS_WEIGHT_SD = 1.0, 0.1  # of the normal priors on the terms per class
 
+ENOUGH = (
+    1e-6  # relative gain of a step at which a pool with terms per class is done: half of the steps gain less
+)
+
 ROUNDS = 30  # models drawn, with replacement, by greedy selection
 
 Score = Callable[[np.ndarray, np.ndarray], float]  # (true class [n], predicted class [n]) → higher is better
@@ -38,16 +42,15 @@ class Pool:
         """float64 [m]: pooled probability of each entry, 1 within each card."""
         if not self.log:
             return normalise_by_card(table, np.exp(table.log_proba.astype(np.float64)) @ self.weights)
-        return softmax_by_card(table, self.score(table))
+        return softmax_by_card(table, self.score(table.log_proba.astype(np.float64), table.cls))
 
-    def score(self, table: Candidates) -> np.ndarray:
-        """float64 [m]: what a log-linear pool takes the softmax of."""
-        log_proba = table.log_proba.astype(np.float64)
+    def score(self, log_proba: np.ndarray, cls: np.ndarray) -> np.ndarray:
+        """float64 [m]: what a log-linear pool takes the softmax of; log_proba float64 [m, M] of classes int [m]."""
         score = log_proba @ self.weights
         if self.class_bias is not None:
-            score += self.class_bias[table.cls]
+            score += self.class_bias[cls]
         if self.class_weights is not None:
-            score += np.einsum("ij,ij->i", log_proba, self.class_weights[table.cls])
+            score += np.einsum("ij,ij->i", log_proba, self.class_weights[cls])
         return score
 
     def to_json(self) -> dict[str, Any]:
@@ -94,10 +97,11 @@ def fit_log_pool(
     if not len(table.card):
         return pool(initial)
     features = table.log_proba.astype(np.float64)
+    of_model = np.ascontiguousarray(features.T)
 
     def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
         made = pool(x)
-        proba = softmax_by_card(table, made.score(table))
+        proba = softmax_by_card(table, made.score(features, table.cls))
         rest = (proba - is_target) / n_cards
         apart = x[:n_models] - start
         value = -np.log(proba[is_target].clip(1e-12)).sum() / n_cards + PENALTY * (apart**2).sum()
@@ -111,12 +115,13 @@ def fit_log_pool(
             assert made.class_weights is not None
             prior = 1 / (CLASS_WEIGHT_SD**2 * n_cards)
             value += prior / 2 * (made.class_weights**2).sum()
-            by_class = [np.bincount(table.cls, rest * features[:, j], n_classes) for j in range(n_models)]
+            by_class = [np.bincount(table.cls, rest * column, n_classes) for column in of_model]
             gradient.append((np.stack(by_class, axis=1) + prior * made.class_weights).ravel())
         return value, np.concatenate(gradient)
 
     bounds = [(0.0, None)] * n_models + [(None, None)] * (n_bias + n_own)
-    return pool(minimize(loss, initial, jac=True, method="L-BFGS-B", bounds=bounds).x)
+    options = {"ftol": ENOUGH} if per_class else {}
+    return pool(minimize(loss, initial, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x)
 
 
 def fit_linear_pool(table: Candidates, target: np.ndarray) -> Pool:
@@ -143,10 +148,12 @@ def fit_greedy(table: Candidates, target: np.ndarray, score: Score) -> Pool:
     """Greedy ensemble selection with replacement (Caruana et al. 2004): each round adds the model that helps
     the score most, ties to the first; the best prefix is kept."""
     n_models = table.log_proba.shape[1]
+    proba, one = np.exp(table.log_proba), np.eye(n_models)
     counts, best, chosen = np.zeros(n_models), -np.inf, np.zeros(n_models)
     for _ in range(ROUNDS):
-        scores = [scored(table, target, counts + np.eye(n_models)[j], score) for j in range(n_models)]
-        counts = counts + np.eye(n_models)[int(np.argmax(scores))]
+        tried = [proba @ (counts + one[j]).astype(np.float32) for j in range(n_models)]
+        scores = [first_choices_scored(table, target, value, score) for value in tried]
+        counts = counts + one[int(np.argmax(scores))]
         if max(scores) > best:
             best, chosen = max(scores), counts
     return Pool(False, chosen / chosen.sum())
@@ -154,6 +161,11 @@ def fit_greedy(table: Candidates, target: np.ndarray, score: Score) -> Pool:
 
 def scored(table: Candidates, target: np.ndarray, weights: np.ndarray, score: Score) -> float:
     """Score of the linear pool's first choices on the cards with entries."""
-    predicted = first_choice(table, np.exp(table.log_proba) @ weights.astype(np.float32))
+    return first_choices_scored(table, target, np.exp(table.log_proba) @ weights.astype(np.float32), score)
+
+
+def first_choices_scored(table: Candidates, target: np.ndarray, value: np.ndarray, score: Score) -> float:
+    """Score of the classes with the largest `value` [m] on the cards with entries."""
+    predicted = first_choice(table, value)
     rows = np.flatnonzero(predicted >= 0)
     return score(target[rows], predicted[rows])

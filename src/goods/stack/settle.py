@@ -10,6 +10,7 @@ import numpy as np
 from goods.cards.labels import Labels
 from goods.core.calibration import fit_temperature
 from goods.core.predictions import Predictions
+from goods.core.workspace import ALL
 from goods.stack.decoding import chosen_first, decode, fit_decoding
 from goods.stack.level import Level
 
@@ -25,33 +26,38 @@ class Settled:
     decoding: dict[str, Any]
 
 
-def settle(level: Level, raw: Predictions, decoder: str) -> Settled:
-    """Temperature and decoding of each fold are fitted on the others; those for new cards on all."""
+def settle(
+    level: Level, raw: Predictions, decoder: str, temperatures: dict[int, float] | None = None
+) -> Settled:
+    """Temperature and decoding of each fold are fitted on the others; those for new cards on all. `temperatures` are
+    those of `fit_temperatures`, where they are known."""
+    warmth = temperatures or fit_temperatures(level, raw)
     classes, proba = raw.classes.copy(), raw.proba.copy()
-    for k in np.unique(level.fold):
+
+    def decoding(k: int) -> dict[str, Any]:
+        outside = level.fold != k
+        warmed = tempered(rows_of(raw, outside), warmth[k])
+        return fit_decoding(decoder, warmed, level.target[outside], level.labels, level.metric)
+
+    for k in np.unique(level.fold).tolist():
         here = level.fold == k
-        temperature, decoding = fit_settings(level, raw, ~here, decoder)
-        done = finished(rows_of(raw, here), level.labels, temperature, decoding)
+        done = finished(rows_of(raw, here), level.labels, warmth[k], decoding(k))
         classes[here], proba[here] = done.classes, done.proba
-    return Settled(
-        Predictions(raw.product_id, classes, proba),
-        *fit_settings(level, raw, np.ones(len(classes), bool), decoder),
-    )
+    return Settled(Predictions(raw.product_id, classes, proba), warmth[ALL], decoding(ALL))
 
 
-def fit_settings(
-    level: Level, raw: Predictions, rows: np.ndarray, decoder: str
-) -> tuple[float, dict[str, Any]]:
-    """Temperature and decoding learned from the cards `rows` bool [n]."""
-    known, target = rows_of(raw, rows), level.target[rows]
-    is_target = known.classes == target[:, None]
-    found = is_target.any(1)
+def fit_temperatures(level: Level, raw: Predictions) -> dict[int, float]:
+    """Per fold the temperature fitted on the others; of ALL, that on all cards."""
+    is_target = raw.classes == level.target[:, None]
+    found, column = is_target.any(1), is_target.argmax(1)
     with np.errstate(divide="ignore"):
-        logits = np.log(known.proba[found])
-    # a stack that is always right would ask for none: what is left of its doubt is kept
-    temperature = float(np.clip(fit_temperature(logits, is_target[found].argmax(1)), *TEMPERATURES))
-    warmed = tempered(known, temperature)
-    return temperature, fit_decoding(decoder, warmed, target, level.labels, level.metric)
+        logits = np.log(raw.proba)
+    fitted = {}
+    for k in (*np.unique(level.fold).tolist(), ALL):
+        rows = found & (level.fold != k)
+        # a stack that is always right would ask for none: what is left of its doubt is kept
+        fitted[k] = float(np.clip(fit_temperature(logits[rows], column[rows]), *TEMPERATURES))
+    return fitted
 
 
 def rows_of(predictions: Predictions, rows: np.ndarray) -> Predictions:

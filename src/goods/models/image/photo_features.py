@@ -58,7 +58,7 @@ class PhotoFeatures:
         with threads(self.context), torch.inference_mode():
             for start in tqdm(starts, desc=f"features ({self.config.backbone})", disable=quiet):
                 block = refs[start : start + FEATURE_BATCH]
-                arrays = load_arrays(image_store(self.context), block, self.config.size)
+                arrays = load_arrays(image_store(self.context), block, self.config.size, self.context.threads)
                 pixels = torch.from_numpy(arrays).to(self.context.device).permute(0, 3, 1, 2)
                 parts.append(self._features(backbone, pixels).float().cpu().numpy())
         return np.concatenate(parts).clip(-60_000, 60_000)  # what float16 holds

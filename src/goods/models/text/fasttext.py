@@ -30,3 +30,4 @@ class FastTextConfig(FamilyConfig):
         1_000_000, ge=1, description="epochs are lowered so that cards × epochs stays below"
     )
     calibrate: bool = Field(True, description="fit the temperature on the inner split: one more training")
+    calibration_cards: int = Field(30_000, ge=1, description="cards that training is on, drawn at random")

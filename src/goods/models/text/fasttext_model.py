@@ -74,19 +74,25 @@ class FastTextModel:
 
     def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
         if valid is not None and len(valid) and self.config.calibrate:
-            self._train(train)
+            # as long as the cards it speaks for: a model is the surer of itself the longer it was trained
+            self._train(few_of(train, self.config.calibration_cards, self.context.seed), self._epochs(train))
             self.temperature = fit_temperature(self._logits(valid), valid.target.to_numpy())
         if valid is not None:
             train = pd.concat([train, valid])
-        self._train(train)
+        self._train(train, self._epochs(train))
 
-    def _train(self, cards: pd.DataFrame) -> None:
+    def _epochs(self, cards: pd.DataFrame) -> int:
+        """As many as are set, or fewer of many cards."""
+        config = self.config
+        rows = len(cards) if config.balance is None else config.balance * cards.target.nunique()
+        return max(config.min_epochs, min(config.epochs, config.max_updates // max(1, rows)))
+
+    def _train(self, cards: pd.DataFrame, epochs: int) -> None:
         config, rng = self.config, np.random.default_rng(self.context.seed)
         target = cards.target.to_numpy()
         rows = np.arange(len(cards)) if config.balance is None else balanced_rows(target, config.balance, rng)
         rows = rng.permutation(rows)
         lines = self.texts(cards)
-        epochs = max(config.min_epochs, min(config.epochs, config.max_updates // max(1, len(rows))))
         with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
             for row in rows:
                 file.write(f"{LABEL}{target[row]} {lines[row]}\n")
@@ -172,6 +178,11 @@ class FastTextModel:
                 f"{folder / 'model.bin'}: not readable ({error}); train this fold again"
             ) from None
         self.classes = np.array([int(label.removeprefix(LABEL)) for label in self.model.labels])
+
+
+def few_of(cards: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
+    """At most so many cards, drawn at random."""
+    return cards if len(cards) <= most else cards.sample(most, random_state=seed)
 
 
 def ends_with(path: Path, tail: bytes) -> bool:
