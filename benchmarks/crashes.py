@@ -175,9 +175,10 @@ def finished_folds(folder: Path) -> dict[str, int]:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Hashes of what a run made, by name."""
+    """Hashes of what a run made, by name; hashes.npz holds times of raw files."""
     made = (p for p in folder.rglob("*") if p.suffix in COMPARED and "logs" not in p.parts)
-    return {str(p.relative_to(folder)): file_hash(p) for p in made if not p.name.startswith(".")}
+    kept = (p for p in made if not p.name.startswith(".") and p.name != "hashes.npz")
+    return {str(p.relative_to(folder)): file_hash(p) for p in kept}
 
 
 @dataclass

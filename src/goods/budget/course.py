@@ -188,9 +188,12 @@ class Course:
             config, base = self.load(name), name.removesuffix(TUNED)
             if not name.endswith(TUNED) or (key := done_key(self.ws.tuning(base))) is None:
                 continue
-            for n in fewer(config):
-                if study_key(self.ws, self.competition, with_trials(config, n)) == key:
-                    found[base] = n
+            try:
+                for n in fewer(config):
+                    if study_key(self.ws, self.competition, with_trials(config, n)) == key:
+                        found[base] = n
+            except GoodsError:  # as above
+                continue
         return found
 
     def trials_of(self, name: str) -> int:
@@ -199,7 +202,7 @@ class Course:
         return self.studied.get(base, max(fewer(self.load(name))))
 
     def is_finished(self, name: str) -> bool:
-        """Whether all folds of an experiment are there as they would be trained now."""
+        """Whether all of an experiment is there as it would be trained now."""
         if self.force:
             return False
         try:
@@ -209,7 +212,8 @@ class Course:
                 if config.name not in self.studied or not best.is_file():
                     return False
                 config = load_experiment(best)
-            return all(is_trained(self.ws, config, k) for k in range(self.size.folds))
+            whole = done_key(self.ws.run(config.name).path) is not None
+            return whole and all(is_trained(self.ws, config, k) for k in range(self.size.folds))
         except GoodsError:  # what it builds on is damaged, and is trained again first
             return False
 
@@ -219,7 +223,10 @@ class Course:
             return False
         asked = (*experiments, "", *self.done)
         if asked not in self.joined:
-            self.joined[asked] = self.is_joined_now(experiments)
+            try:
+                self.joined[asked] = self.is_joined_now(experiments)
+            except GoodsError:  # what it joins is damaged, and is trained again first
+                self.joined[asked] = False
         return self.joined[asked]
 
     def is_joined_now(self, experiments: tuple[str, ...]) -> bool:
