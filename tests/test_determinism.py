@@ -86,6 +86,7 @@ def test_what_is_not_the_same_is_told(tmp_path, determinism):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
 def test_no_family_s_bytes_follow_from_circumstances(tmp_path, determinism):
     """Cards and pairs: every family that a CPU trains in seconds."""

@@ -45,16 +45,7 @@ def tune(
     storage: str | None = None,
 ) -> None:
     """Work on the study until it has `tune.trials` finished trials; several workers may do so at once."""
-    if config.tune is None:
-        raise GoodsError(f"experiment {config.name} has no tune: block; add one with trials, folds and space")
-    for k in config.tune.folds:
-        if not 0 <= k < competition.n_folds:
-            raise GoodsError(f"experiment {config.name}: tune.folds names fold {k} of {competition.n_folds}")
-    if len(set(config.tune.folds)) >= competition.n_folds:
-        raise GoodsError(
-            f"experiment {config.name}: tune.folds uses every fold; leave one to score the result"
-        )
-    folder, folds = ws.tuning(config.name), list(config.tune.folds)
+    folder, folds = ws.tuning(config.name), studied_folds(competition, config)
     stacked = config.model.second_level
     if not stacked:
         check_problem(ws, config)
@@ -96,6 +87,20 @@ def tune(
     write_json(folder / "report.json", report)
     mark_done(folder, key, leave_out=STUDY_FILES)
     say(f"tune {config.name}: {summary(report)}")
+
+
+def studied_folds(competition: CompetitionConfig, config: ExperimentConfig) -> list[int]:
+    """The folds that trials are scored on; GoodsError where there are none such, or none would be left."""
+    if config.tune is None:
+        raise GoodsError(f"experiment {config.name} has no tune: block; add one with trials, folds and space")
+    for k in config.tune.folds:
+        if not 0 <= k < competition.n_folds:
+            raise GoodsError(f"experiment {config.name}: tune.folds names fold {k} of {competition.n_folds}")
+    if len(set(config.tune.folds)) >= competition.n_folds:
+        raise GoodsError(
+            f"experiment {config.name}: tune.folds uses every fold; leave one to score the result"
+        )
+    return list(config.tune.folds)
 
 
 def summary(report: dict[str, Any]) -> str:
