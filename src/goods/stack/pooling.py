@@ -20,10 +20,6 @@ PENALTY = 1e-3  # pull of a log-linear pool's weights towards 1/M, per card
 
 BIAS_SD, CLASS_WEIGHT_SD = 1.0, 0.1  # of the normal priors on the terms per class
 
-ENOUGH = (
-    1e-6  # relative gain of a step at which a pool with terms per class is done: half of the steps gain less
-)
-
 ROUNDS = 30  # models drawn, with replacement, by greedy selection
 
 Score = Callable[[np.ndarray, np.ndarray], float]  # (true class [n], predicted class [n]) → higher is better
@@ -120,8 +116,7 @@ def fit_log_pool(
         return value, np.concatenate(gradient)
 
     bounds = [(0.0, None)] * n_models + [(None, None)] * (n_bias + n_own)
-    options = {"ftol": ENOUGH} if per_class else {}
-    return pool(minimize(loss, initial, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x)
+    return pool(minimize(loss, initial, jac=True, method="L-BFGS-B", bounds=bounds).x)
 
 
 def fit_linear_pool(table: Candidates, target: np.ndarray) -> Pool:
