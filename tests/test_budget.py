@@ -244,13 +244,23 @@ def test_a_limit_that_holds_all_changes_nothing(finished, capsys):
     assert "limits" not in report
     capsys.readouterr()
     run_all("kazanexpress2023", replace(finished, budget=Budget(3600.0, 50.0, 2)))
-    assert "left out" not in capsys.readouterr().err
+    assert " limit: " not in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in (ws.path / "runs").rglob("*.npz")} == before
     assert result(finished) == bytes_before
     limits = stack_report(finished).pop("limits")
     assert (limits["seconds"], limits["gigabytes"], limits["left_out"]) == (3600.0, 50.0, [])
     run_all("kazanexpress2023", finished)
     assert stack_report(finished) == report
+
+
+@pytest.mark.parametrize("budget", [Budget(1e-3), Budget(gigabytes=0.1)])
+def test_no_limit_takes_away_what_is_finished(finished, capsys, budget):
+    before, page = result(finished), finished.out / "kazanexpress2023" / "report.html"
+    capsys.readouterr()
+    run_all("kazanexpress2023", replace(finished, budget=budget))
+    assert " limit: " not in capsys.readouterr().err
+    assert (result(finished), page.is_file()) == (before, True)
+    run_all("kazanexpress2023", finished)
 
 
 @pytest.mark.parametrize("seconds", [6.0, 1e-3])

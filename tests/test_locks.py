@@ -69,6 +69,13 @@ def test_what_killed_runs_left_half_written_is_gone_once_a_run_is_alone(shop_ws)
         assert len(list(shop_ws.path.glob("locks/holder-*.json"))) == 1
 
 
+def test_a_lock_file_that_is_none_is_told(tmp_path, shop_ws):
+    (shop_ws.path / "locks").mkdir(parents=True)
+    (shop_ws.path / "locks/work.db").write_text("garbage\n" * 100)
+    with pytest.raises(GoodsError, match=r"work\.db: damaged .+; remove it"), working(shop_ws, alone=True):
+        pass
+
+
 def test_a_killed_run_holds_nothing(tmp_path, shop_ws):
     process = holder(tmp_path, "alone")
     process.send_signal(signal.SIGKILL)

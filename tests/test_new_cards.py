@@ -27,7 +27,7 @@ from goods.prepare.stage import prepare
 from goods.stack.stage import stack
 from goods.submit import new_cards, prediction
 from goods.submit.catalogue import match_file, read_catalogue
-from goods.submit.prediction import predict_file
+from goods.submit.prediction import check_out, predict_file
 from goods.train.stage import train
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
@@ -275,3 +275,11 @@ def test_texts_and_photos_of_a_batch_are_looked_at_once_for_all_folds(trained, j
     assert set(kinds) == {"words", "fasttext", "photo", "terms"}
     # two models look at photos of one size, titles of two batches may be equal; each has three folds, knn more models
     assert max(n for what, n in seen.items() if "Магазин" not in what) <= 2 < COMPETITION.n_folds
+
+
+def test_the_cards_themselves_are_not_written_over(tmp_path):
+    cards = tmp_path / "cards.parquet"
+    cards.write_bytes(b"cards")
+    with pytest.raises(GoodsError, match="these are the cards themselves"):
+        check_out(cards, cards)
+    check_out(tmp_path / "labelled.parquet", cards)

@@ -118,13 +118,14 @@ def run_stages(
     make_folds(ws, competition, options.force)
     stack_experiment = with_possible(ws, options, stack_experiment)
     course = course_of(ws, competition, stack_experiment, options, ends)
-    if options.budget.plans:
+    if options.budget.plans and not course.finished:
         run_within(course, stack_experiment, options)
         return
     for experiment in course.needed(course.plan):
         train_experiment(ws, competition, options, experiment, course.load(experiment))
     join(ws, competition, stack_experiment, options)
-    note_limits(ws.run(stack_experiment.name), None)
+    limits = options.budget.told(course.estimate, course.told) if options.budget.plans else None
+    note_limits(ws.run(stack_experiment.name), limits)
 
 
 def course_of(

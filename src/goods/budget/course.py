@@ -55,6 +55,7 @@ class Course:
     told: list[str] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
     joined: dict[tuple[str, ...], bool] = field(default_factory=dict)  # answers of is_joined
+    finished: bool = False  # nothing is to be trained: no limit takes away what is there
 
     def open(self) -> None:
         """Find what is done, say how long the rest would take, leave out what memory is too small for."""
@@ -65,9 +66,10 @@ class Course:
         }
         self.plan = replace(self.plan, trials=trials)
         self.keep_pace(machine)
+        self.finished = self.is_joined(self.plan.experiments)
         self.estimate = self.seconds(self.plan)
         say(f"estimate: {self.estimate:.0f} s for all that is to be done{self.allowed()}")
-        if self.budget.gigabytes is not None:
+        if self.budget.gigabytes is not None and not self.finished:
             self.plan = self.within_memory(self.plan, self.budget.gigabytes)
 
     def allowed(self) -> str:

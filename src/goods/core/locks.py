@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import socket
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
@@ -36,13 +37,14 @@ def working(ws: Workspace, alone: bool, wait: bool = False) -> Iterator[None]:
     """
     folder = ws.whole.path / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    lock = ReadWriteLock(folder / "work.db", is_singleton=False)
-    acquire = lock.acquire_write if alone else lock.acquire_read
-    told = False
+    told, path = False, folder / "work.db"
     while True:
         try:
-            acquire(timeout=0, blocking=False)
+            lock = ReadWriteLock(path, is_singleton=False)
+            (lock.acquire_write if alone else lock.acquire_read)(timeout=0, blocking=False)
             break
+        except sqlite3.DatabaseError as error:
+            raise GoodsError(f"{path}: damaged ({error}); remove it and run again") from None
         except Timeout:
             if not wait:
                 raise GoodsError(

@@ -51,7 +51,7 @@ def predict_file(
     rows: int = BLOCK,
 ) -> None:
     """Label the cards of `path`, `rows` at a time: memory does not grow with their number."""
-    check_out(out)
+    check_out(out, path)
     spaces = parts(ws, competition)
     folders = [folder for space, one in spaces for folder in model_folders(space, one, experiment)]
     stay = sum(size_of(folder) for folder in folders) * LOADED < free_memory() / 2
@@ -87,11 +87,13 @@ def bar_over(cards: NewCards, experiment: str, steps: int) -> Iterator[Callable[
         yield step
 
 
-def check_out(out: Path) -> None:
-    """GoodsError, before any work, where the file cannot be written."""
+def check_out(out: Path, cards: Path) -> None:
+    """GoodsError, before any work, where the file cannot be written or is that of the cards."""
     if out.suffix.lower() not in WRITERS:
         raise GoodsError(f"--out {out}: expected a name that ends in {' or '.join(WRITERS)}")
     check_writable(out.parent)
+    if out.exists() and cards.exists() and out.samefile(cards):
+        raise GoodsError(f"--out {out}: these are the cards themselves; name another file")
 
 
 def warn_of_photos(ws: Workspace, experiment: str, here: float, spaces: list[Workspace]) -> None:
