@@ -26,6 +26,8 @@ def main() -> None:
     if not ws.path.is_dir():
         raise GoodsError(f"{ws.path}: no such folder; run scripts/run_all.sh {args.competition} first")
     whole, damaged = verify(ws)
+    if not whole and not damaged:
+        raise GoodsError(f"{ws.path}: nothing in it was finished")
     for line in whole:
         print(f"whole    {line}")
     for line in damaged:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -212,3 +213,5 @@ def test_verify_names_what_is_damaged(ws, competition):
     assert told.returncode == 1
     assert "damaged  runs/linear: oof.npz is not what was written" in told.stdout
     assert json.loads((ws.run("linear").path / "DONE").read_text())["key"]
+    shutil.rmtree(ws.run("linear").fold(1))
+    assert verify(ws)[1][-1] == "runs/linear/fold_1: missing"
