@@ -30,13 +30,18 @@ def test_a_model_that_was_fitted_on_no_photo_sees_none(tmp_path, settings):
         assert np.isfinite(proba).all()
 
 
+def photo_neighbours(folder, layer):
+    """48 cards with photos, and a model of neighbours in the vectors of a photo model trained on them."""
+    cards = toy_photos(folder, toy_cards(48))
+    context = with_trained(
+        toy_context(folder, images=ImageStore(folder)), cards, folder, photo=photo_config()
+    )
+    return cards, KnnModel(knn_config(sources=[{"experiment": "photo", "layer": layer}]), context)
+
+
 @pytest.mark.parametrize("layer", ["trained", "pretrained"])
 def test_neighbours_of_cards_without_photos_are_looked_for_among_photos(tmp_path, layer):
-    cards = toy_photos(tmp_path, toy_cards(48))
-    context = with_trained(
-        toy_context(tmp_path, images=ImageStore(tmp_path)), cards, tmp_path, photo=photo_config()
-    )
-    model = KnnModel(knn_config(sources=[{"experiment": "photo", "layer": layer}]), context)
+    cards, model = photo_neighbours(tmp_path, layer)
     model.fit(cards[:40], cards[40:])
     without = model.predict(cards[:3].assign(image=None))
     assert np.allclose(without, without[0]) and without.shape == (3, 4)
@@ -44,11 +49,7 @@ def test_neighbours_of_cards_without_photos_are_looked_for_among_photos(tmp_path
 
 @pytest.mark.parametrize("layer", ["trained", "pretrained"])
 def test_photos_have_no_neighbours_among_cards_without(tmp_path, layer):
-    cards = toy_photos(tmp_path, toy_cards(48))
-    context = with_trained(
-        toy_context(tmp_path, images=ImageStore(tmp_path)), cards, tmp_path, photo=photo_config()
-    )
-    model = KnnModel(knn_config(sources=[{"experiment": "photo", "layer": layer}]), context)
+    cards, model = photo_neighbours(tmp_path, layer)
     model.fit(cards[:40].assign(image=None), cards[40:].assign(image=None))
     said = model.predict(cards[:3])
     assert np.allclose(said, said[0]) and said.shape == (3, 4)

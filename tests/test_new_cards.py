@@ -149,13 +149,19 @@ def in_batches(trained, out: Path, experiment: str, path: Path, images=None, row
     return pd.read_parquet(out)
 
 
-@pytest.mark.parametrize("experiment", ["linear", "image-frozen"])
-def test_cards_in_batches_get_what_they_get_together(trained, tmp_path, experiment):
+def check_batches(trained, tmp_path: Path, experiment: str) -> pd.DataFrame:
+    """What an experiment says of the test cards together, which has to be what it says of them in batches."""
     path, images = trained[1] / "test.parquet", trained[1]
     together = pd.read_parquet(predict(trained, tmp_path / "a.parquet", experiment, images=images))
     apart = in_batches(trained, tmp_path / "b.parquet", experiment, path, images)
     pd.testing.assert_frame_equal(apart.drop(columns="confidence"), together.drop(columns="confidence"))
     assert apart.confidence.to_numpy() == pytest.approx(together.confidence.to_numpy(), abs=1e-6)
+    return together
+
+
+@pytest.mark.parametrize("experiment", ["linear", "image-frozen"])
+def test_cards_in_batches_get_what_they_get_together(trained, tmp_path, experiment):
+    check_batches(trained, tmp_path, experiment)
 
 
 def test_what_was_odd_is_noted_of_all_batches(trained, tmp_path):
@@ -250,11 +256,7 @@ def joined(trained) -> str:
 
 
 def test_a_stack_says_in_batches_what_it_says_at_once(trained, joined, tmp_path):
-    path, images = trained[1] / "test.parquet", trained[1]
-    together = pd.read_parquet(predict(trained, tmp_path / "a.parquet", joined, images=images))
-    apart = in_batches(trained, tmp_path / "b.parquet", joined, path, images)
-    pd.testing.assert_frame_equal(apart.drop(columns="confidence"), together.drop(columns="confidence"))
-    assert apart.confidence.to_numpy() == pytest.approx(together.confidence.to_numpy(), abs=1e-6)
+    together = check_batches(trained, tmp_path, joined)
     submitted = Predictions.load(trained[0].run(joined).test)
     assert together.confidence.to_numpy() == pytest.approx(submitted.proba[:, 0], abs=1e-5)
 

@@ -60,11 +60,8 @@ def test_the_same_study_again_finds_the_same(ws, competition):
     assert (ws.tuning("linear") / "best.yaml").read_text() == first
 
 
-def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch):
-
-    config = load_experiment(LINEAR, SMALL)
-    tune(ws, competition, config)
-    expected = (ws.tuning("linear") / "best.yaml").read_text()
+def stop_in_third_trial(monkeypatch):
+    """The third trial that is begun from here on ends as with Ctrl-C; later ones run. Numbers of all that are begun."""
     plain, calls = Objective.__call__, []
 
     def stopped(self, trial):
@@ -74,6 +71,15 @@ def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch):
         return plain(self, trial)
 
     monkeypatch.setattr(Objective, "__call__", stopped)
+    return calls
+
+
+def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch):
+
+    config = load_experiment(LINEAR, SMALL)
+    tune(ws, competition, config)
+    expected = (ws.tuning("linear") / "best.yaml").read_text()
+    calls = stop_in_third_trial(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         tune(ws, competition, config, force=True)
     tune(ws, competition, config)
@@ -217,15 +223,7 @@ def test_a_study_killed_in_a_trial_goes_on_and_ends_with_the_same(ws, competitio
     tune(ws, competition, config)
     folder = ws.tuning("linear")
     expected = (folder / "best.yaml").read_text(), drawn_in(folder)
-    plain, calls = Objective.__call__, []
-
-    def stopped(self, trial):
-        calls.append(trial.number)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return plain(self, trial)
-
-    monkeypatch.setattr(Objective, "__call__", stopped)
+    calls = stop_in_third_trial(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         tune(ws, competition, config, force=True)
     with closing(sqlite3.connect(folder / "study.db")) as database, database:

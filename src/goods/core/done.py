@@ -45,6 +45,11 @@ def flaw(folder: Path) -> str | None:
     done = read_done(folder)
     if done is None:
         return f"{DONE} is damaged" if (folder / DONE).exists() else None
+    return _unlike(folder, done)
+
+
+def _unlike(folder: Path, done: Done) -> str | None:
+    """The first file that is not as `done` says, and why; None where all are."""
     for name, (size, digest) in done.files.items():
         path = folder / name
         try:
@@ -58,20 +63,20 @@ def flaw(folder: Path) -> str | None:
 def done_key(folder: Path) -> str | None:
     """The key a finished stage left in its folder; None where it is unfinished or not whole."""
     done = read_done(folder)
-    return None if done is None or flaw(folder) else done.key
+    return done.key if done is not None and _unlike(folder, done) is None else None
 
 
 def is_done(folder: Path, key: str) -> bool:
     done = read_done(folder)
-    return done is not None and done.key == key and flaw(folder) is None
+    return done is not None and done.key == key and _unlike(folder, done) is None
 
 
 def check_done(folder: Path, missing: str, how: str) -> None:
     """GoodsError, with `how` to go on, unless the folder is finished and whole; `missing` says what it is if not."""
-    if (wrong := flaw(folder)) is not None:
+    done = read_done(folder)
+    wrong = flaw(folder) or missing if done is None else _unlike(folder, done)
+    if wrong is not None:
         raise GoodsError(f"{folder}: {wrong}; {how}")
-    if read_done(folder) is None:
-        raise GoodsError(f"{folder}: {missing}; {how}")
 
 
 def mark_done(folder: Path, key: str, leave_out: tuple[str, ...] = ()) -> None:

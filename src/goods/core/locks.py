@@ -37,23 +37,12 @@ def working(ws: Workspace, alone: bool, wait: bool = False) -> Iterator[None]:
     """
     folder = ws.whole.path / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    told, path = False, folder / "work.db"
-    while True:
-        try:
-            lock = ReadWriteLock(path, is_singleton=False)
-            (lock.acquire_write if alone else lock.acquire_read)(timeout=0, blocking=False)
-            break
-        except sqlite3.DatabaseError as error:
-            raise GoodsError(f"{path}: damaged ({error}); remove it and run again") from None
-        except Timeout:
-            if not wait:
-                raise GoodsError(
-                    f"{ws.whole.path} is in use by {_holders(folder)}; wait for it with --wait, or give another --work"
-                ) from None
-            if not told:
-                say(f"waiting for {_holders(folder)} to end")
-            told = True
-            time.sleep(POLL)
+    path = folder / "work.db"
+    try:
+        lock = ReadWriteLock(path, is_singleton=False)
+        _acquire(lock, ws, alone, wait)
+    except sqlite3.DatabaseError as error:
+        raise GoodsError(f"{path}: damaged ({error}); remove it and run again") from None
     mine = folder / f"holder-{socket.gethostname()}-{os.getpid()}.json"
     try:
         if alone:
@@ -77,16 +66,29 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
         lock.acquire(blocking=False)
     except Timeout:
         say(f"{folder}: another run is at it; waiting for it")
-        while True:
-            try:
-                lock.acquire(timeout=POLL)
-                break
-            except Timeout:
-                continue
+        lock.acquire(poll_interval=POLL)
     try:
         yield
     finally:
         lock.release()
+
+
+def _acquire(lock: ReadWriteLock, ws: Workspace, alone: bool, wait: bool) -> None:
+    folder, told = Path(lock.lock_file).parent, False
+    acquire = lock.acquire_write if alone else lock.acquire_read
+    while True:
+        try:
+            acquire(timeout=0, blocking=False)
+            return
+        except Timeout:
+            if not wait:
+                raise GoodsError(
+                    f"{ws.whole.path} is in use by {_holders(folder)}; wait for it with --wait, or give another --work"
+                ) from None
+            if not told:
+                say(f"waiting for {_holders(folder)} to end")
+            told = True
+            time.sleep(POLL)
 
 
 def _myself() -> dict[str, str | int | float]:

@@ -7,14 +7,12 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from goods.config.base import FamilyConfig, Modality
-from goods.core.errors import GoodsError
+from goods.core.artifacts import read_npz, write_npz
 from goods.models.base import Context, Model
 
-FILE = "model.safetensors"
+FILE = "model.npz"
 
 
 class PriorConfig(FamilyConfig):
@@ -54,10 +52,7 @@ class PriorModel:
         return np.tile(self.shares, (len(cards), 1))
 
     def save(self, folder: Path) -> None:
-        save_file({"shares": self.shares}, folder / FILE)
+        write_npz(folder / FILE, shares=self.shares)
 
     def load(self, folder: Path) -> None:
-        try:
-            self.shares = load_file(folder / FILE)["shares"]
-        except (OSError, KeyError, SafetensorError) as error:
-            raise GoodsError(f"{folder / FILE}: not readable ({error}); train this fold again") from None
+        self.shares = read_npz(folder / FILE, "shares")["shares"]
