@@ -1,4 +1,5 @@
-"""What all scripts share: common options, and errors as one line with exit code 2.
+"""What all scripts, and the sub-commands of `goods` that they are, share: common options, and errors as one line with
+exit code 2.
 
 Scripts start at once: the command line is parsed first, and `main` imports what works on it after `parse_args`; this
 module does so within its functions. --help imports the standard library alone.
@@ -8,11 +9,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from goods.core.errors import GoodsError
 from goods.core.folders import check_writable
@@ -24,16 +26,60 @@ if TYPE_CHECKING:
     from goods.config.competition import CompetitionConfig
     from goods.config.experiment import ExperimentConfig
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ROOT / "configs"
+COMMAND = "goods"
+CHECKOUT = Path(__file__).resolve().parents[2]
+ROOT = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path.cwd()  # where work/ and submissions/ are
+# the current folder's own; what is not in them comes with the package
+CONFIGS = next((p for p in (Path.cwd() / "configs", CHECKOUT / "configs") if p.is_dir()), Path("configs"))
+SCRIPT = re.compile(r"(?:bash |\S*bin/python )?scripts/(\w+)\.(?:py|sh)")
 TEMPORARY = 4096  # bytes that a folder of temporary files must take
+
+
+class Parser(argparse.ArgumentParser):
+    """One that says what may stand next where a shell asks for that instead."""
+
+    def parse_args(self, *given: Any, **named: Any) -> Any:
+        from goods.core.completion import VARIABLE, candidates
+
+        if (number := os.environ.get(VARIABLE)) is not None:
+            at = int(number) - 1  # the sub-command is no word of its own any more
+            word = "".join(sys.argv[at : at + 1])
+            print("\n".join(candidates(self, sys.argv[1:at], word, {"competition": competitions()})))
+            sys.exit()
+        return super().parse_args(*given, **named)
+
+
+def competitions() -> list[str]:
+    """Names of the competitions that have configs."""
+    from goods.config.loading import COMPETITION, SHIPPED
+
+    return sorted({path.parent.name for place in (CONFIGS, SHIPPED) for path in place.glob(f"*/{COMPETITION}")})
+
+
+def as_command() -> bool:
+    """Whether this is `goods STAGE` and not a script."""
+    return sys.argv[0].startswith(f"{COMMAND} ")
+
+
+def spelled(text: str) -> str:
+    """What is said of scripts, as sub-commands where they were called as such."""
+    if not as_command():
+        return text
+
+    def command(found: re.Match[str]) -> str:
+        name = {"run_all": "run", "make_demo": "demo"}.get(found[1], found[1].replace("_", "-"))
+        return f"{COMMAND} {name}"
+
+    return SCRIPT.sub(command, text)
 
 
 def parser(doc: str | None, example: str | None = None) -> argparse.ArgumentParser:
     """A parser of what every script takes; its help says `doc` and ends with `example`, a whole command."""
-    made = argparse.ArgumentParser(
+    named = SCRIPT.search(example or "")
+    made = Parser(
+        prog=Path(named[0]).name if named and not as_command() else None,
         description=doc,
-        epilog=example and f"example:\n  {example}",
+        epilog=example and f"example:\n  {spelled(example)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -148,7 +194,7 @@ def run(main: Callable[[], None]) -> None:
             told = told_of(error, folders)
             if told is None:
                 raise
-            print(f"error: {told}", file=sys.stderr)
+            print(f"error: {spelled(told)}", file=sys.stderr)
             sys.exit(2)
 
 

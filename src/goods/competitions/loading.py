@@ -1,6 +1,6 @@
 """A competition's YAML, checked against the readers and metrics there are.
 
-reads:  configs/<competition>/competition.yaml
+reads:  configs/<competition>/competition.yaml, of the folder that is named or of those that come with the package
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ from goods.cards.table import Issues
 from goods.competitions.base import Competition
 from goods.competitions.submission import Submission
 from goods.config.competition import CompetitionConfig
-from goods.config.loading import own_name, read_yaml, validated
+from goods.config.loading import (
+    COMPETITION,
+    SHIPPED,
+    competition_folders,
+    first_with,
+    own_name,
+    read_yaml,
+    validated,
+)
 from goods.core.discovery import imported, modules_of
 from goods.core.errors import GoodsError
 from goods.metrics.evaluation import METRICS, metric_of
@@ -76,9 +84,9 @@ def competition_of(config: CompetitionConfig) -> Competition:
 def load_competition(name: str, configs: Path) -> CompetitionConfig:
     """`name` is a folder of `configs`, or folder/target for one attribute of a competition with several."""
     name, _, target = name.partition("/")
-    path = configs / name / "competition.yaml"
-    if not path.is_file():
-        known = sorted(p.parent.name for p in configs.glob("*/competition.yaml"))
+    path = first_with(COMPETITION, competition_folders(configs / name))
+    if path is None:
+        known = sorted({p.parent.name for where in (configs, SHIPPED) for p in where.glob(f"*/{COMPETITION}")})
         raise GoodsError(f"unknown competition {name!r}: known are {', '.join(known)} (folders of {configs})")
     data = read_yaml(path)
     named = data | {"name": own_name(data, "name", name, path, "folder")}

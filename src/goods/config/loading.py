@@ -1,6 +1,7 @@
 """Config files → validated, frozen configs.
 
-reads:  configs/<competition>/<experiment>.yaml, configs/defaults/<experiment>.yaml
+reads:  configs/<competition>/<experiment>.yaml, configs/defaults/<experiment>.yaml, in the folder that is named and, where
+        it has none, among those that come with the package
 Unknown keys are an error. `--set a.b=c` overrides a key before validation.
 """
 
@@ -18,6 +19,8 @@ from goods.config.experiment import ExperimentConfig
 from goods.core.errors import GoodsError
 
 DEFAULTS = "defaults"  # folder of the experiments that competitions share
+COMPETITION = "competition.yaml"  # what makes a folder that of a competition
+SHIPPED = (Path(__file__).parents[1] / "configs").resolve()  # of a checkout its configs/
 
 
 class OnceLoader(yaml.SafeLoader):
@@ -109,24 +112,39 @@ def read_experiment(path: Path) -> dict[str, Any]:
     what is different from the default of its name. Files elsewhere (of a run) name their competition.
     """
     folder = path.parent
-    default = folder.parent / DEFAULTS / path.name
-    if not (folder / "competition.yaml").is_file():
+    folders = competition_folders(folder)
+    if not any((place / COMPETITION).is_file() for place in folders):
         data = read_yaml(path)
         if folder.name == DEFAULTS:
             raise GoodsError(
                 f"{path}: a default, of no competition; name {folder.parent}/COMPETITION/{path.name}"
             )
         return data
-    if not path.is_file() and not default.is_file():
-        known = {p.stem for where in (folder, default.parent) for p in where.glob("*.yaml")} - {"competition"}
+    defaults = [folder.parent / DEFAULTS, SHIPPED / DEFAULTS]
+    own, default = first_with(path.name, folders), first_with(path.name, defaults)
+    if own is None and default is None:
+        known = {p.stem for where in (*folders, *defaults) for p in where.glob("*.yaml")} - {"competition"}
         raise GoodsError(f"{path}: no such config file; {folder.name} has {', '.join(sorted(known))}")
-    data = read_yaml(path) if path.is_file() else read_yaml(default)
-    if "family" not in (data.get("model") or {}) and default.is_file():
+    data = read_yaml(own or default or path)
+    if "family" not in (data.get("model") or {}) and default is not None:
         data = laid_over(read_yaml(default), data)
     return data | {
         "name": own_name(data, "name", path.stem, path, "file"),
         "competition": own_name(data, "competition", folder.name, path, "folder"),
     }
+
+
+def competition_folders(folder: Path) -> list[Path]:
+    """Where the files of the competition that `folder` is named after are, those that come first before others: of one
+    that comes with the package `folder` needs to hold only what it does otherwise."""
+    shipped = SHIPPED / folder.name
+    own = (folder / COMPETITION).is_file() or folder.parent.name != SHIPPED.name
+    return [folder] if own or not (shipped / COMPETITION).is_file() else [folder, shipped]
+
+
+def first_with(name: str, folders: list[Path]) -> Path | None:
+    """The first file of that name."""
+    return next((place / name for place in folders if (place / name).is_file()), None)
 
 
 def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,107 @@
+"""The command `goods`: scripts as its sub-commands, configs that come with the package, words that a shell completes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, SCRIPTS
+
+from goods.__main__ import commands
+from goods.competitions.loading import load_competition
+from goods.config.loading import SHIPPED, load_experiment
+from goods.core.errors import GoodsError
+
+HEAVY = {"catboost", "numpy", "pandas", "pydantic", "sklearn", "torch", "yaml"}
+
+
+def goods(*words: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "goods", *words],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")} | env,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_every_script_is_a_command():
+    assert sorted(path.stem for path in commands().values()) == SCRIPTS
+    assert {"run", "demo", "make-folds", "train", "predict"} <= set(commands())
+
+
+def test_the_overview_names_all_commands_and_imports_nothing_heavy():
+    done = goods("--help", PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 0 and all(f"\n  {name} " in done.stdout for name in commands())
+    imports = (line for line in done.stderr.splitlines() if line.startswith("import time:"))
+    assert not {line.rpartition("|")[2].strip().partition(".")[0] for line in imports} & HEAVY
+
+
+def test_a_command_takes_what_its_script_takes_and_speaks_of_commands(tmp_path):
+    done = goods("run", "--help")
+    assert done.stdout.startswith("usage: goods run ") and "--time-limit" in done.stdout
+    assert done.stdout.endswith("\nexample:\n  goods run kazanexpress2023 --data DIR\n")
+    done = goods("submit", "demo", "--work", str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and "goods " in done.stderr and "scripts/" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["no-such-command"]])
+def test_what_is_no_command_ends_with_exit_code_2(words):
+    done = goods(*words)
+    assert done.returncode == 2 and "COMMAND" in done.stderr
+
+
+def test_configs_of_the_package_are_found_from_anywhere_and_those_of_the_current_folder_first(tmp_path):
+    configs = tmp_path / "configs"
+    shipped = load_experiment(configs / "demo" / "fasttext.yaml")
+    assert shipped == load_experiment(SHIPPED / "demo" / "fasttext.yaml")
+    assert load_competition("demo", configs) == load_competition("demo", SHIPPED)
+    (configs / "demo").mkdir(parents=True)
+    (configs / "demo" / "fasttext.yaml").write_text("model: {epochs: 3}\n")
+    own = load_experiment(configs / "demo" / "fasttext.yaml")
+    assert own.model == shipped.model.changed(epochs=3)
+    assert load_experiment(configs / "demo" / "linear.yaml").competition == "demo"
+
+
+def test_a_contest_of_ones_own_needs_one_file_where_the_package_is_installed(tmp_path):
+    configs = tmp_path / "configs"
+    (configs / "mine").mkdir(parents=True)
+    said = {"reader": "kazanexpress2023", "metric": "weighted_f1"}
+    (configs / "mine" / "competition.yaml").write_text(yaml.safe_dump(said))
+    assert load_competition("mine", configs).metric == "weighted_f1"
+    assert load_experiment(configs / "mine" / "stack.yaml").model.family == "stack"
+    with pytest.raises(GoodsError, match="known are demo, .*mine"):
+        load_competition("other", configs)
+    with pytest.raises(GoodsError, match="no such config file; mine has .*fasttext"):
+        load_experiment(configs / "mine" / "nothing.yaml")
+
+
+@pytest.mark.parametrize(
+    ("words", "at", "expected"),
+    [
+        (["ma"], 1, ["make-folds", "match"]),
+        (["prepare", "kazan"], 2, ["kazanexpress2022", "kazanexpress2023"]),
+        (["run", "demo", "--pres"], 3, ["--preset"]),
+        (["run", "--preset", "fu"], 3, ["full"]),
+        (["run", "--force", "de"], 3, ["demo"]),
+        (["report", "demo", "stack", ""], 4, []),
+        (["completion", "z"], 2, ["zsh"]),
+    ],
+)
+def test_a_shell_is_told_what_may_stand_next(words, at, expected):
+    done = goods(*words, GOODS_COMPLETE=str(at))
+    assert done.returncode == 0 and done.stdout.split() == expected, done.stderr
+
+
+def test_bash_completes_with_the_printed_lines(tmp_path):
+    (tmp_path / "goods").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m goods "$@"\n')
+    (tmp_path / "goods").chmod(0o755)
+    asked = 'source <(goods completion bash); COMP_WORDS=(goods ver); COMP_CWORD=1; _goods; echo "${COMPREPLY[@]}"'
+    env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(["bash", "-c", asked], env=env, capture_output=True, text=True)
+    assert done.stdout == "verify\n", done.stderr
