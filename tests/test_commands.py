@@ -1,4 +1,4 @@
-"""The command `goods`: scripts as its sub-commands, configs that come with the package, words that a shell completes."""
+"""The command `goods`: scripts as its sub-commands, configs that come with the package, what a shell completes."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def test_a_contest_of_ones_own_needs_one_file_where_the_package_is_installed(tmp
     (configs / "mine" / "competition.yaml").write_text(yaml.safe_dump(said))
     assert load_competition("mine", configs).metric == "weighted_f1"
     assert load_experiment(configs / "mine" / "stack.yaml").model.family == "stack"
-    with pytest.raises(GoodsError, match="known are demo, .*mine"):
+    with pytest.raises(GoodsError, match=r"known are demo, .*mine"):
         load_competition("other", configs)
-    with pytest.raises(GoodsError, match="no such config file; mine has .*fasttext"):
+    with pytest.raises(GoodsError, match=r"no such config file; mine has .*fasttext"):
         load_experiment(configs / "mine" / "nothing.yaml")
 
 

@@ -14,7 +14,7 @@ from goods.core.completion import SHELLS, VARIABLE, beginning, script
 
 SCRIPTS = Path(__file__).parent / "scripts"
 OTHERWISE = {"run_all": "run", "make_demo": "demo"}  # what a script is called among the commands
-FIRST = ("run", "prepare", "make-folds", "train", "tune", "stack", "submit", "predict")
+FIRST = ("run", "status", "prepare", "make-folds", "train", "tune", "stack", "submit", "predict")
 COMPLETION = "completion"
 
 

@@ -53,7 +53,9 @@ def competitions() -> list[str]:
     """Names of the competitions that have configs."""
     from goods.config.loading import COMPETITION, SHIPPED
 
-    return sorted({path.parent.name for place in (CONFIGS, SHIPPED) for path in place.glob(f"*/{COMPETITION}")})
+    return sorted(
+        {path.parent.name for place in (CONFIGS, SHIPPED) for path in place.glob(f"*/{COMPETITION}")}
+    )
 
 
 def as_command() -> bool:
@@ -172,6 +174,14 @@ def experiment_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfi
             )
         competition = competition.of_target(args.target)
     return Workspace(args.work, competition.name), competition, config
+
+
+def agreed(question: str) -> bool:
+    """Whether the one at the terminal says yes; GoodsError where nobody is there."""
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        raise GoodsError("nobody is there to be asked; add --yes") from None
 
 
 def run(main: Callable[[], None]) -> None:

@@ -86,7 +86,9 @@ def load_competition(name: str, configs: Path) -> CompetitionConfig:
     name, _, target = name.partition("/")
     path = first_with(COMPETITION, competition_folders(configs / name))
     if path is None:
-        known = sorted({p.parent.name for where in (configs, SHIPPED) for p in where.glob(f"*/{COMPETITION}")})
+        known = sorted(
+            {p.parent.name for where in (configs, SHIPPED) for p in where.glob(f"*/{COMPETITION}")}
+        )
         raise GoodsError(f"unknown competition {name!r}: known are {', '.join(known)} (folders of {configs})")
     data = read_yaml(path)
     named = data | {"name": own_name(data, "name", name, path, "folder")}

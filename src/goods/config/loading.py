@@ -1,7 +1,7 @@
 """Config files → validated, frozen configs.
 
-reads:  configs/<competition>/<experiment>.yaml, configs/defaults/<experiment>.yaml, in the folder that is named and, where
-        it has none, among those that come with the package
+reads:  configs/<competition>/<experiment>.yaml, configs/defaults/<experiment>.yaml, in the folder that is named and,
+        where it has none, among those that come with the package
 Unknown keys are an error. `--set a.b=c` overrides a key before validation.
 """
 

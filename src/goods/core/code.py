@@ -39,6 +39,11 @@ def code_hash(*modules: str) -> str:
     return content_hash(*((name, _source(name)) for name in import_closure(*modules)))
 
 
+def module_hashes(*modules: str) -> dict[str, str]:
+    """The hash of each source file that `code_hash` is made of, by module."""
+    return {name: content_hash(_source(name)) for name in import_closure(*modules)}
+
+
 @cache
 def _source(module: str) -> str:
     spec = find_spec(module)

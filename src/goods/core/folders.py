@@ -82,3 +82,14 @@ def check_writable(folder: Path) -> None:
         raise GoodsError(
             f"{folder}: cannot be written to ({error.strerror}: {there}); name another folder"
         ) from None
+
+
+def disk_used(folder: Path) -> int:
+    """Bytes of all files below the folder, or of the file that it is; what vanishes meanwhile does not count."""
+    total = 0
+    for path in (folder, *folder.rglob("*")):
+        try:
+            total += path.lstat().st_size if not path.is_dir() else 0
+        except OSError:
+            continue
+    return total

@@ -42,6 +42,11 @@ def generated(ws: Workspace, config: CompetitionConfig) -> Path:
     return ws.raw
 
 
+def settings_key(config: CompetitionConfig) -> str:
+    """Hash of the code and options that raw files are read with."""
+    return content_hash(config.reader, config.targets, code_hash(__name__, reader_module(config.reader)))
+
+
 def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: bool = False) -> None:
     competition = competition_of(config)
     if data is None:
@@ -49,8 +54,7 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
     data = data.resolve()
     if not data.is_dir():
         competition.read(data)  # raises with the reader's own advice
-    code = code_hash(__name__, reader_module(config.reader))
-    settings = content_hash(config.reader, config.targets, code)
+    settings = settings_key(config)
     hashes = FileHashes(data, ws.cache / "hashes.npz")
     spaces = {ws, *(space for space, _ in parts(ws, config))}
     if not force and kept(spaces, present(ws, data, settings, hashes)):

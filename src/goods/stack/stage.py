@@ -23,10 +23,11 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import dump
 from goods.core.artifacts import read_json, write_json, write_text
-from goods.core.code import code_hash
+from goods.core.code import code_hash, module_hashes
 from goods.core.done import begin, is_done, mark_done
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash, file_hash
+from goods.core.inputs import note_inputs
 from goods.core.locks import one_at_a_time
 from goods.core.log import say
 from goods.core.predictions import Predictions
@@ -59,6 +60,18 @@ def stack_key(ws: Workspace, competition: CompetitionConfig, config: ExperimentC
     )
 
 
+def stack_inputs(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> dict[str, Any]:
+    """What `stack_key` is made of, part by part."""
+    return {
+        "metric": competition.metric,
+        "settings": config.described(frozenset({"tune"})),
+        "code": module_hashes(__name__),
+        "prepared": prepared_key(ws),
+        "folds": file_hash(ws.folds),
+        "built on": {r.path.name: [file_hash(r.oof), file_hash(r.test)] for r in base_runs(ws, config)},
+    }
+
+
 def stack(
     ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, force: bool = False
 ) -> None:
@@ -73,6 +86,7 @@ def stack(
             raise GoodsError(
                 f"{run.path}: prepared/, folds.parquet or base experiments were changed meanwhile; run again"
             )
+        note_inputs(run.path, stack_inputs(ws, competition, config))
         mark_done(run.path, key)
     say(f"stack {config.name}: {describe(report)}")
 

@@ -6,10 +6,11 @@ from goods.config.experiment import ExperimentConfig
 from goods.core.done import begin, is_done, mark_done
 from goods.core.errors import GoodsError, within
 from goods.core.execution import Resources
+from goods.core.inputs import note_inputs
 from goods.core.locks import one_at_a_time
 from goods.core.workspace import ALL, Workspace
 from goods.train.fold import write_fold
-from goods.train.keys import fold_key
+from goods.train.keys import fold_inputs, fold_key
 
 
 def fit_fold(
@@ -25,6 +26,7 @@ def fit_fold(
         with within(f"experiment {config.name}, {'all folds' if k == ALL else f'fold {k}'}"):
             write_fold(ws, config, k, progress, resources)
         check_inputs(ws, config, k, key)
+        note_inputs(folder, fold_inputs(ws, config, k))
         mark_done(folder, key)
 
 

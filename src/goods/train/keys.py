@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from goods.config.experiment import ExperimentConfig
-from goods.core.code import code_hash
+from goods.core.code import code_hash, module_hashes
 from goods.core.done import done_key, is_done
 from goods.core.hashing import content_hash, file_hash
 from goods.core.workspace import ALL, Workspace
@@ -32,6 +34,18 @@ def fold_key(ws: Workspace, config: ExperimentConfig, k: int) -> str:
         for name, found in upstream_of(ws, config, k).items()
     }
     return content_hash(inputs_key(ws, config), k, upstream, labelled_by(ws, config, k))
+
+
+def fold_inputs(ws: Workspace, config: ExperimentConfig, k: int) -> dict[str, Any]:
+    """What `fold_key` is made of, part by part."""
+    below = {name: found.key for name, found in upstream_of(ws, config, k).items()}
+    return {
+        "settings": config.described(NOT_FITTED),
+        "code": module_hashes(FITTED_BY, *config.model.modules),
+        "prepared": prepared_key(ws),
+        "folds": file_hash(ws.folds),
+        "built on": below | {"scores": scores_key(ws, config), "labels": labelled_by(ws, config, k)},
+    }
 
 
 def is_trained(ws: Workspace, config: ExperimentConfig, k: int) -> bool:

@@ -1,0 +1,43 @@
+"""Delete what can be made again of a competition's work folder; without an option, only say what there is."""
+
+try:
+    from goods import cli
+except ModuleNotFoundError:
+    import interpreter
+
+    interpreter.give_way()
+
+
+def main() -> None:
+    parser = cli.parser(__doc__, ".venv/bin/python scripts/clean.py kazanexpress2023 --caches")
+    parser.add_argument("competition", help="a folder of the work folder")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--caches", dest="portion", action="store_const", const="caches")
+    which.add_argument("--runs", dest="portion", action="store_const", const="runs")
+    which.add_argument("--all", dest="portion", action="store_const", const="all")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    args = parser.parse_args()
+
+    from goods.core.errors import GoodsError
+    from goods.core.locks import working
+    from goods.core.workspace import Workspace
+    from goods.upkeep.cleaning import PORTIONS, amount, remove
+
+    ws = Workspace(args.work, args.competition.partition("/")[0])
+    if not ws.path.is_dir() or not ws.competition:
+        raise GoodsError(f"{ws.path}: no such folder; there is nothing to clean")
+    for portion in PORTIONS.values():
+        print(f"--{portion.name:<7} {amount(portion.size(ws)):>10}  {portion.costs}")
+    if args.portion is None:
+        return
+    portion = PORTIONS[args.portion]
+    if not args.yes and not cli.agreed(f"delete {amount(portion.size(ws))} of {ws.path} ({portion.name})?"):
+        print("nothing is deleted")
+        return
+    with working(ws, alone=True, wait=args.wait):
+        remove(ws, portion)
+    print(f"deleted: {portion.name}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

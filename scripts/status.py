@@ -1,0 +1,37 @@
+"""What of a competition is done, stale and why, unfinished or missing, and the disk it takes; nothing is changed."""
+
+try:
+    from goods import cli
+except ModuleNotFoundError:
+    import interpreter
+
+    interpreter.give_way()
+
+
+def main() -> None:
+    from goods.config.presets import PRESETS
+
+    parser = cli.parser(__doc__, ".venv/bin/python scripts/status.py kazanexpress2023")
+    parser.add_argument("competition", help="a folder of configs/")
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="quick")
+    cli.add_weights(parser)
+    args = parser.parse_args()
+
+    from goods.core.folders import disk_used
+    from goods.pipeline import Options
+    from goods.upkeep.cleaning import amount
+    from goods.upkeep.status import status
+
+    args.competition = args.competition.partition("/")[0]
+    ws, competition = cli.competition_of(args)
+    cli.check_weights(args)
+    weights = {name: getattr(args, name) for name in ("offline", "text_weights", "image_weights")}
+    for state in status(
+        ws, competition, Options(cli.CONFIGS, args.work, args.work, preset=args.preset, **weights)
+    ):
+        print(f"{state.word:<10} {state.name:<24} {amount(state.size):>10}  {state.why}".rstrip())
+    print(f"{ws.path}: {amount(disk_used(ws.path))}, of which caches {amount(disk_used(ws.cache))}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

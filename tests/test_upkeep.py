@@ -1,0 +1,150 @@
+"""What a work folder holds, what of it may be deleted, and what a machine lacks."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+import pytest
+import yaml
+from conftest import as_written, small_configs, write_shop
+
+from goods.competitions.loading import load_competition
+from goods.core import code
+from goods.core.artifacts import read_json, write_json
+from goods.core.done import DONE, STARTED
+from goods.core.inputs import INPUTS, changed_inputs
+from goods.core.workspace import Workspace
+from goods.pipeline import Options, run_all
+from goods.upkeep import machine
+from goods.upkeep.cleaning import PORTIONS, remove
+from goods.upkeep.status import status
+
+NAME = "kazanexpress2023"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Options:
+    folder = tmp_path_factory.mktemp("made")
+    configs = small_configs(folder / "configs", NAME, ["linear", "fasttext"])
+    options = Options(configs, folder / "work", folder / "out", write_shop(folder / "shop"))
+    run_all(NAME, options)
+    return options
+
+
+@pytest.fixture
+def options(made: Options, tmp_path) -> Options:
+    """A copy of the work folder and the configs that a test may change."""
+    shutil.copytree(made.configs, tmp_path / "configs")
+    shutil.copytree(made.work, tmp_path / "work")
+    return replace(made, configs=tmp_path / "configs", work=tmp_path / "work", out=tmp_path / "out")
+
+
+def states(options: Options) -> dict[str, tuple[str, str]]:
+    found = status(Workspace(options.work, NAME), load_competition(NAME, options.configs), options)
+    return {state.name: (state.word, state.why) for state in found}
+
+
+def setting(options: Options, name: str, key: str, value: object) -> None:
+    path = options.configs / NAME / f"{name}.yaml"
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config["model"][key] = value
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+
+
+def test_all_is_done_after_a_run(options):
+    found = states(options)
+    assert list(found) == ["prepared", "folds", "linear", "fasttext", "stack"]
+    assert {word for word, _ in found.values()} == {"done"}
+
+
+def test_an_input_that_has_changed_is_named_and_what_waits_for_it(options):
+    setting(options, "fasttext", "epochs", 16)
+    found = states(options)
+    assert found["fasttext"] == ("stale", "settings model.epochs changed; 0 of 3 folds done")
+    assert found["linear"] == ("done", "")
+    assert found["stack"] == ("stale", "until fasttext is done")
+
+
+def test_code_that_has_changed_is_named(options, monkeypatch):
+    before = code.module_hashes
+    changed = "goods.models.text.fasttext_model"
+    monkeypatch.setattr("goods.train.keys.code_hash", lambda *modules: f"new {modules}")
+    monkeypatch.setattr(
+        "goods.train.keys.module_hashes",
+        lambda *modules: before(*modules) | {name: "new" for name in before(*modules) if name == changed},
+    )
+    assert states(options)["fasttext"][1] == f"code {changed} changed; 0 of 3 folds done"
+
+
+def test_what_is_missing_damaged_or_was_begun_is_told(options):
+    runs = Workspace(options.work, NAME).path / "runs"
+    shutil.rmtree(runs / "linear" / "fold_1")
+    (runs / "fasttext" / "fold_0" / "valid.npz").write_bytes(b"other")
+    (runs / "stack" / DONE).unlink()
+    found = states(options)
+    assert found["linear"] == ("unfinished", "2 of 3 folds done")
+    assert found["fasttext"] == ("damaged", "valid.npz is not what was written; 2 of 3 folds done")
+    assert (runs / "stack" / STARTED).is_file() and found["stack"][0] == "unfinished"
+    shutil.rmtree(options.work)
+    assert {word for word, _ in states(options).values()} == {"missing"}
+
+
+def test_raw_files_that_have_changed_make_what_was_prepared_stale(options, tmp_path):
+    source = Workspace(options.work, NAME).source
+    write_shop(tmp_path / "other", n_train=200)
+    write_json(source, read_json(source) | {"data": str(tmp_path / "other")})
+    as_written(source.parent)
+    assert states(options)["prepared"][0] == "stale"
+
+
+def test_runs_of_other_presets_are_told_of_last(options):
+    runs = Workspace(options.work, NAME).path / "runs"
+    shutil.copytree(runs / "linear", runs / "mine")
+    *_, (name, (word, why)) = states(options).items()
+    assert (name, word, why) == ("mine", "done", "not of preset quick")
+
+
+def test_without_a_note_of_the_inputs_nothing_is_made_up(tmp_path):
+    assert changed_inputs(tmp_path, {"folds": "a"}) == []
+    write_json(tmp_path / INPUTS, {"settings": {"model": {"lr": 1}}, "folds": "a", "gone": 1})
+    now = {"settings": {"model": {"lr": 2}}, "folds": "a"}
+    assert changed_inputs(tmp_path, now) == ["settings model.lr", "gone"]
+
+
+def test_nothing_is_deleted_unasked_and_only_what_was_named(options, run_script, monkeypatch):
+    def nobody(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", nobody)
+    ws = Workspace(options.work, NAME)
+    work = ("--work", options.work)
+    code, out, _ = run_script("clean", NAME, *work)
+    assert code == 0 and "--runs" in out and (ws.path / "runs" / "linear").is_dir()
+    code, _, err = run_script("clean", NAME, "--runs", *work)
+    assert code == 2 and "add --yes" in err and (ws.path / "runs" / "linear").is_dir()
+    code, out, _ = run_script("clean", NAME, "--runs", "--yes", *work)
+    assert code == 0 and not (ws.path / "runs").exists() and ws.cards.is_file()
+    run_all(NAME, options)
+    assert states(options)["stack"] == ("done", "")
+    remove(ws, PORTIONS["all"])
+    assert [path.name for path in ws.path.iterdir()] == ["locks"]
+    code, _, err = run_script("clean", "nowhere", "--all", "--yes", *work)
+    assert code == 2 and "nothing to clean" in err
+
+
+def test_what_a_machine_lacks_is_said_with_what_will_not_work(monkeypatch, tmp_path):
+    absent = {"torch", "timm"}
+    monkeypatch.setattr(machine, "_version", lambda name: None if name in absent else "1.0")
+    monkeypatch.setattr(machine, "find_spec", lambda name: None)
+    monkeypatch.setattr(machine.hub, "in_reach", lambda: False)
+    found = {one.what: one for one in machine.examined(tmp_path)}
+    assert (
+        found["networks"].word == "note"
+        and "timm, torch missing: will not work: navec" in found["networks"].said
+    )
+    assert found["GPU"].said == "not looked for: torch is not installed"
+    assert "--offline" in found["model hub"].said and found["packages"].word == "ok"
+    absent.add("catboost")
+    found = {one.what: one for one in machine.examined(tmp_path)}
+    assert found["packages"].word == "wrong" and "missing: catboost" in found["packages"].said
