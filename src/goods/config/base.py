@@ -43,6 +43,17 @@ class Strict(BaseModel):
             return {"content": content_of(Path(value))} if Path(value).exists() else value
         return _plain(value)
 
+    def local_files(self) -> set[str]:
+        """What of the settings names a file or folder that is there."""
+        found = set()
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if isinstance(value, Strict):
+                found |= value.local_files()
+            elif isinstance(value, str) and any(isinstance(m, _Content) for m in field.metadata):
+                found |= {value} if Path(value).exists() else set()
+        return found
+
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Strict):

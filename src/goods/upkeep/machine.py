@@ -111,7 +111,7 @@ def _version(name: str) -> str | None:
 
 
 def _gpu() -> Finding:
-    if find_spec("torch") is None:
+    if _version("torch") is None:
         return Finding(NOTE, "GPU", "not looked for: torch is not installed")
     found = execution.gpus()
     without = "none that torch can use: fine-tuned transformers and image models take hours; --preset quick"

@@ -1,0 +1,76 @@
+"""The notebook of a bundle: it installs the wheels that came with it, and labels the contest's test cards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FIND = """\
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+INPUT = Path(os.environ.get("KAGGLE_INPUT", "/kaggle/input"))
+OUT = Path(os.environ.get("KAGGLE_OUTPUT", "/kaggle/working"))
+BUNDLE = next(INPUT.rglob("bundle.json")).parent  # the dataset that this notebook is given
+ABOUT = json.loads((BUNDLE / "bundle.json").read_text())
+TEST = next(path for path in sorted(INPUT.rglob("*test*.parquet")) if BUNDLE not in path.parents)
+print(ABOUT, TEST)"""
+
+INSTALL = """\
+subprocess.run(
+    [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--find-links", BUNDLE / "wheels"]
+    + ["-r", BUNDLE / "requirements.txt"],
+    check=True,
+)"""
+
+PREDICT = """\
+command = [sys.executable, "-m", "goods", "predict", ABOUT["competition"], ABOUT["experiment"], TEST]
+command += ["--work", BUNDLE / "work", "--out", OUT / "labelled.parquet"]
+if ABOUT["photos"]:
+    command += ["--images", TEST.parent]
+subprocess.run(command, check=True, cwd=BUNDLE)  # weights are named by paths below it"""
+
+WRITE = '''\
+answer = """
+import sys
+import pandas as pd
+labelled = pd.read_parquet(sys.argv[1])[sys.argv[3:]]
+labelled.to_parquet(sys.argv[2] + "/result.parquet", index=False)
+labelled.to_csv(sys.argv[2] + "/submission.csv", index=False)
+print(labelled.head())
+"""
+subprocess.run([sys.executable, "-c", answer, OUT / "labelled.parquet", OUT, *ABOUT["columns"]], check=True)'''
+
+CELLS = (
+    (
+        "Where the files are. `bundle.json` says of which competition and experiment they are, and their out-of-fold "
+        "score.",
+        FIND,
+    ),
+    ("Packages, from wheels of the dataset: no network is asked.", INSTALL),
+    ("Every test card gets what the published fold models say of it.", PREDICT),
+    (
+        "The file to submit. What is imported here may be of other versions than the wheels', so another process "
+        "writes it.",
+        WRITE,
+    ),
+)
+
+
+def notebook(title: str) -> dict[str, Any]:
+    """What is written as .ipynb (nbformat 4.5)."""
+    cells: list[dict[str, Any]] = [cell("markdown", "title", f"# {title}")]
+    for i, (text, code) in enumerate(CELLS):
+        cells += [cell("markdown", f"text-{i}", text), cell("code", f"code-{i}", code)]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+def cell(kind: str, name: str, source: str) -> dict[str, Any]:
+    made: dict[str, Any] = {"cell_type": kind, "id": name, "metadata": {}}
+    if kind == "code":
+        made |= {"execution_count": None, "outputs": []}
+    return made | {"source": source.splitlines(keepends=True)}

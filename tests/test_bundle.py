@@ -1,0 +1,151 @@
+"""A finished experiment as a Kaggle dataset and notebook: what it holds, and that it gives the published bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, small_configs, write_shop
+
+from goods.competitions.loading import load_competition
+from goods.config.loading import load_experiment
+from goods.core.artifacts import read_json
+from goods.core.done import flaw
+from goods.core.errors import GoodsError
+from goods.core.workspace import Workspace
+from goods.pipeline import Options, run_all
+from goods.submit.bundle import Bundle, make_bundle, move_weights
+from goods.submit.needed import imported_packages, pins
+from goods.submit.notebook import notebook
+
+NAME = "kazanexpress2023"
+NETWORKS = {"lightning", "timm", "torch", "torchvision", "transformers"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Options:
+    folder = tmp_path_factory.mktemp("made")
+    configs = small_configs(folder / "configs", NAME, ["linear", "fasttext"])
+    options = Options(configs, folder / "work", folder / "out", write_shop(folder / "shop"))
+    run_all(NAME, options)
+    return options
+
+
+def bundled(made: Options, out: Path) -> tuple[Path, list[str]]:
+    """The dataset's folder, and the lines that wheels were asked for."""
+    asked: list[str] = []
+    bundle = Bundle(out, user="me", slug="a-contest")
+    competition = load_competition(NAME, made.configs)
+    workspace = Workspace(made.work, NAME)
+    make_bundle(bundle, workspace, competition, "stack", made.configs, lambda lines, _: asked.extend(lines))
+    return bundle.dataset, asked
+
+
+def run_cells(python: str, kernel: Path, **env: object) -> subprocess.CompletedProcess:
+    """The notebook's cells one after the other in a process of their own."""
+    cells = read_json(kernel)["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    values = {name: str(value) for name, value in env.items()}
+    return subprocess.run([python, "-c", code], env=clean | values, capture_output=True, text=True)
+
+
+def test_the_published_folds_give_the_published_bytes_from_anywhere(made, tmp_path):
+    dataset, _ = bundled(made, tmp_path / "made")
+    there = shutil.move(dataset, tmp_path / "input" / "dataset")
+    for folder in (path.parent for path in there.rglob("DONE")):
+        assert flaw(folder) is None
+    for name in ("raw_text.parquet", "oof.npz", ".inputs.json"):
+        assert not list(there.rglob(name))
+    shutil.move(made.work, tmp_path / "away")
+    try:
+        (tmp_path / "input" / "contest").mkdir()
+        shutil.copy(made.data / "test.parquet", tmp_path / "input" / "contest")
+        kernel = tmp_path / "made" / "kernel" / "predict.ipynb"
+        cells = read_json(kernel)
+        cells["cells"] = [cell for cell in cells["cells"] if '"pip"' not in "".join(cell["source"])]
+        kernel.write_text(json.dumps(cells))
+        (tmp_path / "output").mkdir()
+        paths = {"KAGGLE_INPUT": tmp_path / "input", "KAGGLE_OUTPUT": tmp_path / "output"}
+        done = run_cells(sys.executable, kernel, **paths, PYTHONPATH=ROOT / "src")
+    finally:
+        shutil.move(tmp_path / "away", made.work)
+    assert done.returncode == 0, done.stderr[-2000:]
+    published = made.out / NAME / "result.parquet"
+    assert (tmp_path / "output" / "result.parquet").read_bytes() == published.read_bytes()
+    lines = (tmp_path / "output" / "submission.csv").read_text().splitlines()
+    assert lines[0] == "product_id,predicted_category_id" and len(lines) == 41
+
+
+def test_kaggle_is_told_what_goes_with_what(made, tmp_path):
+    dataset, asked = bundled(made, tmp_path)
+    about = read_json(dataset / "dataset-metadata.json")
+    kernel = read_json(tmp_path / "kernel" / "kernel-metadata.json")
+    assert about["id"] == "me/goods-kazanexpress2023-stack" and 6 <= len(about["title"]) <= 50
+    assert kernel["dataset_sources"] == [about["id"]] and kernel["competition_sources"] == ["a-contest"]
+    assert (kernel["enable_internet"], kernel["enable_gpu"]) == (False, False)
+    assert (tmp_path / "kernel" / kernel["code_file"]).is_file()
+    lines = (dataset / "requirements.txt").read_text().split()
+    assert lines == [*asked, "goods"] and all(re.fullmatch(r"[a-z0-9-]+==\S+", line) for line in asked)
+    with pytest.raises(GoodsError, match="not an empty folder"):
+        bundled(made, tmp_path)
+
+
+def test_only_packages_that_labelling_imports_are_asked_for():
+    light = {line.partition("==")[0] for line in pins(["goods.models.text.linear_model"], networks=False)}
+    assert {"numpy", "pandas", "pyarrow", "scikit-learn", "scipy"} <= light
+    assert not light & (NETWORKS | {"optuna", "jinja2", "pytest", "goods"})
+    stacked = {line.partition("==")[0] for line in pins(["goods.stack.finished"], networks=False)}
+    assert {"catboost", "natasha"} <= stacked  # Navec's vectors are files of natasha's
+    deep = imported_packages("goods.models.text.transformer_model")
+    assert {"torch", "transformers"} <= deep
+
+
+def test_local_weights_go_along_and_the_copied_settings_name_them(made, tmp_path):
+    workspace, bundle = Workspace(made.work, NAME), Bundle(tmp_path / "out")
+    (tmp_path / "encoder").mkdir()
+    (tmp_path / "encoder" / "config.json").write_text("{}")
+    path = made.configs / NAME / "transformer.yaml"
+    config = load_experiment(path, text_weights=tmp_path / "encoder")
+    assert config.model.local_files() == {str(tmp_path / "encoder")}
+    run = workspace.run("linear").path
+    copy = bundle.dataset / "work" / NAME / "runs" / "linear"
+    copy.mkdir(parents=True)
+    move_weights(bundle, workspace, run, config)
+    found = load_experiment(copy / "config.yaml").model.weights
+    assert re.fullmatch(r"weights/[0-9a-f]{12}-encoder", found)
+    assert (bundle.dataset / found / "config.json").read_text() == "{}" and flaw(copy) is None
+
+
+def test_the_notebook_is_one(tmp_path):
+    nbformat = pytest.importorskip("nbformat")
+    nbformat.validate(nbformat.from_dict(notebook("title")))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_an_environment_of_the_bundles_wheels_alone_gives_the_published_bytes(
+    made, tmp_path, run_script, monkeypatch
+):
+    monkeypatch.setattr("goods.cli.CONFIGS", made.configs)
+    code, out, err = run_script(
+        "kaggle_bundle", NAME, "stack", "--work", made.work, "--out", tmp_path / "input"
+    )
+    if code == 2 and "pip could not get the wheels" in err:
+        pytest.skip("no index to take wheels from")
+    assert code == 0 and re.search(r"MB  wheels\n", out), err
+    shutil.copy(made.data / "test.parquet", tmp_path / "input" / "kernel")
+    base = Path(sys.base_prefix) / "bin" / "python3"
+    subprocess.run([base, "-m", "venv", tmp_path / "venv"], check=True)
+    (tmp_path / "output").mkdir()
+    paths = {"KAGGLE_INPUT": tmp_path / "input", "KAGGLE_OUTPUT": tmp_path / "output"}
+    done = run_cells(str(tmp_path / "venv/bin/python"), tmp_path / "input/kernel/predict.ipynb", **paths)
+    assert done.returncode == 0, done.stderr[-2000:]
+    published = made.out / NAME / "result.parquet"
+    assert (tmp_path / "output" / "result.parquet").read_bytes() == published.read_bytes()
