@@ -137,6 +137,7 @@ def test_what_a_machine_lacks_is_said_with_what_will_not_work(monkeypatch, tmp_p
     absent = {"torch", "timm"}
     monkeypatch.setattr(machine, "_version", lambda name: None if name in absent else "1.0")
     monkeypatch.setattr(machine, "find_spec", lambda name: None)
+    monkeypatch.setattr(machine.execution, "has_torch", lambda: False)
     monkeypatch.setattr(machine.hub, "in_reach", lambda: False)
     found = {one.what: one for one in machine.examined(tmp_path)}
     assert (

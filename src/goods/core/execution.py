@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,14 @@ def free_memory() -> int:
     """Bytes that this process may still take."""
     free, limit = int(psutil.virtual_memory().available), cgroups.free_memory()
     return free if limit is None else min(free, limit)
+
+
+def has_torch() -> bool:
+    """Whether it is installed; it is not imported, which takes seconds."""
+    try:
+        return find_spec("torch") is not None
+    except ImportError:
+        return False
 
 
 @cache

@@ -27,9 +27,9 @@ def pins(modules: Iterable[str], networks: bool) -> list[str]:
     """Sorted "name==version" of all that is to be installed for `modules`, the project itself left out; without
     `networks` none of what only they need."""
     wanted: set[str] = set()
-    closure = set(import_closure(*LABELLING, *modules))
+    closure, distributions = set(import_closure(*LABELLING, *modules)), packages_distributions()
     for package in imported_packages(*LABELLING, *modules) - (set() if networks else {ONLY_FOR_A_GPU}):
-        wanted |= {normal(name) for name in packages_distributions().get(package, ())}
+        wanted |= {normal(name) for name in distributions.get(package, ())}
     found: dict[str, str] = {}
     while wanted:
         name = wanted.pop()

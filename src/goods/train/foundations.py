@@ -11,6 +11,7 @@ from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core.done import check_done, flaw, fold_content
 from goods.core.errors import GoodsError
+from goods.core.execution import has_torch
 from goods.core.hashing import file_hash
 from goods.core.predictions import Predictions
 from goods.core.workspace import ALL, Run, Workspace
@@ -27,7 +28,13 @@ def check_problem(ws: Workspace, config: ExperimentConfig) -> None:
 
 
 def check_family(config: ExperimentConfig, found: Problem, competition: str) -> None:
-    """GoodsError where an experiment for cards meets pairs of them, or the other way round."""
+    """GoodsError where an experiment for cards meets pairs of them, or the other way round, or a neural network one
+    without torch."""
+    if config.model.on_gpu and not has_torch():
+        raise GoodsError(
+            f"experiment {config.name}: family {config.model.family} runs on torch, which is not installed; "
+            "pip install 'goods[networks]', or take --preset light"
+        )
     wanted = PROBLEMS[config.model.problem]
     if wanted is not found:
         raise GoodsError(

@@ -21,7 +21,7 @@ from goods.models import hub
 FINE, NOTE, WRONG = "ok", "note", "wrong"
 LITTLE_DISK, LITTLE_MEMORY = 5, 4  # GB
 CORE = (
-    *("catboost", "faiss-cpu", "fasttext-numpy2", "grimp", "joblib", "kornia", "lxml", "matplotlib", "numba"),
+    *("catboost", "faiss-cpu", "fasttext-numpy2", "grimp", "joblib", "lxml", "matplotlib", "numba"),
     *(
         "numpy",
         "optuna",
@@ -37,7 +37,7 @@ CORE = (
 )
 PARTS = {
     "networks": (
-        ("lightning", "timm", "torch", "torchvision", "transformers"),
+        ("kornia", "lightning", "timm", "torch", "torchvision", "transformers"),
         "navec, knn, transformer, image, fusion, contrastive and encoders of pairs; --preset light does without",
     ),
     "maps": (("umap-learn",), "probe without --no-maps"),
@@ -111,9 +111,14 @@ def _version(name: str) -> str | None:
 
 
 def _gpu() -> Finding:
-    if _version("torch") is None:
+    if not execution.has_torch():
         return Finding(NOTE, "GPU", "not looked for: torch is not installed")
-    found = execution.gpus()
+    try:
+        found = execution.gpus()
+    except (ImportError, OSError) as error:  # of another build than its libraries
+        return Finding(
+            NOTE, "GPU", f"torch cannot be imported ({error}): {WITHOUT}: neural networks; install it anew"
+        )
     without = "none that torch can use: fine-tuned transformers and image models take hours; --preset quick"
     return Finding(FINE, "GPU", str(found)) if found else Finding(NOTE, "GPU", without)
 

@@ -1,0 +1,90 @@
+"""Text alone, without neural networks: nothing of torch and what stands on it is needed, or imported."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import ROOT, write_shop
+
+from goods.config.presets import PRESETS
+
+NAME = "kazanexpress2023"
+REFUSED = (
+    "kornia",
+    "lightning",
+    "tensorboard",
+    "timm",
+    "torch",
+    "torchmetrics",
+    "torchvision",
+    "transformers",
+)
+REFUSE = """\
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {names}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Refuse())
+"""
+OWN = {
+    "competition": f"reader: {NAME}\nn_folds: 2\n",
+    "linear": "tune: {trials: 2, startup_trials: 1, shares: [1.0]}\n",
+    "fasttext": "model: {epochs: 5, dim: 16, buckets: 2000}\n",
+    "stack-light": "model: {iterations: 20}\n",
+}
+
+
+@pytest.fixture
+def goods(tmp_path: Path):
+    """Calls `goods` in a folder with a small shop, where torch and what stands on it cannot be imported."""
+    (tmp_path / "hook").mkdir()
+    (tmp_path / "hook" / "sitecustomize.py").write_text(REFUSE.format(names=set(REFUSED)))
+    write_shop(tmp_path / "shop", n_train=120, n_test=20)
+    (tmp_path / "configs" / NAME).mkdir(parents=True)
+    for name, text in OWN.items():
+        (tmp_path / "configs" / NAME / f"{name}.yaml").write_text(text)
+    env = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{tmp_path / 'hook'}"}
+
+    def call(*words: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "goods", *words, "--work", "work"]
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+
+    return call
+
+
+def test_the_light_preset_runs_where_torch_cannot_be_imported(goods, tmp_path):
+    run = ("run", NAME, "--data", "shop", "--out", "out")
+    done = goods(*run)
+    assert done.returncode == 2 and not (tmp_path / "work" / NAME / "prepared").exists()
+    assert (
+        "torch, which is not installed; pip install 'goods[networks]', or take --preset light" in done.stderr
+    )
+    done = goods(*run, "--preset", "light")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(pd.read_parquet(tmp_path / "out" / NAME / "result.parquet")) == 20
+    done = goods("predict", NAME, "stack-light", "shop/test.parquet", "--out", "labelled.parquet")
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_a_stack_without_networks_is_all_the_light_preset_names():
+    from goods.config.loading import SHIPPED, load_experiment
+
+    config = load_experiment(SHIPPED / NAME / PRESETS["light"])
+    names = [name.removesuffix("-tuned") for name in config.model.experiments]
+    assert not any(load_experiment(SHIPPED / NAME / f"{name}.yaml").model.on_gpu for name in names)
+
+
+def test_networks_are_an_extra_and_the_full_set_is_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    core = {line.partition(">")[0] for line in project["dependencies"]}
+    networks = {line.partition(">")[0] for line in project["optional-dependencies"]["networks"]}
+    assert not core & {*networks, *REFUSED} and "torch" in networks
+    pinned = {line.partition("==")[0] for line in (ROOT / "requirements.txt").read_text().split()}
+    assert core | networks <= pinned
