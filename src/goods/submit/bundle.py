@@ -30,7 +30,7 @@ from goods.submit.needed import pins
 from goods.submit.notebook import notebook
 from goods.submit.prediction import sees_photos
 from goods.submit.predictor import model_folders
-from goods.submit.stage import overall, result_table
+from goods.submit.stage import overall
 
 OF_PREPARED = ("cards.parquet", "labels.json", "source.json")  # what labelling reads
 OF_RUN = ("config.yaml", "report.json")
@@ -185,7 +185,6 @@ def write_about(
     about = {
         "competition": competition.name,
         "experiment": experiment,
-        "columns": list(result_table(ws, competition, experiment).columns),
         "photos": photos,
         metric: score,
     }

@@ -27,21 +27,15 @@ subprocess.run(
 
 PREDICT = """\
 command = [sys.executable, "-m", "goods", "predict", ABOUT["competition"], ABOUT["experiment"], TEST]
-command += ["--work", BUNDLE / "work", "--out", OUT / "labelled.parquet"]
+command += ["--work", BUNDLE / "work", "--plain", "--out", OUT / "result.parquet"]
 if ABOUT["photos"]:
     command += ["--images", TEST.parent]
 subprocess.run(command, check=True, cwd=BUNDLE)  # weights are named by paths below it"""
 
-WRITE = '''\
-answer = """
-import sys
-import pandas as pd
-labelled = pd.read_parquet(sys.argv[1])[sys.argv[3:]]
-labelled.to_parquet(sys.argv[2] + "/result.parquet", index=False)
-labelled.to_csv(sys.argv[2] + "/submission.csv", index=False)
-print(labelled.head())
-"""
-subprocess.run([sys.executable, "-c", answer, OUT / "labelled.parquet", OUT, *ABOUT["columns"]], check=True)'''
+WRITE = """\
+table = "import sys, pandas as pd; pd.read_parquet(sys.argv[1]).to_csv(sys.argv[2], index=False)"
+subprocess.run([sys.executable, "-c", table, OUT / "result.parquet", OUT / "submission.csv"], check=True)
+print((OUT / "submission.csv").read_text()[:200])"""
 
 CELLS = (
     (
@@ -52,8 +46,8 @@ CELLS = (
     ("Packages, from wheels of the dataset: no network is asked.", INSTALL),
     ("Every test card gets what the published fold models say of it.", PREDICT),
     (
-        "The file to submit. What is imported here may be of other versions than the wheels', so another process "
-        "writes it.",
+        "The same as csv, for contests that take that. Packages that were imported here before may be of other "
+        "versions than the wheels', so another process writes it.",
         WRITE,
     ),
 )

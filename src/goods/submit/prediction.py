@@ -49,8 +49,10 @@ def predict_file(
     images: Path | None,
     out: Path,
     rows: int = BLOCK,
+    plain: bool = False,
 ) -> None:
-    """Label the cards of `path`, `rows` at a time: memory does not grow with their number."""
+    """Label the cards of `path`, `rows` at a time: memory does not grow with their number. `plain`: in the columns of
+    result.parquet, of the same test cards the same bytes."""
     check_out(out, path)
     spaces = parts(ws, competition)
     folders = [folder for space, one in spaces for folder in model_folders(space, one, experiment)]
@@ -62,11 +64,12 @@ def predict_file(
         asked = [Predictor(space, one, experiment, images, kept, stay) for space, one in spaces]
         labels = [(space.attribute, Labels.load(space)) for space, _ in spaces]
         submission = competition_of(competition).submission
+        table = submission.table if plain else submission.with_confidence
         with written(out) as write, bar_over(cards, experiment, sum(one.steps for one in asked)) as bar:
             for batch in cards.batches():
                 found = [one.predict(batch, partial(bar, len(batch))) for one in asked]
                 said = [(*named, p) for named, p in zip(labels, found, strict=True)]
-                write(submission.with_confidence(batch, said))
+                write(table(batch, said))
         write_issues(out, cards.issues)
     say(f"predict {experiment}: {len(cards)} cards labelled in {out}")
 
