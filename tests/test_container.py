@@ -102,6 +102,8 @@ def image(tmp_path_factory) -> Path:
             )
     subprocess.run([Path(sys.base_prefix) / "bin" / "python3", "-m", "venv", folder / "venv"], check=True)
     site = next((folder / "venv").glob("lib/python*/site-packages"))
+    for path in site.glob("setuptools*"):  # older than the build asks for
+        shutil.rmtree(path)
     (site / "lent.pth").write_text(
         "\n".join(path for path in sys.path if path.endswith("site-packages")) + "\n"
     )
