@@ -143,7 +143,9 @@ def test_a_container_runs_the_main_job_and_labels_a_test_file(image, tmp_path):
     entry = ("bash", image / "opt/goods/scripts/container.sh")
     run = ("run", NAME, "--data", "shop", "--preset", "light")
     done = inside(image, *entry, *run, cwd=tmp_path)
-    assert done.returncode == 0 and done.stdout.startswith(f"result: {tmp_path}/submissions/"), done.stderr[-2000:]
+    assert done.returncode == 0 and done.stdout.startswith(f"result: {tmp_path}/submissions/"), done.stderr[
+        -2000:
+    ]
     done = inside(image, *entry, "predict", "shop/test.parquet", cwd=tmp_path, GOODS_EXPERIMENT="stack-light")
     assert done.returncode == 0, done.stderr[-2000:]
     published = tmp_path / "submissions" / NAME / "result.parquet"
