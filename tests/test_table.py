@@ -258,7 +258,7 @@ def test_what_the_files_do_not_hold_is_told_with_what_they_hold(tmp_path, change
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"target": ""}, "target is empty; name the column of the classes"),
+        ({"target": ""}, r"key 'table\.target': .*is empty; name the column of the classes"),
         ({"title": None}, "there is no text to read"),
         ({"tree": {}}, "name one of column, columns and file"),
         ({"submission": {"columns": {"a": "answer"}}}, "holds 'answer'; known are confidence, id, target"),

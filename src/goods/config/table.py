@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from goods.config.base import Strict
 
@@ -113,10 +113,15 @@ class TableConfig(Strict):
     def several(self) -> bool:
         return not isinstance(self.target, str)
 
+    @field_validator("target", mode="before")
+    @classmethod
+    def target_that_is_named(cls, target: Any) -> Any:
+        if target in (None, "", [], {}):
+            raise ValueError("is empty; name the column of the classes")
+        return target
+
     @model_validator(mode="after")
     def can_be_read(self) -> Self:
-        if self.target in ("", (), {}):
-            raise ValueError("target is empty; name the column of the classes")
         if odd := [name for name in self.targets if not re.fullmatch(r"[\w-]+", name)]:
             raise ValueError(f"target {odd[0]!r} cannot name a folder; write target: {{name: {odd[0]!r}}}")
         if self.several and self.tree:
