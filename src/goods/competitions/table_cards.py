@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from goods.cards.fields import attribute_lines, is_nothing, plain_value, read_object, unique_lines
-from goods.cards.literals import Malformed, read_cell
+from goods.cards.fields import as_text, attribute_lines, is_nothing, plain_value, unique_lines
+from goods.cards.literals import Malformed, TooDeep, read_cell
 from goods.cards.table import CATEGORY, NUMBER, PHOTO, TEXT_FIELDS, Issues
 from goods.cards.text import strip_html
 from goods.competitions.raw import clip_text, require_unique
@@ -97,17 +97,29 @@ def attributes_of(cell: Any) -> tuple[str, str | None]:
     if is_nothing(cell):
         return "", None
     if not isinstance(cell, str | bytes):
-        return unique_lines(attribute_lines(plain_value(cell))), None
+        return unique_lines(attribute_lines(usual_keys(plain_value(cell)))), None
     text = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell
     if text.lstrip()[:1] not in ("{", "["):
         return unique_lines([strip_html(line) for line in re.split(r"[\n;]", text)]), None
-    if text.lstrip()[:1] == "[":
+    for reading in (text, text.replace('""', '"')):  # quotes that a CSV file has left doubled
         try:
-            return unique_lines(attribute_lines(read_cell(text))), None
-        except Malformed as error:
-            return "", f"attributes unreadable: {error}"
-    named, problem = read_object(text, "attributes")
-    return unique_lines(attribute_lines(named)), problem
+            return unique_lines(attribute_lines(usual_keys(read_cell(reading)))), None
+        except (Malformed, TooDeep) as error:
+            problem = str(error)
+    return "", f"attributes unreadable: {problem}"
+
+
+def usual_keys(value: Any) -> Any:
+    """Objects such as {"attribute_name": …, "attribute_value": …, "attribute_measure": …} as name and value."""
+    if isinstance(value, list):
+        return [usual_keys(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {end: key for end in ("_name", "_value", "_measure") for key in value if key.endswith(end)}
+    if not {"_name", "_value"} <= found.keys() or len(value) > len(found):
+        return value
+    told = [value[found[end]] for end in ("_value", "_measure") if value.get(found.get(end))]
+    return {"name": value[found["_name"]], "value": " ".join(map(as_text, told))}
 
 
 def names_of_photos(frame: pd.DataFrame, photo: str) -> list[str]:

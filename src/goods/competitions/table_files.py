@@ -41,14 +41,14 @@ def files_of(data: Path, named: Columns, key: str) -> list[Path]:
     """The files that a name, a pattern or a list of them below the data folder stands for; GoodsError where none."""
     found: list[Path] = []
     for name in listed(named):
-        path = data / name
+        path, before = data / name, len(found)
         if path.is_file():
             found.append(path)
         elif path.is_dir():
             found += sorted(part for part in path.rglob("*") if part.is_file() and is_table(part))
         elif any(sign in name for sign in "*?["):
             found += sorted(part for part in data.glob(name) if part.is_file())
-        if not found or not (path.exists() or any(sign in name for sign in "*?[")):
+        if len(found) == before:
             there = sorted(p.name for p in data.glob("*"))
             raise GoodsError(f"{path}: no such file (table.{key} names it); {data} holds {told(there)}")
     return found
