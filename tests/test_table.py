@@ -19,7 +19,9 @@ from goods.config.competition import CompetitionConfig
 from goods.config.loading import validated
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
+from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
+from goods.problems.kinds import problem_of
 
 CSV = {"train": "train.csv", "test": "test.csv"}
 SECTIONS: dict[str, dict[str, Any]] = {
@@ -205,9 +207,14 @@ def test_cards_without_a_class_or_from_a_file_without_labels_are_unlabelled(tmp_
     data = write_csv(tmp_path / "raw", train, {"id": [90], "text": ["z"]})
     pd.DataFrame({"id": [50, 51], "text": ["p", "q"]}).to_csv(data / "more.csv", index=False)
     files = CSV | {"unlabelled": "more.csv"}
-    cards, _ = prepared(tmp_path, data, {"files": files, "id": "id", "title": "text", "target": "y"})
+    cards, ws = prepared(tmp_path, data, {"files": files, "id": "id", "title": "text", "target": "y"})
     assert cards.split.value_counts().to_dict() == {"train": 6, "unlabelled": 5, "test": 1}
     assert (cards.target[cards.split != "train"] == -1).all()
+    problem = problem_of(ws)
+    assert set(problem.rows(ws).split) == {"train", "test"}  # what is fitted, scored and submitted
+    assert len(problem.all_rows(ws)) == 12  # what warm-ups and pretraining learn from
+    make_folds(ws, config_of({"files": files, "id": "id", "title": "text", "target": "y"}))
+    assert len(pd.read_parquet(ws.folds)) == 6
 
 
 def test_a_tree_file_names_classes_without_a_card(tmp_path):

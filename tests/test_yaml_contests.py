@@ -69,7 +69,8 @@ def test_they_get_a_submission_in_their_own_format(tmp_path, name):
     data.mkdir()
     hidden = CONTESTS[name](data)
     told = yaml.safe_load((CONFIGS / name / "competition.yaml").read_text(encoding="utf-8"))
-    options = options_of(tmp_path, name, data, **told | {"n_folds": 3, "data": str(data)})
+    settings = {key: value for key, value in told.items() if key != "data"} | {"n_folds": 3}
+    options = options_of(tmp_path, name, data, **settings)
     run_all(name, options)
     table = pd.read_csv(tmp_path / "out" / name / "result.csv", dtype={"uid": str}, index_col=False)
     answer = list(told["table"]["submission"]["columns"])[1]

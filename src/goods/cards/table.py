@@ -102,6 +102,14 @@ def has_photo(cards: pd.DataFrame) -> np.ndarray:
 
 
 def load_cards(ws: Workspace) -> pd.DataFrame:
+    """Train and test cards."""
+    cards = load_all_cards(ws)
+    asked = cards.split != UNLABELLED
+    return cards if asked.all() else cards[asked].reset_index(drop=True)
+
+
+def load_all_cards(ws: Workspace) -> pd.DataFrame:
+    """Those without a label too: for what learns from cards without their labels."""
     check_prepared(ws)
     return pd.read_parquet(ws.cards)
 

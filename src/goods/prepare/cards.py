@@ -14,7 +14,7 @@ import pandas as pd
 
 from goods.cards.labels import Labels
 from goods.cards.rawtext import normalise
-from goods.cards.table import COLUMNS, PHOTO, beside_text, validate
+from goods.cards.table import COLUMNS, PHOTO, UNLABELLED, beside_text, validate
 from goods.cards.unicode import plain
 from goods.competitions.raw import CategoryPath, Raw
 from goods.config.competition import CompetitionConfig
@@ -56,7 +56,6 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, sources: Sou
         write_json(space.source, record)
         mark_done(space.prepared, key)
 
-    n_train = int((cards.split == "train").sum())
     if config.targets:
         what = "; ".join(write_targets(ws, config, raw, cards, write))
     else:
@@ -69,8 +68,10 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, sources: Sou
         write(ws, table, labels)
         unseen = labels.n_classes - table.target[table.target >= 0].nunique()
         what = f"{labels.n_classes} categories ({unseen} without a train card)"
+    sizes = cards.split.value_counts()
+    more = f", {sizes[UNLABELLED]} unlabelled cards" if UNLABELLED in sizes else ""
     say(
-        f"prepare: {n_train} train and {len(cards) - n_train} test cards, {what}, "
+        f"prepare: {sizes['train']} train and {sizes['test']} test cards{more}, {what}, "
         f"{len(images)} photos, {len(raw.issues.rows)} input problems noted in {ws.issues}"
     )
     say(f"prepare: {raw_text}")
