@@ -21,7 +21,6 @@ def main() -> None:
         metavar="DIR",
         help="folder of the configs (default: configs)",
     )
-    parser.add_argument("--force", action="store_true", help="overwrite what is there")
     args = parser.parse_args()
 
     from goods.competitions.new import new_competition

@@ -80,11 +80,13 @@ def stack_yaml(made: Guess) -> str:
     """What the default is not: experiments for the language, the photos and the number of cards there are."""
     several = isinstance(made.section.get("target"), list)
     small = several or made.rows < SMALL
-    names = ["linear" if small else "linear-tuned", "fasttext", *(["navec"] if made.cyrillic else []), "knn"]
+    names = ["linear" if small else "linear-tuned", "fasttext", *(["navec", "knn"] if made.cyrillic else [])]
     names += ["image-frozen"] if made.photos else []
     why = [
         "tuned" if not small else "not tuned: a study for each target" if several else "not tuned: few cards",
-        "Russian word vectors" if made.cyrillic else "no navec: its word vectors are Russian",
+        "Russian word vectors"
+        if made.cyrillic
+        else "no navec and no knn on it, whose word vectors are Russian",
         "photos" if made.photos else "no photos",
     ]
     return f"# The default with what fits these cards: {', '.join(why)}.\nmodel:\n  experiments: {plain(names)}\n"
