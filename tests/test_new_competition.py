@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
+from raw_contests import CONTESTS
 from raw_tables import FORMATS
 from test_table import SECTIONS
 
@@ -58,6 +59,19 @@ def test_formats_never_seen_are_understood(tmp_path, configs, name, capsys):
     stack = load_experiment(configs / name / "stack.yaml").model
     assert ("image-frozen" in stack.experiments) == ("photo" in wanted)
     assert "navec" in stack.experiments  # the texts are Russian
+
+
+@pytest.mark.parametrize("name", CONTESTS)
+def test_contests_that_are_yamls_would_have_been_guessed(tmp_path, configs, name):
+    data = tmp_path / "raw"
+    data.mkdir()
+    CONTESTS[name](data)
+    new_competition(name, data, configs)
+    guessed, wanted = table_of(configs, name), table_of(ROOT / "configs", name)
+    for key in set(wanted) - {"files", "labels", "submission"}:
+        assert guessed[key] == wanted[key], key
+    assert guessed["files"].keys() == wanted["files"].keys()
+    assert guessed.get("labels", {}).get("key") == wanted.get("labels", {}).get("key")
 
 
 def write(folder: Path, **tables: dict[str, list]) -> Path:

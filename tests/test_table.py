@@ -217,6 +217,39 @@ def test_cards_without_a_class_or_from_a_file_without_labels_are_unlabelled(tmp_
     assert len(pd.read_parquet(ws.folds)) == 6
 
 
+def test_validation_cards_are_train_cards_and_an_array_is_read_as_lines_are(tmp_path):
+    data = write_csv(
+        tmp_path / "raw", {"id": [1, 2], "text": ["a", "b"], "y": ["u", "v"]}, {"id": [9], "text": ["c"]}
+    )
+    rows = [{"id": 3, "text": "d", "y": "v"}, {"id": 4, "text": None, "y": "u", "more": {"a": 1}}]
+    (data / "dev.json").write_text(json.dumps(rows), encoding="utf-8")
+    section = {"files": CSV | {"validation": "dev.json"}, "id": "id", "title": "text", "target": "y"}
+    cards = competition_of(config_of(section)).read(data).cards
+    assert cards.product_id.tolist() == [1, 2, 3, 4, 9] and cards.title.tolist() == ["a", "b", "d", "", "c"]
+    (data / "dev.json").write_text('{"id": 5, "text": "x", "y": "u"}\n{"id": 6,', encoding="utf-8")
+    with pytest.raises(GoodsError, match=r"dev\.json: line 2 is not JSON"):
+        competition_of(config_of(section)).read(data)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        (["a", "b"], ["b"], "id b is in train.csv and in test.csv; a card may be in one only"),
+        (["a", "a"], ["b"], r"train\.csv: id a occurs more than once \(rows \[0, 1\]\)"),
+        (["a", None], ["b"], r"train\.csv: row 1: 'id' is empty; give that card an id"),
+        (["a", "b\u0007"], ["c"], r"train\.csv: row 1: 'id' .* is no id"),
+    ],
+)
+def test_ids_that_are_none_are_refused_with_their_row(tmp_path, train, test, message):
+    data = write_csv(
+        tmp_path / "raw",
+        {"id": train, "text": train, "y": ["u", "v"]},
+        {"id": test, "text": ["c"] * len(test)},
+    )
+    with pytest.raises(GoodsError, match=message):
+        competition_of(config_of({"files": CSV, "id": "id", "title": "text", "target": "y"})).read(data)
+
+
 def test_a_tree_file_names_classes_without_a_card(tmp_path):
     data = write_csv(
         tmp_path / "raw",
@@ -267,6 +300,7 @@ def test_what_the_files_do_not_hold_is_told_with_what_they_hold(tmp_path, change
     [
         ({"target": ""}, r"key 'table\.target': .*is empty; name the column of the classes"),
         ({"title": None}, "there is no text to read"),
+        ({"target": ["id", "y"]}, "a target of several cannot be called 'id'"),
         ({"tree": {}}, "name one of column, columns and file"),
         ({"submission": {"columns": {"a": "answer"}}}, "holds 'answer'; known are confidence, id, target"),
         ({"tytle": "text"}, "unknown key 'table.tytle'"),

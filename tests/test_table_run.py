@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from raw_tables import FORMATS
+from raw_tables import FORMATS, splits
 from test_new_contest import options_of
 from test_table import SECTIONS
 
@@ -62,6 +62,33 @@ def test_texts_are_ids_in_every_artifact(tmp_path):
     assert list(labelled.columns) == ["Label", "sku", "confidence"]
     assert labelled.sku.tolist() == table.sku.tolist()[:5]
     assert labelled.Label.tolist() == table.Label.tolist()[:5]
+
+
+@pytest.mark.slow
+def test_several_targets_are_submitted_as_the_files_have_them(tmp_path):
+    data = tmp_path / "raw"
+    data.mkdir()
+    known, asked = splits(150, 30)
+    for file, part in (("train", known), ("test", asked)):
+        table = pd.DataFrame({"id": part.number, "name": part.name, "brand": part.brand})
+        if file == "train":
+            table = table.assign(
+                leaf=part.leaf.where(part.number % 5 > 0), top=part.top
+            )  # floats beside missing ones
+        table.to_csv(data / f"{file}.csv", index=False)
+    section = {
+        "files": {"train": "train.csv", "test": "test.csv"},
+        "id": "id",
+        "title": "name",
+        "categories": ["brand"],
+        "target": ["leaf", "top"],
+        "submission": {"columns": {"id": "id", "top": "top", "leaf": "leaf"}},
+    }
+    options = options_of(tmp_path, "mine", data, reader="table", table=section, metric="accuracy")
+    run_all("mine", options)
+    result = pd.read_parquet(tmp_path / "out" / "mine" / "result.parquet")
+    assert list(result.columns) == ["id", "top", "leaf"] and result.leaf.dtype == "int64"
+    assert (result.leaf == asked.leaf).mean() > 0.8 and (result.top == asked.top).mean() > 0.8
 
 
 @pytest.mark.slow

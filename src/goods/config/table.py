@@ -124,6 +124,8 @@ class TableConfig(Strict):
     def can_be_read(self) -> Self:
         if odd := [name for name in self.targets if not re.fullmatch(r"[\w-]+", name)]:
             raise ValueError(f"target {odd[0]!r} cannot name a folder; write target: {{name: {odd[0]!r}}}")
+        if self.several and (taken := {ID, TARGET, CONFIDENCE} & self.targets.keys()):
+            raise ValueError(f"a target of several cannot be called {min(taken)!r}; name it otherwise")
         if self.several and self.tree:
             raise ValueError("a tree is of a single target")
         if not any((self.title, self.description, self.attributes)):

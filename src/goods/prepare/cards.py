@@ -148,7 +148,7 @@ def make_labels(raw: Raw) -> Labels:
     """
     ids = sorted(map(plain_id, raw.cards.category_id[raw.cards.split == "train"].unique()))
     if len(ids) < 2:
-        raise GoodsError("train.parquet holds a single category: there is nothing to learn")
+        raise GoodsError("the train cards are of a single category: there is nothing to learn")
     ids += sorted({id_ for id_, path in raw.tree.items() if path.is_leaf} - set(ids))
     tree = raw.tree or {i: CategoryPath((str(i),), (str(i),), is_leaf=True) for i in ids}
     return Labels(ids, [tuple(map(plain, tree[i].names)) for i in ids], [tree[i].nodes for i in ids])
