@@ -9,7 +9,7 @@ from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.metrics.base import DECODERS
-from goods.metrics.classification import CLASS_METRICS, hierarchical_f1
+from goods.metrics.classification import CLASS_METRICS, hierarchical_f1, lca_accuracy
 from goods.metrics.evaluation import score
 from goods.stack.decoding import (
     METHODS,
@@ -58,6 +58,20 @@ def test_a_branch_that_is_likely_together_wins_on_a_hand_worked_tree():
     column = best_together(card, LABELS)
     assert at(card.classes, column).tolist() == [0]
     assert expected_score(card, LABELS, column) == pytest.approx(1.96 / 3.72)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(0.01, 1), min_size=4, max_size=4))
+def test_no_class_is_expected_to_score_a_higher_lca_accuracy_than_the_decoder_s(weights):
+    proba = np.array(weights) / sum(weights)
+    order = np.argsort(-proba, kind="stable")
+    card = Predictions(np.array([1]), order[None].astype("i4"), proba[order][None].astype("f4"))
+    column = decode(card, LABELS, {"method": "expected_lca_accuracy"})
+    each = [
+        sum(p * lca_accuracy(np.array([y]), np.array([c]), LABELS) for y, p in enumerate(proba))
+        for c in order.tolist()
+    ]
+    assert each[int(column[0])] == pytest.approx(max(each), abs=1e-6)
 
 
 def test_a_sure_card_keeps_its_class():

@@ -28,6 +28,16 @@ def test_hierarchical_f1_on_a_hand_worked_tree():
     )
 
 
+def test_lca_accuracy_pays_for_what_two_classes_share_and_not_for_going_deeper():
+    deep = Labels(
+        [1, 2, 3, 4], [("A", "b"), ("A", "c"), ("D",), ("A",)], [("A", "b"), ("A", "c"), ("D",), ("A",)]
+    )
+    true, predicted = np.array([0, 0, 0, 2, 3]), np.array([0, 1, 2, 2, 0])
+    # right; a level up; nothing shared; right; the class itself lies above the answer
+    expected = (1 + np.exp(-1) + 0 + 1 + 1) / 5
+    assert score("lca_accuracy", true, predicted, deep) == pytest.approx(expected)
+
+
 def test_a_sibling_costs_less_than_a_stranger():
     true = np.array([0])
     assert hierarchical_f1(true, np.array([1]), LABELS) > hierarchical_f1(true, np.array([2]), LABELS) == 0

@@ -1,11 +1,11 @@
 """Raw files → card table, labels, list of input problems.
 
 reads:  data/<competition>/ (or --data DIR); the demo competition generates its own
-writes: work/<competition>/prepared/{cards.parquet,raw_text.parquet,labels.json,issues.parquet,source.json}; where
-        attributes are asked for, cards.parquet has a class index per attribute (target_<name>, -1 unknown) in place of
-        labels, and work/<competition>/<attribute>/prepared/ is what other competitions have; where products are
-        matched, cards.parquet has what only matching reads besides, pairs.parquet what is asked and vectors.npz
-        embeddings
+writes: work/<competition>/prepared/{cards.parquet,raw_text.parquet,labels.json,issues.parquet,source.json}; what stands
+        beside the text of cards is kept as number:<column> float64 and category:<column> text; where attributes are
+        asked for, cards.parquet has a class index per attribute (target_<name>, -1 unknown) in place of labels, and
+        work/<competition>/<attribute>/prepared/ is what other competitions have; where products are matched,
+        cards.parquet has what only matching reads besides, pairs.parquet what is asked and vectors.npz embeddings
 """
 
 from __future__ import annotations
@@ -17,11 +17,17 @@ import pandas as pd
 
 from goods.core.done import check_done
 from goods.core.errors import GoodsError
+from goods.core.ids import Id, plain_id, with_ids
 from goods.core.workspace import Workspace
 
 TEXT_FIELDS = ("title", "description", "attributes", "shop")
 
 COLUMNS = ("product_id", "split", *TEXT_FIELDS, "sale", "image", "target")
+
+UNLABELLED = "unlabelled"  # split of cards that are neither scored nor submitted
+PHOTO = "photo"  # column of a reader's cards that names the photo of each, where ids do not
+
+NUMBER, CATEGORY = "number:", "category:"  # how columns begin that are kept beside the text, as they came
 
 
 EXCERPT = 80  # signs of a cell that a message shows
@@ -31,29 +37,30 @@ EXCERPT = 80  # signs of a cell that a message shows
 class Issues:
     """Input problems met on the way; written to issues.parquet."""
 
-    rows: list[tuple[int, str, str, str]] = field(default_factory=list)
-    unreadable: dict[str, list[tuple[int, str]]] = field(
+    rows: list[tuple[Id, str, str, str]] = field(default_factory=list)
+    unreadable: dict[str, list[tuple[Id, str]]] = field(
         default_factory=dict
     )  # column → its cards and their cells
 
-    def add(self, product_id: int, field_: str, problem: str, action: str) -> None:
-        self.rows.append((int(product_id), field_, problem, action))
+    def add(self, product_id: Id, field_: str, problem: str, action: str) -> None:
+        self.rows.append((plain_id(product_id), field_, problem, action))
 
-    def add_unreadable(self, product_id: int, field_: str, problem: str, action: str, cell: object) -> None:
+    def add_unreadable(self, product_id: Id, field_: str, problem: str, action: str, cell: object) -> None:
         """A cell of which nothing could be read: too many in a column end `prepare`."""
         self.add(product_id, field_, problem, action)
         told = " ".join(repr(cell).split())  # that of an array has several lines
-        self.unreadable.setdefault(field_, []).append((int(product_id), told[:EXCERPT]))
+        self.unreadable.setdefault(field_, []).append((plain_id(product_id), told[:EXCERPT]))
 
     def table(self) -> pd.DataFrame:
         table = pd.DataFrame(self.rows, columns=["product_id", "field", "problem", "action"])
-        return table.astype({"product_id": "int64", "field": "str", "problem": "str", "action": "str"})
+        return with_ids(table.astype({"field": "str", "problem": "str", "action": "str"}))
 
 
 def validate(cards: pd.DataFrame, n_classes: int) -> None:
     """Raise unless `cards` keeps the contract of this module."""
-    if tuple(cards.columns) != COLUMNS:
-        raise GoodsError(f"card table has columns {list(cards.columns)}, expected {list(COLUMNS)}")
+    expected = (*COLUMNS, *beside_text(cards))
+    if tuple(cards.columns) != expected:
+        raise GoodsError(f"card table has columns {list(cards.columns)}, expected {list(expected)}")
     if not cards.product_id.is_unique:
         twice = cards.product_id[cards.product_id.duplicated()].iloc[0]
         raise GoodsError(f"product id {twice} occurs twice in the card table")
@@ -62,8 +69,31 @@ def validate(cards: pd.DataFrame, n_classes: int) -> None:
         raise GoodsError("the card table needs both train and test cards")
     if not cards.target[train].between(0, n_classes - 1).all() or (cards.target[~train] != -1).any():
         raise GoodsError("card targets are outside the label range")
-    if cards[list(TEXT_FIELDS)].isna().any(axis=None):
+    if cards[[*TEXT_FIELDS, *category_columns(cards)]].isna().any(axis=None):
         raise GoodsError("a text field of the card table is null")
+    if any(cards[column].dtype != "float64" for column in number_columns(cards)):
+        raise GoodsError("a column of numbers of the card table is not float64")
+
+
+def number_columns(cards: pd.DataFrame) -> list[str]:
+    """`number:<column>`, each float64, NaN where a card has none."""
+    return [column for column in cards.columns if column.startswith(NUMBER)]
+
+
+def category_columns(cards: pd.DataFrame) -> list[str]:
+    """`category:<column>`, each text, "" where a card has none."""
+    return [column for column in cards.columns if column.startswith(CATEGORY)]
+
+
+def photo_names(cards: pd.DataFrame) -> dict[Id, str]:
+    """product_id → path or name of its photo, as the table says; of cards that have one."""
+    named = zip(cards.product_id.tolist(), cards[PHOTO].tolist(), strict=True)
+    return {product_id: name for product_id, name in named if name}
+
+
+def beside_text(cards: pd.DataFrame) -> list[str]:
+    """Columns of numbers, then those of categories."""
+    return [*number_columns(cards), *category_columns(cards)]
 
 
 def has_photo(cards: pd.DataFrame) -> np.ndarray:
@@ -72,6 +102,14 @@ def has_photo(cards: pd.DataFrame) -> np.ndarray:
 
 
 def load_cards(ws: Workspace) -> pd.DataFrame:
+    """Train and test cards."""
+    cards = load_all_cards(ws)
+    asked = cards.split != UNLABELLED
+    return cards if asked.all() else cards[asked].reset_index(drop=True)
+
+
+def load_all_cards(ws: Workspace) -> pd.DataFrame:
+    """Those without a label too: for what learns from cards without their labels."""
     check_prepared(ws)
     return pd.read_parquet(ws.cards)
 

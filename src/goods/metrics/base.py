@@ -14,7 +14,7 @@ from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 
-Decoder = Literal["argmax", "expected_hierarchical_f1", "class_bias"]
+Decoder = Literal["argmax", "expected_hierarchical_f1", "expected_lca_accuracy", "class_bias"]
 DECODERS: tuple[Decoder, ...] = get_args(Decoder)  # stack/decoding.py has each of them
 
 

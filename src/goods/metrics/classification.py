@@ -10,6 +10,17 @@ from goods.cards.labels import Labels
 from goods.metrics.base import ClassMetric
 
 
+def lca_accuracy(true: np.ndarray, predicted: np.ndarray, labels: Labels) -> float:
+    """As defined below; 0 for no cards."""
+    sets = [frozenset(a.tolist()) for a in labels.ancestors]
+    pairs, counts = np.unique(np.stack([true, predicted], 1), axis=0, return_counts=True)
+    common = [len(sets[t] & sets[p]) for t, p in pairs.tolist()]
+    scores = [
+        np.exp(n - len(sets[t])) if n else 0.0 for n, t in zip(common, pairs[:, 0].tolist(), strict=True)
+    ]
+    return float(np.average(scores, weights=counts)) if len(counts) else 0.0
+
+
 def f1(true: np.ndarray, predicted: np.ndarray, average: Literal["weighted", "macro"]) -> float:
     """Mean of the F1 of each class that is true or predicted; 0 for no cards. scikit-learn's to the last digit, without
     its checks of the input: studies and pools ask for it hundreds of times."""
@@ -68,6 +79,13 @@ CLASS_METRICS = (
         "accuracy",
         "share of cards with the right class",
         lambda true, predicted, _: float(np.mean(true == predicted)),
+    ),
+    ClassMetric(
+        "lca_accuracy",
+        "mean over cards of exp(−levels from the true class up to the deepest ancestor, or itself, that the predicted "
+        "one shares); 0 where they share none, a single root left out",
+        lca_accuracy,
+        decoder="expected_lca_accuracy",
     ),
     ClassMetric(
         "hierarchical_f1",

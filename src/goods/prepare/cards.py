@@ -14,13 +14,14 @@ import pandas as pd
 
 from goods.cards.labels import Labels
 from goods.cards.rawtext import normalise
-from goods.cards.table import COLUMNS, validate
+from goods.cards.table import COLUMNS, PHOTO, UNLABELLED, beside_text, validate
 from goods.cards.unicode import plain
 from goods.competitions.raw import CategoryPath, Raw
 from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import write_json, write_parquet
 from goods.core.done import begin, mark_done
 from goods.core.errors import GoodsError
+from goods.core.ids import Id, plain_id
 from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import metric_of
@@ -46,6 +47,8 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, sources: Sou
         begin(space.prepared, key)
         write_parquet(space.cards, table)
         write_parquet(space.raw_text, raw_text.table())
+        if PHOTO in cards:
+            write_parquet(space.photo_names, cards[["product_id", PHOTO]])
         if labels is not None:
             labels.save(space)
         write_parquet(space.issues, raw.issues.table())
@@ -53,7 +56,6 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, sources: Sou
         write_json(space.source, record)
         mark_done(space.prepared, key)
 
-    n_train = int((cards.split == "train").sum())
     if config.targets:
         what = "; ".join(write_targets(ws, config, raw, cards, write))
     else:
@@ -61,13 +63,15 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, sources: Sou
         check_metric(config, labels)
         index_of = {id_: i for i, id_ in enumerate(labels.ids)}
         cards["target"] = cards.category_id.map(index_of).fillna(-1).astype("int32")
-        table = cards[list(COLUMNS)]
+        table = cards[[*COLUMNS, *beside_text(cards)]]
         validate(table, labels.n_classes)
         write(ws, table, labels)
         unseen = labels.n_classes - table.target[table.target >= 0].nunique()
         what = f"{labels.n_classes} categories ({unseen} without a train card)"
+    sizes = cards.split.value_counts()
+    more = f", {sizes[UNLABELLED]} unlabelled cards" if UNLABELLED in sizes else ""
     say(
-        f"prepare: {n_train} train and {len(cards) - n_train} test cards, {what}, "
+        f"prepare: {sizes['train']} train and {sizes['test']} test cards{more}, {what}, "
         f"{len(images)} photos, {len(raw.issues.rows)} input problems noted in {ws.issues}"
     )
     say(f"prepare: {raw_text}")
@@ -111,13 +115,14 @@ def write_targets(
     write: Callable[[Workspace, pd.DataFrame, Labels | None], None],
 ) -> list[str]:
     """The cards of all attributes together, and for each attribute its known train cards and all test cards."""
-    tables, described = {}, []
+    tables, described, beside = {}, [], beside_text(cards)
     for name in config.targets:
         classes = raw.targets[name]
-        index_of = {text: i for i, text in enumerate(classes)}
+        index_of = {class_: i for i, class_ in enumerate(classes)}
         column = cards[f"target_{name}"].map(index_of).fillna(-1).astype("int32")
         cards[f"target_{name}"] = column
-        view = cards[(cards.split == "test") | (column >= 0)].assign(target=column)[list(COLUMNS)]
+        asked = (cards.split == "test") | (column >= 0)
+        view = cards[asked].assign(target=column)[[*COLUMNS, *beside]]
         known = view.target[view.target >= 0]
         if known.nunique() < 2:
             raise GoodsError(
@@ -125,14 +130,12 @@ def write_targets(
                 f"leave it out of targets in competition.yaml"
             )
         validate(view, len(classes))
-        labels = Labels(
-            list(range(len(classes))), [(c,) for c in classes], [(str(i),) for i in range(len(classes))]
-        )
+        labels = Labels(list(classes), [(str(c),) for c in classes], [(str(i),) for i in range(len(classes))])
         check_metric(config, labels)
         tables[name] = (view.reset_index(drop=True), labels)
         described.append(f"{name} known of {len(known)}")
     cards["target"] = np.int32(-1)
-    write(ws, cards[[*COLUMNS, *(f"target_{name}" for name in config.targets)]], None)
+    write(ws, cards[[*COLUMNS, *beside, *(f"target_{name}" for name in config.targets)]], None)
     for name, (view, labels) in tables.items():
         write(ws.target(name), view, labels)
     return described
@@ -143,15 +146,15 @@ def make_labels(raw: Raw) -> Labels:
 
     A leaf without train cards can be told only by its name, but test cards may lie in it.
     """
-    ids = sorted(int(i) for i in raw.cards.category_id[raw.cards.split == "train"].unique())
+    ids = sorted(map(plain_id, raw.cards.category_id[raw.cards.split == "train"].unique()))
     if len(ids) < 2:
-        raise GoodsError("train.parquet holds a single category: there is nothing to learn")
+        raise GoodsError("the train cards are of a single category: there is nothing to learn")
     ids += sorted({id_ for id_, path in raw.tree.items() if path.is_leaf} - set(ids))
     tree = raw.tree or {i: CategoryPath((str(i),), (str(i),), is_leaf=True) for i in ids}
     return Labels(ids, [tuple(map(plain, tree[i].names)) for i in ids], [tree[i].nodes for i in ids])
 
 
-def usable_images(raw: Raw, sources: Sources) -> dict[int, str]:
+def usable_images(raw: Raw, sources: Sources) -> dict[Id, str]:
     """product_id → image reference of every photo that decodes; the others go to the issues."""
     from goods.cards.photos import usable
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from goods.cards.photo_files import find_photos
+from goods.cards.table import PHOTO, photo_names
 from goods.competitions.inputs import Inputs
 from goods.competitions.loading import competition_of, reader_module
 from goods.competitions.raw import RawPairs
@@ -44,7 +45,8 @@ def generated(ws: Workspace, config: CompetitionConfig) -> Path:
 
 def settings_key(config: CompetitionConfig) -> str:
     """Hash of the code and options that raw files are read with."""
-    return content_hash(config.reader, config.targets, code_hash(__name__, reader_module(config.reader)))
+    code = code_hash(__name__, reader_module(config.reader))
+    return content_hash(config.reader, config.targets, competition_of(config).settings, code)
 
 
 def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: bool = False) -> None:
@@ -66,5 +68,6 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
     if isinstance(raw, RawPairs):
         write_pairs(ws, config, raw, sources)
     else:
-        sources.photos = find_photos(data, ids_of(raw.cards))
+        named = photo_names(raw.cards) if PHOTO in raw.cards else None
+        sources.photos = find_photos(data, ids_of(raw.cards), named)
         write_cards(ws, config, raw, sources)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from goods.cards.table import load_cards
+from goods.cards.table import load_all_cards, load_cards
 from goods.config.competition import CompetitionConfig
 from goods.core.workspace import Workspace
 from goods.problems.base import Problem
@@ -22,7 +22,7 @@ class CardsProblem(Problem):
         return load_cards(ws)
 
     def all_rows(self, ws: Workspace) -> pd.DataFrame:
-        return load_cards(ws.whole)
+        return load_all_cards(ws.whole)
 
     def materials(self, ws: Workspace) -> dict[str, Any]:
         return {}

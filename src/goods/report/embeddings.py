@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from goods.cards.labels import Labels
-from goods.cards.table import load_cards
+from goods.cards.table import load_all_cards
 from goods.config.experiment import ExperimentConfig
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
@@ -17,7 +17,7 @@ def embeddings(
     ws: Workspace, config: ExperimentConfig, cards: pd.DataFrame, labels: Labels
 ) -> list[Embedding]:
     """What an experiment's frozen encoders say of the cards: of text, title alone, description alone, photo, both."""
-    asked = Encoded(cards, named_cards(labels), load_cards(ws.whole))
+    asked = Encoded(cards, named_cards(labels), load_all_cards(ws.whole))
     found = config.model.embeddings(config.name, context_without_labels(ws, config), asked)
     if not found:
         raise GoodsError(

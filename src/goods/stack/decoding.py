@@ -100,13 +100,34 @@ def overlap_tables(labels: Labels) -> tuple[np.ndarray, np.ndarray]:
 def expected_overlap(predictions: Predictions, labels: Labels) -> np.ndarray:
     """float32 [n, k]: E |A(y) ∩ A(c)| for each kept class c, y drawn from the card's probabilities."""
     nodes, _ = overlap_tables(labels)
+    return _expected(predictions, nodes, lambda common, _: common)
+
+
+def expected_lca_accuracy(predictions: Predictions, labels: Labels) -> np.ndarray:
+    """int32 [n] column of the class whose exp(−levels from y up to the deepest node they share) is largest, y drawn
+    from the card's probabilities; a class that shares none counts nothing."""
+    nodes, depth = overlap_tables(labels)
+
+    def gain(common: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        levels = depth[classes][:, None, :].astype(np.float32) - common
+        return np.where(common > 0, np.exp(-levels), np.float32(0))
+
+    return _expected(predictions, nodes, gain).argmax(1).astype(np.int32)
+
+
+def _expected(
+    predictions: Predictions, nodes: np.ndarray, gain: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """float32 [n, k]: expectation over y of what each kept class gains; `gain` is given the nodes that it and each y
+    share, float32 [b, k, k], and the classes [b, k]."""
     out = np.empty(predictions.proba.shape, np.float32)
     for start in range(0, len(out), BLOCK):
         rows = slice(start, start + BLOCK)
         path = nodes[predictions.classes[rows]]  # [b, k, depth]
         # a node lies on one depth of a path only: common ancestors are equal nodes at equal depths
         same = (path[:, :, None, :] == path[:, None, :, :]) & (path[:, :, None, :] >= 0)
-        out[rows] = np.einsum("bcj,bj->bc", same.sum(3, dtype=np.float32), predictions.proba[rows])
+        gained = gain(same.sum(3, dtype=np.float32), predictions.classes[rows])
+        out[rows] = np.einsum("bcj,bj->bc", gained, predictions.proba[rows])
     return out
 
 
@@ -159,5 +180,6 @@ METHODS: dict[str, Callable[[Predictions, Labels, dict[str, Any]], np.ndarray]] 
     "expected_hierarchical_f1": lambda predictions, labels, decoding: expected_hierarchical_f1(
         predictions, labels, decoding["value"]
     ),
+    "expected_lca_accuracy": lambda predictions, labels, decoding: expected_lca_accuracy(predictions, labels),
     "class_bias": lambda predictions, labels, decoding: biased(predictions, np.array(decoding["bias"])),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from goods.cards.images import ImageStore
-from goods.cards.table import load_cards
+from goods.cards.table import load_all_cards
 from goods.config.experiment import ExperimentConfig
 from goods.core.errors import GoodsError
 from goods.core.execution import first_gpu, resources
@@ -25,7 +25,7 @@ from goods.prepare.prepared import data_folder
 def pretrain(ws: Workspace, config: ExperimentConfig, force: bool = False) -> str:
     """Train both encoders, or find them trained; returns what it learned as a markdown table."""
     model = contrastive_model(ws.whole, config)
-    report = model.pretrain(load_cards(ws.whole), force)
+    report = model.pretrain(load_all_cards(ws.whole), force)
     say(
         f"pretrain {config.name}: {report['cards']} cards, temperature {report['temperature']}, {model.folder}"
     )

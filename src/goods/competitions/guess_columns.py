@@ -1,0 +1,139 @@
+"""What a column looks like, and which of several is the id, the title, the photo, …"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from goods.cards.decoding import SUFFIXES
+from goods.cards.fields import is_nothing, plain_value
+from goods.competitions.table_values import float_of
+
+NAMES = {  # how columns are called
+    "id": r"^$|^(id|index|row)$|id$|^(sku|nm|asin|offer|uid|код|артикул)$",
+    "title": r"title|name|designation|naimen|наимен|назван|товар|product$|^text$",
+    "description": r"descr|опис|text|detail|body|content",
+    "attributes": r"attr|charac|param|spec|propert|feature|характ|свойств",
+    "shop": r"brand|shop|seller|vendor|store|merchant|бренд|магазин|продав",
+    "photo": r"image|img|photo|picture|pic\b|фото|картин",
+    "target": r"target|label|class|category|cat_?id|code$|type|y$|категор|класс",
+}
+SAMPLE = 2_000  # cells that are looked at
+DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d.*)?|\d\d?[./]\d\d?[./]\d{4}( \d\d:\d\d.*)?")
+FEW = 60  # values of a category beside the text
+WORDS = 3  # of a title, at least, on average
+
+
+@dataclass
+class Column:
+    """A column of one table; of many cells some are looked at."""
+
+    name: str
+    cells: pd.Series
+
+    @cached_property
+    def there(self) -> list[Any]:
+        """Cells that hold something."""
+        return [cell for cell in self.cells.tolist() if not is_nothing(plain_value(cell))]
+
+    @cached_property
+    def some(self) -> list[Any]:
+        step = max(1, len(self.there) // SAMPLE)
+        return self.there[::step]
+
+    @property
+    def empty(self) -> float:
+        return 1 - len(self.there) / max(1, len(self.cells))
+
+    @cached_property
+    def words(self) -> list[str]:
+        return [str(plain_value(cell)) for cell in self.some]
+
+    @cached_property
+    def values(self) -> int:
+        return len({str(plain_value(cell)) for cell in self.there})
+
+    @property
+    def unique(self) -> bool:
+        return len(self.there) == len(self.cells) == self.values
+
+    @property
+    def nested(self) -> float:
+        return self._share(
+            lambda cell: (
+                not isinstance(cell, str | int | float | bool | np.generic)
+                or bool(isinstance(cell, str) and cell.lstrip()[:1] in ("{", "["))
+            )
+        )
+
+    @property
+    def named_values(self) -> float:
+        """Share of cells such as "colour: red; size: 5"."""
+        return self._share(lambda cell: isinstance(cell, str) and bool(re.match(r"[^\n;:]{2,30}: ?\S", cell)))
+
+    @property
+    def numeric(self) -> float:
+        return self._share(
+            lambda cell: (
+                (not isinstance(cell, str | bool) and np.isscalar(cell))
+                or (
+                    isinstance(cell, str)
+                    and len(cell) < 30
+                    and float_of(cell) is not None
+                    and not re.search(r"[^\W\d_]{3}", cell)
+                )
+            )
+        )
+
+    @property
+    def has_fractions(self) -> bool:
+        numbers = [float_of(str(cell)) for cell in self.some] if self.numeric > 0.9 else []
+        return any(number is not None and number % 1 for number in numbers)
+
+    @property
+    def dates(self) -> float:
+        return self._share(lambda cell: bool(DATE.fullmatch(str(cell).strip())))
+
+    @property
+    def photos(self) -> float:
+        return self._share(lambda cell: str(cell).lower().strip("]\"' ").endswith(SUFFIXES))
+
+    @cached_property
+    def length(self) -> float:
+        """Words of a cell, on average."""
+        return float(np.mean([len(word.split()) for word in self.words])) if self.words else 0.0
+
+    @property
+    def is_text(self) -> bool:
+        return (
+            bool(self.words)
+            and self.numeric < 0.5
+            and self.nested < 0.5
+            and self.dates < 0.5
+            and self.photos < 0.5
+        )
+
+    def called(self, what: str) -> bool:
+        return bool(re.search(NAMES[what], self.name.strip().lower()))
+
+    def _share(self, asked: Any) -> float:
+        return sum(bool(asked(cell)) for cell in self.some) / max(1, len(self.some))
+
+
+def separator_of(column: Column) -> str | None:
+    """What divides the names of a path, where most cells hold it."""
+    for separator in ("->", " > ", ">", " / ", "/", "|", "::", "\\"):
+        if sum(separator in word for word in column.words) > 0.8 * max(1, len(column.words)):
+            return separator.strip()
+    return None
+
+
+def decides(of: pd.Series, what: pd.Series) -> bool:
+    """Whether each value of a column goes with one value of another alone."""
+    pairs = pd.DataFrame({"a": of.map(str), "b": what.map(str)})[of.notna().to_numpy()].drop_duplicates()
+    return bool(pairs.a.is_unique)

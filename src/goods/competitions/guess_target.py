@@ -1,0 +1,95 @@
+"""Which column holds the classes, and where they lie in a tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from goods.competitions.guess import LIKELY, SURE, UNSURE, Guess
+from goods.competitions.guess_columns import Column, decides, separator_of
+from goods.competitions.guess_files import Sources
+
+Columns = dict[str, Column]
+
+
+def guess_target(
+    made: Guess, data: Path, sources: Sources, columns: dict[str, Columns], answers: Columns, key: str | None
+) -> None:
+    """Say `target` and `tree`, or what is lacking."""
+    train = columns["train"]
+    asked = [name for name in (columns.get("sample") or {}) if name in answers]
+    if len(asked) > 1:
+        made.say("target", asked, SURE, "those that the sample submission has")
+        return
+    if asked:
+        made.say("target", asked[0], SURE, "the sample submission has it, test has not")
+        guess_tree(made, sources, columns, answers, asked[0])
+        return
+    classes = [
+        c for c in answers.values() if c.values > 1 and not c.unique and c.dates < 0.5 and not c.has_fractions
+    ]
+    plain = [c for c in classes if separator_of(c) is None] or classes
+    # what decides all the others is the class, they are its path, its name or its levels
+    finest = [c for c in plain if all(decides(c.cells, other.cells) for other in classes if other is not c)]
+    several = [c for c in (finest or plain) if c.called("target")] or finest or plain
+    best = max(several, key=lambda c: (c.called("id"), c.called("target"), c.values), default=None)
+    if best is None:
+        both = [
+            c.name
+            for c in train.values()
+            if c.called("target") and c.name != key and 1 < c.values < len(c.cells)
+        ]
+        made.lack("target", list(answers) or both or [name for name in train if name != key])
+        return
+    if len(several) > 1 and not finest and not best.called("target"):
+        made.lack("target", [c.name for c in several])
+        return
+    only = len(classes) == 1
+    why = (
+        "the only column that test lacks"
+        if only
+        else f"test lacks it as {', '.join(c.name for c in classes if c is not best)}"
+    )
+    made.say("target", best.name, LIKELY if only or finest else UNSURE, why)
+    guess_tree(made, sources, columns, answers, best.name)
+
+
+def guess_tree(
+    made: Guess, sources: Sources, columns: dict[str, Columns], answers: Columns, target: str
+) -> None:
+    classes = answers[target]
+    paths = [c for c in answers.values() if separator_of(c) and c.is_text]
+    fitting = [c for c in paths if len(c.cells) == len(classes.cells) and decides(classes.cells, c.cells)]
+    if fitting:
+        tree = {"column": fitting[0].name, "separator": separator_of(fitting[0])}
+        made.say("tree", tree, LIKELY, "a path for each class")
+        return
+    if "tree" in columns and (found := tree_file(columns["tree"], classes)):
+        name = sources.of["tree"].name
+        made.say("tree", {"file": name} | found, LIKELY, "its ids are those of the classes")
+        return
+    levels = [
+        c
+        for c in answers.values()
+        if c is not classes
+        and 1 < c.values <= classes.values
+        and c.is_text
+        and len(c.cells) == len(classes.cells)
+        and decides(classes.cells, c.cells)
+    ]
+    levels.sort(key=lambda c: c.values)
+    if classes.is_text and not any(c.values == classes.values for c in levels):
+        levels.append(classes)
+    if len(levels) > 1:
+        made.say("tree", {"columns": [c.name for c in levels]}, LIKELY, "each class lies in one of each")
+
+
+def tree_file(tree: Columns, classes: Column) -> dict[str, str] | None:
+    """Its columns of ids, names and parents."""
+    wanted = set(map(str, classes.there))
+    ids = [c for c in tree.values() if c.unique and wanted <= set(map(str, c.there))]
+    parents = [c for c in tree.values() if "parent" in c.name.lower() or c.name.lower() in ("up", "pid")]
+    if not ids or not parents:
+        return None
+    titles = [c for c in tree.values() if c not in (ids[0], parents[0])]
+    best = max(titles, key=lambda c: (c.called("title"), c.is_text), default=None)
+    return None if best is None else {"id": ids[0].name, "title": best.name, "parent": parents[0].name}

@@ -1,0 +1,151 @@
+"""A first section `table` for the raw files of an unknown contest, with what speaks for each guess."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from goods.competitions.guess import LIKELY, SURE, UNSURE, Guess
+from goods.competitions.guess_columns import FEW, WORDS, Column
+from goods.competitions.guess_files import Source, Sources, find_sources
+from goods.competitions.guess_photos import guess_photo
+from goods.competitions.guess_target import guess_target
+from goods.competitions.guess_warnings import warnings_of
+
+Columns = dict[str, Column]
+
+
+def guess(data: Path) -> Guess:
+    """GoodsError where there is nothing to guess from."""
+    sources = find_sources(data)
+    made = Guess()
+    roles = ("train", "test", "validation", "unlabelled")
+    why = f"by their names; not used: {', '.join(sources.other)}" if sources.other else "by their names"
+    made.say("files", {role: sources.of[role].name for role in roles if role in sources.of}, LIKELY, why)
+    columns = {role: columns_of(source) for role, source in sources.of.items()}
+    train, test = columns["train"], columns["test"]
+    made.rows = len(next(iter(train.values())).cells)
+    key = guess_id(made, sources, train, test)
+    answers = guess_labels(made, sources, columns)
+    guess_target(made, data, sources, columns, answers, key)
+    left = [train[name] for name in train if name in test and name not in (key, made.section.get("target"))]
+    photo, why = guess_photo(data, left, None if key is None else train[key])
+    made.photos = bool(why)
+    if photo:
+        made.say("photo", photo, LIKELY, why)
+    left = [column for column in left if photo is None or column.name not in photo]
+    used = guess_texts(made, left)
+    guess_beside(made, [column for column in left if column.name not in used])
+    guess_sample(made, sources, key)
+    words = "".join(word for column in train.values() if column.is_text for word in column.words[:200])
+    made.cyrillic = sum("а" <= sign <= "я" for sign in words.lower()) > 0.3 * max(1, len(words))
+    made.warnings += warnings_of(train, test, answers, made)
+    return made
+
+
+def columns_of(source: Source) -> Columns:
+    frame = source.table.frame(source.table.names)
+    return {name: Column(name, frame[name]) for name in dict.fromkeys(source.table.names)}
+
+
+def guess_id(made: Guess, sources: Sources, train: Columns, test: Columns) -> str | None:
+    """The column of ids: one whose values are all different, in both files, and shared by none of both."""
+    sample = sources.of["sample"].table.names if "sample" in sources.of else []
+    found: list[tuple[bool, bool, int, str]] = []
+    for name in (name for name in train if name in test):
+        one, other = train[name], test[name]
+        if not (one.unique and other.unique and one.length < WORDS) or one.has_fractions:
+            continue
+        if set(map(str, one.there)).isdisjoint(map(str, other.there)):
+            found.append((name in sample, one.called("id"), -len(found), name))
+        elif one.called("id"):
+            made.warnings.append(
+                f"{name!r} is different in each row, but train and test share some of its values: no id"
+            )
+    if not found:
+        made.notes["id"] = (LIKELY, "no column has a value of its own in each row: rows are numbered")
+        return None
+    in_sample, called, _, name = max(found)
+    why = "different in every row" + (", in the sample submission too" if in_sample else "")
+    made.say("id", name, SURE if in_sample else LIKELY if called else UNSURE, why)
+    return str(name)
+
+
+def guess_labels(made: Guess, sources: Sources, columns: dict[str, Columns]) -> Columns:
+    """What only labelled cards have: columns of train that test lacks, or those of a file of labels."""
+    train, test = columns["train"], columns["test"]
+    if "labels" not in columns:
+        return {name: column for name, column in train.items() if name not in test}
+    told = columns["labels"]
+    keys = [name for name in told if name in train and told[name].unique]
+    labels = {"file": sources.of["labels"].name} | ({"key": keys[0]} if keys else {})
+    why = f"its column {keys[0]!r} joins it" if keys else "it has no column of train: joined row by row"
+    made.say("labels", labels, LIKELY if keys else UNSURE, why)
+    return {name: column for name, column in told.items() if name not in train}
+
+
+def guess_texts(made: Guess, columns: list[Column]) -> set[str]:
+    """Title, description, attributes and shop; the names of the columns used."""
+    used: set[str] = set()
+
+    def take(key: str, column: Column, why: str) -> None:
+        used.add(column.name)
+        made.say(key, column.name, LIKELY if column.called(key) else UNSURE, why)
+
+    nested = [c for c in columns if c.nested > 0.5 or (c.called("attributes") and c.named_values > 0.5)]
+    if nested:
+        best = max(nested, key=lambda c: (c.called("attributes"), c.length))
+        take("attributes", best, "its cells are objects, lists or name: value texts")
+    texts = [c for c in columns if c.is_text and c.name not in used]
+    titles = [c for c in texts if c.called("title")] or [c for c in texts if c.length >= WORDS]
+    if titles:
+        take(
+            "title",
+            min(titles, key=lambda c: (not c.called("title"), c.called("description"), c.length)),
+            "by name and length",
+        )
+    long = [c for c in texts if c.name not in used and (c.called("description") or c.length >= WORDS)]
+    if long:
+        best = max(long, key=lambda c: (c.called("description"), c.length))
+        take("description", best, f"{best.length:.0f} words on average")
+    shops = [c for c in texts if c.name not in used and c.called("shop")]
+    if shops:
+        take("shop", shops[0], "by its name")
+    if not {"title", "description", "attributes"} & set(made.section):
+        made.lack("title", [c.name for c in columns])
+    return used
+
+
+def guess_beside(made: Guess, columns: list[Column]) -> None:
+    """Numbers and categories beside the text."""
+    columns = [c for c in columns if c.dates < 0.5]
+    of_ids = [c for c in columns if c.called("id") and c.values > FEW]
+    numbers = [c.name for c in columns if c not in of_ids and c.numeric > 0.9 and c.values > 1]
+    few = [c.name for c in columns if c.name not in numbers and c not in of_ids and 1 < c.values <= FEW]
+    made.say("numbers", numbers, LIKELY, "most of their cells are numbers")
+    made.say("categories", few, LIKELY, f"at most {FEW} different values")
+    if of_ids:
+        made.warnings.append(f"not used, as they look like ids: {', '.join(c.name for c in of_ids)}")
+
+
+def guess_sample(made: Guess, sources: Sources, key: str | None) -> None:
+    """Columns of the submission as the contest's own example has them."""
+    if "sample" not in sources.of:
+        return
+    target = made.section.get("target")
+    targets = {target: "target"} if isinstance(target, str) else {name: name for name in target or ()}
+    known = targets | ({} if key is None else {key: "id"})
+    names = sources.of["sample"].table.names
+    free = [name for name in names if name not in known]
+    lacking = [what for name, what in known.items() if name not in names]
+    if len(free) == len(lacking) == 1:  # called otherwise than in the files
+        known[free[0]] = lacking[0]
+    if set(names) <= set(known):
+        submission = {"columns": {name: known[name] for name in names}, "csv": True}
+        sample = sources.of["sample"].name
+        if key is not None:
+            submission["sample"] = sample
+        made.say("submission", submission, SURE, f"as {sample} has it")
+    else:
+        made.warnings.append(
+            f"the sample submission has columns {', '.join(names)}; say under submission what they hold"
+        )

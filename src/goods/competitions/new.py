@@ -1,0 +1,37 @@
+"""Raw files of a contest nobody has seen → its configs.
+
+reads:  the data folder
+writes: configs/<name>/competition.yaml stack.yaml
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from goods.competitions.guess_yaml import write_configs
+from goods.competitions.guessing import guess
+from goods.competitions.loading import load_competition
+from goods.core.errors import GoodsError
+from goods.core.log import say
+
+
+def new_competition(name: str, data: Path, configs: Path, force: bool = False) -> None:
+    """Say on the console what was guessed, how sure and why. GoodsError, after writing, where a key has to be filled
+    in by hand."""
+    if not re.fullmatch(r"[\w-]+", name):
+        raise GoodsError(f"{name!r} cannot name a folder; letters, digits, - and _ can")
+    folder = configs / name
+    if (folder / "competition.yaml").exists() and not force:
+        raise GoodsError(f"{folder / 'competition.yaml'}: is there already; --force writes it anew")
+    made = guess(data)
+    made.tell()
+    paths = write_configs(folder, str(data), made, force)
+    say(f"new_competition: written {', '.join(map(str, paths))}")
+    if made.missing:
+        key, choices = made.missing
+        raise GoodsError(
+            f"{paths[0]}: fill in table.{key}, which the files do not tell: one of {', '.join(map(repr, choices))}"
+        )
+    load_competition(name, configs)
+    say(f"new_competition: next, set the contest's metric there, then scripts/run_all.py {name}")

@@ -1,0 +1,187 @@
+"""A YAML is written for files nobody has seen; what was guessed is said, and wrong guesses are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT
+from raw_contests import CONTESTS
+from raw_tables import FORMATS
+from test_table import SECTIONS
+
+from goods.cards.labels import Labels
+from goods.competitions.loading import load_competition
+from goods.competitions.new import new_competition
+from goods.config.loading import DEFAULTS, load_experiment
+from goods.core.errors import GoodsError
+from goods.core.workspace import Workspace
+from goods.pipeline import Options, run_all
+from goods.prepare.stage import prepare
+
+
+@pytest.fixture
+def configs(tmp_path: Path) -> Path:
+    folder = tmp_path / "configs"
+    folder.mkdir()
+    (folder / DEFAULTS).symlink_to(ROOT / "configs" / DEFAULTS)
+    return folder
+
+
+def raw_files(folder: Path, name: str) -> tuple[Path, pd.Series]:
+    data = folder / "raw"
+    data.mkdir()
+    return data, FORMATS[name](data)
+
+
+def table_of(configs: Path, name: str) -> dict:
+    return yaml.safe_load((configs / name / "competition.yaml").read_text(encoding="utf-8"))["table"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_never_seen_are_understood(tmp_path, configs, name, capsys):
+    data, hidden = raw_files(tmp_path, name)
+    new_competition(name, data, configs)
+    section, wanted = table_of(configs, name), SECTIONS[name]
+    for key in ("id", "title", "target", "photo"):
+        assert section.get(key) == wanted.get(key)
+    assert bool(section.get("tree")) == bool(wanted.get("tree"))
+    told = capsys.readouterr().err
+    assert f"target: '{wanted['target']}' (" in told and "warning" not in told
+    ws = Workspace(tmp_path / "work", name)
+    prepare(ws, load_competition(name, configs), None)
+    cards = pd.read_parquet(ws.cards)
+    assert (cards.split == "test").sum() == len(hidden)
+    assert set(Labels.load(ws).ids) == set(hidden.tolist())
+    stack = load_experiment(configs / name / "stack.yaml").model
+    assert ("image-frozen" in stack.experiments) == ("photo" in wanted)
+    assert "navec" in stack.experiments  # the texts are Russian
+
+
+@pytest.mark.parametrize("name", CONTESTS)
+def test_contests_that_are_yamls_would_have_been_guessed(tmp_path, configs, name):
+    data = tmp_path / "raw"
+    data.mkdir()
+    CONTESTS[name](data)
+    new_competition(name, data, configs)
+    guessed, wanted = table_of(configs, name), table_of(ROOT / "configs", name)
+    for key in set(wanted) - {"files", "labels", "submission"}:
+        assert guessed[key] == wanted[key], key
+    assert guessed["files"].keys() == wanted["files"].keys()
+    assert guessed.get("labels", {}).get("key") == wanted.get("labels", {}).get("key")
+
+
+def write(folder: Path, **tables: dict[str, list]) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, columns in tables.items():
+        pd.DataFrame(columns).to_csv(folder / f"{name}.csv", index=False)
+    return folder
+
+
+def words(n: int, seed: int = 0) -> list[str]:
+    rng = np.random.default_rng(seed)
+    return [" ".join(rng.choice(["red", "cup", "large", "steel", "knife"], 4)) for _ in range(n)]
+
+
+def test_what_may_be_wrong_is_told(tmp_path, configs, capsys):
+    n = 50
+    train = {
+        "id": list(range(n)),
+        "title": [w if i % 2 else None for i, w in enumerate(words(n))],
+        "description": words(n, 1),
+        "added": [f"2024-01-{i % 28 + 1:02d}" for i in range(n)],
+        "country": ["RU"] * n,
+        "rating": [i / 7 for i in range(n)],
+        "label": [f"k{i % 4}" for i in range(n)],
+    }
+    test = {name: cells[:9] for name, cells in train.items() if name not in ("label", "rating")}
+    test |= {"id": list(range(100, 109)), "stock": [1] * 9}
+    new_competition("odd", write(tmp_path / "raw", train=train, test=test), configs)
+    told = capsys.readouterr().err
+    for warning in (
+        "test has columns that train lacks, which are not used: 'stock'",
+        "not used, as test cards do not have them: 'rating'",
+        "'added' holds dates, which are read as texts: not used",
+        "'country' is the same in all rows: not used",
+        "50% of the cells of 'title' are empty",
+    ):
+        assert f"warning: {warning}" in told
+    assert "target: 'label' (" in told
+    section = table_of(configs, "odd")
+    assert "numbers" not in section and "categories" not in section
+
+
+def test_a_target_that_test_has_too_is_asked_for(tmp_path, configs, capsys):
+    train = {"id": [1, 2, 3, 4], "text": words(4), "label": list("abab")}
+    data = write(tmp_path / "raw", train=train, test={"id": [5, 6], "text": words(2), "label": list("ab")})
+    with pytest.raises(GoodsError, match=r"competition\.yaml: fill in table\.target, .*one of 'label'$"):
+        new_competition("both", data, configs)
+    assert "'label' may be the target, but test has it too" in capsys.readouterr().err
+    assert table_of(configs, "both")["target"] is None
+    with pytest.raises(GoodsError, match=r"key 'table\.target': .*is empty; name the column of the classes"):
+        load_competition("both", configs)
+
+
+def test_a_label_that_is_an_id_is_no_target(tmp_path, configs, capsys):
+    train = {"id": [1, 2, 3, 4], "text": words(4), "label": [11, 12, 13, 14]}
+    data = write(tmp_path / "raw", train=train, test={"id": [5, 6], "text": words(2)})
+    with pytest.raises(GoodsError, match=r"fill in table\.target"):
+        new_competition("ids", data, configs)
+    assert "'label' has a value of its own in each row: an id, not a class" in capsys.readouterr().err
+
+
+def test_labels_of_their_own_levels_and_a_tree_file(tmp_path, configs):
+    n = 40
+    ids = list(range(n))
+    data = write(
+        tmp_path / "raw",
+        X_train={"": ids, "designation": words(n)},
+        Y_train={"": ids, "code": [10 + i % 3 for i in ids]},
+        X_test={"": [90, 91], "designation": words(2)},
+        category_tree={"cat": [1, 10, 11, 12], "name": ["all", "a", "b", "c"], "parent": [None, 1, 1, 1]},
+    )
+    new_competition("joined", data, configs)
+    section = table_of(configs, "joined")
+    assert section["labels"] == {"file": "Y_train.csv", "key": ""} and section["id"] == ""
+    assert section["tree"] == {"file": "category_tree.csv", "id": "cat", "title": "name", "parent": "parent"}
+    ws = Workspace(tmp_path / "work", "joined")
+    prepare(ws, load_competition("joined", configs), None)
+    assert Labels.load(ws).paths == [("a",), ("b",), ("c",)]
+
+
+def test_what_is_there_stays_without_force(tmp_path, configs):
+    data, _ = raw_files(tmp_path, "columns_of_levels")
+    new_competition("mine", data, configs)
+    path = configs / "mine" / "competition.yaml"
+    path.write_text("mine", encoding="utf-8")
+    with pytest.raises(GoodsError, match="is there already; --force writes it anew"):
+        new_competition("mine", data, configs)
+    assert path.read_text(encoding="utf-8") == "mine"
+    new_competition("mine", data, configs, force=True)
+    assert table_of(configs, "mine")["target"] == "level_2"
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"train": {"a": [1]}}, "no file whose name says that it holds the test cards"),
+        ({}, r"holds the train cards \(no table at all\)"),
+    ],
+)
+def test_a_folder_without_train_or_test_is_refused(tmp_path, configs, tables, message):
+    with pytest.raises(GoodsError, match=message):
+        new_competition("none", write(tmp_path / "raw", **tables), configs)
+
+
+@pytest.mark.slow
+def test_from_an_unknown_folder_to_a_submission(tmp_path, configs):
+    data, hidden = raw_files(tmp_path, "text_and_label")
+    new_competition("fresh", data, configs)
+    options = Options(configs=configs, work=tmp_path / "work", out=tmp_path / "out", offline=True)
+    run_all("fresh", options)
+    table = pd.read_parquet(tmp_path / "out" / "fresh" / "result.parquet")
+    assert list(table.columns) == ["id", "label"] and table.id.tolist() == list(range(len(hidden)))
+    assert (table.label.to_numpy() == hidden.to_numpy()).mean() > 0.8
