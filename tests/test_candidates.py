@@ -316,6 +316,20 @@ def test_no_feature_and_no_source_of_a_card_knows_its_own_fold_s_classes(monkeyp
         assert np.array_equal(*here)
 
 
+def test_numbers_and_categories_beside_the_text_become_features_and_know_no_class_of_their_own_fold():
+    colours = [("red", "blue", "")[i % 3] for i in range(40)]
+    prices = pd.Series([float(i) if i % 2 else np.nan for i in range(40)])
+    train = cards().assign(**{"number:price": prices, "category:colour": colours})
+    fold, table = np.arange(len(train)) % 4, everything(len(train), 3)
+    changed = train.assign(target=np.where(fold == 1, (train.target + 1) % 3, train.target))
+    (before, _), (after, _) = made(train, fold, table), made(changed, fold, table)
+    assert before["number:price"].equals(prices.astype("float32")[table.card].reset_index(drop=True))
+    own = fold[table.card] == 1
+    given = "given_category:colour"
+    assert before[given][own].equals(after[given][own]) and not before[given][~own].equals(after[given][~own])
+    assert before["cards_category:colour"].max() == np.log1p(np.float32(11))
+
+
 def test_features_do_not_depend_on_product_ids():
     """Ids often follow the order in which a catalogue was written: neighbours in number give the class away."""
     train = cards()

@@ -1,11 +1,11 @@
 """Raw files → card table, labels, list of input problems.
 
 reads:  data/<competition>/ (or --data DIR); the demo competition generates its own
-writes: work/<competition>/prepared/{cards.parquet,raw_text.parquet,labels.json,issues.parquet,source.json}; where
-        attributes are asked for, cards.parquet has a class index per attribute (target_<name>, -1 unknown) in place of
-        labels, and work/<competition>/<attribute>/prepared/ is what other competitions have; where products are
-        matched, cards.parquet has what only matching reads besides, pairs.parquet what is asked and vectors.npz
-        embeddings
+writes: work/<competition>/prepared/{cards.parquet,raw_text.parquet,labels.json,issues.parquet,source.json}; what stands
+        beside the text of cards is kept as number:<column> float64 and category:<column> text; where attributes are
+        asked for, cards.parquet has a class index per attribute (target_<name>, -1 unknown) in place of labels, and
+        work/<competition>/<attribute>/prepared/ is what other competitions have; where products are matched,
+        cards.parquet has what only matching reads besides, pairs.parquet what is asked and vectors.npz embeddings
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from goods.core.workspace import Workspace
 TEXT_FIELDS = ("title", "description", "attributes", "shop")
 
 COLUMNS = ("product_id", "split", *TEXT_FIELDS, "sale", "image", "target")
+
+NUMBER, CATEGORY = "number:", "category:"  # how columns begin that are kept beside the text, as they came
 
 
 EXCERPT = 80  # signs of a cell that a message shows
@@ -52,8 +54,9 @@ class Issues:
 
 def validate(cards: pd.DataFrame, n_classes: int) -> None:
     """Raise unless `cards` keeps the contract of this module."""
-    if tuple(cards.columns) != COLUMNS:
-        raise GoodsError(f"card table has columns {list(cards.columns)}, expected {list(COLUMNS)}")
+    expected = (*COLUMNS, *beside_text(cards))
+    if tuple(cards.columns) != expected:
+        raise GoodsError(f"card table has columns {list(cards.columns)}, expected {list(expected)}")
     if not cards.product_id.is_unique:
         twice = cards.product_id[cards.product_id.duplicated()].iloc[0]
         raise GoodsError(f"product id {twice} occurs twice in the card table")
@@ -62,8 +65,25 @@ def validate(cards: pd.DataFrame, n_classes: int) -> None:
         raise GoodsError("the card table needs both train and test cards")
     if not cards.target[train].between(0, n_classes - 1).all() or (cards.target[~train] != -1).any():
         raise GoodsError("card targets are outside the label range")
-    if cards[list(TEXT_FIELDS)].isna().any(axis=None):
+    if cards[[*TEXT_FIELDS, *category_columns(cards)]].isna().any(axis=None):
         raise GoodsError("a text field of the card table is null")
+    if any(cards[column].dtype != "float64" for column in number_columns(cards)):
+        raise GoodsError("a column of numbers of the card table is not float64")
+
+
+def number_columns(cards: pd.DataFrame) -> list[str]:
+    """`number:<column>`, each float64, NaN where a card has none."""
+    return [column for column in cards.columns if column.startswith(NUMBER)]
+
+
+def category_columns(cards: pd.DataFrame) -> list[str]:
+    """`category:<column>`, each text, "" where a card has none."""
+    return [column for column in cards.columns if column.startswith(CATEGORY)]
+
+
+def beside_text(cards: pd.DataFrame) -> list[str]:
+    """Columns of numbers, then those of categories."""
+    return [*number_columns(cards), *category_columns(cards)]
 
 
 def has_photo(cards: pd.DataFrame) -> np.ndarray:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from goods.cards.labels import Labels
 from goods.cards.rawtext import normalise
-from goods.cards.table import COLUMNS, validate
+from goods.cards.table import COLUMNS, beside_text, validate
 from goods.cards.unicode import plain
 from goods.competitions.raw import CategoryPath, Raw
 from goods.config.competition import CompetitionConfig
@@ -61,7 +61,7 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, sources: Sou
         check_metric(config, labels)
         index_of = {id_: i for i, id_ in enumerate(labels.ids)}
         cards["target"] = cards.category_id.map(index_of).fillna(-1).astype("int32")
-        table = cards[list(COLUMNS)]
+        table = cards[[*COLUMNS, *beside_text(cards)]]
         validate(table, labels.n_classes)
         write(ws, table, labels)
         unseen = labels.n_classes - table.target[table.target >= 0].nunique()
@@ -111,13 +111,14 @@ def write_targets(
     write: Callable[[Workspace, pd.DataFrame, Labels | None], None],
 ) -> list[str]:
     """The cards of all attributes together, and for each attribute its known train cards and all test cards."""
-    tables, described = {}, []
+    tables, described, beside = {}, [], beside_text(cards)
     for name in config.targets:
         classes = raw.targets[name]
         index_of = {text: i for i, text in enumerate(classes)}
         column = cards[f"target_{name}"].map(index_of).fillna(-1).astype("int32")
         cards[f"target_{name}"] = column
-        view = cards[(cards.split == "test") | (column >= 0)].assign(target=column)[list(COLUMNS)]
+        asked = (cards.split == "test") | (column >= 0)
+        view = cards[asked].assign(target=column)[[*COLUMNS, *beside]]
         known = view.target[view.target >= 0]
         if known.nunique() < 2:
             raise GoodsError(
@@ -132,7 +133,7 @@ def write_targets(
         tables[name] = (view.reset_index(drop=True), labels)
         described.append(f"{name} known of {len(known)}")
     cards["target"] = np.int32(-1)
-    write(ws, cards[[*COLUMNS, *(f"target_{name}" for name in config.targets)]], None)
+    write(ws, cards[[*COLUMNS, *beside, *(f"target_{name}" for name in config.targets)]], None)
     for name, (view, labels) in tables.items():
         write(ws.target(name), view, labels)
     return described

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from goods.cards.table import category_columns
 from goods.cards.text import near_duplicate_key
 from goods.stack.candidates import Candidates, Named
 
@@ -107,7 +108,8 @@ def most_per_card(card: np.ndarray, cls: np.ndarray, weight: np.ndarray, most: i
 
 
 def card_keys(cards: pd.DataFrame) -> dict[str, pd.Series]:
-    """What cards are counted by: shop, first and last title word, title without digits and word order."""
+    """What cards are counted by: shop, first and last title word, title without digits and word order, categories that
+    stand beside the text."""
     words = cards.title.str.lower().str.findall(r"\w+")
     return {
         "any": pd.Series("", index=cards.index),
@@ -116,4 +118,5 @@ def card_keys(cards: pd.DataFrame) -> dict[str, pd.Series]:
         "first_two": words.map(lambda w: " ".join(w[:2])),
         "last_word": words.map(lambda w: w[-1] if w else ""),
         "title": cards.title.map(near_duplicate_key),
+        **{name: cards[name] for name in category_columns(cards)},
     }

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from goods.cards.labels import Labels
+from goods.cards.table import number_columns
 from goods.core.calibration import logit
 from goods.stack.candidates import FLOOR, Candidates, best_two, normalise_by_card, ranks
 from goods.stack.categories import CategoryNames
@@ -109,6 +110,7 @@ class Evidence(TreeEvidence):
             "model": {name: name for name in self.names},
             "key": {key: key for key in self.counted},
             "source": {source.replace(" ", "_"): source for source in self.table.named},
+            "number": {name: name for name in number_columns(self.cards)},
         }
 
     @cached_property

@@ -52,6 +52,7 @@ FEATURES: dict[str, Callable[..., np.ndarray]] = {
     "cyrillic": lambda e: e.per_card(e.cards.title.str.count("[а-яёА-ЯЁ]") / e.letters),
     "has_image": lambda e: e.per_card(e.cards.image.notna()),
     "sale": lambda e: e.per_card(e.cards.sale),
+    "{number}": lambda e, number: e.per_card(e.cards[number]),
     "candidates": lambda e: e.per_card(e.candidates),
 }
 BLEND_FEATURES: dict[str, Callable[..., np.ndarray]] = {

@@ -18,7 +18,7 @@ import pandas as pd
 from goods.cards.photo_files import Found, find_photos
 from goods.cards.photos import usable_among
 from goods.cards.rawtext import normalise
-from goods.cards.table import COLUMNS, Issues
+from goods.cards.table import COLUMNS, Issues, beside_text
 from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import write_parquet
@@ -93,7 +93,8 @@ class NewCards:
                 named = f"{self.path} from row {first} on" if first else str(self.path)
                 raise GoodsError(str(error).replace(str(file), named)) from None
             normalise(cards, issues)
-            cards[[c for c in COLUMNS if c in cards]].to_parquet(self._file(self.n_batches), index=False)
+            kept = [c for c in (*COLUMNS, *beside_text(cards)) if c in cards]
+            cards[kept].to_parquet(self._file(self.n_batches), index=False)
             ids.append(cards.product_id.to_numpy(np.int64))
             self.issues.keep(issues)
             self.n_batches += 1
