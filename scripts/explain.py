@@ -15,9 +15,7 @@ def main() -> None:
     parser = cli.parser(__doc__, ".venv/bin/python scripts/explain.py kazanexpress2023 stack 1997646")
     cli.add_competition(parser)
     parser.add_argument("experiment", help="name of a finished stack, for example stack")
-    parser.add_argument(
-        "product_id", type=int, nargs="+", help="train or test cards; of a pair its two products"
-    )
+    parser.add_argument("product_id", nargs="+", help="train or test cards; of a pair its two products")
     parser.add_argument("--most", type=int, default=8, help="reasons per candidate (default: 8)")
     args = parser.parse_args()
 

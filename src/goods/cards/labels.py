@@ -8,18 +8,19 @@ from functools import cached_property
 import numpy as np
 
 from goods.core.artifacts import read_json, write_json
+from goods.core.ids import Id
 from goods.core.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Class index ↔ contest id ↔ path in the tree.
+    """Class index ↔ contest id (a whole number or a text) ↔ path in the tree.
 
     `paths[c]` are the node names from below the root down to the leaf, `nodes[c]` their contest ids
     (or, where a tree comes from names, the path prefixes joined by "->").
     """
 
-    ids: list[int]
+    ids: list[Id]
     paths: list[tuple[str, ...]]
     nodes: list[tuple[str, ...]]
 

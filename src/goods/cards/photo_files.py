@@ -3,7 +3,7 @@
 reads:  names below a data folder and in its zips, links of the folder followed: images/{train,test}/<id>.jpg wins over
         other folders, folders over zips. A folder or zip whose name says train or test (train_images/, Train/,
         test.zip) is of that split, any other of both. <id>.jpg wins over <id>_1.jpg, <id>.0.jpg, <id>-2.jpg and
-        <id>/1.jpg, the lowest number over others; zeros may stand before an id.
+        <id>/1.jpg, the lowest number over others; zeros may stand before an id that is a number.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from goods.cards.images import SEPARATOR, ImageStore
+from goods.cards.named_photos import named_photos
 from goods.cards.photo_names import (
     OTHER_ZIP,
     SPLITS,
@@ -26,8 +27,10 @@ from goods.cards.photo_names import (
     split_of,
     unknown_format,
 )
+from goods.cards.table import UNLABELLED
 from goods.core.errors import GoodsError
 from goods.core.folders import walk
+from goods.core.ids import Id
 
 
 class Candidate(NamedTuple):
@@ -48,13 +51,13 @@ class Found:
     that no decoder knows.
     """
 
-    refs: dict[int, str] = field(default_factory=dict)
+    refs: dict[Id, str] = field(default_factory=dict)
     unmatched: list[str] = field(default_factory=list)
-    problems: list[tuple[int, str]] = field(default_factory=list)
+    problems: list[tuple[Id, str]] = field(default_factory=list)
     unread: list[tuple[str, str]] = field(default_factory=list)
     unknown: Counter[str] = field(default_factory=Counter)
 
-    def of(self, ids: Collection[int]) -> Found:
+    def of(self, ids: Collection[Id]) -> Found:
         """What was found of some cards."""
         asked = frozenset(ids)
         refs = {i: self.refs[i] for i in ids if i in self.refs}
@@ -77,18 +80,26 @@ class Found:
         return said
 
 
-def find_photos(data: Path, cards: Mapping[str, Collection[int]]) -> Found:
-    """Photos of the product ids of each split ("train", "test") below `data`; GoodsError names a zip of photos that
-    cannot be read."""
-    if unknown := set(cards) - set(SPLITS):
-        raise ValueError(f"split {min(unknown)!r}: expected train or test")
+def find_photos(
+    data: Path, cards: Mapping[str, Collection[Id]], named: Mapping[Id, str] | None = None
+) -> Found:
+    """Photos of the product ids of each split ("train", "test", "unlabelled") below `data`; where photos are `named`,
+    by the path or name of each card's. GoodsError names a zip of photos that cannot be read."""
+    if unknown := set(cards) - {*SPLITS, UNLABELLED}:
+        raise ValueError(f"split {min(unknown)!r}: expected train, test or {UNLABELLED}")
     found = Found()
     if not data.is_dir():
         return found
-    known: dict[str | None, frozenset[int]] = {split: frozenset(cards.get(split, ())) for split in SPLITS}
-    known[None] = frozenset().union(*known.values())
     tree = walk(data)
-    candidates: dict[int, list[Candidate]] = {}
+    if named is not None:
+        asked = frozenset().union(*cards.values())
+        given = {id_: name for id_, name in named.items() if id_ in asked}
+        found.refs, found.unmatched = named_photos(_photos(data, tree.files, found), given)
+        return found
+    extra = frozenset(cards.get(UNLABELLED, ()))  # in the folders of either
+    known: dict[str | None, frozenset[Id]] = {s: frozenset(cards.get(s, ())) | extra for s in SPLITS}
+    known[None] = frozenset().union(*known.values())
+    candidates: dict[Id, list[Candidate]] = {}
     for ref, path, rank in _photos(data, tree.files, found):
         whose = readings(path, known[split_of(path.rpartition("/")[0])])
         if not whose:
@@ -139,7 +150,7 @@ def _photos(data: Path, files: list[str], found: Found) -> Iterator[tuple[str, s
                     found.unknown[suffix] += 1
 
 
-def _choose(product_id: int, photos: list[Candidate], found: Found) -> None:
+def _choose(product_id: Id, photos: list[Candidate], found: Found) -> None:
     """The card's main photo; none where its id is padded with zeros in more than one way, as ids of other goods are."""
     best = min(photos)
     alike = {p.zeros for p in photos if (p.number, p.rank) == (best.number, best.rank)}

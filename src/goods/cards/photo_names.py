@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from goods.cards.decoding import SUFFIXES, UNKNOWN_SUFFIXES
+from goods.core.ids import Id
 
 SPLITS = ("train", "test")
 
@@ -18,6 +19,8 @@ SPLIT_WORDS = {
 # <id>, <id>_1, <id>.0, <id>-2, <id> (1); more than three digits behind the id are another number, not a photo's
 NAME = re.compile(r"(0*)([0-9]{1,19})(?:[._-]([0-9]{1,3})| ?\(([0-9]{1,3})\))?")
 
+NUMBERED = re.compile(r"(.+?)(?:[._-]([0-9]{1,3})| ?\(([0-9]{1,3})\))")
+
 CARD_FOLDER = (
     1000  # the least id that a folder stands for: lower numbers are rather prefixes, 010/0108775015.jpg
 )
@@ -25,12 +28,13 @@ CARD_FOLDER = (
 OTHER_ZIP = 9  # rank of a zip whose name promises no photos
 
 PLAIN = -1  # the number of a photo without one: before all others
+LAST = 1000  # that of a photo in a card's folder by another name
 
 
 class Reading(NamedTuple):
     """A file name as one card's photo: the card, which of its photos, and how many zeros stand before the id."""
 
-    product_id: int
+    product_id: Id
     number: int
     zeros: int
 
@@ -50,10 +54,12 @@ def is_hidden(path: str) -> bool:
     return path.startswith((".", "__MACOSX")) or "/." in path or "/__MACOSX" in path
 
 
-def readings(path: str, known: Container[int]) -> list[Reading]:
+def readings(path: str, known: Container[Id]) -> list[Reading]:
     """The `known` cards whose photo the file may be: two where it may be <id>/<number>.jpg or <prefix>/<id>.jpg."""
     *folders, name = path.split("/")
     stem = name.rpartition(".")[0]
+    if told := _by_text(stem, folders[-1] if folders else "", known):
+        return told
     match = NAME.fullmatch(stem)
     if match is None:
         return []
@@ -67,6 +73,17 @@ def readings(path: str, known: Container[int]) -> list[Reading]:
         if card in known and card != own.product_id and (found or card >= CARD_FOLDER):
             found.append(Reading(card, int(stem), 0))
     return found
+
+
+def _by_text(stem: str, parent: str, known: Container[Id]) -> list[Reading]:
+    """As `readings`, of ids that are texts: the name as a whole before one that ends in a number."""
+    if stem in known:
+        return [Reading(stem, PLAIN, 0)]
+    if (numbered := NUMBERED.fullmatch(stem)) and numbered[1] in known:
+        return [Reading(numbered[1], int(numbered[2] or numbered[3]), 0)]
+    if parent in known:
+        return [Reading(parent, int(stem) if stem.isdecimal() else LAST, 0)]
+    return []
 
 
 @lru_cache(maxsize=65536)

@@ -13,11 +13,12 @@ from goods.cards.photo_files import Found
 from goods.cards.table import Issues
 from goods.core.errors import GoodsError
 from goods.core.execution import cores
+from goods.core.ids import Id
 
 
 def audit(
-    store: ImageStore, refs: dict[int, str], workers: int = 1, progress: bool = False
-) -> tuple[dict[int, str], list[tuple[int, str]]]:
+    store: ImageStore, refs: dict[Id, str], workers: int = 1, progress: bool = False
+) -> tuple[dict[Id, str], list[tuple[Id, str]]]:
     """Decode every image once: references of the good ones, and (product_id, problem) of the others."""
     shown = tqdm(refs.values(), desc="images", disable=not progress, unit="img")
     # Pillow decodes without the interpreter lock: threads are enough and share the open zip's index
@@ -44,15 +45,15 @@ def load_arrays(store: ImageStore, refs: list[str], size: int, workers: int = 1)
 
 
 def usable(
-    data: Path, found: Found, ids: dict[str, list[int]], issues: Issues, otherwise: str
-) -> dict[int, str]:
+    data: Path, found: Found, ids: dict[str, list[Id]], issues: Issues, otherwise: str
+) -> dict[Id, str]:
     """product_id → reference of every photo found below `data` that decodes; `ids` are those of each split. Of the
     others it is noted that `otherwise` happens to them."""
     there = [of_split for of_split in ids.values() if not found.refs.keys().isdisjoint(of_split)]
     return usable_among(data, found, [i for of_split in there for i in of_split], issues, otherwise)
 
 
-def usable_among(data: Path, found: Found, ids: list[int], issues: Issues, otherwise: str) -> dict[int, str]:
+def usable_among(data: Path, found: Found, ids: list[Id], issues: Issues, otherwise: str) -> dict[Id, str]:
     """As `usable`, of cards `ids` that all could have a photo: those that have none are noted too."""
     good, broken = audit(ImageStore(data), found.refs, cores())
     noted = found.problems + broken

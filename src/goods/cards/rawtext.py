@@ -1,6 +1,6 @@
 """Texts of a card table as they look, and what those were that changed.
 
-writes: prepared/raw_text.parquet: product_id int64, field, raw; texts that normalisation changed, as readers found them
+writes: prepared/raw_text.parquet: product_id, field, raw; texts that normalisation changed, as readers found them
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ import pandas as pd
 
 from goods.cards.table import TEXT_FIELDS, Issues
 from goods.cards.unicode import UNUSUAL, normalised
+from goods.core.ids import Id, plain_id, with_ids
 
 
 @dataclass
 class RawText:
     """rows: product_id, field, raw text of what changed · steps: texts that each step of normalisation changed"""
 
-    rows: list[tuple[int, str, str]] = field(default_factory=list)
+    rows: list[tuple[Id, str, str]] = field(default_factory=list)
     steps: Counter[str] = field(default_factory=Counter)
 
     def table(self) -> pd.DataFrame:
         table = pd.DataFrame(self.rows, columns=["product_id", "field", "raw"])
-        return table.astype({"product_id": "int64", "field": "str", "raw": "str"})
+        return with_ids(table.astype({"field": "str", "raw": "str"}))
 
     def __str__(self) -> str:
         told = ", ".join(f"{count:,} {step}" for step, count in self.steps.most_common())
@@ -46,7 +47,7 @@ def normalise(cards: pd.DataFrame, issues: Issues) -> RawText:
         for row in np.flatnonzero(unusual).tolist():
             plain, steps = normalised(texts[row])
             if steps:
-                raw.rows.append((int(ids[row]), name, texts[row]))
+                raw.rows.append((plain_id(ids[row]), name, texts[row]))
                 raw.steps.update(steps)
                 texts[row] = plain
                 if name == "title" and not plain:

@@ -17,11 +17,15 @@ import pandas as pd
 
 from goods.core.done import check_done
 from goods.core.errors import GoodsError
+from goods.core.ids import Id, plain_id, with_ids
 from goods.core.workspace import Workspace
 
 TEXT_FIELDS = ("title", "description", "attributes", "shop")
 
 COLUMNS = ("product_id", "split", *TEXT_FIELDS, "sale", "image", "target")
+
+UNLABELLED = "unlabelled"  # split of cards that are neither scored nor submitted
+PHOTO = "photo"  # column of a reader's cards that names the photo of each, where ids do not
 
 NUMBER, CATEGORY = "number:", "category:"  # how columns begin that are kept beside the text, as they came
 
@@ -33,23 +37,23 @@ EXCERPT = 80  # signs of a cell that a message shows
 class Issues:
     """Input problems met on the way; written to issues.parquet."""
 
-    rows: list[tuple[int, str, str, str]] = field(default_factory=list)
-    unreadable: dict[str, list[tuple[int, str]]] = field(
+    rows: list[tuple[Id, str, str, str]] = field(default_factory=list)
+    unreadable: dict[str, list[tuple[Id, str]]] = field(
         default_factory=dict
     )  # column → its cards and their cells
 
-    def add(self, product_id: int, field_: str, problem: str, action: str) -> None:
-        self.rows.append((int(product_id), field_, problem, action))
+    def add(self, product_id: Id, field_: str, problem: str, action: str) -> None:
+        self.rows.append((plain_id(product_id), field_, problem, action))
 
-    def add_unreadable(self, product_id: int, field_: str, problem: str, action: str, cell: object) -> None:
+    def add_unreadable(self, product_id: Id, field_: str, problem: str, action: str, cell: object) -> None:
         """A cell of which nothing could be read: too many in a column end `prepare`."""
         self.add(product_id, field_, problem, action)
         told = " ".join(repr(cell).split())  # that of an array has several lines
-        self.unreadable.setdefault(field_, []).append((int(product_id), told[:EXCERPT]))
+        self.unreadable.setdefault(field_, []).append((plain_id(product_id), told[:EXCERPT]))
 
     def table(self) -> pd.DataFrame:
         table = pd.DataFrame(self.rows, columns=["product_id", "field", "problem", "action"])
-        return table.astype({"product_id": "int64", "field": "str", "problem": "str", "action": "str"})
+        return with_ids(table.astype({"field": "str", "problem": "str", "action": "str"}))
 
 
 def validate(cards: pd.DataFrame, n_classes: int) -> None:
@@ -79,6 +83,12 @@ def number_columns(cards: pd.DataFrame) -> list[str]:
 def category_columns(cards: pd.DataFrame) -> list[str]:
     """`category:<column>`, each text, "" where a card has none."""
     return [column for column in cards.columns if column.startswith(CATEGORY)]
+
+
+def photo_names(cards: pd.DataFrame) -> dict[Id, str]:
+    """product_id → path or name of its photo, as the table says; of cards that have one."""
+    named = zip(cards.product_id.tolist(), cards[PHOTO].tolist(), strict=True)
+    return {product_id: name for product_id, name in named if name}
 
 
 def beside_text(cards: pd.DataFrame) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from goods.cards.table import Issues
 from goods.competitions.raw import Described, Raw, RawPairs
@@ -25,6 +26,8 @@ class Competition:
     `read_new`: raw file without answers → card rows without image and target; None where new cards cannot be labelled.
     `describe`: file of new products and their ids int64 [n] → what only matching reads; None where only names count.
     `generate`: makes the raw files itself.
+    `tables`: file of new cards → its rows in parts, of which `read_new` reads parquet files; None: parquet or CSV.
+    `settings`: what of the YAML decides how raw files are read.
     """
 
     read: Callable[[Path], Raw | RawPairs]
@@ -33,3 +36,12 @@ class Competition:
     read_new: Callable[[Path, Issues], pd.DataFrame] | None = None
     describe: Callable[[Path, np.ndarray, Issues], Described] | None = None
     generate: Callable[[Path, CompetitionConfig], None] | None = None
+    tables: Callable[[Path], Iterator[pa.Table]] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Configured:
+    """A contest of which the YAML says what else a file would: `of` makes the object of it."""
+
+    of: Callable[[CompetitionConfig], Competition]

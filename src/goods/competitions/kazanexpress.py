@@ -18,6 +18,7 @@ from goods.competitions.raw import (
 )
 from goods.competitions.trees import read_tree_csv
 from goods.core.errors import GoodsError
+from goods.core.ids import Id
 from goods.core.log import say
 
 NO_CATEGORY = -1  # that of test cards
@@ -33,7 +34,7 @@ def require_categories(category_id: pd.Series, path: Path) -> None:
         )
 
 
-def note_inner(train: pd.DataFrame, tree: dict[int, CategoryPath], issues: Issues) -> None:
+def note_inner(train: pd.DataFrame, tree: dict[Id, CategoryPath], issues: Issues) -> None:
     """Train cards whose category has others below it: issues, and a line that counts them."""
     inner = train[~train.category_id.map({id_: path.is_leaf for id_, path in tree.items()}).astype(bool)]
     for product_id in inner.product_id:

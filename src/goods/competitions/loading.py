@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from goods.cards.table import Issues
-from goods.competitions.base import Competition
+from goods.competitions.base import Competition, Configured
 from goods.competitions.submission import Submission
 from goods.config.competition import CompetitionConfig
 from goods.config.loading import own_name, read_yaml, validated
@@ -51,15 +51,17 @@ def reader_module(reader: str) -> str:
 
 
 def new_card_readers() -> list[Callable[[Path, Issues], pd.DataFrame]]:
-    """What reads new cards, of every contest whose cards can be labelled."""
-    found = (imported(module).COMPETITION.read_new for module in readers().values())
-    return [read for read in found if read is not None]
+    """What reads new cards, of every contest whose cards can be labelled and that needs no YAML to be read."""
+    found = (imported(module).COMPETITION for module in readers().values())
+    return [c.read_new for c in found if isinstance(c, Competition) and c.read_new is not None]
 
 
 def competition_of(config: CompetitionConfig) -> Competition:
     """The object of the contest's file; GoodsError where the file has none, or something else under its name."""
     module = imported(reader_module(config.reader))
     found = module.COMPETITION
+    if isinstance(found, Configured):
+        found = found.of(config)
     if not isinstance(found, Competition):
         kind = type(found).__name__
         raise GoodsError(

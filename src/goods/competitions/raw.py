@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from goods.cards.text import MAX_CHARS
 from goods.competitions.arrow import columns_of, plain, read_columns, told
 from goods.competitions.numbers import ROUNDED
 from goods.core.errors import GoodsError
+from goods.core.ids import Id, plain_id
 
 Owned = tuple[np.ndarray, np.ndarray]  # row of the card int64 [m] that each vector of float32 [m, d] is of
 
@@ -31,7 +32,8 @@ class CategoryPath(NamedTuple):
 
 @dataclass
 class Raw:
-    """Cards with `category_id` (-1 in test) in place of `target` and no images yet.
+    """Cards with `category_id` (-1 in test, null where categories are texts) in place of `target` and no images yet;
+    a column `photo`, if there, holds the path or name of each card's photo, which is else found by the card's id.
 
     `tree` maps each category id to its path; empty where the contest has none: a category is known by its id. Where
     attributes are asked for, cards have their class names in `target_<name>` columns (null where unknown) in place of
@@ -39,9 +41,9 @@ class Raw:
     """
 
     cards: pd.DataFrame
-    tree: dict[int, CategoryPath]
+    tree: dict[Id, CategoryPath]
     issues: Issues
-    targets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    targets: Mapping[str, tuple[Id, ...]] = field(default_factory=dict)
 
 
 @dataclass
@@ -143,7 +145,9 @@ def clip_text(cards: pd.DataFrame, fields: tuple[str, ...], issues: Issues) -> N
         issues.add(product_id, "title", "empty title", "predicted from the other fields")
 
 
-def tree_from_names(category_id: pd.Series, category_name: pd.Series, path: Path) -> dict[int, CategoryPath]:
+def tree_from_names(
+    category_id: pd.Series, category_name: pd.Series, path: Path, separator: str = "->"
+) -> dict[Id, CategoryPath]:
     """A tree from "root->A->B" names; a node is known by its path, the class by its contest id."""
     pairs = pd.DataFrame({"id": category_id, "name": category_name}).drop_duplicates()
     if pairs.name.isna().any():
@@ -153,7 +157,7 @@ def tree_from_names(category_id: pd.Series, category_name: pd.Series, path: Path
     if pairs.id.duplicated().any():
         twice = pairs.id[pairs.id.duplicated()].iloc[0]
         raise GoodsError(f"{path}: category_id {twice} has two different category_name values; mend them")
-    split = [[part.strip() for part in name.split("->")] for name in pairs.name]
+    split = [[part.strip() for part in name.split(separator)] for name in pairs.name]
     rooted = len({parts[0] for parts in split}) == 1
     paths = {
         id_: tuple(parts[1:] if rooted else parts) or (parts[0],)
@@ -161,11 +165,11 @@ def tree_from_names(category_id: pd.Series, category_name: pd.Series, path: Path
     }
     times = Counter(paths.values())
     known = {names: str(id_) for id_, names in paths.items() if times[names] == 1}
-    tree = {}
+    tree: dict[Id, CategoryPath] = {}
     for id_, names in paths.items():
         prefixes = [names[: i + 1] for i in range(len(names) - 1)]
         nodes = [
             known.get(prefix, "->".join(prefix)) for prefix in prefixes
         ]  # a category may lie above another
-        tree[int(id_)] = CategoryPath((*nodes, str(id_)), names, is_leaf=True)
+        tree[plain_id(id_)] = CategoryPath((*nodes, str(id_)), names, is_leaf=True)
     return tree

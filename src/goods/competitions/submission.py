@@ -16,7 +16,15 @@ from goods.core.predictions import Predictions
 Said = tuple[str, Labels, Predictions]
 
 
+@dataclass(frozen=True)
+class CsvFormat:
+    separator: str = ","
+    header: bool = True
+
+
 class Submission(ABC):
+    csv: CsvFormat | None = None  # where the contest takes a CSV file, which is written beside result.parquet
+
     @abstractmethod
     def table(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
         """The rows of the file, in the order of the test `rows`; predictions are in the same order."""
@@ -46,7 +54,7 @@ class ClassIds(Submission):
 
     def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
         require_columns(table, [self.id, self.target])
-        require_ids(table, self.id, rows.product_id.to_numpy())
+        require_ids(table, self.id, rows.product_id)
         if table[self.target].dtype != np.int64:
             raise GoodsError(
                 f"submission column {self.target!r} is {table[self.target].dtype}, expected int64"
@@ -100,7 +108,7 @@ class Attributes(Submission):
 
     def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
         require_columns(table, [self.id, *(c for name, *_ in said for c in (name, f"{name}_confidence"))])
-        require_ids(table, self.id, rows.product_id.to_numpy())
+        require_ids(table, self.id, rows.product_id)
         for name, labels, _ in said:
             unknown = set(table[name]) - set(labels.names)
             if unknown:
@@ -139,10 +147,10 @@ def require_columns(table: pd.DataFrame, expected: list[str]) -> None:
         raise GoodsError(f"submission has columns {list(table.columns)}, expected {expected}")
 
 
-def require_ids(table: pd.DataFrame, column: str, ids: np.ndarray) -> None:
-    """Raise unless there is one int64 row per test id."""
-    if table[column].dtype != np.int64:
-        raise GoodsError(f"submission column {column!r} is {table[column].dtype}, expected int64")
+def require_ids(table: pd.DataFrame, column: str, ids: pd.Series) -> None:
+    """Raise unless there is one row per test id, as the ids are: int64, or text."""
+    if table[column].dtype != ids.dtype:
+        raise GoodsError(f"submission column {column!r} is {table[column].dtype}, expected {ids.dtype}")
     if not table[column].is_unique:
         raise GoodsError(f"submission: {column} occurs twice")
     if set(table[column].tolist()) != set(ids.tolist()):

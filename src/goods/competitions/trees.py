@@ -7,36 +7,44 @@ from __future__ import annotations
 
 import csv
 import io
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 from charset_normalizer import from_bytes
 
-from goods.competitions.numbers import whole_number
+from goods.competitions.numbers import is_nothing, whole_number
 from goods.competitions.raw import CategoryPath, require_unique
 from goods.core.errors import GoodsError
+from goods.core.ids import Id
 from goods.core.log import say
 
-COLUMNS = ("id", "title", "parent_id")
+Columns = tuple[str, ...]  # those of a category's id, title and parent
+
+COLUMNS: Columns = ("id", "title", "parent_id")
 SEPARATORS = ",;\t|"
 CODE_PAGES = ["utf_8", "utf_16", "cp1251", "koi8_r", "cp866"]
 MAX_FIELD = 1_000_000  # signs of one field
 
 
-def read_tree_csv(path: Path) -> dict[int, CategoryPath]:
-    """Category → its path. Roots are what has no known parent; the level below a single root begins the paths, of
-    several roots they begin them themselves. GoodsError naming row and mend."""
-    rows = rows_of(path)
-    ids = []
+def read_tree_csv(path: Path, columns: Columns = COLUMNS, texts: bool = False) -> dict[Id, CategoryPath]:
+    """Category → its path; `columns` are those of its id, title and parent, ids are texts where `texts`.
+
+    Roots are what has no known parent; the level below a single root begins the paths, of several roots they begin
+    them themselves. GoodsError naming row and mend.
+    """
+    rows = rows_of(path, columns)
+    known = text_or_none if texts else partial(number, path)
+    ids: list[Id] = []
     for row, fields in enumerate(rows):
-        id_ = number(path, row, "id", fields[0])
+        id_ = known(row, columns[0], fields[0])
         if id_ is None:
-            raise GoodsError(f"{path}: row {row}: 'id' is empty; number that category")
+            raise GoodsError(f"{path}: row {row}: {columns[0]!r} is empty; number that category")
         ids.append(id_)
-    require_unique(pd.Series(ids, dtype="int64"), "id", path)
-    parents = [number(path, row, "parent_id", fields[2]) for row, fields in enumerate(rows)]
+    require_unique(pd.Series(ids, dtype="str" if texts else "int64"), columns[0], path)
+    parents = [known(row, columns[2], fields[2]) for row, fields in enumerate(rows)]
     title_of = {id_: fields[1] for id_, fields in zip(ids, rows, strict=True)}
-    parent_of: dict[int, int | None] = {
+    parent_of: dict[Id, Id | None] = {
         id_: parent if parent in title_of and parent != id_ else None
         for id_, parent in zip(ids, parents, strict=True)
     }
@@ -46,7 +54,7 @@ def read_tree_csv(path: Path) -> dict[int, CategoryPath]:
             f"{path}: {len(roots)} roots, such as {roots[0]} and {roots[1]}: paths begin with them; give them a common "
             "parent to leave them out"
         )
-    inner, tree = set(parent_of.values()), {}
+    inner, tree = set(parent_of.values()), dict[Id, CategoryPath]()
     for id_ in parent_of:
         chain = chain_of(id_, parent_of, path)
         if len(roots) == 1:
@@ -56,7 +64,7 @@ def read_tree_csv(path: Path) -> dict[int, CategoryPath]:
     return tree
 
 
-def chain_of(id_: int, parent_of: dict[int, int | None], path: Path) -> list[int]:
+def chain_of(id_: Id, parent_of: dict[Id, Id | None], path: Path) -> list[Id]:
     """The category, its parent, … up to its root."""
     chain, node = [id_], parent_of[id_]
     while node is not None:
@@ -76,7 +84,11 @@ def number(path: Path, row: int, column: str, text: str) -> int | None:
         raise GoodsError(f"{path}: row {row}: {column!r} {text[:40]!r} {problem}") from None
 
 
-def rows_of(path: Path) -> list[tuple[str, str, str]]:
+def text_or_none(row: int, column: str, text: str) -> str | None:
+    return None if is_nothing(text) else text.strip()
+
+
+def rows_of(path: Path, columns: Columns) -> list[tuple[str, str, str]]:
     """id, title, parent_id of each row as they are written."""
     text = text_of(path)
     header = text.partition("\n")[0]
@@ -89,18 +101,18 @@ def rows_of(path: Path) -> list[tuple[str, str, str]]:
     except (csv.Error, ValueError) as error:
         problem = "it is empty" if isinstance(error, ValueError) else str(error)
         raise GoodsError(f"{path}: not a readable csv file ({problem}); write it again") from None
-    names = [name.strip().lower() for name in names]
-    for column in COLUMNS:
+    names, columns = [name.strip().lower() for name in names], tuple(map(str.lower, columns))
+    for column in columns:
         if names.count(column) != 1:
             problem = "missing" if column not in names else "there twice"
-            raise GoodsError(f"{path}: column {column!r} is {problem}; expected id, title, parent_id")
+            raise GoodsError(f"{path}: column {column!r} is {problem}; expected {', '.join(columns)}")
     for row, fields in enumerate(rows):
         if len(fields) < len(names) or any(fields[len(names) :]):
             raise GoodsError(
                 f"{path}: row {row} has {len(fields)} fields, the header {len(names)}; put a title that has a "
                 f"{separator!r} in it in quotes"
             )
-    at = [names.index(column) for column in COLUMNS]
+    at = [names.index(column) for column in columns]
     return [(fields[at[0]], fields[at[1]], fields[at[2]]) for fields in rows]
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any, Self
+
+from pydantic import Field, model_validator
 
 from goods.config.base import Strict
+from goods.config.table import TableConfig
 from goods.core.errors import GoodsError
 
 
@@ -22,8 +25,28 @@ class CompetitionConfig(Strict):
     max_unreadable: float = Field(
         0.05, ge=0, le=1, description="share of a column's cells that may be unreadable before prepare stops"
     )
+    table: TableConfig | None = Field(
+        None, description="reader table only: what is which column of which file"
+    )
     demo_rows: int = Field(6000, ge=500, description="demo only: train cards the generator makes")
     demo_classes: int = Field(80, ge=60, description="demo only: leaves of the generated tree")
+
+    @model_validator(mode="before")
+    @classmethod
+    def targets_of_the_table(cls, data: Any) -> Any:
+        """Of several targets of a table each is a competition of its own."""
+        several = data["table"].get("target") if isinstance(data.get("table"), dict) else None
+        return data if several is None or isinstance(several, str) else {"targets": tuple(several)} | data
+
+    @model_validator(mode="after")
+    def table_where_it_is_read(self) -> Self:
+        if (self.reader == "table") != (self.table is not None):
+            raise ValueError(
+                f"a section `table` goes with reader: table, not with reader: {self.reader}"
+                if self.table
+                else "reader: table needs a section `table`"
+            )
+        return self
 
     def of_target(self, target: str) -> CompetitionConfig:
         """The competition of one attribute: the known cards of that attribute, its classes, all test cards."""

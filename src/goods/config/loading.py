@@ -80,7 +80,7 @@ def validated(model: type[BaseModel], data: dict[str, Any], path: Path) -> Any:
         where = ".".join(str(part) for part in (*first["loc"], *below))
         if "extra_forbidden" in (first["type"], first.get("ctx", {}).get("kind")):
             raise GoodsError(f"{path}: unknown key {where!r}; check its spelling") from None
-        raise GoodsError(f"{path}: key {where!r}: {first['msg']}") from None
+        raise GoodsError(f"{path}: {f'key {where!r}: ' if where else ''}{first['msg']}") from None
 
 
 def load_experiment(

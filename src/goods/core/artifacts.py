@@ -90,9 +90,9 @@ def write_parquet(path: Path, table: pd.DataFrame) -> None:
         table.to_parquet(temporary, index=False)
 
 
-def write_csv(path: Path, table: pd.DataFrame) -> None:
+def write_csv(path: Path, table: pd.DataFrame, separator: str = ",", header: bool = True) -> None:
     with atomic(path) as temporary:
-        table.to_csv(temporary, index=False)
+        table.to_csv(temporary, index=False, sep=separator, header=header)
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:

@@ -19,8 +19,8 @@ TOP_K = 32  # classes kept per card in every prediction file
 class Predictions:
     """Top-k probabilities on disk and between stages; what is left over of 1 is on no kept class.
 
-    product_id int64 [n] · classes int32 [n, k], best first (of a stack: the class to submit, then by probability) ·
-    proba float32 [n, k]
+    product_id int64 or unicode [n] · classes int32 [n, k], best first (of a stack: the class to submit, then by
+    probability) · proba float32 [n, k]
     """
 
     product_id: np.ndarray

@@ -95,6 +95,11 @@ class Workspace:
         return self.prepared / "raw_text.parquet"
 
     @property
+    def photo_names(self) -> Path:
+        """How photos of cards are called, where it is not by the cards' ids."""
+        return self.prepared / "photo_names.parquet"
+
+    @property
     def door(self) -> Path:
         """What came in, train beside test."""
         return self.prepared / "door.json"

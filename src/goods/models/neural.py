@@ -23,6 +23,7 @@ from goods.core.artifacts import read_json, write_json
 from goods.core.calibration import fit_temperature, to_proba
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
+from goods.core.ids import id_array
 from goods.models.base import Context
 from goods.models.inference import run_network, scratch_folder, threads
 from goods.models.network import Network, cpu_weights
@@ -88,7 +89,7 @@ class NeuralModel(ABC):
             key = content_hash(
                 self.config.described(),
                 self.context.seed,
-                train.product_id.to_numpy(),
+                id_array(train.product_id),
                 train.target.to_numpy(),
             )
             training = Training(key, self.config.family)

@@ -14,13 +14,14 @@ import pandas as pd
 
 from goods.cards.labels import Labels
 from goods.cards.rawtext import normalise
-from goods.cards.table import COLUMNS, beside_text, validate
+from goods.cards.table import COLUMNS, PHOTO, beside_text, validate
 from goods.cards.unicode import plain
 from goods.competitions.raw import CategoryPath, Raw
 from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import write_json, write_parquet
 from goods.core.done import begin, mark_done
 from goods.core.errors import GoodsError
+from goods.core.ids import Id, plain_id
 from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import metric_of
@@ -46,6 +47,8 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, sources: Sou
         begin(space.prepared, key)
         write_parquet(space.cards, table)
         write_parquet(space.raw_text, raw_text.table())
+        if PHOTO in cards:
+            write_parquet(space.photo_names, cards[["product_id", PHOTO]])
         if labels is not None:
             labels.save(space)
         write_parquet(space.issues, raw.issues.table())
@@ -114,7 +117,7 @@ def write_targets(
     tables, described, beside = {}, [], beside_text(cards)
     for name in config.targets:
         classes = raw.targets[name]
-        index_of = {text: i for i, text in enumerate(classes)}
+        index_of = {class_: i for i, class_ in enumerate(classes)}
         column = cards[f"target_{name}"].map(index_of).fillna(-1).astype("int32")
         cards[f"target_{name}"] = column
         asked = (cards.split == "test") | (column >= 0)
@@ -126,9 +129,7 @@ def write_targets(
                 f"leave it out of targets in competition.yaml"
             )
         validate(view, len(classes))
-        labels = Labels(
-            list(range(len(classes))), [(c,) for c in classes], [(str(i),) for i in range(len(classes))]
-        )
+        labels = Labels(list(classes), [(str(c),) for c in classes], [(str(i),) for i in range(len(classes))])
         check_metric(config, labels)
         tables[name] = (view.reset_index(drop=True), labels)
         described.append(f"{name} known of {len(known)}")
@@ -144,7 +145,7 @@ def make_labels(raw: Raw) -> Labels:
 
     A leaf without train cards can be told only by its name, but test cards may lie in it.
     """
-    ids = sorted(int(i) for i in raw.cards.category_id[raw.cards.split == "train"].unique())
+    ids = sorted(map(plain_id, raw.cards.category_id[raw.cards.split == "train"].unique()))
     if len(ids) < 2:
         raise GoodsError("train.parquet holds a single category: there is nothing to learn")
     ids += sorted({id_ for id_, path in raw.tree.items() if path.is_leaf} - set(ids))
@@ -152,7 +153,7 @@ def make_labels(raw: Raw) -> Labels:
     return Labels(ids, [tuple(map(plain, tree[i].names)) for i in ids], [tree[i].nodes for i in ids])
 
 
-def usable_images(raw: Raw, sources: Sources) -> dict[int, str]:
+def usable_images(raw: Raw, sources: Sources) -> dict[Id, str]:
     """product_id → image reference of every photo that decodes; the others go to the issues."""
     from goods.cards.photos import usable
 

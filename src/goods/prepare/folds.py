@@ -1,7 +1,7 @@
 """Row → fold, once for every stage.
 
 reads:  prepared/
-writes: work/<competition>/folds.parquet (product_id int64, fold int8; group int64 where near-duplicates are kept
+writes: work/<competition>/folds.parquet (product_id, fold int8; group int64 where near-duplicates are kept
         together), train rows only
 """
 

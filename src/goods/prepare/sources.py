@@ -15,12 +15,14 @@ import pyarrow as pa
 
 from goods.cards.images import SEPARATOR, ImageStore
 from goods.cards.photo_files import Found, find_photos
+from goods.cards.table import photo_names
 from goods.competitions.inputs import Seen, seen_again
 from goods.core.artifacts import read_json, write_json
 from goods.core.done import done_key, is_done, mark_done
 from goods.core.errors import GoodsError
 from goods.core.filehashes import FileHashes
 from goods.core.hashing import content_hash
+from goods.core.ids import Id
 from goods.core.workspace import Workspace
 
 
@@ -43,7 +45,7 @@ class Sources:
         content = list(zip(files, self.hashes.of(files), strict=True))
         return content_hash(self.settings, self.seen, refs, content, sorted(self.photos.problems))
 
-    def record(self, photos: Mapping[int, str]) -> dict[str, Any]:
+    def record(self, photos: Mapping[Id, str]) -> dict[str, Any]:
         """What source.json holds; `photos` are those that decode. GoodsError where a file has changed meanwhile."""
         self.hashes.check()
         self.hashes.save()
@@ -54,7 +56,7 @@ class Sources:
             "seen": self.seen,
         }
 
-    def content(self, photos: Mapping[int, str]) -> str:
+    def content(self, photos: Mapping[Id, str]) -> str:
         """Hash of the photos' content by card."""
         store, refs = ImageStore(self.data), sorted(photos.items())
         files = [ref for _, ref in refs if SEPARATOR not in ref]
@@ -67,7 +69,7 @@ def file_of(ref: str) -> str:
     return ref.partition(SEPARATOR)[0]
 
 
-def ids_of(cards: pd.DataFrame) -> dict[str, list[int]]:
+def ids_of(cards: pd.DataFrame) -> dict[str, list[Id]]:
     """Product ids by split."""
     return {str(split): ids.tolist() for split, ids in cards.groupby("split").product_id}
 
@@ -84,9 +86,9 @@ def present(ws: Workspace, data: Path, settings: str, hashes: FileHashes) -> Sou
             return None
         sources = Sources(last["problem"], data, hashes, settings, seen)
         if sources.problem == "cards":
-            sources.photos = find_photos(
-                data, ids_of(pd.read_parquet(ws.cards, columns=["product_id", "split"]))
-            )
+            cards = pd.read_parquet(ws.cards, columns=["product_id", "split"])
+            named = photo_names(pd.read_parquet(ws.photo_names)) if ws.photo_names.is_file() else None
+            sources.photos = find_photos(data, ids_of(cards), named)
     except (GoodsError, OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
         return None
     return sources

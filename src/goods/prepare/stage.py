@@ -13,6 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from goods.cards.photo_files import find_photos
+from goods.cards.table import PHOTO, photo_names
 from goods.competitions.inputs import Inputs
 from goods.competitions.loading import competition_of, reader_module
 from goods.competitions.raw import RawPairs
@@ -50,7 +51,7 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
     if not data.is_dir():
         competition.read(data)  # raises with the reader's own advice
     code = code_hash(__name__, reader_module(config.reader))
-    settings = content_hash(config.reader, config.targets, code)
+    settings = content_hash(config.reader, config.targets, competition.settings, code)
     hashes = FileHashes(data, ws.cache / "hashes.npz")
     spaces = {ws, *(space for space, _ in parts(ws, config))}
     if not force and kept(spaces, present(ws, data, settings, hashes)):
@@ -62,5 +63,6 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
     if isinstance(raw, RawPairs):
         write_pairs(ws, config, raw, sources)
     else:
-        sources.photos = find_photos(data, ids_of(raw.cards))
+        named = photo_names(raw.cards) if PHOTO in raw.cards else None
+        sources.photos = find_photos(data, ids_of(raw.cards), named)
         write_cards(ws, config, raw, sources)

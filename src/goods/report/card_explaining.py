@@ -5,6 +5,8 @@ reads:  runs/<stack>/, the predictions of its base experiments, prepared/, folds
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -15,6 +17,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
+from goods.core.ids import Id
 from goods.core.predictions import Predictions
 from goods.core.workspace import ALL, Workspace
 from goods.models.shap import shap_values
@@ -29,8 +32,8 @@ from goods.stack.level import finished_run, tabulate
 
 
 def explain_cards(
-    ws: Workspace, competition: CompetitionConfig, experiment: str, product_ids: list[int], most: int = 3
-) -> dict[int, list[Explained]]:
+    ws: Workspace, competition: CompetitionConfig, experiment: str, product_ids: Sequence[Id], most: int = 3
+) -> dict[Id, list[Explained]]:
     """Card → its `most` likeliest candidates. A train card is judged by the stack of its own fold, which has not
     seen it; a test card by the mean of the folds'."""
     run = finished_run(ws, experiment)
@@ -39,7 +42,9 @@ def explain_cards(
     (cards, _), labels = like_test(load_cards(ws)), Labels.load(ws)
     unknown = set(product_ids) - set(cards.product_id)
     if unknown:
-        raise GoodsError(f"product_id {min(unknown)} is neither a train nor a test card of {ws.competition}")
+        raise GoodsError(
+            f"product_id {min(unknown, key=str)} is neither a train nor a test card of {ws.competition}"
+        )
     train = select(cards, "train")
     fold = load_folds(ws, train)
     maker = CandidateFeatures(train, fold, labels, list(config.model.experiments))

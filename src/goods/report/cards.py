@@ -19,6 +19,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import read_json, write_text
 from goods.core.errors import GoodsError
+from goods.core.ids import plain_id
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import metric_of
@@ -108,7 +109,7 @@ def surest_errors(
     order = wrong[np.argsort(-oof.proba[wrong, 0], kind="stable")][:most]
     return [
         {
-            "id": int(train.product_id.iloc[i]),
+            "id": plain_id(train.product_id.iloc[i]),
             "title": train.title.iloc[i][:160],
             "true": path_name(labels, int(train.target.iloc[i])),
             "predicted": path_name(labels, int(oof.classes[i, 0])),

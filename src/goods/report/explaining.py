@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from goods.cards.table import load_cards
 from goods.config.competition import CompetitionConfig
+from goods.core.ids import same_kind
 from goods.core.workspace import Workspace
 from goods.problems.kinds import problem_of
 from goods.report.card_explaining import explain_cards
@@ -14,20 +15,23 @@ from goods.report.pair_explaining import explain_pair
 from goods.report.reasons import as_text
 
 
-def explain(ws: Workspace, competition: CompetitionConfig, experiment: str, ids: list[int], most: int) -> str:
+def explain(ws: Workspace, competition: CompetitionConfig, experiment: str, ids: list[str], most: int) -> str:
     """What is asked of by its product ids, as text with `most` reasons a candidate."""
     return EXPLAINERS[problem_of(ws).name](ws, competition, experiment, ids, most)
 
 
-def _cards(ws: Workspace, competition: CompetitionConfig, experiment: str, ids: list[int], most: int) -> str:
-    explained = explain_cards(ws, competition, experiment, ids)
-    titles = load_cards(ws).set_index("product_id").title
+def _cards(ws: Workspace, competition: CompetitionConfig, experiment: str, ids: list[str], most: int) -> str:
+    cards = load_cards(ws)
+    explained = explain_cards(ws, competition, experiment, same_kind(ids, cards.product_id))
+    titles = cards.set_index("product_id").title
     return "\n".join(as_text(id_, titles[id_], candidates, most) for id_, candidates in explained.items())
 
 
-def _pair(ws: Workspace, competition: CompetitionConfig, experiment: str, ids: list[int], most: int) -> str:
-    explained = explain_pair(ws, competition, experiment, ids)
-    titles = load_cards(ws).set_index("product_id").title.reindex(ids).fillna("")
+def _pair(ws: Workspace, competition: CompetitionConfig, experiment: str, ids: list[str], most: int) -> str:
+    cards = load_cards(ws)
+    products = same_kind(ids, cards.product_id)
+    explained = explain_pair(ws, competition, experiment, products)
+    titles = cards.set_index("product_id").title.reindex(products).fillna("")
     return as_text(" – ".join(map(str, ids)), " | ".join(titles), [explained], most)
 
 

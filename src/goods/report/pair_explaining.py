@@ -5,12 +5,15 @@ reads:  runs/<experiment>/ and those of the experiments it builds on, prepared/,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from goods.cards.table import select
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
 from goods.core.execution import resources
+from goods.core.ids import Id
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.matching.groups import ends_of
@@ -25,7 +28,7 @@ from goods.train.keys import judges
 
 
 def explain_pair(
-    ws: Workspace, competition: CompetitionConfig, experiment: str, products: list[int]
+    ws: Workspace, competition: CompetitionConfig, experiment: str, products: Sequence[Id]
 ) -> Explained:
     """The score of the pair of two `products` and its reasons, weightiest first. A train pair is judged by the model
     of its own fold, which has seen neither product; a test pair by the mean of those it was submitted from."""
@@ -38,7 +41,8 @@ def explain_pair(
         raise GoodsError(f"{len(products)} products given; a pair is two")
     rows = load_rows(ws)
     ends = np.sort(np.stack(ends_of(rows), 1), axis=1)
-    pair = rows[(ends == sorted(products)).all(axis=1)].head(1)
+    asked = sorted(id_ for id_ in products if isinstance(id_, int))
+    pair = rows[(ends == asked).all(axis=1)].head(1) if len(asked) == 2 else rows[:0]
     if pair.empty:
         raise GoodsError(
             f"{products[0]} and {products[1]} are no pair of {ws.competition}; see {ws.pairs} for those there are"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from goods.core.ids import Id
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -33,7 +35,7 @@ class Explained:
     reasons: list[Reason]
 
 
-def as_text(product_id: int | str, title: str, candidates: list[Explained], most: int = 8) -> str:
+def as_text(product_id: Id, title: str, candidates: list[Explained], most: int = 8) -> str:
     lines = [f"{product_id}  {title}"]
     for c in candidates:
         lines.append(f"  {c.proba:.4f}  {c.category}   (score starts at {c.start:+.2f})")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from goods.cards.labels import Labels
+from goods.core.ids import id_array
 from goods.core.predictions import TOP_K, Predictions
 from goods.stack.candidates import Candidates
 
@@ -22,7 +23,7 @@ def to_predictions(table: Candidates, proba: np.ndarray, cards: pd.DataFrame, la
     out = np.zeros((len(cards), k), np.float32)
     classes[card[kept], rank[kept]] = cls[kept]
     out[card[kept], rank[kept]] = value[kept]
-    return Predictions(cards.product_id.to_numpy(np.int64), fill_unused(classes), out)
+    return Predictions(id_array(cards.product_id), fill_unused(classes), out)
 
 
 def fill_unused(classes: np.ndarray) -> np.ndarray:

@@ -18,11 +18,12 @@ import pandas as pd
 from goods.cards.photo_files import Found, find_photos
 from goods.cards.photos import usable_among
 from goods.cards.rawtext import normalise
-from goods.cards.table import COLUMNS, Issues, beside_text
+from goods.cards.table import COLUMNS, PHOTO, Issues, beside_text, photo_names
 from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import write_parquet
 from goods.core.errors import GoodsError
+from goods.core.ids import Id, id_array
 from goods.core.log import say
 from goods.core.predictions import BLOCK
 from goods.submit.raw_batches import as_one, raw_batches
@@ -41,19 +42,20 @@ class NewCards:
     def __init__(
         self, path: Path, competition: CompetitionConfig, images: Path | None, folder: Path, rows: int = BLOCK
     ) -> None:
-        read = competition_of(competition).read_new
+        contest = competition_of(competition)
+        read = contest.read_new
         if read is None:
             raise GoodsError(
                 f"{competition.name}: new cards of this competition cannot be labelled; its reader has no read_new"
             )
         self.read, self.path, self.images, self.folder = read, path, images, folder
         try:
-            self._take_all(raw_batches(path, rows, folder))
+            self._take_all(raw_batches(path, rows, folder, contest.tables))
         except GoodsError:
             # damage in a column that no reader takes does not matter, and a row is told by its number in the file
             if path.is_file() and path.stat().st_size > AT_ONCE:
                 raise
-            self._take_all(as_one(path, folder))
+            self._take_all(as_one(path, folder, contest.tables))
         self.found = Found() if images is None else self._photos(images)
 
     def __len__(self) -> int:
@@ -85,6 +87,7 @@ class NewCards:
 
     def _take_all(self, parts: Iterable[tuple[int, Path]]) -> None:
         self.issues, self.n_batches, ids = IssueParts(self.folder), 0, []
+        self.named: dict[Id, str] | None = None
         for first, file in parts:
             issues = Issues()
             try:
@@ -95,7 +98,9 @@ class NewCards:
             normalise(cards, issues)
             kept = [c for c in (*COLUMNS, *beside_text(cards)) if c in cards]
             cards[kept].to_parquet(self._file(self.n_batches), index=False)
-            ids.append(cards.product_id.to_numpy(np.int64))
+            ids.append(id_array(cards.product_id))
+            if PHOTO in cards:
+                self.named = (self.named or {}) | photo_names(cards)
             self.issues.keep(issues)
             self.n_batches += 1
         self.ids = np.concatenate(ids)
@@ -112,13 +117,13 @@ class NewCards:
 
     def _photos(self, images: Path) -> Found:
         """Where photos of the cards are below `images`; GoodsError where there is none."""
-        found = find_photos(images, {"test": self.ids.tolist()})
+        found = find_photos(images, {"test": self.ids.tolist()}, self.named)
         if not found.refs:
             raise GoodsError(f"--images {images}: holds no photo of any of the {len(self)} cards; {LAYOUT}")
         say(f"predict: {found.summary(len(found.refs), len(self))}")
         return found
 
-    def _usable(self, ids: list[int], issues: Issues) -> dict[int, str]:
+    def _usable(self, ids: list[Id], issues: Issues) -> dict[Id, str]:
         """product_id → reference of the photos that can be read of a batch's cards."""
         if self.images is None:
             return {}
@@ -131,7 +136,7 @@ class IssueParts:
     def __init__(self, folder: Path) -> None:
         self.folder, self.parts, self.rows = folder, 0, 0
         self.kinds: Counter[str] = Counter()
-        self.cards = np.empty(0, np.int64)
+        self.cards: set[Id] = set()
 
     def keep(self, issues: Issues) -> None:
         if not issues.rows:
@@ -140,7 +145,7 @@ class IssueParts:
         self.parts += 1
         self.rows += len(issues.rows)
         self.kinds.update(f"{field}: {problem}" for _, field, problem, _ in issues.rows)
-        self.cards = np.union1d(self.cards, [product_id for product_id, *_ in issues.rows])
+        self.cards.update(product_id for product_id, *_ in issues.rows)
 
     def tables(self) -> Iterator[pd.DataFrame]:
         return (pd.read_parquet(self._file(number)) for number in range(self.parts))

@@ -7,7 +7,7 @@ writes: one temporary parquet file at a time; of a csv file all columns are text
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,11 +21,16 @@ READ = 1 << 20  # bytes of a column that are read ahead
 CSV_BLOCK = 1 << 24  # bytes of a csv file that are parsed together; no row may be longer
 
 
-def raw_batches(path: Path, rows: int, folder: Path) -> Iterator[tuple[int, Path]]:
+Tables = Callable[[Path], Iterator[pa.Table]]
+
+
+def raw_batches(
+    path: Path, rows: int, folder: Path, tables: Tables | None = None
+) -> Iterator[tuple[int, Path]]:
     """(number of the first row, file of at most `rows` rows) of all of `path` in order, at least one. Each file is in
-    `folder` until the next is asked for."""
+    `folder` until the next is asked for. `tables` reads it where it is neither parquet nor CSV alone."""
     check_file(path)
-    found = _csv(path) if is_csv(path) else _parquet(path, rows)
+    found = tables(path) if tables else _csv(path) if is_csv(path) else _parquet(path, rows)
     file, first = folder / f"{path.stem}.parquet", 0
     for table in rebatched(found, rows):
         pq.write_table(table, file, compression="lz4")
@@ -34,10 +39,11 @@ def raw_batches(path: Path, rows: int, folder: Path) -> Iterator[tuple[int, Path
         first += len(table)
 
 
-def as_one(path: Path, folder: Path) -> Iterator[tuple[int, Path]]:
+def as_one(path: Path, folder: Path, tables: Tables | None = None) -> Iterator[tuple[int, Path]]:
     """All of `path` as one batch; a parquet file is its own, of which a reader reads what it takes."""
     check_file(path)
-    return raw_batches(path, sys.maxsize, folder) if is_csv(path) else iter([(0, path)])
+    one = tables is None and not is_csv(path)
+    return iter([(0, path)]) if one else raw_batches(path, sys.maxsize, folder, tables)
 
 
 def is_csv(path: Path) -> bool:

@@ -1,7 +1,8 @@
 """Schema-checked submission and its leaderboard row.
 
 reads:  runs/<experiment>/ test.npz report.json, prepared/
-writes: submissions/<competition>/result.parquet report.html, submissions/leaderboard.csv
+writes: submissions/<competition>/result.parquet report.html, result.csv where the contest takes one,
+        submissions/leaderboard.csv
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from goods.cards.table import select
 from goods.competitions.loading import competition_of
 from goods.competitions.submission import Said
 from goods.config.competition import CompetitionConfig
-from goods.core.artifacts import read_json, write_parquet
+from goods.core.artifacts import read_json, write_csv, write_parquet
 from goods.core.done import check_done
 from goods.core.hashing import file_hash
 from goods.core.log import say
@@ -36,6 +37,8 @@ def submit(
     metric, score, sd = overall(ws, competition, experiment)
     path = out / competition.name / "result.parquet"
     write_parquet(path, table)
+    if csv := competition_of(competition).submission.csv:
+        write_csv(path.with_suffix(".csv"), table, csv.separator, csv.header)
     row = {
         "competition": competition.name,
         "experiment": experiment,

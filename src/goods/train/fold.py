@@ -12,6 +12,7 @@ from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import write_json
 from goods.core.errors import GoodsError
 from goods.core.execution import Resources
+from goods.core.ids import id_array
 from goods.core.predictions import BLOCK, TOP_K, Predictions, best_classes, mean_of
 from goods.core.workspace import ALL, Workspace
 from goods.models.base import Model, Refitted, WholeFitted
@@ -49,7 +50,7 @@ def top_k(model: Model, cards: pd.DataFrame, k: int = TOP_K, n_classes: int | No
         kept, values = best_classes(dense, k)
         classes.append(kept)
         proba.append(values)
-    return Predictions(cards.product_id.to_numpy(np.int64), np.concatenate(classes), np.concatenate(proba))
+    return Predictions(id_array(cards.product_id), np.concatenate(classes), np.concatenate(proba))
 
 
 def write_fold(ws: Workspace, config: ExperimentConfig, k: int, progress: bool, resources: Resources) -> None:

@@ -1,0 +1,101 @@
+"""How a CSV file is written, found out of the file: encoding, separator, sign around cells."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from charset_normalizer import from_bytes
+
+from goods.competitions.trees import CODE_PAGES, MAX_FIELD, SEPARATORS
+from goods.config.table import TextFormat
+from goods.core.errors import GoodsError
+
+SAMPLE = 1 << 18  # bytes that are looked at
+ROWS = 2_000  # of them, rows
+QUOTES = ('"', "")
+MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+WESTERN = "cp1252"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    encoding: str
+    separator: str
+    quote: str
+
+    def __str__(self) -> str:
+        told = {"\t": "tab"}.get(self.separator, self.separator)
+        return f"{self.encoding}, columns divided by {told!r}{'' if self.quote else ', no quotes'}"
+
+
+def dialect_of(path: Path, format_: TextFormat) -> Dialect:
+    """What is not said by `format_` is found out. GoodsError where no encoding fits."""
+    head, letters, whole = samples(path)
+    encoding = format_.encoding or encoding_of(letters)
+    if encoding is None:
+        raise GoodsError(f"{path}: neither UTF-8 nor a known code page; name it as table.format.encoding")
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(head, final=False).removeprefix("\ufeff")
+    except (LookupError, ValueError) as error:
+        raise GoodsError(f"{path}: not {encoding} ({error}); mend table.format.encoding") from None
+    separators = format_.separator or SEPARATORS
+    quotes = QUOTES if format_.quote is None else (format_.quote,)
+    _, separator, quote = max(
+        ((fit(text, s, q, whole), s, q) for s in separators for q in quotes),
+        key=lambda found: (found[0], -separators.index(found[1]), -quotes.index(found[2])),
+    )
+    return Dialect(encoding, separator, quote)
+
+
+def samples(path: Path) -> tuple[bytes, bytes, bool]:
+    """The file's beginning; the first of its parts with signs that are not ASCII; whether the beginning is all."""
+    try:
+        with gzip.open(str(path), "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            head = letters = file.read(SAMPLE)
+            rest = file.read(SAMPLE)
+            whole = not rest
+            while letters.isascii() and rest:
+                letters, rest = rest, file.read(SAMPLE)
+    except (OSError, EOFError) as error:
+        raise GoodsError(f"{path}: cannot be read ({error}); copy it again") from None
+    return head, letters, whole
+
+
+def encoding_of(data: bytes) -> str | None:
+    """The encoding of a part of a file, which may begin and end within a sign; None where none fits."""
+    for mark, name in MARKS.items():
+        if data.startswith(mark):
+            return name
+    inside = data.lstrip(bytes(range(0x80, 0xC0)))  # the rest of a sign that was cut
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(inside if len(data) - len(inside) < 4 else data)
+        return "utf-8"
+    except UnicodeDecodeError:
+        # tabs without blanks around count as signs of a wrong code page
+        found = from_bytes(data.replace(b"\t", b" "), cp_isolation=[*CODE_PAGES, WESTERN]).best()
+    return None if found is None else found.encoding
+
+
+def fit(text: str, separator: str, quote: str, whole: bool) -> tuple[float, int]:
+    """(share of the rows that have as many fields as the header, number of these); (0, 0) where that is one."""
+    csv.field_size_limit(MAX_FIELD)
+    style = {"quotechar": quote, "strict": True} if quote else {"quoting": csv.QUOTE_NONE}
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, **style)  # type: ignore[arg-type]
+    rows: list[int] = []
+    try:
+        rows += (len(row) for row in islice(reader, ROWS) if row)
+    except csv.Error:
+        if whole or reader.line_num < text.count("\n"):
+            return 0.0, 0
+        rows.append(0)  # cut within quotes
+    if not whole and len(rows) < ROWS:
+        rows = rows[:-1] or rows  # the last row is cut
+    if not rows or rows[0] < 2:
+        return 0.0, 0
+    return round(sum(n == rows[0] for n in rows) / len(rows), 4), rows[0]

@@ -1,0 +1,164 @@
+"""Any table of products, as the section `table` of competition.yaml says (docs/own-contest.md).
+
+reads: files of parquet, CSV, TSV or JSON, named there
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from goods.cards.table import Issues
+from goods.competitions.base import Competition, Configured
+from goods.competitions.raw import Raw, require_disjoint
+from goods.competitions.table_cards import ROW, cards_of, columns_of_cards
+from goods.competitions.table_classes import (
+    add_classes,
+    columns_of_classes,
+    columns_of_tree,
+    tree_of,
+    with_labels,
+)
+from goods.competitions.table_files import Table, files_of, tell
+from goods.competitions.table_submission import TableSubmission
+from goods.competitions.table_values import are_whole, ids_of
+from goods.config.competition import CompetitionConfig
+from goods.config.table import Split, TableConfig
+from goods.core.errors import GoodsError
+
+PARTS: dict[str, Split] = {  # in the order in which rows without ids are numbered
+    "test": "test",
+    "train": "train",
+    "validation": "train",
+    "unlabelled": "unlabelled",
+}
+
+
+def read(config: TableConfig, data: Path) -> Raw:
+    """GoodsError naming the file, the column or row, and the key of the YAML."""
+    if not data.is_dir():
+        raise GoodsError(f"{data}: no such data folder; put the raw files there or name it with --data DIR")
+    issues, frames = Issues(), frames_of(config, data)
+    whole = config.id is None or are_whole((frame for _, frame in frames.values()), config.id)
+    parts = {
+        part: cards_of(frame, path, PARTS[part], config, issues, whole)
+        for part, (path, frame) in frames.items()
+    }
+    name = config.id or "row"
+    for part in list(parts)[1:]:
+        require_disjoint(
+            parts[part].product_id, parts["test"].product_id, name, frames[part][0], frames["test"][0]
+        )
+    parts["test"] = in_order_of_sample(parts["test"], config, data, whole)
+    labelled = [part for part in ("train", "validation") if part in parts]
+    train = pd.concat([parts.pop(part) for part in labelled], ignore_index=True)
+    frame = pd.concat([frames[part][1] for part in labelled], ignore_index=True)
+    frame.attrs |= frames["train"][1].attrs  # of frames that differ in them none are kept
+    targets = add_classes(train, frame, config, issues)
+    tree = {} if config.several else tree_of(train, frame, frames["train"][0], data, config)
+    cards = pd.concat([train, *parts.values()], ignore_index=True)
+    if not cards.product_id.is_unique:
+        twice = cards.product_id[cards.product_id.duplicated()].iloc[0]
+        raise GoodsError(f"{data}: {name} {twice} is in more than one file; a card may be in one only")
+    return Raw(cards, tree, issues, targets)
+
+
+def frames_of(config: TableConfig, data: Path) -> dict[str, tuple[Path, pd.DataFrame]]:
+    """What is read of each part of the data: its file (of several their folder) and its rows."""
+    found, first = {}, 0
+    for part in PARTS:
+        named = getattr(config.files, part)
+        if named is None:
+            continue
+        table = Table(tuple(files_of(data, named, f"files.{part}")), config.format)
+        wanted = columns_of_cards(config)
+        labelled = PARTS[part] == "train"
+        if labelled:
+            wanted |= columns_of_tree(config)
+            wanted |= columns_of_classes(config) if config.labels is None or part != "train" else {}
+        if config.labels and config.labels.key is not None and part == "train":
+            wanted["labels.key"] = config.labels.key
+        table.require(wanted)
+        frame = table.frame(list(wanted.values()))
+        tell(table, f"{len(frame):,} rows of {part}")
+        if part == "train":
+            frame = with_labels(frame, table.where, data, config)
+        if config.id is None:
+            frame[ROW] = np.arange(first, first + len(frame))
+            first += len(frame)
+        found[part] = table.where, frame
+    return found
+
+
+def in_order_of_sample(test: pd.DataFrame, config: TableConfig, data: Path, whole: bool) -> pd.DataFrame:
+    """The test cards in the order of the contest's sample submission. GoodsError where its columns or ids are others
+    than will be submitted."""
+    sample = config.submission.sample
+    if sample is None:
+        return test
+    table = Table(tuple(files_of(data, sample, "submission.sample")), config.format)
+    columns = TableSubmission.of(config).columns
+    if config.submission.header and list(columns) != table.names:
+        raise GoodsError(
+            f"{table.where}: its columns are {', '.join(map(repr, table.names))}, those of the submission "
+            f"{', '.join(map(repr, columns))}; correct table.submission.columns"
+        )
+    name = next((name for name, what in columns.items() if what == "id"), None)
+    if name is None:
+        return test
+    ids = ids_of(table.frame([name])[name], whole, name, table.where)
+    rows = pd.Index(test.product_id).get_indexer(pd.Index(ids))
+    if len(ids) != len(test) or (rows < 0).any() or len(set(rows.tolist())) != len(rows):
+        odd = [
+            *ids[rows < 0].tolist(),
+            *test.product_id[~test.product_id.isin(ids)].tolist(),
+            "one that is there twice",
+        ]
+        raise GoodsError(
+            f"{table.where}: {len(ids)} ids for {len(test)} test cards, different in {odd[0]}; give the sample that "
+            "belongs to the test file, or remove table.submission.sample"
+        )
+    return test.iloc[rows].reset_index(drop=True)
+
+
+def read_new(config: TableConfig, path: Path, issues: Issues) -> pd.DataFrame:
+    """A batch of new cards, as `tables` gives them."""
+    table = Table((path,), config.format)
+    wanted = columns_of_cards(config) | ({"id": ROW} if config.id is None else {})
+    table.require(wanted)
+    return cards_of(table.frame(list(wanted.values())), path, "test", config, issues)
+
+
+def tables(config: TableConfig, path: Path) -> Iterator[pa.Table]:
+    """A file of new cards in any format the table may have."""
+    table = Table(tuple(files_of(path.parent, path.name, "files.test")), config.format)
+    wanted = columns_of_cards(config)
+    table.require(wanted)
+    frame = table.frame(list(wanted.values()))
+    if config.id is None:
+        frame[ROW] = np.arange(len(frame))
+    elif frame.attrs["texts"]:
+        frame[config.id] = ids_of(frame[config.id], are_whole([frame], config.id), config.id, path)
+    yield pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+
+
+def competition(config: CompetitionConfig) -> Competition:
+    assert config.table is not None
+    table = config.table
+    return Competition(
+        partial(read, table),
+        TableSubmission.of(table),
+        read_new=partial(read_new, table),
+        tables=partial(tables, table),
+        settings=table.model_dump(
+            mode="json", exclude={"submission": {"columns", "csv", "separator", "header"}}
+        ),
+    )
+
+
+COMPETITION = Configured(competition)

@@ -1,0 +1,139 @@
+"""Rows of a table → card rows: texts, attributes, numbers, categories, names of photos."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from goods.cards.fields import attribute_lines, is_nothing, plain_value, read_object, unique_lines
+from goods.cards.literals import Malformed, read_cell
+from goods.cards.table import CATEGORY, NUMBER, PHOTO, TEXT_FIELDS, Issues
+from goods.cards.text import strip_html
+from goods.competitions.raw import clip_text, require_unique
+from goods.competitions.table_values import are_whole, floats_of, ids_of, words_of
+from goods.config.table import Columns, Split, TableConfig, listed
+
+ROW = "goods:row"  # column of row numbers, where a table has no ids
+PLACE = re.compile(r"\{([^{}]*)\}")
+
+
+def columns_of_cards(config: TableConfig) -> dict[str, str]:
+    """What a card is read from: key of the section → column, for each."""
+    wanted = {} if config.id is None else {"id": config.id}
+    for key in ("title", "description", "attributes", "shop", "numbers", "categories"):
+        for i, column in enumerate(listed(getattr(config, key))):
+            wanted[f"{key}[{i}]" if i else key] = column
+    if config.photo is not None:
+        for column in PLACE.findall(config.photo) or [config.photo]:
+            wanted[f"photo {column}"] = column
+    return wanted
+
+
+def cards_of(
+    frame: pd.DataFrame,
+    path: Path,
+    split: Split,
+    config: TableConfig,
+    issues: Issues,
+    whole: bool | None = None,
+) -> pd.DataFrame:
+    """Card rows without classes; ids are `whole` numbers or texts, None: found out of these rows."""
+    if config.id is None:
+        ids, name = frame[ROW].astype("int64"), "row"
+    else:
+        if whole is None:
+            whole = are_whole([frame], config.id)
+        ids, name = ids_of(frame[config.id], whole, config.id, path), config.id
+    cards = pd.DataFrame({"product_id": ids, "split": split})
+    require_unique(cards.product_id, name, path)
+    cards["title"] = texts(frame, config.title)
+    cards["description"] = texts(frame, config.description)
+    cards["attributes"] = attributes(frame, config.attributes, cards.product_id, issues)
+    cards["shop"] = texts(frame, config.shop)
+    cards["sale"] = False
+    for column in config.numbers:
+        cards[f"{NUMBER}{column}"] = floats_of(frame[column], cards.product_id, column, issues)
+    for column in config.categories:
+        cards[f"{CATEGORY}{column}"] = pd.Series(words_of(frame[column]), frame.index, dtype="str")
+    if config.photo is not None:
+        cards[PHOTO] = pd.Series(names_of_photos(frame, config.photo), frame.index, dtype="str")
+    clip_text(cards, TEXT_FIELDS, issues)
+    return cards
+
+
+def texts(frame: pd.DataFrame, columns: Columns | None) -> pd.Series:
+    """What stands in the columns, of several joined by blanks."""
+    found = [[strip_html(text) for text in words_of(frame[column])] for column in listed(columns)]
+    joined = [" ".join(filter(None, row)) for row in zip(*found, strict=True)] if found else ""
+    return pd.Series(joined, frame.index, dtype="str")
+
+
+def attributes(frame: pd.DataFrame, columns: Columns | None, ids: pd.Series, issues: Issues) -> pd.Series:
+    """A line for each attribute: of a list of columns one each, of one column what its cells hold."""
+    if columns is None:
+        return pd.Series("", frame.index, dtype="str")
+    if isinstance(columns, str):
+        cells = frame[columns].tolist()
+        found = []
+        for row, cell in enumerate(cells):
+            text, problem = attributes_of(cell)
+            found.append(text)
+            if problem:
+                issues.add_unreadable(
+                    ids.iloc[row], columns, problem, "predicted from the other fields", cell
+                )
+        return pd.Series(found, frame.index, dtype="str")
+    by_column = [[(name, strip_html(text)) for text in words_of(frame[name])] for name in columns]
+    lines = [[f"{name}: {text}" for name, text in row if text] for row in zip(*by_column, strict=True)]
+    return pd.Series([unique_lines(row) for row in lines], frame.index, dtype="str")
+
+
+def attributes_of(cell: Any) -> tuple[str, str | None]:
+    """Lines of one cell (JSON, nested values, `name: value` texts a line each or divided by semicolons, plain text),
+    and what is wrong where it cannot be read."""
+    if is_nothing(cell):
+        return "", None
+    if not isinstance(cell, str | bytes):
+        return unique_lines(attribute_lines(plain_value(cell))), None
+    text = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell
+    if text.lstrip()[:1] not in ("{", "["):
+        return unique_lines([strip_html(line) for line in re.split(r"[\n;]", text)]), None
+    if text.lstrip()[:1] == "[":
+        try:
+            return unique_lines(attribute_lines(read_cell(text))), None
+        except Malformed as error:
+            return "", f"attributes unreadable: {error}"
+    named, problem = read_object(text, "attributes")
+    return unique_lines(attribute_lines(named)), problem
+
+
+def names_of_photos(frame: pd.DataFrame, photo: str) -> list[str]:
+    """Path or name of each card's photo, "" where it has none."""
+    places = PLACE.findall(photo)
+    if not places:
+        return [first_of(cell) for cell in words_or_lists(frame[photo])]
+    words = [words_of(frame[column]) for column in places]
+    pieces = PLACE.split(photo)[::2]
+    return [
+        "".join(piece + value for piece, value in zip(pieces, (*row, ""), strict=True)) if all(row) else ""
+        for row in zip(*words, strict=True)
+    ]
+
+
+def words_or_lists(column: pd.Series) -> list[Any]:
+    return [plain_value(cell) if isinstance(plain_value(cell), list) else cell for cell in column.tolist()]
+
+
+def first_of(cell: Any) -> str:
+    """The first name of a cell that may be a list, or a JSON list, of them."""
+    if isinstance(cell, str) and cell.lstrip()[:1] == "[":
+        try:
+            cell = read_cell(cell)
+        except Malformed:
+            return ""
+    if isinstance(cell, list):
+        cell = next((item for item in cell if isinstance(item, str) and item.strip()), "")
+    return "" if is_nothing(cell) else str(cell).strip()

@@ -1,0 +1,133 @@
+"""Targets of a table's train cards, and where their classes lie in a tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from goods.cards.fields import is_nothing
+from goods.cards.table import Issues
+from goods.competitions.raw import CategoryPath, tree_from_names
+from goods.competitions.table_files import Table, files_of
+from goods.competitions.table_values import WHOLE_CLASS, are_whole, classes_of, words_of
+from goods.competitions.trees import read_tree_csv
+from goods.config.table import TableConfig
+from goods.core.errors import GoodsError
+from goods.core.ids import Id
+from goods.core.log import say
+
+LEVELS = "\x1f"  # between the names of a path while it is one text
+
+
+def columns_of_classes(config: TableConfig) -> dict[str, str]:
+    """What targets are read from, where they have no file of their own: key of the section → column."""
+    return {("target" if name == "target" else f"target.{name}"): c for name, c in config.targets.items()}
+
+
+def columns_of_tree(config: TableConfig) -> dict[str, str]:
+    tree = config.tree
+    if tree is None or tree.file:
+        return {}
+    if tree.column:
+        return {"tree.column": tree.column}
+    return {f"tree.columns[{i}]": column for i, column in enumerate(tree.columns)}
+
+
+def with_labels(frame: pd.DataFrame, path: Path, data: Path, config: TableConfig) -> pd.DataFrame:
+    """The train rows with the targets that have a file of their own. GoodsError where a row has none there."""
+    labels = config.labels
+    if labels is None:
+        return frame
+    table = Table(tuple(files_of(data, labels.file, "labels.file")), config.format)
+    wanted = columns_of_classes(config) | ({} if labels.key is None else {"labels.key": labels.key})
+    table.require(wanted)
+    told = table.frame(list(wanted.values()))
+    columns = list(config.targets.values())
+    if labels.key is None:
+        if len(told) != len(frame):
+            raise GoodsError(
+                f"{table.where}: {len(told)} rows, {path.name} has {len(frame)}; name the column that joins "
+                "them as table.labels.key"
+            )
+        joined = told[columns].reset_index(drop=True)
+    else:
+        keys = [side[labels.key].map(lambda cell: str(cell).strip()) for side in (told, frame)]
+        if not keys[0].is_unique:
+            twice = keys[0][keys[0].duplicated()].iloc[0]
+            raise GoodsError(
+                f"{table.where}: {labels.key!r} {twice} occurs more than once; drop the duplicate rows"
+            )
+        rows = pd.Index(keys[0]).get_indexer(pd.Index(keys[1]))
+        if (rows < 0).any():
+            raise GoodsError(
+                f"{table.where}: no row with {labels.key!r} {keys[1][rows < 0].iloc[0]}, which {path.name} has; "
+                "give all labels"
+            )
+        joined = told[columns].iloc[rows].reset_index(drop=True)
+    attrs = {"texts": frame.attrs["texts"], "texts of targets": told.attrs["texts"]}
+    frame = frame.assign(**{column: joined[column].to_numpy() for column in columns})
+    frame.attrs |= attrs
+    return frame
+
+
+def add_classes(
+    cards: pd.DataFrame, frame: pd.DataFrame, config: TableConfig, issues: Issues
+) -> dict[str, tuple[Id, ...]]:
+    """Give train cards their classes, in place: `category_id`, or of several targets `target_<name>`, of which the
+    classes are returned. A card without its single class counts as unlabelled, which is noted."""
+    texts = "texts of targets" if "texts of targets" in frame.attrs else "texts"
+    targets: dict[str, tuple[Id, ...]] = {}
+    for name, column in config.targets.items():
+        found = classes_of(frame[column], are_whole([frame], column, texts, WHOLE_CLASS))
+        if config.several:
+            cards[f"target_{name}"] = found
+            targets[name] = tuple(sorted(set(found.dropna().tolist())))
+            continue
+        cards["category_id"] = found
+        without = found.isna().to_numpy(bool)
+        cards.loc[without, "split"] = "unlabelled"
+        for product_id in cards.product_id[without]:
+            issues.add(product_id, column, "no class", "counts as unlabelled")
+        if without.any():
+            say(f"table: {without.sum():,} train cards without {column!r} count as unlabelled")
+    return targets
+
+
+def tree_of(
+    cards: pd.DataFrame, frame: pd.DataFrame, path: Path, data: Path, config: TableConfig
+) -> dict[Id, CategoryPath]:
+    """Where each class lies; empty where the table has no tree."""
+    tree = config.tree
+    if tree is None:
+        return {}
+    known = cards.category_id.notna().to_numpy(bool)
+    classes = cards.category_id[known]
+    if tree.file:
+        texts = any(isinstance(class_, str) for class_ in classes.tolist())
+        found = read_tree_csv(data / tree.file, (tree.id, tree.title, tree.parent), texts)
+        unknown = ~classes.isin(list(found))
+        if unknown.any():
+            raise GoodsError(
+                f"{path}: class {classes[unknown].iloc[0]} is not in {tree.file}; add it to the tree or correct "
+                "the row"
+            )
+        return found
+    columns = [tree.column] if tree.column else list(tree.columns)
+    levels = [words_of(frame[column][known]) for column in columns]
+    names = [LEVELS.join(filter(None, row)) for row in zip(*levels, strict=True)]
+    if tree.column:
+        names = [LEVELS.join(filter(None, map(str.strip, name.split(tree.separator)))) for name in names]
+    said = pd.DataFrame({"class": classes.tolist(), "name": names})
+    said.loc[said.name.map(is_nothing), "name"] = said["class"].map(str)
+    counts = said.value_counts(sort=False).reset_index()
+    # of a class with several paths that of most cards counts, of equally many the first by name
+    chosen = counts.sort_values(["count", "name"], ascending=[False, True]).drop_duplicates("class")
+    if len(chosen) < len(counts):
+        several = counts["class"][counts["class"].duplicated()]
+        say(
+            f"table: {several.nunique()} classes have several paths, such as {several.iloc[0]}: that of most cards "
+            "counts"
+        )
+    chosen = chosen.sort_values("class", key=lambda column: column.map(str))
+    return tree_from_names(chosen["class"], chosen["name"], path, LEVELS)

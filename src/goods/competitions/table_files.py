@@ -1,0 +1,189 @@
+"""Files of a table, whatever their format → columns of a data frame.
+
+reads: parquet; CSV and TSV with any separator, encoding and quotes; JSON lines or a JSON array; these with .gz too
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+
+from goods.competitions.arrow import columns_of, plain, read_columns, readable, told
+from goods.competitions.dialect import dialect_of
+from goods.config.table import Columns, TextFormat, listed
+from goods.core.errors import GoodsError
+from goods.core.log import say
+
+PARQUET, TEXT, JSON = (".parquet", ".pq"), (".csv", ".tsv", ".txt", ".tab"), (".jsonl", ".ndjson", ".json")
+PACKED = ".gz"
+KNOWN = "parquet, CSV (.csv, .tsv, .txt) or JSON lines (.jsonl, .json), the latter two also with .gz"
+
+
+def suffix_of(path: Path) -> str:
+    """What kind of file its name says it is, packed or not."""
+    return Path(path.name.lower().removesuffix(PACKED)).suffix
+
+
+def is_table(path: Path) -> bool:
+    return suffix_of(path) in (*PARQUET, *TEXT, *JSON) and path.name[0] not in "._"
+
+
+def files_of(data: Path, named: Columns, key: str) -> list[Path]:
+    """The files that a name, a pattern or a list of them below the data folder stands for; GoodsError where none."""
+    found: list[Path] = []
+    for name in listed(named):
+        path = data / name
+        if path.is_file():
+            found.append(path)
+        elif path.is_dir():
+            found += sorted(part for part in path.rglob("*") if part.is_file() and is_table(part))
+        elif any(sign in name for sign in "*?["):
+            found += sorted(part for part in data.glob(name) if part.is_file())
+        if not found or not (path.exists() or any(sign in name for sign in "*?[")):
+            there = sorted(p.name for p in data.glob("*"))
+            raise GoodsError(f"{path}: no such file (table.{key} names it); {data} holds {told(there)}")
+    return found
+
+
+@dataclass(frozen=True)
+class Table:
+    """Parts of one table. `where` names it in messages."""
+
+    parts: tuple[Path, ...]
+    format: TextFormat
+
+    @property
+    def where(self) -> Path:
+        return self.parts[0] if len(self.parts) == 1 else self.parts[0].parent
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Columns that any part has."""
+        return list(dict.fromkeys(name for part in self.parts for name in self._names(part)))
+
+    def require(self, wanted: dict[str, str]) -> None:
+        """GoodsError naming all columns that are not there, by what names them, and those there are."""
+        missing = [f"{column!r} (table.{key})" for key, column in wanted.items() if column not in self.names]
+        if missing:
+            raise GoodsError(
+                f"{self.where}: no column {', '.join(missing)}; its columns are {told(self.names)}: "
+                "correct the section table of competition.yaml"
+            )
+
+    def frame(self, columns: list[str]) -> pd.DataFrame:
+        """Rows of all parts in order. Of parquet and JSON cells are as they were written, of CSV texts, null where
+        empty; `frame.attrs["texts"]` says whether there are such texts."""
+        wanted = list(dict.fromkeys(columns))
+        parts = [self._frame(part, wanted) for part in self.parts]
+        frame = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+        frame.attrs["texts"] = any(suffix_of(part) in TEXT for part in self.parts)
+        if frame.empty:
+            raise GoodsError(f"{self.where}: holds no rows; give a file with at least one")
+        return frame
+
+    def _names(self, part: Path) -> list[str]:
+        if suffix_of(part) in PARQUET:
+            return columns_of(part)
+        if suffix_of(part) in JSON:
+            return list(dict.fromkeys(name for row in json_rows(part) for name in row))
+        if suffix_of(part) not in TEXT:
+            raise GoodsError(f"{part}: not a known kind of file; give {KNOWN}")
+        return csv_table(part, self.format, None, 1).column_names
+
+    def _frame(self, part: Path, columns: list[str]) -> pd.DataFrame:
+        if suffix_of(part) in JSON:
+            rows = json_rows(part)
+            return pd.DataFrame(
+                {c: pd.Series([row.get(c) for row in rows], dtype=object) for c in columns},
+                index=range(len(rows)),
+            )
+        there = [name for name in columns if name in self._names(part)]
+        if suffix_of(part) in PARQUET:
+            table = read_columns(part, there)
+            table = pa.table({name: plain(table[name], name, "any", part) for name in there})
+        else:
+            table = csv_table(part, self.format, there)
+        frame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
+        return frame.reindex(columns=columns).reset_index(drop=True)
+
+
+def csv_table(path: Path, format_: TextFormat, columns: list[str] | None, rows: int = 0) -> pa.Table:
+    """A CSV file's columns (None: all) as texts, null where empty; the first block alone where `rows`."""
+    dialect = dialect_of(path, format_)
+    parsing = pyarrow.csv.ParseOptions(
+        delimiter=dialect.separator, quote_char=dialect.quote or False, newlines_in_values=True
+    )
+    mend = f"it was read as {dialect}: say it otherwise in table.format, or mend that row"
+    with readable(path, "not a readable csv file", mend):
+        names = csv_header(path, dialect.encoding, parsing)
+        if twice := [name for name, times in Counter(names).items() if times > 1]:
+            raise GoodsError(f"{path}: there are several columns {told(twice[:1])!r}; keep one")
+        if rows:
+            return pa.table({name: pa.array([], pa.string()) for name in names})
+        as_text = pyarrow.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            include_columns=columns or [],
+            strings_can_be_null=True,
+            null_values=[""],
+            quoted_strings_can_be_null=True,
+        )
+        reading = pyarrow.csv.ReadOptions(encoding=dialect.encoding, block_size=1 << 24)
+        return pyarrow.csv.read_csv(opened(path), reading, parsing, as_text)
+
+
+def csv_header(path: Path, encoding: str, parsing: Any) -> list[str]:
+    reading = pyarrow.csv.ReadOptions(encoding=encoding, block_size=1 << 24)
+    with pyarrow.csv.open_csv(opened(path), reading, parsing) as file:
+        return file.schema.names
+
+
+def opened(path: Path) -> Any:
+    return pa.input_stream(str(path), compression="gzip" if path.name.lower().endswith(PACKED) else None)
+
+
+def json_rows(path: Path) -> list[dict[str, Any]]:
+    """Objects of a file of JSON lines, or of one array of them; nested values as JSON texts."""
+    packed = path.name.lower().endswith(PACKED)
+    try:
+        with gzip.open(str(path), "rb") if packed else path.open("rb") as file:
+            text = file.read().decode("utf-8-sig")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise GoodsError(f"{path}: not readable JSON in UTF-8 ({error}); write it again") from None
+    pieces = [text] if text.lstrip()[:1] == "[" else text.split("\n")
+    rows: list[dict[str, Any]] = []
+    for line, piece in enumerate(pieces, 1):
+        if not piece.strip():
+            continue
+        try:
+            found = json.loads(piece)
+        except (ValueError, RecursionError) as error:
+            raise GoodsError(f"{path}: line {line} is not JSON ({error}); mend that line") from None
+        for row in found if isinstance(found, list) else [found]:
+            if not isinstance(row, dict):
+                raise GoodsError(f"{path}: line {line} holds no object; give an object for each card")
+            rows.append(
+                {
+                    name: json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+                    for name, value in row.items()
+                }
+            )
+    return rows
+
+
+def tell(table: Table, what: str) -> None:
+    """A line on how the table's first CSV file was understood."""
+    first = table.parts[0]
+    kind = f" ({dialect_of(first, table.format)})" if suffix_of(first) in TEXT else ""
+    files = (
+        f"{first.name}{kind}" if len(table.parts) == 1 else f"{len(table.parts)} files, {first.name}{kind} …"
+    )
+    say(f"table: {what} from {files}")

@@ -1,0 +1,60 @@
+"""What a table's contest takes as an answer, as its YAML says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from goods.cards.labels import Labels
+from goods.competitions.submission import CsvFormat, Said, Submission, require_columns, require_ids
+from goods.config.table import CONFIDENCE, ID, TARGET, TableConfig
+from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class TableSubmission(Submission):
+    """`columns`: name → what it holds: the id, a target (by its name; the single one is "target") or, float32, how sure
+    the single one is."""
+
+    columns: dict[str, str]
+    csv: CsvFormat | None = None
+
+    @staticmethod
+    def of(config: TableConfig) -> TableSubmission:
+        said = config.submission
+        named = {column: name for name, column in config.targets.items()}
+        columns = said.columns or {ID if config.id is None else config.id: ID} | named
+        return TableSubmission(columns, CsvFormat(said.separator, said.header) if said.csv else None)
+
+    def table(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
+        answers: dict[str, Any] = {ID: rows.product_id.array, CONFIDENCE: said[0][2].proba[:, 0]}
+        answers |= {name: answer_of(labels, predictions) for name, labels, predictions in self._named(said)}
+        return pd.DataFrame({column: answers[what] for column, what in self.columns.items()})
+
+    def with_confidence(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
+        sure = {
+            CONFIDENCE if name == TARGET else f"{name}_{CONFIDENCE}": predictions.proba[:, 0]
+            for name, _, predictions in self._named(said)
+        }
+        return self.table(rows, said).assign(**sure)
+
+    def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
+        require_columns(table, list(self.columns))
+        for column, what in self.columns.items():
+            if what == ID:
+                require_ids(table, column, rows.product_id)
+        if len(table) != len(rows):
+            raise GoodsError(f"submission has {len(table)} rows, expected {len(rows)}")
+
+    def _named(self, said: list[Said]) -> list[Said]:
+        return [(TARGET, *said[0][1:])] if TARGET in self.columns.values() else said
+
+
+def answer_of(labels: Labels, predictions: Predictions) -> pd.Series:
+    """The contest's ids of the classes to submit: int64, or text."""
+    chosen = pd.Series(np.array(labels.ids, dtype=object)[predictions.classes[:, 0]])
+    return chosen.astype("str" if any(isinstance(id_, str) for id_ in labels.ids) else "int64")

@@ -1,0 +1,121 @@
+"""Cells of a table, as files write them → ids, numbers, words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from goods.cards.fields import as_text, is_nothing, plain_value
+from goods.cards.table import Issues
+from goods.cards.text import squeeze
+from goods.competitions import numbers
+from goods.competitions.raw import integer_ids
+from goods.core.errors import GoodsError
+from goods.core.ids import Id
+
+# no zeros before a number: "007" is a text, and stays one
+WHOLE = re.compile(r"(?:0|-?[1-9][0-9]{0,17})")
+WHOLE_CLASS = re.compile(WHOLE.pattern + r"(?:\.0)?")  # as pandas writes whole numbers beside missing ones
+NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
+BETWEEN = re.compile(r"(?<=[0-9])[ \u00a0\u2009\u202f'_](?=[0-9]{3})")  # thousands
+LONGEST_ID = 200
+
+
+def are_whole(
+    frames: Iterable[pd.DataFrame], column: str, texts: str = "texts", pattern: re.Pattern[str] = WHOLE
+) -> bool:
+    """Whether all cells of a column are whole numbers; where they are texts for want of types, as `attrs[texts]` of a
+    frame says, by how they are written."""
+    return all(
+        _are_whole(frame[column].dropna(), pattern if frame.attrs[texts] else None) for frame in frames
+    )
+
+
+def _are_whole(cells: pd.Series, pattern: re.Pattern[str] | None) -> bool:
+    if cells.dtype.kind in "iu":
+        return True
+    if cells.dtype.kind == "f":
+        return bool((cells % 1 == 0).all())
+    return all(
+        pattern is not None and bool(pattern.fullmatch(cell.strip()))
+        if isinstance(cell, str)
+        else isinstance(cell, int) and not isinstance(cell, bool)
+        for cell in cells.tolist()
+    )
+
+
+def ids_of(column: pd.Series, whole: bool, name: str, path: Path) -> pd.Series:
+    """int64 where they are `whole` numbers, else text as it is written; GoodsError naming the row of one that is
+    empty."""
+    empty = column.map(is_nothing).to_numpy(bool)
+    if empty.any():
+        raise GoodsError(f"{path}: row {int(empty.argmax())}: {name!r} is empty; give that card an id")
+    if whole:
+        told = column if column.dtype.kind in "iuf" else column.map(int)
+        return integer_ids(told.to_frame(name), name, path)
+    ids = column.map(class_text).astype("str")
+    odd = ~ids.map(lambda id_: id_.isprintable() and len(id_) <= LONGEST_ID).to_numpy(bool)
+    if odd.any():
+        row = int(odd.argmax())
+        raise GoodsError(
+            f"{path}: row {row}: {name!r} {ids.iloc[row][:40]!r} is no id: longer than {LONGEST_ID} signs, or with "
+            "signs that cannot be printed; mend that row"
+        )
+    return ids
+
+
+def classes_of(column: pd.Series, whole: bool) -> pd.Series:
+    """Whole numbers where they are `whole`, else texts; None where a card has none."""
+    said = [None if is_nothing(cell) else cell for cell in column.tolist()]
+    if whole:
+        told = [None if cell is None else int(str(cell).strip().removesuffix(".0")) for cell in said]
+        return pd.Series(told, column.index, dtype=object)
+    return pd.Series(
+        [None if cell is None else class_text(cell) for cell in said], column.index, dtype=object
+    )
+
+
+def class_text(cell: Any) -> Id:
+    """A cell as the contest writes it."""
+    return cell if isinstance(cell, str) else as_text(plain_value(cell))
+
+
+def words_of(column: pd.Series) -> list[str]:
+    """A text per cell, "" of null."""
+    return [squeeze(cell) if isinstance(cell, str) else as_text(plain_value(cell)) for cell in _told(column)]
+
+
+def _told(column: pd.Series) -> list[Any]:
+    return [None if cell is None or cell is pd.NA or cell is pd.NaT else cell for cell in column.tolist()]
+
+
+def floats_of(column: pd.Series, ids: pd.Series, name: str, issues: Issues) -> pd.Series:
+    """float64, NaN where a card has none; what is no number is noted."""
+    found = np.full(len(column), np.nan)
+    for row, cell in enumerate(_told(column)):
+        if isinstance(cell, str):
+            if numbers.is_nothing(cell):
+                continue
+            value = float_of(cell)
+            if value is None:
+                issues.add_unreadable(ids.iloc[row], name, "not a number", "counts as missing", cell)
+            else:
+                found[row] = value
+        elif cell is not None:
+            found[row] = float(cell)
+    found[~np.isfinite(found)] = np.nan
+    return pd.Series(found, column.index)
+
+
+def float_of(text: str) -> float | None:
+    """The first number of a text, "1 299,50 ₽" → 1299.5; None where there is none or more than one."""
+    plain = BETWEEN.sub("", text)
+    if plain.count(",") > 1 or ("," in plain and "." in plain):
+        plain = plain.replace(",", "")  # 1,299,000 and 1,299.50
+    found = NUMBER.findall(plain)
+    return float(found[0].replace(",", ".")) if len(found) == 1 else None

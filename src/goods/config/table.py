@@ -1,0 +1,138 @@
+"""How a table of products becomes a competition: the section `table` of competition.yaml (docs/own-contest.md)."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from goods.config.base import Strict
+
+Columns = str | tuple[str, ...]
+ID, TARGET, CONFIDENCE = (
+    "id",
+    "target",
+    "confidence",
+)  # what a column of a submission holds, or a target's name
+
+
+class Files(Strict):
+    """Names below the data folder: a file, a pattern such as parts/*.csv, a folder of parts, or a list of these."""
+
+    train: Columns = Field(description="labelled cards")
+    test: Columns = Field(description="cards to label")
+    validation: Columns | None = Field(None, description="more labelled cards, used as those of train")
+    unlabelled: Columns | None = Field(
+        None,
+        description="cards without a label that are not asked for: seen by what learns without labels alone",
+    )
+
+
+class TextFormat(Strict):
+    """How CSV files are written; what is not said is found out of each."""
+
+    separator: str | None = Field(None, min_length=1, max_length=1)
+    encoding: str | None = Field(None, description="such as utf-8, cp1251, cp1252, utf-16")
+    quote: str | None = Field(None, max_length=1, description="sign around cells; '' for none")
+
+
+class LabelFile(Strict):
+    """Targets of the train cards in a file of their own."""
+
+    file: Columns
+    key: str | None = Field(None, description="column of both files that joins them; none: row by row")
+
+
+class CategoryTree(Strict):
+    """Where a class lies in a tree of categories: one of three ways. Without any classes are known by their names."""
+
+    column: str | None = Field(None, description="column of paths, such as Home > Kitchen > Cups")
+    separator: str = Field(">", min_length=1, description="between the names of a path")
+    columns: tuple[str, ...] = Field((), description="a column for each level, from the top")
+    file: str | None = Field(None, description="CSV file of all categories, those without a card too")
+    id: str = Field("id", description="the file's column of ids, which targets are of")
+    title: str = Field("title", description="the file's column of names")
+    parent: str = Field("parent_id", description="the file's column of the ids of parents")
+
+    @model_validator(mode="after")
+    def one_way(self) -> Self:
+        if sum(map(bool, (self.column, self.columns, self.file))) != 1:
+            raise ValueError("name one of column, columns and file")
+        return self
+
+
+class SubmissionFormat(Strict):
+    """`columns`: name in the submission → what it holds, in order: id, target (of several their names) or
+    confidence."""
+
+    columns: dict[str, str] = Field({}, description="empty: the id's and the targets' columns by their names")
+    csv: bool = Field(False, description="whether result.csv is written beside result.parquet")
+    separator: str = Field(",", min_length=1, max_length=1)
+    header: bool = True
+    sample: str | None = Field(
+        None, description="the contest's own example: its columns and ids are required, its order taken"
+    )
+
+
+class TableConfig(Strict):
+    files: Files
+    format: TextFormat = Field(default_factory=lambda: TextFormat.model_validate({}))
+    labels: LabelFile | None = None
+    id: str | None = Field(
+        None,
+        description="column of ids, whole numbers or texts; none: rows are numbered, those of test from 0",
+    )
+    title: Columns | None = None
+    description: Columns | None = None
+    attributes: Columns | None = Field(
+        None,
+        description="column of JSON, of name: value texts, of lists of structs or of plain text; or a list of columns",
+    )
+    shop: Columns | None = Field(None, description="shop or brand")
+    numbers: tuple[str, ...] = Field((), description="columns of numbers kept beside the text, such as price")
+    categories: tuple[str, ...] = Field((), description="columns of few values kept beside the text")
+    photo: str | None = Field(
+        None,
+        description="column of paths or names, or a pattern such as {sku}.jpg; none: photos are found by id",
+    )
+    target: str | tuple[str, ...] | dict[str, str] = Field(
+        description="column of classes; of several targets a list of columns, or name: column"
+    )
+    tree: CategoryTree | None = None
+    submission: SubmissionFormat = Field(default_factory=lambda: SubmissionFormat.model_validate({}))
+
+    @property
+    def targets(self) -> dict[str, str]:
+        """Name of each target → its column."""
+        if isinstance(self.target, str):
+            return {TARGET: self.target}
+        return dict(self.target) if isinstance(self.target, dict) else {name: name for name in self.target}
+
+    @property
+    def several(self) -> bool:
+        return not isinstance(self.target, str)
+
+    @model_validator(mode="after")
+    def can_be_read(self) -> Self:
+        if self.target in ("", (), {}):
+            raise ValueError("target is empty; name the column of the classes")
+        if odd := [name for name in self.targets if not re.fullmatch(r"[\w-]+", name)]:
+            raise ValueError(f"target {odd[0]!r} cannot name a folder; write target: {{name: {odd[0]!r}}}")
+        if self.several and self.tree:
+            raise ValueError("a tree is of a single target")
+        if not any((self.title, self.description, self.attributes)):
+            raise ValueError("none of title, description and attributes is named: there is no text to read")
+        known = {ID, CONFIDENCE, *self.targets}
+        if unknown := set(self.submission.columns.values()) - known:
+            raise ValueError(
+                f"submission.columns holds {min(unknown)!r}; known are {', '.join(sorted(known))}"
+            )
+        return self
+
+
+def listed(columns: Columns | None) -> tuple[str, ...]:
+    return () if columns is None else (columns,) if isinstance(columns, str) else columns
+
+
+Split = Literal["train", "test", "unlabelled"]

@@ -1,0 +1,34 @@
+"""Ids of products: whole numbers, or texts that are kept as they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+Id = int | str
+
+
+def plain_id(value: Any) -> Id:
+    """A cell of an id column as JSON and parquet take it."""
+    return str(value) if isinstance(value, str) else int(value)
+
+
+def id_array(ids: pd.Series) -> np.ndarray:
+    """int64 [n]; of texts unicode [n] of one width, which npz files hold without pickle."""
+    return ids.to_numpy(np.int64) if ids.dtype.kind in "iu" else np.array(ids.tolist(), np.str_)
+
+
+def same_kind(ids: Sequence[str], known: pd.Series) -> list[Id]:
+    """Ids as they were written on a command line, as numbers where the known ones are; what is no number stays."""
+    if known.dtype.kind not in "iu":
+        return list(ids)
+    return [int(id_) if id_.lstrip("+-").isascii() and id_.lstrip("+-").isdigit() else id_ for id_ in ids]
+
+
+def with_ids(table: pd.DataFrame, column: str = "product_id") -> pd.DataFrame:
+    """The table with its ids int64, or text where any is one."""
+    texts = any(isinstance(id_, str) for id_ in table[column].tolist())
+    return table.astype({column: "str" if texts else "int64"})

@@ -1,0 +1,369 @@
+"""Any table of products is a competition by the section `table` of its YAML."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from raw_tables import FORMATS
+
+from goods.cards.labels import Labels
+from goods.competitions.loading import competition_of
+from goods.config.competition import CompetitionConfig
+from goods.config.loading import validated
+from goods.core.errors import GoodsError
+from goods.core.workspace import Workspace
+from goods.prepare.stage import prepare
+
+CSV = {"train": "train.csv", "test": "test.csv"}
+SECTIONS: dict[str, dict[str, Any]] = {
+    "semicolons_in_cp1251": {
+        "files": CSV,
+        "id": "Код",
+        "title": "Наименование",
+        "description": "Описание",
+        "numbers": ["Цена"],
+        "categories": ["Цвет"],
+        "target": "Категория",
+        "submission": {"sample": "sample_submission.csv"},
+    },
+    "packed_json_lines": {
+        "files": {"train": "train.jsonl.gz", "test": "test.jsonl.gz"},
+        "id": "sku",
+        "title": "title",
+        "attributes": "attributes",
+        "numbers": ["price"],
+        "photo": "picture",
+        "target": "label",
+    },
+    "parquet_of_structs": {
+        "files": {"train": "train.parquet", "test": "test.parquet"},
+        "id": "offer",
+        "title": "name",
+        "attributes": "characteristics",
+        "target": "category",
+        "tree": {"column": "category_path"},
+    },
+    "columns_of_levels": {
+        "files": {"train": "goods_train.tsv", "test": "goods_test.tsv"},
+        "id": "id",
+        "title": "name",
+        "attributes": ["colour", "brand"],
+        "target": "level_2",
+        "tree": {"columns": ["level_1", "level_2"]},
+    },
+    "folder_of_parts": {
+        "files": {"train": "train", "test": "test/*.csv"},
+        "id": "product_id",
+        "title": "title",
+        "description": "description",
+        "target": "category_id",
+    },
+    "text_and_label": {"files": CSV, "title": "text", "target": "label"},
+}
+
+
+def config_of(section: dict[str, Any], **settings: Any) -> CompetitionConfig:
+    values = {
+        "name": "shop",
+        "reader": "table",
+        "data": "nowhere",
+        "table": section,
+        "n_folds": 3,
+        **settings,
+    }
+    return validated(CompetitionConfig, values, Path("competition.yaml"))
+
+
+def prepared(
+    folder: Path, data: Path, section: dict[str, Any], **settings: Any
+) -> tuple[pd.DataFrame, Workspace]:
+    ws = Workspace(folder / "work", "shop")
+    prepare(ws, config_of(section, **settings), data)
+    return pd.read_parquet(ws.cards), ws
+
+
+def made(folder: Path, name: str) -> tuple[Path, pd.Series]:
+    data = folder / "raw"
+    data.mkdir()
+    return data, FORMATS[name](data)
+
+
+def write_csv(folder: Path, train: dict[str, list], test: dict[str, list]) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, columns in (("train", train), ("test", test)):
+        pd.DataFrame(columns).to_csv(folder / f"{name}.csv", index=False)
+    return folder
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_never_seen_become_cards(tmp_path, name):
+    data, hidden = made(tmp_path, name)
+    cards, ws = prepared(tmp_path, data, SECTIONS[name])
+    assert (cards.split == "test").sum() == len(hidden)
+    assert (cards.title.str.len() > 10).all()
+    labels = Labels.load(ws)
+    assert set(labels.ids) == set(hidden.tolist())
+    assert type(labels.ids[0]) is type(hidden.tolist()[0])
+    assert cards.target[cards.split == "train"].between(0, 5).all()
+
+
+def test_decimal_commas_and_a_sample_s_order(tmp_path):
+    data, _ = made(tmp_path, "semicolons_in_cp1251")
+    cards, _ = prepared(tmp_path, data, SECTIONS["semicolons_in_cp1251"])
+    test = cards[cards.split == "test"]
+    assert test.product_id.tolist() == list(range(309, 279, -1))
+    assert cards["number:Цена"].between(100, 2000).all()
+    assert set(cards["category:Цвет"]) == {"белый", "синий", "красный"}
+    assert cards.description[0].startswith("Артикул 100: ")  # a semicolon within quotes divides nothing
+
+
+def test_ids_with_zeros_stay_texts_and_photos_come_by_their_paths(tmp_path):
+    data, _ = made(tmp_path, "packed_json_lines")
+    cards, _ = prepared(tmp_path, data, SECTIONS["packed_json_lines"])
+    assert cards.product_id[0] == "0000100"
+    has = cards.product_id.astype(int) % 4 > 0
+    assert cards.image[has].tolist() == [f"pictures/p{int(i)}.jpg" for i in cards.product_id[has]]
+    assert cards.image[~has].isna().all()
+    assert cards["number:price"].isna().equals(cards.product_id.astype(int) % 7 == 0)
+    assert cards.attributes.str.match("Цвет: .*; Бренд: ").all()
+
+
+def test_paths_become_a_tree(tmp_path):
+    for name in ("parquet_of_structs", "columns_of_levels"):
+        folder = tmp_path / name
+        folder.mkdir()
+        data, _ = made(folder, name)
+        _, ws = prepared(folder, data, SECTIONS[name])
+        labels = Labels.load(ws)
+        assert labels.paths[labels.ids.index("Ножи")] == ("Дом", "Ножи")
+
+
+def test_numbers_in_parquet_and_in_csv_are_the_same_ids(tmp_path):
+    data, _ = made(tmp_path, "folder_of_parts")
+    cards, _ = prepared(tmp_path, data, SECTIONS["folder_of_parts"])
+    assert cards.product_id.dtype == "int64"
+    assert sorted(cards.product_id) == list(range(100, 310))
+
+
+def test_rows_without_ids_are_numbered_those_of_test_from_zero(tmp_path):
+    data = write_csv(tmp_path / "raw", {"text": ["a", "b", "c"], "y": ["u", "v", "u"]}, {"text": ["d", "e"]})
+    raw = competition_of(config_of({"files": CSV, "title": "text", "target": "y"})).read(data)
+    assert raw.cards.product_id.tolist() == [2, 3, 4, 0, 1]
+
+
+def test_labels_in_a_file_of_their_own_are_joined_by_a_column_or_row_by_row(tmp_path):
+    data = write_csv(tmp_path / "raw", {"": [5, 6, 7], "text": ["a", "b", "c"]}, {"": [8], "text": ["d"]})
+    pd.DataFrame({"": [7, 5, 6], "code": [30, 10, 20]}).to_csv(data / "y.csv", index=False)
+    section = {
+        "files": CSV,
+        "id": "",
+        "title": "text",
+        "target": "code",
+        "labels": {"file": "y.csv", "key": ""},
+    }
+    cards = competition_of(config_of(section)).read(data).cards
+    assert dict(zip(cards.product_id, cards.category_id.fillna(0), strict=True)) == {
+        5: 10,
+        6: 20,
+        7: 30,
+        8: 0,
+    }
+    by_row = competition_of(config_of(section | {"labels": {"file": "y.csv"}})).read(data).cards
+    assert by_row.category_id.tolist()[:3] == [30, 10, 20]
+    pd.DataFrame({"": [7, 5], "code": [30, 10]}).to_csv(data / "y.csv", index=False)
+    with pytest.raises(GoodsError, match=r"y\.csv: no row with '' 6, which train\.csv has"):
+        competition_of(config_of(section)).read(data)
+
+
+def test_several_targets_with_missing_values(tmp_path):
+    n = 30
+    train = {
+        "id": list(range(n)),
+        "text": [f"вещь {i % 3}" for i in range(n)],
+        "Цвет": ["белый" if i % 2 else "синий" for i in range(n)],
+        "size": [None if i % 5 == 0 else 40 + i % 3 for i in range(n)],
+    }
+    data = write_csv(tmp_path / "raw", train, {"id": [90, 91], "text": ["вещь", "вещь"]})
+    section = {"files": CSV, "id": "id", "title": "text", "target": {"colour": "Цвет", "size": "size"}}
+    cards, ws = prepared(tmp_path, data, section)
+    assert Labels.load(ws.target("size")).ids == [40, 41, 42]
+    assert (pd.read_parquet(ws.target("size").cards).target >= 0).sum() == 24
+    assert (cards.target_size < 0).sum() == 6 + 2
+    with pytest.raises(GoodsError, match="cannot name a folder; write target"):
+        config_of(section | {"target": ["Цвет товара", "size"]})
+
+
+def test_cards_without_a_class_or_from_a_file_without_labels_are_unlabelled(tmp_path):
+    train = {"id": list(range(9)), "text": ["x"] * 9, "y": ["u", "v", None] * 3}
+    data = write_csv(tmp_path / "raw", train, {"id": [90], "text": ["z"]})
+    pd.DataFrame({"id": [50, 51], "text": ["p", "q"]}).to_csv(data / "more.csv", index=False)
+    files = CSV | {"unlabelled": "more.csv"}
+    cards, _ = prepared(tmp_path, data, {"files": files, "id": "id", "title": "text", "target": "y"})
+    assert cards.split.value_counts().to_dict() == {"train": 6, "unlabelled": 5, "test": 1}
+    assert (cards.target[cards.split != "train"] == -1).all()
+
+
+def test_a_tree_file_names_classes_without_a_card(tmp_path):
+    data = write_csv(
+        tmp_path / "raw",
+        {"id": ["a1", "a2"], "text": ["x", "y"], "cat": ["k1", "k2"]},
+        {"id": ["b"], "text": ["z"]},
+    )
+    rows = {
+        "cat_id": ["r", "t", "k1", "k2", "k3"],
+        "up": [None, "r", "t", "t", "r"],
+        "cat_name": list("ABCDE"),
+    }
+    pd.DataFrame(rows).to_csv(data / "tree.csv", index=False)
+    tree = {"file": "tree.csv", "id": "cat_id", "parent": "up", "title": "cat_name"}
+    section = {"files": CSV, "id": "id", "title": "text", "target": "cat", "tree": tree}
+    _, ws = prepared(tmp_path, data, section)
+    labels = Labels.load(ws)
+    assert labels.ids == ["k1", "k2", "k3"]
+    assert labels.paths == [("B", "C"), ("B", "D"), ("E",)]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"title": "nmae"}, r"test\.csv: no column 'nmae' \(table\.title\); its columns are id, text: "),
+        ({"numbers": ["price"]}, r"no column 'price' \(table\.numbers\)"),
+        (
+            {"files": {"train": "trian.csv", "test": "test.csv"}},
+            r"trian\.csv: no such file \(table\.files\.train",
+        ),
+        ({"id": "y"}, r"no column 'y' \(table\.id\)"),
+        ({"target": "label"}, r"no column 'label' \(table\.target\)"),
+        ({"tree": {"columns": ["top"]}}, r"no column 'top' \(table\.tree\.columns\[0\]\)"),
+        ({"submission": {"sample": "sample.csv"}}, r"sample\.csv: its columns are 'id', 'kind'"),
+    ],
+)
+def test_what_the_files_do_not_hold_is_told_with_what_they_hold(tmp_path, change, message):
+    data = write_csv(
+        tmp_path / "raw", {"id": [1, 2], "text": ["a", "b"], "y": ["u", "v"]}, {"id": [3], "text": ["c"]}
+    )
+    pd.DataFrame({"id": [3], "kind": ["u"]}).to_csv(data / "sample.csv", index=False)
+    section = {"files": CSV, "id": "id", "title": "text", "target": "y"} | change
+    with pytest.raises(GoodsError, match=message):
+        competition_of(config_of(section)).read(data)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"target": ""}, "target is empty; name the column of the classes"),
+        ({"title": None}, "there is no text to read"),
+        ({"tree": {}}, "name one of column, columns and file"),
+        ({"submission": {"columns": {"a": "answer"}}}, "holds 'answer'; known are confidence, id, target"),
+        ({"tytle": "text"}, "unknown key 'table.tytle'"),
+    ],
+)
+def test_a_section_that_says_too_little_is_refused_with_its_key(change, message):
+    with pytest.raises(GoodsError, match=message):
+        config_of({"files": CSV, "id": "id", "title": "text", "target": "y"} | change)
+
+
+def test_the_section_goes_with_its_reader_alone():
+    with pytest.raises(GoodsError, match="reader: table needs a section `table`"):
+        validated(CompetitionConfig, {"name": "a", "reader": "table", "data": "b"}, Path("c.yaml"))
+    with pytest.raises(GoodsError, match="goes with reader: table, not with reader: ozon"):
+        config_of({"files": CSV, "title": "text", "target": "y"}, reader="ozon")
+
+
+def test_photos_by_pattern_name_and_zip(tmp_path):
+    data = write_csv(
+        tmp_path / "raw",
+        {"image": [11, 12, 13], "product": ["A", "B", "C"], "text": ["a", "b", "c"], "y": ["u", "v", "u"]},
+        {"image": [14], "product": ["d"], "text": ["d"]},
+    )
+    (data / "images" / "deep").mkdir(parents=True)
+    photo = Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3))
+    photo.save(data / "images" / "deep" / "image_11_product_a.JPG", format="JPEG")
+    photo.save(data / "images" / "image_12_product_B.webp")
+    photo.save(tmp_path / "p.png")
+    with zipfile.ZipFile(data / "image_test.zip", "w") as archive:
+        archive.write(tmp_path / "p.png", "x/image_14_product_d.PNG")
+    section = {"files": CSV, "title": "text", "target": "y", "photo": "image_{image}_product_{product}.jpg"}
+    cards, ws = prepared(tmp_path, data, section)
+    assert cards.image.fillna("").tolist() == [
+        "images/deep/image_11_product_a.JPG",
+        "images/image_12_product_B.webp",
+        "",
+        "image_test.zip::x/image_14_product_d.PNG",
+    ]
+    before = ws.cards.stat().st_mtime_ns
+    prepare(ws, config_of(section), data)
+    assert ws.cards.stat().st_mtime_ns == before  # names of photos are kept: nothing has changed
+
+
+def test_photos_are_found_by_ids_that_are_texts(tmp_path):
+    ids = ["Ab-1", "Ab-1_2", "007"]
+    data = write_csv(
+        tmp_path / "raw", {"id": ids, "text": ids, "y": ["u", "v", "u"]}, {"id": ["zz"], "text": ["c"]}
+    )
+    photo = Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3))
+    for name in ("Ab-1_1.jpg", "Ab-1_2.jpg", "007.png", "7.png", "zz/3.jpg"):
+        path = data / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        photo.save(path)
+    cards, _ = prepared(tmp_path, data, {"files": CSV, "id": "id", "title": "text", "target": "y"})
+    assert cards.image.tolist() == [
+        f"images/{n}" for n in ("Ab-1_1.jpg", "Ab-1_2.jpg", "007.png", "zz/3.jpg")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ('{"Цвет": ["белый", "синий"], "Вес": 3}', "Цвет: белый, синий; Вес: 3"),
+        ('[{"name": "Цвет", "value": "белый"}]', "Цвет: белый"),
+        ('["новый", "Размер: 5"]', "новый; Размер: 5"),
+        ("Цвет: белый; Вес: 3\nЦвет: белый", "Цвет: белый; Вес: 3"),
+        (np.array([{"name": "Цвет", "value": "белый"}], dtype=object), "Цвет: белый"),
+        ([("Цвет", "белый")], "Цвет: белый"),
+        ("<b>просто</b> текст", "просто текст"),
+        (None, ""),
+    ],
+)
+def test_attributes_are_read_however_they_are_written(cell, text):
+    from goods.competitions.table_cards import attributes_of
+
+    assert attributes_of(cell) == (text, None)
+
+
+def test_broken_attributes_are_noted(tmp_path):
+    attributes = [json.dumps({"a": 1})] * 29 + ['{"a": ']
+    n = len(attributes)
+    data = write_csv(
+        tmp_path / "raw",
+        {"id": range(n), "text": ["x"] * n, "y": ["u", "v"] * 15, "attr": attributes},
+        {"id": [99], "text": ["z"], "attr": ["{}"]},
+    )
+    section = {"files": CSV, "id": "id", "title": "text", "target": "y", "attributes": "attr"}
+    _, ws = prepared(tmp_path, data, section)
+    issues = pd.read_parquet(ws.issues)
+    assert issues[issues.field == "attr"].product_id.tolist() == [29]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1 299,50 ₽", 1299.5),
+        ("1,299,000.5", 1299000.5),
+        ("-3.5e2", -350.0),
+        ("12 x 40", None),
+        ("нет", None),
+        (".5", 0.5),
+    ],
+)
+def test_numbers_are_read_from_texts(text, number):
+    from goods.competitions.table_values import float_of
+
+    assert float_of(text) == number
