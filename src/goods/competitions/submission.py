@@ -78,13 +78,13 @@ class ClassProbabilities(Submission):
         _, labels, predictions = said[0]
         proba = predictions.dense(labels.n_classes)
         table = pd.DataFrame(proba, columns=self._columns(labels))
-        table.insert(0, self.id, predictions.product_id)
+        table.insert(0, self.id, rows.product_id.array)
         return table
 
     def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
         columns = self._columns(said[0][1])
         require_columns(table, [self.id, *columns])
-        require_ids(table, self.id, rows.product_id.to_numpy())
+        require_ids(table, self.id, rows.product_id)
         proba = table[columns].to_numpy()
         if not ((proba >= 0) & (proba <= 1)).all() or (np.abs(proba.sum(1) - 1) > 1e-3).any():
             raise GoodsError("submission: the probabilities of a card are outside 0 … 1 or do not sum to 1")
