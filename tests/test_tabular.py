@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from test_neural import toy_cards, toy_context
 
+import goods
 from goods.core.errors import GoodsError
 from goods.models.tabular.columns import Columns, categories_of, numbers_of, text_lengths
 from goods.models.tabular.estimator import EstimatorConfig, built
@@ -263,3 +264,36 @@ def test_without_skops_the_family_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "skops.io", None)
     with pytest.raises(GoodsError, match=r"pip install 'skops>=0\.12'"):
         estimator(tmp_path, "sklearn.linear_model.LogisticRegression").warm(toy_cards())
+
+
+@needs_skops
+@pytest.mark.slow
+def test_all_of_it_is_stacked_for_a_metric_of_probabilities_and_labels_new_cards(tmp_path):
+    train, test = (
+        cards_with_columns(n, seed).rename(columns={"number:price": "price", "category:kind": "kind"})
+        for n, seed in ((240, 0), (40, 1))
+    )
+    train["title"], test["title"] = toy_cards(240).title, toy_cards(40, 1).title
+    asked, experiments = test.drop(columns="target"), ["tabular", "sklearn-logreg"]
+    result = goods.run(
+        train=train,
+        test=asked,
+        id="product_id",
+        text="title",
+        target="target",
+        numbers=["price"],
+        categories=["kind"],
+        metric="neg_log_loss",
+        n_folds=3,
+        offline=True,
+        stack={"experiments": experiments, "with_local_text": None, "iterations": 20},
+        work=tmp_path / "work",
+        out=tmp_path / "out",
+    )
+    assert -0.7 < result.score < 0
+    assert (result.submission.target.to_numpy() == test.target.to_numpy()).mean() > 0.9
+    board = goods.leaderboard(tmp_path / "work").set_index("experiment")
+    assert board.family.to_dict() == {"stack": "stack", "tabular": "tabular", "sklearn-logreg": "sklearn"}
+    assert result.predict(asked.head(9)).target.tolist() == result.submission.target.tolist()[:9]
+    report = result.report.read_text(encoding="utf-8")
+    assert "mean log of the probability" in report
