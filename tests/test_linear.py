@@ -127,7 +127,7 @@ def test_the_temperature_is_that_of_the_least_loss_over_all_classes(tmp_path):
     known, valid = many_cards(840, 0), many_cards(210, 1)
     valid["title"] = [f"{a} {b}" for a, b in zip(valid.title, valid.title[::-1], strict=True)]  # hard ones
     model.fit(known, None)
-    x, target = model._vectors(valid), valid.target.to_numpy()
+    x, target = model.text.vectors(valid), valid.target.to_numpy()
 
     def loss(temperature: float) -> float:
         said = model._log_proba(x, temperature)[np.arange(len(target)), target]

@@ -1,15 +1,27 @@
+import warnings
+
 import hiclass.metrics
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import f1_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    matthews_corrcoef,
+    top_k_accuracy_score,
+)
 
 from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions, best_classes
 from goods.metrics.base import ClassMetric
 from goods.metrics.classification import binary_f1, f1, hierarchical_f1
-from goods.metrics.evaluation import score
+from goods.metrics.evaluation import card_metric, score
+from goods.stack.decoding import fit_decoding
+from goods.stack.settle import finished
 
 # root → A → (a1, a2), root → B (a leaf itself)
 LABELS = Labels(
@@ -102,3 +114,99 @@ def test_hierarchical_f1_agrees_with_hiclass_on_random_trees(judged):
     padded = np.array([[*path, *[""] * (depth - len(path))] for path in labels.nodes])
     expected = hiclass.metrics.f1(padded[true], padded[predicted], average="micro", zero_division=0.0)
     assert hierarchical_f1(true, predicted, labels) == pytest.approx(float(expected))
+
+
+def test_metrics_of_no_cards_are_zero():
+    none, nothing = np.empty(0, np.int64), Predictions(*np.empty((3, 0, 1)))
+    for name in ("mcc", "balanced_accuracy", "hierarchical_accuracy"):
+        assert score(name, none, none, LABELS) == 0
+    for name in ("neg_log_loss", "top3_accuracy"):
+        assert card_metric(name).judge(none, nothing, LABELS) == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=50))
+def test_metrics_of_classes_are_scikit_learn_s(pairs):
+    true, predicted = (np.array(column) for column in zip(*pairs, strict=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # predicted classes that are not true
+        expected = {
+            "mcc": matthews_corrcoef(true, predicted),
+            "balanced_accuracy": balanced_accuracy_score(true, predicted),
+            "micro_f1": f1_score(true, predicted, average="micro"),
+        }
+    assert {name: score(name, true, predicted, LABELS) for name in expected} == pytest.approx(expected)
+
+
+def test_hierarchical_accuracy_of_classes_of_one_depth_is_the_mean_accuracy_of_the_levels():
+    rng = np.random.default_rng(0)
+    paths = [(f"a{c // 4}", f"b{c // 2}", f"c{c}") for c in range(8)]
+    labels = Labels(list(range(8)), paths, paths)
+    true, predicted = rng.integers(0, 8, 60), rng.integers(0, 8, 60)
+    levels = [accuracy_score(true // size, predicted // size) for size in (4, 2, 1)]
+    assert score("hierarchical_accuracy", true, predicted, labels) == pytest.approx(np.mean(levels))
+
+
+def test_hierarchical_accuracy_on_a_hand_worked_tree():
+    # {A,a1} against {A,a1}: 1; against {A,a2}: 1/2; {B} against {A,a1}: 0
+    true, predicted = np.array([0, 0, 2]), np.array([0, 1, 0])
+    assert score("hierarchical_accuracy", true, predicted, LABELS) == pytest.approx(0.5)
+
+
+@st.composite
+def judged_cards(draw):
+    """(true class [n], probabilities float32 [n, C], of no card two alike)"""
+    n, n_classes = draw(st.integers(1, 20)), draw(st.integers(4, 8))
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    proba = rng.dirichlet(np.full(n_classes, draw(st.sampled_from([0.1, 1.0]))), n).astype(np.float32)
+    proba = (proba + np.arange(1, n_classes + 1, dtype=np.float32) * 1e-3).astype(np.float32)
+    return rng.integers(0, n_classes, n), proba / proba.sum(1, keepdims=True)
+
+
+@given(judged_cards())
+def test_metrics_of_probabilities_are_scikit_learn_s(judged):
+    true, dense = judged
+    n, n_classes = dense.shape
+    labels = flat_labels(n_classes)
+    said = Predictions(np.arange(n), *best_classes(dense, n_classes))
+    classes = np.arange(n_classes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # sums are 1 to a float32's last digit
+        expected = {
+            "neg_log_loss": -log_loss(true, dense, labels=classes),
+            "top3_accuracy": top_k_accuracy_score(true, dense, k=3, labels=classes),
+        }
+    found = {name: card_metric(name).judge(true, said, labels) for name in expected}
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_what_a_prediction_leaves_of_one_is_shared_by_the_classes_it_does_not_name():
+    # 0.8 on two of six classes: 0.05 on each other; a named class of 0 is one of those
+    said = Predictions(np.arange(3), np.array([[0, 1, 2]] * 3, np.int32), np.float32([[0.6, 0.2, 0.0]] * 3))
+    for true, p in ((0, 0.6), (5, 0.05), (2, 0.05)):
+        found = card_metric("neg_log_loss").judge(np.full(3, true), said, flat_labels(6))
+        assert found == pytest.approx(np.log(p), rel=1e-5)
+
+
+def test_top_accuracy_does_not_depend_on_which_class_is_submitted_and_needs_more_classes():
+    said = Predictions(np.arange(1), np.int32([[3, 0, 1, 2]]), np.float32([[0.1, 0.4, 0.3, 0.2]]))
+    top3 = card_metric("top3_accuracy")
+    assert [top3.judge(np.array([c]), said, flat_labels(4)) for c in range(4)] == [1, 1, 1, 0]
+    assert top3.defined(flat_labels(4)) and not top3.defined(flat_labels(3))
+
+
+def test_a_metric_of_probabilities_leaves_to_other_classes_as_often_as_they_are_right():
+    rng = np.random.default_rng(0)
+    classes = np.tile(np.arange(2, dtype=np.int32), (500, 1))
+    target = np.where(
+        rng.random(500) < 0.2, rng.integers(2, 10, 500), 0
+    )  # 0.2 of them of no class that is named
+    said = Predictions(np.arange(500), classes, np.tile(np.float32([0.9, 0.1]), (500, 1)))
+    decoding = fit_decoding("argmax", said, target, flat_labels(10), "neg_log_loss")
+    assert decoding["left"] == pytest.approx((target > 1).mean(), abs=0.01)
+    judge, done = card_metric("neg_log_loss").judge, finished(said, flat_labels(10), 1.0, decoding)
+    assert judge(target, done, flat_labels(10)) > judge(target, said, flat_labels(10)) + 1
+    assert fit_decoding("class_bias", said, target, flat_labels(10), "neg_log_loss")["strength"] == 0
+
+
+def flat_labels(n: int) -> Labels:
+    return Labels(list(range(n)), [(f"c{c}",) for c in range(n)], [(f"c{c}",) for c in range(n)])

@@ -8,7 +8,7 @@ from conftest import ROOT
 
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards
-from goods.competitions.submission import ClassIds
+from goods.competitions.submission import ClassIds, ClassProbabilities
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
@@ -39,6 +39,19 @@ def table(ids=(1, 2), categories=(10, 20)):
 def test_a_wrong_submission_is_refused(bad, message):
     with pytest.raises(GoodsError, match=message):
         ClassIds(*COLUMNS).check(bad, pd.DataFrame({"product_id": [1, 2]}), [("", LABELS, NOTHING)])
+
+
+def test_probabilities_are_a_column_per_class_and_what_is_left_is_shared():
+    said = Predictions(np.array([7, 5]), np.int32([[1, 0], [0, 2]]), np.float32([[0.6, 0.2], [1.0, 0.0]]))
+    labels = Labels([10, 20, 30], [("a",), ("b",), ("c",)], [("a",), ("b",), ("c",)])
+    rows, answer = pd.DataFrame({"product_id": [7, 5]}), ClassProbabilities("id", "p_")
+    table = answer.table(rows, [("", labels, said)])
+    answer.check(table, rows, [("", labels, said)])
+    assert list(table.columns) == ["id", "p_10", "p_20", "p_30"]
+    assert table.id.tolist() == [7, 5]
+    assert table.iloc[:, 1:].to_numpy() == pytest.approx(np.array([[0.2, 0.6, 0.2], [1, 0, 0]]))
+    with pytest.raises(GoodsError, match="do not sum to 1"):
+        answer.check(table.assign(p_10=0.0), rows, [("", labels, said)])
 
 
 def test_a_submission_has_the_contest_s_schema_and_a_leaderboard_row(ws, competition, tmp_path):

@@ -90,7 +90,9 @@ def test_a_vocabulary_comes_from_the_train_folds_only(ws):
     cards.loc[fold == 0, "title"] += " секретноеслово"
     model = LinearModel(load_experiment(LINEAR).model, Context(Labels.load(ws)))
     model.fit(cards[fold == 1], cards[fold == 2])
-    assert not any("секретноеслово" in p.vocabulary_ for v in model.vectorizers.values() for p in v.parts)
+    assert not any(
+        "секретноеслово" in p.vocabulary_ for v in model.text.vectorizers.values() for p in v.parts
+    )
 
 
 def test_forcing_one_fold_redoes_only_that_fold(ws, competition):

@@ -67,6 +67,33 @@ class ClassIds(Submission):
 
 
 @dataclass(frozen=True)
+class ClassProbabilities(Submission):
+    """The card's id, then a float32 column per class, named by `prefix` and the contest's id of it: probabilities that
+    sum to 1. What a prediction leaves of 1 is shared by the classes that it gives nothing."""
+
+    id: str
+    prefix: str = ""
+
+    def table(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
+        _, labels, predictions = said[0]
+        proba = predictions.dense(labels.n_classes)
+        table = pd.DataFrame(proba, columns=self._columns(labels))
+        table.insert(0, self.id, rows.product_id.array)
+        return table
+
+    def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
+        columns = self._columns(said[0][1])
+        require_columns(table, [self.id, *columns])
+        require_ids(table, self.id, rows.product_id)
+        proba = table[columns].to_numpy()
+        if not ((proba >= 0) & (proba <= 1)).all() or (np.abs(proba.sum(1) - 1) > 1e-3).any():
+            raise GoodsError("submission: the probabilities of a card are outside 0 … 1 or do not sum to 1")
+
+    def _columns(self, labels: Labels) -> list[str]:
+        return [f"{self.prefix}{id_}" for id_ in labels.ids]
+
+
+@dataclass(frozen=True)
 class Attributes(Submission):
     """The card's id, then each attribute's class name and, float32 beside it, how sure it is."""
 

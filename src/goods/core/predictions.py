@@ -42,6 +42,18 @@ class Predictions:
         """float32 [n] probability of class `c`, 0 where it is not kept."""
         return np.where(self.classes == c, self.proba, np.float32(0)).sum(1)
 
+    def left_over(self, n_classes: int) -> np.ndarray:
+        """float32 [n] probability of each class that is given nothing: an equal share of what is left of 1."""
+        others = (n_classes - (self.proba > 0).sum(1)).clip(1)
+        return ((1 - self.proba.sum(1)).clip(0) / others).astype(np.float32)
+
+    def dense(self, n_classes: int) -> np.ndarray:
+        """float32 [n, n_classes], rows sum to 1: what is left of 1 is on the classes that are given nothing."""
+        dense = np.tile(self.left_over(n_classes)[:, None], (1, n_classes))
+        given = np.where(self.proba > 0, self.proba, np.take_along_axis(dense, self.classes.astype(int), 1))
+        np.put_along_axis(dense, self.classes.astype(int), given, 1)
+        return dense / dense.sum(1, keepdims=True)
+
     @property
     def hash(self) -> str:
         return content_hash(self.product_id, self.classes, self.proba)

@@ -43,17 +43,48 @@ def binary_f1(true: np.ndarray, predicted: np.ndarray) -> float:
     return 2 * int((true & predicted).sum()) / marked if marked else 0.0
 
 
+def balanced_accuracy(true: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean over the classes that are true of the share of their cards that are right; 0 for no cards."""
+    if not len(true):
+        return 0.0
+    cards, right = (np.bincount(part, minlength=true.max() + 1) for part in (true, true[true == predicted]))
+    return float((right[cards > 0] / cards[cards > 0]).mean())
+
+
+def matthews(true: np.ndarray, predicted: np.ndarray) -> float:
+    """Correlation of true and predicted class (Gorodkin 2004); 0 where one of them is the same for all cards."""
+    least = min(true.min(initial=0), predicted.min(initial=0))  # -1: a card without any candidate
+    classes = 1 + max(true.max(initial=0), predicted.max(initial=0)) - least
+    cards, answers = (
+        np.bincount(part - least, minlength=classes).astype(float) for part in (true, predicted)
+    )
+    n, right = len(true), float((true == predicted).sum())
+    spread = (n * n - cards @ cards) * (n * n - answers @ answers)
+    return float((right * n - cards @ answers) / np.sqrt(spread)) if spread else 0.0
+
+
+def _common(true: np.ndarray, predicted: np.ndarray, labels: Labels) -> tuple[np.ndarray, ...]:
+    """Of each pair of classes that occurs, int [p]: cards, common nodes, nodes of the true and of the predicted."""
+    sets = [frozenset(a.tolist()) for a in labels.ancestors]
+    pairs, counts = np.unique(np.stack([true, predicted], 1), axis=0, return_counts=True)
+    common = np.array([len(sets[t] & sets[p]) for t, p in pairs.tolist()], np.int64)
+    size = np.array([len(s) for s in sets])
+    return counts, common, size[pairs[:, 0]], size[pairs[:, 1]]
+
+
+def hierarchical_accuracy(true: np.ndarray, predicted: np.ndarray, labels: Labels) -> float:
+    """As defined below; 0 for no cards."""
+    counts, common, of_true, of_predicted = _common(true, predicted, labels)
+    shares = common / np.maximum(of_true, of_predicted)
+    return float(np.average(shares, weights=counts)) if len(counts) else 0.0
+
+
 def hierarchical_f1(true: np.ndarray, predicted: np.ndarray, labels: Labels) -> float:
     """hF1 as defined below; 0 for no cards."""
-    sets = [frozenset(a.tolist()) for a in labels.ancestors]
-    size = np.array([len(s) for s in sets])
-    pairs, counts = np.unique(np.stack([true, predicted], 1), axis=0, return_counts=True)
-    common = sum(
-        n * len(sets[t] & sets[p]) for (t, p), n in zip(pairs.tolist(), counts.tolist(), strict=True)
-    )
-    total = size[true].sum() + size[predicted].sum()
+    counts, common, of_true, of_predicted = _common(true, predicted, labels)
+    total = int((counts * (of_true + of_predicted)).sum())
     # F1 of micro precision and recall over the same overlap: 2·common / (Σ|A(ŷ)| + Σ|A(y)|)
-    return float(2 * common / total) if total else 0.0
+    return 2 * int((counts * common).sum()) / total if total else 0.0
 
 
 CLASS_METRICS = (
@@ -92,6 +123,29 @@ CLASS_METRICS = (
         "micro over ancestors and the class itself, root left out: hP = Σ|A(y)∩A(ŷ)|/Σ|A(ŷ)|, "
         "hR = Σ|A(y)∩A(ŷ)|/Σ|A(y)|",
         hierarchical_f1,
+        decoder="expected_hierarchical_f1",
+    ),
+    ClassMetric(
+        "micro_f1",
+        "F1 of all cards together, which is their accuracy where each has one class (scikit-learn)",
+        lambda true, predicted, _: float(np.mean(true == predicted)),
+    ),
+    ClassMetric(
+        "balanced_accuracy",
+        "mean over true classes of the share of their cards that are right (scikit-learn)",
+        lambda true, predicted, _: balanced_accuracy(true, predicted),
+        decoder="class_bias",
+    ),
+    ClassMetric(
+        "mcc",
+        "Matthews correlation of true and predicted class (scikit-learn)",
+        lambda true, predicted, _: matthews(true, predicted),
+    ),
+    ClassMetric(
+        "hierarchical_accuracy",
+        "mean over cards of |A(y)∩A(ŷ)| / max(|A(y)|, |A(ŷ)|), A: ancestors and the class itself, root left out; of "
+        "classes of one depth the mean over levels of the accuracy there",
+        hierarchical_accuracy,
         decoder="expected_hierarchical_f1",
     ),
 )

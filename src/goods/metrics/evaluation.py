@@ -8,14 +8,16 @@ import pandas as pd
 from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
-from goods.metrics.base import ClassMetric, Metric, PairMetric
+from goods.metrics.base import CardMetric, ClassMetric, Metric, PairMetric
 from goods.metrics.classification import CLASS_METRICS
 from goods.metrics.pairs import PAIR_METRICS
+from goods.metrics.probabilities import PROBA_METRICS
 
-METRICS: dict[str, Metric] = {m.name: m for m in (*CLASS_METRICS, *PAIR_METRICS)}
+_ALL: tuple[Metric, ...] = (*CLASS_METRICS, *PROBA_METRICS, *PAIR_METRICS)
+METRICS: dict[str, Metric] = {m.name: m for m in _ALL}
 
 
-if len(METRICS) < len(CLASS_METRICS) + len(PAIR_METRICS):
+if len(METRICS) < len(_ALL):
     raise GoodsError("two metrics of metrics/ have one name; give one of them another")
 
 
@@ -29,6 +31,12 @@ def metric_of(name: str) -> Metric:
 def pair_metric(name: str) -> PairMetric:
     metric = metric_of(name)
     assert isinstance(metric, PairMetric), name
+    return metric
+
+
+def card_metric(name: str) -> CardMetric:
+    metric = metric_of(name)
+    assert not isinstance(metric, PairMetric), name
     return metric
 
 

@@ -46,7 +46,7 @@ def write_cards_report(
         stack=config,
         report=report,
         definition=metric_of(report["metric"]).definition,
-        definitions=list(report["scores"]),
+        definitions=list(next(iter(report["decoders"].values()))),
         came_in=rows_of(door),
         warnings=door["warnings"],
         reliability=reliability_plot(report["calibration"]),

@@ -18,6 +18,7 @@ def experiment_row(ws: Workspace, name: str) -> dict[str, Any]:
     return {
         **score_row(name, family, report, report["fit_seconds"]),
         "rate": round(float(np.mean(report["cards_per_second"]))),
+        "warning": report.get("warning"),
     }
 
 

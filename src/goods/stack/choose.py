@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from goods.core.predictions import Predictions
+from goods.metrics.base import ClassMetric
+from goods.metrics.evaluation import card_metric
 from goods.stack.candidates import FLOOR
 from goods.stack.level import Level
 from goods.stack.settle import Settled, rows_of
@@ -13,16 +15,18 @@ from goods.stack.settle import Settled, rows_of
 def best_method(level: Level, settled: dict[str, Settled], without: int | None) -> str:
     """The method with the best score on the honest folds but for one (on all but that one where no other is honest).
 
-    Of methods that the score cannot tell from the best, by less than a standard error apart, it is the one with the
-    lowest log-loss, which tells apart what no F1 does.
+    Of methods that a score of classes cannot tell from the best, by less than a standard error apart, it is the one
+    with the lowest log-loss, which tells apart what no F1 does.
     """
     rows = level.honest & (level.fold != without)
     if not rows.any():
         rows = level.fold != without
     target = level.target[rows]
     known = {name: rows_of(s.predictions, rows) for name, s in settled.items()}
-    scores = {name: level.score(target, p.classes[:, 0]) for name, p in known.items()}
+    scores = {name: level.score(target, p) for name, p in known.items()}
     best = max(scores, key=lambda name: scores[name])
+    if not isinstance(card_metric(level.metric), ClassMetric):
+        return best
 
     def within_noise(name: str) -> bool:
         right, wanted = (known[n].classes[:, 0] == target for n in (name, best))

@@ -15,7 +15,7 @@ from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.metrics.base import ClassMetric, Decoder
-from goods.metrics.evaluation import metric_of, score
+from goods.metrics.evaluation import card_metric, score
 
 STRENGTHS = tuple(round(0.05 * i, 2) for i in range(17))  # of the class bias, 0 … 0.8
 
@@ -24,9 +24,7 @@ BLOCK = 4096
 
 def decoder_of(metric: str) -> Decoder:
     """How a class is chosen for a metric of classes."""
-    found = metric_of(metric)
-    assert isinstance(found, ClassMetric), metric
-    return found.decoder
+    return card_metric(metric).decoder
 
 
 def decode(predictions: Predictions, labels: Labels, decoding: dict[str, Any]) -> np.ndarray:
@@ -41,14 +39,24 @@ def fit_decoding(
     method: str, predictions: Predictions, target: np.ndarray, labels: Labels, metric: str
 ) -> dict[str, Any]:
     """What `decode` needs, JSON-able, learned from out-of-fold predictions and `target` [n]: of the class bias the
-    strength with the best `metric`, of hierarchical F1 its value. GoodsError where there is no such method."""
+    strength with the best `metric`, of hierarchical F1 its value; for a metric of probabilities also what is left to
+    classes that a card is given nothing of. GoodsError where there is no such method."""
     _method(method)
     learned: dict[str, Any] = {}
+    if not isinstance(card_metric(metric), ClassMetric):
+        learned["left"] = left_to_others(predictions, target)
     if method == "class_bias":
-        learned = fit_class_bias(predictions, target, labels, metric)
+        learned |= fit_class_bias(predictions, target, labels, metric)
     elif method == "expected_hierarchical_f1":
-        learned = {"value": highest_hierarchical_f1(predictions, labels)}
+        learned |= {"value": highest_hierarchical_f1(predictions, labels)}
     return {"method": method} | learned
+
+
+def left_to_others(predictions: Predictions, target: np.ndarray) -> float:
+    """The probability that a card's class is none that it is given, which is the least log-loss to leave to them; one
+    card more of each kind is counted, so that it is never 0."""
+    given = ((predictions.classes == target[:, None]) & (predictions.proba > 0)).any(1)
+    return float(((~given).sum() + 1) / (len(target) + 2))
 
 
 def _method(name: str) -> Callable[[Predictions, Labels, dict[str, Any]], np.ndarray]:
@@ -60,13 +68,14 @@ def _method(name: str) -> Callable[[Predictions, Labels, dict[str, Any]], np.nda
 def fit_class_bias(
     predictions: Predictions, target: np.ndarray, labels: Labels, metric: str
 ) -> dict[str, Any]:
-    """A bias of −strength · log(1 + cards of the class), of the strength that scores best; the least of equal ones."""
+    """A bias of −strength · log(1 + cards of the class), of the strength that scores best; the least of equal ones, so
+    none for a metric of probabilities, which no bias changes."""
     log_count = np.log(np.bincount(target, minlength=labels.n_classes) + 1.0)
     reached = []
-    for strength in STRENGTHS:
+    for strength in STRENGTHS if isinstance(card_metric(metric), ClassMetric) else ():
         chosen = at(predictions.classes, biased(predictions, -strength * log_count))
         reached.append(score(metric, target, chosen, labels))
-    strength = STRENGTHS[int(np.argmax(reached))]
+    strength = STRENGTHS[int(np.argmax(reached))] if reached else 0.0
     return {"strength": strength, "bias": (-strength * log_count).tolist()}
 
 

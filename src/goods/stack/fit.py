@@ -130,10 +130,10 @@ def fit_stack(level: Level, k: int, methods: list[str]) -> FoldStack:
         calibration = [fit_log_pool(table.model(j), target, n_classes, biases) for j in range(n_models)]
         table = calibrate(table, calibration)
     fits: dict[str, Callable[[], Pool]] = {
-        "best_single": lambda: fit_best_single(table, target, level.score),
+        "best_single": lambda: fit_best_single(table, target, level.score_classes),
         "uniform": lambda: Pool(False, np.full(n_models, 1 / n_models)),
         "weighted": lambda: fit_linear_pool(table, target),
-        "greedy": lambda: fit_greedy(table, target, level.score),
+        "greedy": lambda: fit_greedy(table, target, level.score_classes),
         BLEND: lambda: fit_log_pool(table, target, n_classes),
         "logistic": lambda: fit_log_pool(table, target, n_classes, biases=True, per_class=True),
     }

@@ -18,7 +18,8 @@ from goods.core.done import check_done
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.workspace import Run, Workspace
-from goods.metrics.evaluation import score
+from goods.metrics.base import ClassMetric
+from goods.metrics.evaluation import card_metric, score
 from goods.prepare.folds import load_folds
 from goods.stack.candidates import Candidates, make_candidates
 from goods.stack.config import StackConfig
@@ -70,8 +71,15 @@ class Level:
         """bool [n]: cards of folds that no study has used."""
         return ~np.isin(self.fold, self.tuned_on)
 
-    def score(self, true: np.ndarray, predicted: np.ndarray) -> float:
-        return score(self.metric, true, predicted, self.labels)
+    def score(self, true: np.ndarray, predictions: Predictions) -> float:
+        """`true` int [n] are the classes of the cards of the predictions, in their order."""
+        return card_metric(self.metric).judge(true, predictions, self.labels)
+
+    def score_classes(self, true: np.ndarray, predicted: np.ndarray) -> float:
+        """Of classes alone, int [n] both: of a metric of probabilities its stand-in, accuracy."""
+        metric = card_metric(self.metric)
+        name = self.metric if isinstance(metric, ClassMetric) else "accuracy"
+        return score(name, true, predicted, self.labels)
 
 
 def make_level(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> Level:

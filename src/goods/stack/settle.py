@@ -75,6 +75,8 @@ def tempered(predictions: Predictions, temperature: float) -> Predictions:
 
 
 def finished(raw: Predictions, labels: Labels, temperature: float, decoding: dict[str, Any]) -> Predictions:
-    """Calibrated, with the class to submit in the first column."""
+    """Calibrated, with the class to submit in the first column; what is `left` to other classes is on none of them."""
     warmed = tempered(raw, temperature)
+    if "left" in decoding:
+        warmed = replace(warmed, proba=warmed.proba * np.float32(1 - decoding["left"]))
     return chosen_first(warmed, decode(warmed, labels, decoding))

@@ -33,7 +33,7 @@ from goods.core.log import say
 from goods.core.predictions import Predictions
 from goods.core.workspace import ALL, Run, Workspace
 from goods.prepare.prepared import prepared_key
-from goods.stack.candidates import Candidates, first_choice
+from goods.stack.candidates import Candidates
 from goods.stack.choose import best_method, picked
 from goods.stack.decoding import decoder_of
 from goods.stack.diagnostics import diagnostics
@@ -41,7 +41,7 @@ from goods.stack.finished import predicted
 from goods.stack.fit import CATBOOST, FoldStack, fit_stack, methods_of
 from goods.stack.level import Level, base_runs, make_level
 from goods.stack.ranked import to_predictions
-from goods.stack.settle import Settled, finished, settle
+from goods.stack.settle import Settled, finished, rows_of, settle
 from goods.train.gather import hidden_share, oof_report, seen_without
 
 
@@ -151,7 +151,8 @@ def catboost_score(level: Level, k: int) -> float:
     table, fitted = level.table.take(rows), fit_stack(level, k, [CATBOOST])
     proba = fitted.apply(level.maker, level.model, table, level.features.iloc[rows], [CATBOOST])[CATBOOST]
     cards = level.fold == k
-    return level.score(level.target[cards], first_choice(table, proba)[cards])
+    predictions = to_predictions(table, proba, level.train, level.labels)
+    return level.score(level.target[cards], rows_of(predictions, cards))
 
 
 def on_test(

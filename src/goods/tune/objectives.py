@@ -15,7 +15,7 @@ from goods.core.errors import GoodsError, within
 from goods.core.execution import Resources, first_gpu, resources
 from goods.core.kept import Kept
 from goods.core.workspace import Workspace
-from goods.metrics.evaluation import evaluate
+from goods.metrics.evaluation import evaluate, metric_of
 from goods.prepare.folds import load_folds, load_groups
 from goods.problems.kinds import problem_of
 from goods.stack.level import make_level, stack_config
@@ -73,7 +73,7 @@ class Objective:
         groups = None if self.groups is None else self.groups[rows]
         fit_on(self.problem, model, self.cards.iloc[rows].reset_index(drop=True), candidate, extra, groups)
         valid = self.cards[self.fold == k]
-        return evaluate(self.metric, valid, top_k(model, valid, 2), self.labels)
+        return evaluate(self.metric, valid, top_k(model, valid, metric_of(self.metric).depth), self.labels)
 
 
 class StackObjective:

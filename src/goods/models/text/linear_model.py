@@ -15,7 +15,7 @@ from goods.core.errors import GoodsError
 from goods.models.base import Context
 from goods.models.text.class_groups import MOST_CHILDREN, group_children
 from goods.models.text.classtree import ROOT, CardsByClass, class_tree
-from goods.models.text.field_vectorizer import FieldVectorizer
+from goods.models.text.field_vectors import FieldVectors
 from goods.models.text.linear import LinearConfig
 from goods.models.text.node_svm import UNSEEN, Node, fit_node
 
@@ -28,7 +28,7 @@ class LinearModel:
     def __init__(self, config: LinearConfig, context: Context) -> None:
         self.config = config
         self.context = context
-        self.vectorizers = self._new_vectorizers()
+        self.text = FieldVectors(config.fields, config.char_min_df, context.kept)
         self.temperature = 1.0
         self.nodes: dict[int, Node] = {}
         self.contest_tree = self.tree = class_tree(context.labels, flat=config.structure == "flat")
@@ -40,23 +40,11 @@ class LinearModel:
     def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
         """Terms and their idf are of both, for they know no classes; SVMs are of `train` until the temperature is."""
         known = train if valid is None else pd.concat([train, valid])
-        x, target = self._vectors(known, fit=True), known.target.to_numpy()
+        x, target = self.text.vectors(known, fit=True), known.target.to_numpy()
         if len(train) < len(known):
             self._fit_nodes(x[: len(train)], target[: len(train)])
             self.temperature = self._best_temperature(x[len(train) :], target[len(train) :])
         self._fit_nodes(x, target)
-
-    def _new_vectorizers(self) -> dict[str, FieldVectorizer]:
-        kept, least = self.context.kept, self.config.char_min_df
-        return {f: FieldVectorizer(c, least, kept) for f, c in self.config.fields.items()}
-
-    def _vectors(self, cards: pd.DataFrame, fit: bool = False) -> sp.csr_matrix:
-        if fit:
-            self.vectorizers = self._new_vectorizers()
-        blocks = [
-            (v.fit_transform(cards[f]) if fit else v.transform(cards[f])) for f, v in self.vectorizers.items()
-        ]
-        return sp.hstack(blocks, format="csr", dtype=np.float32)
 
     def _fit_nodes(self, x: sp.csr_matrix, target: np.ndarray) -> None:
         classes, seed = CardsByClass(target, self.context.labels.n_classes), self.context.seed
@@ -127,7 +115,7 @@ class LinearModel:
         return float(min(TEMPERATURES, key=loss))
 
     def predict(self, cards: pd.DataFrame) -> np.ndarray:
-        log_proba = self._log_proba(self._vectors(cards), self.temperature)
+        log_proba = self._log_proba(self.text.vectors(cards), self.temperature)
         proba = np.exp(log_proba - log_proba.max(1, keepdims=True))
         return proba / proba.sum(1, keepdims=True)
 
@@ -136,11 +124,10 @@ class LinearModel:
         for node, fitted in self.nodes.items():
             arrays |= {f"{node}.columns": fitted.columns, f"{node}.coef": fitted.coef}
             arrays[f"{node}.intercept"] = fitted.intercept
-        vocabularies: dict[str, list] = {}
-        for field, vectorizer in self.vectorizers.items():
-            vocabularies[field], idf = vectorizer.save()
-            arrays |= {f"idf.{field}.{i}": weights for i, weights in enumerate(idf)}
-        save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, folder / "model.safetensors")
+        vocabularies, weights = self.text.save()
+        save_file(
+            {k: np.ascontiguousarray(v) for k, v in (arrays | weights).items()}, folder / "model.safetensors"
+        )
         groups = list(self.groups.items())
         write_json(
             folder / "model.json",
@@ -156,9 +143,7 @@ class LinearModel:
                 f"{folder / 'model.safetensors'}: not readable ({error}); train this fold again"
             ) from None
         self.temperature = meta["temperature"]
-        for field, terms in meta["vocabularies"].items():
-            idf = [arrays[f"idf.{field}.{i}"] for i in range(len(terms))]
-            self.vectorizers[field].load(terms, idf)
+        self.text.load(meta["vocabularies"], arrays)
         self.groups = dict(meta["groups"])
         self.tree = self.contest_tree.grouped(self.groups)
         self.nodes = {

@@ -1,0 +1,188 @@
+"""The pipeline from Python, with pandas in and out: the same files as the scripts write, byte for byte.
+
+    import goods
+
+    result = goods.run("kazanexpress2023", data="data/kazanexpress2023")
+    result = goods.run(train=train, test=test, target="category", id="sku", text=["name", "description"])
+    result.submission, result.score, result.report
+    goods.leaderboard("work")
+    goods.predict("kazanexpress2023", new_cards)
+
+What cannot be done raises `goods.GoodsError` with the message that a script ends with.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from goods import cli
+from goods.budget.limits import budget
+from goods.competitions.frames import competition_of_frames, settings_of
+from goods.competitions.loading import load_competition
+from goods.config.loading import load_experiment
+from goods.config.presets import PRESETS
+from goods.core.artifacts import read_json
+from goods.core.done import done_key
+from goods.core.errors import GoodsError
+from goods.core.scratch import temporary_files_in
+from goods.core.workspace import Run, Workspace
+from goods.pipeline import Options, run_all
+from goods.submit.prediction import predict_file
+from goods.submit.stage import overall
+
+COLUMNS = ("competition", "experiment", "family", "metric", "score", "sd", "seconds")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run: the rows of result.parquet, the out-of-fold score of what is submitted and its deviation over
+    folds, and where files are. `report` is None where a run within limits has none."""
+
+    competition: str
+    experiment: str
+    submission: pd.DataFrame
+    metric: str
+    score: float
+    sd: float
+    seconds: float
+    path: Path
+    report: Path | None
+    work: Path
+
+    def predict(self, cards: pd.DataFrame, images: Path | str | None = None) -> pd.DataFrame:
+        """Answers on new cards, in the format of the test cards, each with a confidence."""
+        return predict(self.competition, cards, self.experiment, images=images, work=self.work)
+
+
+def run(
+    competition: str | None = None,
+    *,
+    train: pd.DataFrame | None = None,
+    test: pd.DataFrame | None = None,
+    data: Path | str | None = None,
+    work: Path | str = cli.ROOT / "work",
+    out: Path | str = cli.ROOT / "submissions",
+    preset: str = "quick",
+    offline: bool = False,
+    refit: bool = False,
+    force: bool = False,
+    wait: bool = False,
+    text_weights: Path | str | None = None,
+    image_weights: Path | str | None = None,
+    time_limit: str | None = None,
+    memory_limit: str | None = None,
+    workers: int | None = None,
+    **table: Any,
+) -> Result:
+    """Everything from raw files to the submission, of a competition by its name, or of the frames `train` and `test`.
+
+    Options are those of run_all.sh. Frames are described by `table`: `target` (a column), `text` (columns, the title
+    first) or `title`, `description`, `attributes`; `id`, `shop`, `numbers`, `categories`, `tree`; `metric`, `n_folds`,
+    `seed`, and `stack`, keys of the last experiment that are other than the default's. They are kept below `work` by
+    the name of the competition, "frames" where it has none: the same frames again go on where they were.
+    """
+    if preset not in PRESETS:
+        raise GoodsError(f"preset {preset!r}: known are {', '.join(sorted(PRESETS))}")
+    folder, configs, name = Path(work), cli.CONFIGS, competition
+    if train is not None or test is not None:
+        if train is None or test is None or data is not None:
+            raise GoodsError("frames: give both train and test, and no data")
+        name = competition or "frames"
+        configs = competition_of_frames(folder, name, train, test, table, cli.CONFIGS)
+        data = Workspace(folder, name).raw
+    elif table:
+        raise GoodsError(f"{min(table)}: describes frames; give train and test, or leave it out")
+    if name is None:
+        raise GoodsError("name a competition, or give the frames train and test")
+    options = Options(
+        configs,
+        folder,
+        Path(out),
+        data=_path(data),
+        preset=preset,
+        offline=offline,
+        text_weights=_weights("text_weights", text_weights),
+        image_weights=_weights("image_weights", image_weights),
+        refit=refit,
+        force=force,
+        wait=wait,
+        budget=budget(time_limit, memory_limit, None if workers is None else str(workers)),
+    )
+    return _result(name, options)
+
+
+def _result(name: str, options: Options) -> Result:
+    started = time.perf_counter()
+    with temporary_files_in(options.work):
+        run_all(name, options)
+    experiment, folder = Path(PRESETS[options.preset]).stem, options.out / name
+    metric, score, sd = overall(
+        Workspace(options.work, name), load_competition(name, options.configs), experiment
+    )
+    report = folder / "report.html"
+    return Result(
+        name,
+        experiment,
+        pd.read_parquet(folder / "result.parquet"),
+        metric,
+        score,
+        sd,
+        time.perf_counter() - started,
+        folder / "result.parquet",
+        report if report.is_file() else None,
+        options.work,
+    )
+
+
+def leaderboard(work: Path | str = cli.ROOT / "work", competition: str | None = None) -> pd.DataFrame:
+    """Finished experiments of a work folder (of one competition), best first: competition, experiment, family, metric,
+    score out of fold, sd over folds, and seconds of fitting."""
+    rows = []
+    for done in sorted([*Path(work).glob("*/runs/*/DONE"), *Path(work).glob("*/*/runs/*/DONE")]):
+        run, name = Run(done.parent), done.parents[2].relative_to(work).as_posix()
+        if competition not in (None, name, name.partition("/")[0]) or not run.oof.is_file():
+            continue
+        if done_key(run.path) is not None:
+            report, config = read_json(run.report), load_experiment(run.config)
+            score, seconds = [report[key] for key in COLUMNS[3:6]], sum(report["fit_seconds"])
+            rows.append((name, run.path.name, config.model.family, *score, seconds))
+    board = pd.DataFrame(rows, columns=list(COLUMNS))
+    ordered = board.sort_values(["competition", "score"], ascending=[True, False], kind="stable")
+    return ordered.reset_index(drop=True)
+
+
+def predict(
+    competition: str,
+    cards: pd.DataFrame,
+    experiment: str = "stack",
+    *,
+    images: Path | str | None = None,
+    work: Path | str = cli.ROOT / "work",
+) -> pd.DataFrame:
+    """Answers of a finished experiment on new cards, in the format of the competition's test cards, in their order."""
+    folder = Path(work)
+    own = settings_of(folder)
+    configs = own if (own / competition.partition("/")[0]).is_dir() else cli.CONFIGS
+    config, ws = load_competition(competition, configs), Workspace(folder, competition)
+    with temporary_files_in(folder), tempfile.TemporaryDirectory(prefix="goods-frames-") as temporary:
+        given, answers = Path(temporary) / "cards.parquet", Path(temporary) / "answers.parquet"
+        cards.to_parquet(given, index=False)
+        predict_file(ws, config, experiment, given, _path(images), answers)
+        return pd.read_parquet(answers)
+
+
+def _path(path: Path | str | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _weights(option: str, path: Path | str | None) -> Path | None:
+    found = _path(path)
+    if found is not None and not found.exists():
+        raise GoodsError(f"{option} {found}: no such file or folder")
+    return found

@@ -1,0 +1,1 @@
+"""Numbers and categories beside the text: CatBoost, any scikit-learn estimator, and what other tools predicted."""
