@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any
+
+from pydantic import Field, model_validator
 
 from goods.config.base import Strict
 from goods.core.errors import GoodsError
@@ -16,14 +18,38 @@ class CompetitionConfig(Strict):
     )
     data: str = Field(description="folder of the raw files; --data overrides it")
     metric: str = Field("weighted_f1", description="a name of metrics/")
-    n_folds: int = Field(5, ge=2, le=50)
+    n_folds: int = Field(5, ge=1, le=50)
     seed: int = Field(42, ge=0, lt=2**32)
     group_near_duplicates: bool = False
+    group_by: tuple[str, ...] = Field(
+        (), description="columns of cards: those of one value are never in two folds"
+    )
+    order_by: str | None = Field(
+        None, description="column of cards that tells time: a fold's models see earlier cards alone"
+    )
+    validation: str | None = Field(
+        None, description="file of the train cards that are scored, by their ids; the others are fitted on"
+    )
     max_unreadable: float = Field(
         0.05, ge=0, le=1, description="share of a column's cells that may be unreadable before prepare stops"
     )
     demo_rows: int = Field(6000, ge=500, description="demo only: train cards the generator makes")
     demo_classes: int = Field(80, ge=60, description="demo only: leaves of the generated tree")
+
+    @model_validator(mode="before")
+    @classmethod
+    def one_fold_of_a_validation_file(cls, data: Any) -> Any:
+        return {"n_folds": 1} | data if isinstance(data, dict) and data.get("validation") else data
+
+    @model_validator(mode="after")
+    def folds_fit_together(self) -> CompetitionConfig:
+        if self.validation is None and self.n_folds == 1:
+            raise ValueError("n_folds is 1: only with a validation file there is a single fold")
+        if self.validation is not None and self.n_folds != 1:
+            raise ValueError(f"validation is one fold, n_folds {self.n_folds}: leave n_folds out")
+        if self.validation is not None and self.order_by is not None:
+            raise ValueError("validation and order_by both say what is scored: leave one out")
+        return self
 
     def of_target(self, target: str) -> CompetitionConfig:
         """The competition of one attribute: the known cards of that attribute, its classes, all test cards."""

@@ -41,6 +41,11 @@ def train(
         if not 0 <= k < competition.n_folds:
             raise GoodsError(f"--fold {k}: {ws.competition} has folds 0 to {competition.n_folds - 1}")
     check_problem(ws, config)
+    if config.pseudo and (competition.order_by or competition.validation):
+        raise GoodsError(
+            f"experiment {config.name}: pseudo: needs models of several folds, each fitted on half of the test "
+            f"cards; {ws.competition} has order_by or validation"
+        )
     if not ws.folds.is_file():
         raise GoodsError(f"{ws.folds}: missing; run scripts/make_folds.py {ws.competition} first")
     todo = [k for k in wanted if force or not is_trained(ws, config, k)]
