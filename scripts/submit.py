@@ -13,7 +13,8 @@ def main() -> None:
     cli.add_finished(parser)
     args = parser.parse_args()
 
-    from goods.submit.stage import overall, submit
+    from goods.submit.entries import overall
+    from goods.submit.stage import submit
 
     ws, competition = cli.competition_of(args)
     cli.check_writable(args.out)

@@ -16,6 +16,7 @@ def main() -> None:
     parser.add_argument(
         "--fold", type=int, action="append", metavar="K", help="only this fold (may be repeated)"
     )
+    cli.add_ledger(parser)
     args = parser.parse_args()
 
     from goods.core.errors import GoodsError
@@ -26,7 +27,11 @@ def main() -> None:
     if config.model.second_level:
         raise GoodsError(f"{args.experiment}: a stack is trained by scripts/stack.py")
     with working(ws, alone=False, wait=args.wait):
-        train(ws, competition, config, args.fold, args.force)
+        finished = train(ws, competition, config, args.fold, args.force)
+    if finished:
+        from goods.submit.entries import record_experiment
+
+        record_experiment(ws, competition, config.name, cli.ledger_folder(args))
 
 
 if __name__ == "__main__":

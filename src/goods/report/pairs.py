@@ -28,7 +28,7 @@ from goods.prepare.folds import load_folds
 from goods.problems.kinds import load_rows
 from goods.report.experiments import experiment_row
 from goods.report.page import plain_label, png, render
-from goods.submit.stage import finished_report
+from goods.submit.entries import finished_report
 
 SHOWN = 25  # pairs of each kind of error
 TOP = 25  # features

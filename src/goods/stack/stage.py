@@ -61,12 +61,13 @@ def stack_key(ws: Workspace, competition: CompetitionConfig, config: ExperimentC
 
 def stack(
     ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, force: bool = False
-) -> None:
+) -> bool:
+    """Fit, choose and predict, unless that is done; whether it was not."""
     key, run = stack_key(ws, competition, config), ws.run(config.name)
     with one_at_a_time(run.path):
         if not force and is_done(run.path, key):
             say(f"stack {config.name}: unchanged, {describe(read_json(run.report))}")
-            return
+            return False
         begin(run.path, key)
         report = fit_and_choose(ws, competition, config, run)
         if stack_key(ws, competition, config) != key:
@@ -75,6 +76,7 @@ def stack(
             )
         mark_done(run.path, key)
     say(f"stack {config.name}: {describe(report)}")
+    return True
 
 
 def fit_and_choose(

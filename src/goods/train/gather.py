@@ -48,13 +48,14 @@ def test_predictions(run: Run, config: ExperimentConfig, competition: Competitio
     )
 
 
-def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
-    """Join the folds into oof.npz (every scored train id once) and test.npz (`test_predictions`), unless they are."""
+def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> bool:
+    """Join the folds into oof.npz (every scored train id once) and test.npz (`test_predictions`), unless they
+    are; whether they were not."""
     with one_at_a_time(ws.run(config.name).path):
-        join(ws, competition, config)
+        return join(ws, competition, config)
 
 
-def join(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
+def join(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> bool:
     run, tuned_on = ws.run(config.name), tuned_below(ws, config)
     folds = [run.fold(k) for k in range(competition.n_folds)]
     testers = [run.fold(ALL)] if refits(config) else folds
@@ -70,7 +71,7 @@ def join(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig
         if keep_config(run, config):
             mark_done(run.path, key)
         say(f"train {config.name}: unchanged, {headline(read_json(run.report))}")
-        return
+        return False
     (run.path / "DONE").unlink(missing_ok=True)
     rows, photos_hidden = rows_seen(ws, config)
     train = scored_rows(ws, select(rows, "train"))
@@ -89,6 +90,7 @@ def join(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig
     write_json(run.report, report)
     mark_done(run.path, key)
     say(f"train {config.name}: {headline(report)}")
+    return True
 
 
 def out_of_fold(run: Run, train: pd.DataFrame, folds: list[Path]) -> Predictions:

@@ -33,8 +33,8 @@ def train(
     config: ExperimentConfig,
     folds: list[int] | None = None,
     force: bool = False,
-) -> None:
-    """Train the folds that are not done (or all given, with `force`), then gather."""
+) -> bool:
+    """Train the folds that are not done (or all given, with `force`), then gather; whether that finished it anew."""
     run = ws.run(config.name)
     wanted = list(range(competition.n_folds)) if folds is None else folds
     for k in wanted:
@@ -62,10 +62,10 @@ def train(
         say(
             f"train {config.name}: folds {missing} are still to be trained; out-of-fold predictions wait for them"
         )
-        return
+        return False
     if refits(config) and (force or not is_trained(ws, config, ALL)):
         fit_folds(ws, competition, config, [ALL])
-    gather(ws, competition, config)
+    return gather(ws, competition, config)
 
 
 def fit_folds(
