@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from goods.core.artifacts import atomic, write_text
+from goods.core.errors import GoodsError
 from goods.core.hashing import read_hash
 
 SHOWN = 12  # signs of a hash in a folder's name
@@ -20,6 +21,8 @@ REPORT, KEY = "report.html", "key"
 def keep(result: Path, files: dict[str, str], most: int | None = None) -> Path:
     """Copy the submission at `result` and `files` (name → text) into a folder beside it, named by the day and the
     file's hash; of an equal one the folder there is. At `most` so many folders stay, the newest."""
+    if most is not None and most < 1:
+        raise GoodsError(f"--keep {most}: expected 1 or more, the submission just made among them")
     digest = read_hash(result)
     there = kept(result.parent, digest)
     today = datetime.now(UTC).strftime("%Y-%m-%d")
