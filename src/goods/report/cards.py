@@ -24,6 +24,7 @@ from goods.core.workspace import Workspace
 from goods.metrics.evaluation import metric_of
 from goods.prepare.door import rows_of
 from goods.prepare.folds import scored_rows
+from goods.report.board import board_of
 from goods.report.experiments import experiment_row, score_row
 from goods.report.page import plain_label, png, render
 from goods.stack.config import StackConfig
@@ -45,6 +46,7 @@ def write_cards_report(
         competition=competition,
         stack=config,
         report=report,
+        board=board_of(out, competition.name, report["metric"]),
         definition=metric_of(report["metric"]).definition,
         definitions=list(report["scores"]),
         came_in=rows_of(door),
