@@ -21,6 +21,7 @@ def main() -> None:
 
     from goods.core.errors import GoodsError
     from goods.core.locks import working
+    from goods.train.repeats import train_repeats
     from goods.train.stage import train
 
     ws, competition, config = cli.experiment_of(args)
@@ -28,10 +29,11 @@ def main() -> None:
         raise GoodsError(f"{args.experiment}: a stack is trained by scripts/stack.py")
     with working(ws, alone=False, wait=args.wait):
         finished = train(ws, competition, config, args.fold, args.force)
-    if finished:
+        repeats = train_repeats(ws, competition, config, args.force) if args.fold is None else None
+    if finished or (repeats is not None and repeats["anew"]):
         from goods.submit.entries import record_experiment
 
-        record_experiment(ws, competition, config.name, cli.ledger_folder(args))
+        record_experiment(ws, competition, config.name, cli.ledger_folder(args), repeats)
 
 
 if __name__ == "__main__":

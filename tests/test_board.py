@@ -12,6 +12,7 @@ from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
+from goods.submit.entries import record_experiment
 from goods.submit.ledger import LEADERBOARD, append_leaderboard, note_board, rows_of
 from goods.submit.stage import submit
 from goods.train.stage import train
@@ -98,6 +99,15 @@ def test_a_submission_s_row_says_what_it_is_made_of(trained, tmp_path):
     assert row.seconds > 0
     assert row.key == read_json(ws.run("linear").path / "DONE")["key"]
     assert pd.Timestamp(row.date).year >= 2024
+
+
+def test_the_row_of_repeats_has_their_mean(trained, tmp_path):
+    ws, competition = trained
+    repeats = {"score": 0.25, "sd": 0.125, "folds": 10, "scores": [0.2, 0.3], "between": 0.0707}
+    record_experiment(ws, competition, "linear", tmp_path, repeats)
+    row = rows_of(tmp_path / "leaderboard.csv").iloc[0]
+    assert row[["kind", "score", "sd", "folds"]].tolist() == ["experiment", 0.25, 0.125, 10]
+    assert row.note == "mean of 2 fold assignments, ± 0.0707 between them"
 
 
 def test_a_submission_is_kept_once_and_what_is_damaged_of_it_is_written_again(trained, tmp_path):

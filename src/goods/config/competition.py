@@ -30,6 +30,12 @@ class CompetitionConfig(Strict):
     validation: str | None = Field(
         None, description="file of the train cards that are scored, by their ids; the others are fitted on"
     )
+    repeats: int = Field(
+        1,
+        ge=1,
+        le=20,
+        description="fold assignments that train.py scores an experiment under; the stack uses the first",
+    )
     max_unreadable: float = Field(
         0.05, ge=0, le=1, description="share of a column's cells that may be unreadable before prepare stops"
     )
@@ -49,6 +55,8 @@ class CompetitionConfig(Strict):
             raise ValueError(f"validation is one fold, n_folds {self.n_folds}: leave n_folds out")
         if self.validation is not None and self.order_by is not None:
             raise ValueError("validation and order_by both say what is scored: leave one out")
+        if self.repeats > 1 and (self.validation or self.order_by):
+            raise ValueError("folds of validation or order_by are always the same: leave repeats out")
         return self
 
     def of_target(self, target: str) -> CompetitionConfig:

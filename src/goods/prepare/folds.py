@@ -7,6 +7,7 @@ writes: work/<competition>/folds.parquet (product_id int64, fold int8, -2 where 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +32,18 @@ from goods.problems.kinds import problem_of
 def make_folds(
     ws: Workspace, config: CompetitionConfig, force: bool = False, given: Path | None = None
 ) -> None:
-    """Deal the train rows, or take the folds of the file `given`: those stay until folds.parquet is removed."""
+    """Deal the train rows, with `repeats` several times, or take the folds of the file `given`: those stay until
+    folds.parquet is removed."""
+    make_assignment(ws, config, force, given)
+    for r in range(1, config.repeats):
+        other = config.model_copy(update={"seed": (config.seed + r) % 2**32})
+        make_assignment(replace(ws, repeat=r), other, force, None)
+
+
+def make_assignment(ws: Workspace, config: CompetitionConfig, force: bool, given: Path | None) -> None:
     problem = problem_of(ws)
-    check_askable(problem, config, given)
     own = _told(ws).get("given") if ws.folds.is_file() else None
+    check_askable(problem, config, given or own)
     if given is None and own is not None:
         keep_given(ws, problem, config, own)
         return
@@ -108,7 +117,7 @@ def folds_of(
     return (table if groups is None else table.assign(group=groups)), f", those of {path.name}"
 
 
-def check_askable(problem: Problem, config: CompetitionConfig, given: Path | None) -> None:
+def check_askable(problem: Problem, config: CompetitionConfig, given: Path | str | None) -> None:
     """GoodsError where folds are asked for in a way that the problem, or another key, does not go with."""
     asked = [
         name
@@ -123,6 +132,10 @@ def check_askable(problem: Problem, config: CompetitionConfig, given: Path | Non
     if asked and not problem.takes_given_folds:
         raise GoodsError(
             f"competition {config.name}: {asked[0]} does not apply to {problem.name}; leave it out"
+        )
+    if given is not None and config.repeats > 1:
+        raise GoodsError(
+            f"--from {given}: there is one such assignment; leave repeats out of competition.yaml"
         )
     if given is not None and (config.order_by or config.validation):
         raise GoodsError(

@@ -75,8 +75,9 @@ def advice(rows: pd.DataFrame, rank: float | None) -> list[str]:
     if len(below):
         said.append(
             f"The board is more than {BEYOND:g} sd below the out-of-fold score for {told(below)}: test is unlike "
-            "train, or train cards tell of each other what test cards cannot. "
-            "Compare both under What came in, keep alike cards together (group_near_duplicates, group_by), and order folds by time (order_by) where test is later."
+            "train, or train cards tell of each other what test cards cannot. Compare both under What came in, keep "
+            "alike cards together (group_near_duplicates, group_by), and order folds by time (order_by) where test is "
+            "later."
         )
     if len(above):
         said.append(

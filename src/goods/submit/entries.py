@@ -109,9 +109,20 @@ def peak_memory() -> int:
     return round(max(most) / 1024)
 
 
-def record_experiment(ws: Workspace, competition: CompetitionConfig, experiment: str, out: Path) -> None:
-    """Add the row of an experiment that was finished just now."""
+def record_experiment(
+    ws: Workspace,
+    competition: CompetitionConfig,
+    experiment: str,
+    out: Path,
+    repeats: dict[str, Any] | None = None,
+) -> None:
+    """Add the row of an experiment that was finished just now; `repeats`: its report under several assignments."""
     row = entry_of(ws, competition, experiment)
+    if repeats is not None:
+        row |= {name: repeats[name] for name in ("score", "sd", "folds")}
+        row["note"] = (
+            f"mean of {len(repeats['scores'])} fold assignments, ± {repeats['between']:.4f} between them"
+        )
     append_leaderboard(out / LEDGER, row | {"kind": EXPERIMENT, "memory_mb": peak_memory()})
 
 
