@@ -45,12 +45,23 @@ def test_a_ledger_of_an_older_version_is_extended_and_keeps_what_others_added(tm
     assert rows.loc[0, ["experiment", "score", "rows", "git_sha", "file_hash", "mine"]].tolist() == [
         "a",
         "0.5",
-        "3.0",
+        "3",
         "0123456789ab+",
         "00e1",
         "so",
     ]
     assert not list(tmp_path.glob("*damaged*"))
+
+
+@pytest.mark.parametrize(
+    "spoiled", [OLD.replace("0.5", "0.x5"), OLD.replace("score", "scope"), OLD + "c,b\n"]
+)
+def test_a_ledger_whose_cells_are_not_what_they_should_be_is_kept_aside(tmp_path, spoiled):
+    board = tmp_path / "leaderboard.csv"
+    board.write_text(spoiled)
+    append_leaderboard(board, {"competition": "c", "experiment": "b", "score": 0.75, "rows": 4})
+    assert rows_of(board).experiment.tolist() == ["b"]
+    assert (tmp_path / "leaderboard.csv.damaged").read_text() == spoiled
 
 
 def test_an_experiment_between_two_equal_submissions_makes_no_second_row(tmp_path):

@@ -16,6 +16,7 @@ from goods.core.predictions import Predictions
 from goods.core.workspace import ALL, Workspace
 from goods.models.text.linear_model import LinearModel
 from goods.prepare.folds import load_dealt, load_groups, make_folds
+from goods.prepare.given import given_folds, validation_fold
 from goods.prepare.stage import prepare
 from goods.problems.cards import CardsProblem
 from goods.problems.folds import UNSCORED, Folds
@@ -92,7 +93,7 @@ def test_given_folds_stay_until_they_are_removed(ws, tmp_path, capsys):
         (lambda t: t.assign(fold=t.fold % 2), "fold 2 is empty, n_folds is 3"),
         (lambda t: t.assign(fold=t.fold + 1), "is 3, expected 0 to 2"),
         (lambda t: t.assign(fold=t.fold * 0.5), "is 0.5, expected 0 to 2"),
-        (lambda t: t.assign(fold="a"), "is 'a', expected 0 to 2"),
+        (lambda t: t.assign(fold="a"), "is a, expected 0 to 2"),
         (lambda t: t.rename(columns={"fold": "part"}), "column 'fold' is missing"),
         (lambda t: t.assign(id=t.id.astype(str) + "x"), "not a whole number"),
         (lambda t: t.assign(group=0), "are of one group and in folds"),
@@ -105,6 +106,19 @@ def test_a_file_of_folds_that_is_no_deal_of_the_cards_is_refused(ws, tmp_path, s
     with pytest.raises(GoodsError, match=message):
         make_folds(ws, competition_config(), given=path)
     assert not ws.folds.exists()
+
+
+def test_ids_of_a_file_may_be_texts_and_an_empty_group_is_none(tmp_path):
+    known = pd.Series(["007", "a b", "NULL-1", "8"])
+    table = pd.DataFrame({"id": known[::-1], "fold": [1, 1, 0, 0], "group": ["x", "x", None, None]})
+    table.to_csv(tmp_path / "mine.csv", index=False)
+    found = given_folds(tmp_path / "mine.csv", pd.DataFrame({"product_id": known}), known, 2)
+    assert found.fold.tolist() == [0, 0, 1, 1]
+    assert found.group[2] == found.group[3]
+    assert found.group.nunique() == 3
+    more = pd.concat([known, pd.Series(["9"])], ignore_index=True)
+    fold = validation_fold(tmp_path / "mine.csv", pd.DataFrame({"product_id": more}), more)
+    assert fold.tolist() == [0, 0, 0, 0, UNSCORED]
 
 
 def test_given_folds_that_part_a_group_of_the_competition_are_refused(ws, tmp_path):

@@ -9,6 +9,7 @@ import pandas as pd
 
 from goods.core.errors import GoodsError, within
 from goods.problems.folds import UNSCORED
+from goods.problems.grouping import groups_by
 
 ID = ("product_id", "id")  # what the column of ids may be called; else it is the first of the file
 
@@ -18,7 +19,7 @@ def given_folds(path: Path, train: pd.DataFrame, known: pd.Series, n_folds: int)
     all train cards of the competition, each of which the file may name once, and of `train` has to."""
     table = read_table(path)
     column = id_column(table, path)
-    ids = ids_of(table, column, path)
+    ids = ids_of(table, column, path, known)
     if "fold" not in table:
         raise GoodsError(
             f"{path}: column 'fold' is missing (it has {', '.join(map(str, table.columns))}); give id and fold"
@@ -37,7 +38,7 @@ def given_folds(path: Path, train: pd.DataFrame, known: pd.Series, n_folds: int)
     if bad.any():
         row = int(np.argmax(bad))
         raise GoodsError(
-            f"{path}: fold of {column} {number.index[row]} is {table.fold.tolist()[row]!r}, expected 0 to "
+            f"{path}: fold of {column} {number.index[row]} is {table.fold.iloc[row]}, expected 0 to "
             f"{n_folds - 1}; mend it, or set n_folds in competition.yaml"
         )
     sizes = np.bincount(number.astype(int), minlength=n_folds)
@@ -47,14 +48,14 @@ def given_folds(path: Path, train: pd.DataFrame, known: pd.Series, n_folds: int)
             "set n_folds in competition.yaml"
         )
     found = pd.DataFrame({"fold": number.to_numpy(np.int8)})
-    return found.assign(group=pd.factorize(table.group)[0].astype(np.int64)) if "group" in table else found
+    return found.assign(group=groups_by(table, "group")) if "group" in table else found
 
 
 def validation_fold(path: Path, train: pd.DataFrame, known: pd.Series) -> np.ndarray:
     """int8 [n]: 0 for the `train` rows that the file names, UNSCORED for the others."""
     table = read_table(path)
     column = id_column(table, path)
-    ids = ids_of(table, column, path)
+    ids = ids_of(table, column, path, known)
     check_ids(ids, known, column, path)
     scored = train.product_id.isin(ids).to_numpy()
     if not scored.any() or scored.all():
@@ -88,7 +89,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise GoodsError(f"{path}: expected a .parquet or .csv file")
     try:
         with within(str(path)):
-            table = pd.read_parquet(path) if kind == ".parquet" else pd.read_csv(path)
+            table = pd.read_parquet(path) if kind == ".parquet" else pd.read_csv(path, dtype=str)
     except (OSError, ValueError) as error:
         raise GoodsError(f"{path}: not readable ({' '.join(str(error).split())[:200]})") from None
     if table.empty:
@@ -100,16 +101,19 @@ def id_column(table: pd.DataFrame, path: Path) -> str:
     return next((name for name in ID if name in table), str(table.columns[0]))
 
 
-def ids_of(table: pd.DataFrame, column: str, path: Path) -> pd.Series:
-    """int64 ids of the file's rows, each once."""
+def ids_of(table: pd.DataFrame, column: str, path: Path, known: pd.Series) -> pd.Series:
+    """Ids of the file's rows, each once: whole numbers or texts, as those that are `known`."""
+    if not pd.api.types.is_integer_dtype(known):
+        return each_once(table[column].astype("str"), column, path)
     values = pd.to_numeric(table[column], errors="coerce")
     bad = values.isna() | (values % 1 != 0)
     if bad.any():
         row = int(bad.to_numpy().argmax())
-        raise GoodsError(
-            f"{path}: row {row}: {column!r} is {table[column].tolist()[row]!r}, not a whole number"
-        )
-    ids = values.astype("int64")
+        raise GoodsError(f"{path}: row {row}: {column!r} is {table[column].iloc[row]}, not a whole number")
+    return each_once(values.astype("int64"), column, path)
+
+
+def each_once(ids: pd.Series, column: str, path: Path) -> pd.Series:
     if not ids.is_unique:
         raise GoodsError(
             f"{path}: {column} {ids[ids.duplicated()].iloc[0]} occurs twice; give each card once"

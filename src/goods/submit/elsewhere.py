@@ -24,20 +24,25 @@ from goods.problems.kinds import load_rows
 from goods.submit.entries import finished_report
 
 
-def read_submission(path: Path) -> pd.DataFrame:
-    """A .parquet or .csv file; GoodsError where it is none."""
+def read_submission(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
+    """A .parquet or .csv file, its ids, in the first column, as those of the test `rows`; GoodsError where it is
+    none."""
     kind = path.suffix.lower()
     if not path.is_file() or kind not in (".parquet", ".csv"):
         raise GoodsError(f"{path}: {'expected .parquet or .csv' if path.is_file() else 'no such file'}")
     try:
-        return pd.read_parquet(path) if kind == ".parquet" else pd.read_csv(path)
-    except (OSError, ValueError) as error:
+        if kind == ".parquet":
+            return pd.read_parquet(path)
+        texts = not pd.api.types.is_integer_dtype(rows.product_id)
+        return pd.read_csv(path, dtype={pd.read_csv(path, nrows=0).columns[0]: str} if texts else None)
+    except (OSError, ValueError, IndexError) as error:
         raise GoodsError(f"{path}: not readable ({' '.join(str(error).split())[:200]})") from None
 
 
 def checked_file(ws: Workspace, competition: CompetitionConfig, path: Path) -> pd.DataFrame:
     """The rows of a submission; GoodsError that names the file where the contest would not take it."""
-    table, rows = read_submission(path), select(load_rows(ws), "test")
+    rows = select(load_rows(ws), "test")
+    table = read_submission(path, rows)
     nothing = Predictions(np.empty(0, np.int64), np.empty((0, 1), np.int32), np.empty((0, 1), np.float32))
     said: list[Said] = [(space.attribute, Labels.load(space), nothing) for space, _ in parts(ws, competition)]
     try:

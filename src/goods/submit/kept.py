@@ -30,6 +30,9 @@ def keep(result: Path, files: dict[str, str], most: int | None = None) -> Path:
     copy = folder / result.name
     if not copy.is_file() or read_hash(copy) != digest:
         copy_file(result, copy)
+    csv = result.with_suffix(".csv")  # where the contest takes one
+    if csv.is_file():
+        copy_file(csv, folder / csv.name)
     for name, text in files.items():
         if (
             not (folder / name).is_file()

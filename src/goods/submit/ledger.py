@@ -54,6 +54,8 @@ LEADERBOARD = (
     "stacked",
     "note",
 )
+WHOLE = ("folds", "memory_mb", "rows")  # numbers without a fraction
+NUMBERS = ("score", "sd", "public", "private", "seconds", *WHOLE)
 LEAST = {"competition", "experiment", "score"}  # columns of any ledger, however old
 SAME = ("experiment", "file_hash")  # of two submissions that say the same
 
@@ -69,7 +71,7 @@ def append_leaderboard(path: Path, row: dict[str, Any]) -> None:
         if row["kind"] == SUBMISSION and len(of_kind) and of_kind[list(SAME)].iloc[0].tolist() == same:
             return
         added = pd.DataFrame([row], columns=list(LEADERBOARD))
-        write_csv(path, pd.concat([board, added]) if len(board) else added)
+        write_csv(path, completed(pd.concat([board, added]) if len(board) else added))
 
 
 def note_board(
@@ -123,7 +125,8 @@ def parsed(content: bytes) -> pd.DataFrame | None:
         board = pd.read_csv(BytesIO(content), dtype=dict.fromkeys(TEXTS, str))
     except (ValueError, csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError):
         return None
-    return board if len(cells) == 1 and set(board.columns) >= LEAST else None
+    numbers = all(pd.api.types.is_numeric_dtype(board[name]) for name in NUMBERS if name in board)
+    return board if numbers and len(cells) == 1 and set(board.columns) >= LEAST else None
 
 
 def completed(board: pd.DataFrame) -> pd.DataFrame:
@@ -131,6 +134,8 @@ def completed(board: pd.DataFrame) -> pd.DataFrame:
     others = [name for name in board.columns if name not in LEADERBOARD]
     whole = board.reindex(columns=[*LEADERBOARD, *others])
     whole = whole.astype(dict.fromkeys(TEXTS, object))
+    for name in WHOLE:
+        whole[name] = whole[name].astype("float64").round().astype("Int64")
     return whole.assign(kind=whole.kind.where(whole.kind.notna(), SUBMISSION))
 
 
