@@ -14,11 +14,15 @@ def main() -> None:
     args = parser.parse_args()
 
     from goods.report.stage import write_report
+    from goods.submit.entries import key_of
+    from goods.submit.kept import keep_report
     from goods.submit.predictor import saved_config
 
     ws, competition = cli.competition_of(args)
     cli.check_writable(args.out)
-    print(write_report(ws, competition, saved_config(ws, args.experiment), args.out))
+    path = write_report(ws, competition, saved_config(ws, args.experiment), args.out)
+    keep_report(path, key_of([ws], args.experiment))
+    print(path)
 
 
 if __name__ == "__main__":

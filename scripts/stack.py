@@ -11,6 +11,7 @@ except ModuleNotFoundError:
 def main() -> None:
     parser = cli.parser(__doc__, ".venv/bin/python scripts/stack.py configs/kazanexpress2023/stack.yaml")
     cli.add_experiment(parser)
+    cli.add_ledger(parser)
     args = parser.parse_args()
 
     from goods.core.locks import working
@@ -18,7 +19,11 @@ def main() -> None:
 
     ws, competition, config = cli.experiment_of(args)
     with working(ws, alone=False, wait=args.wait):
-        stack(ws, competition, config, args.force)
+        finished = stack(ws, competition, config, args.force)
+    if finished:
+        from goods.submit.entries import record_experiment
+
+        record_experiment(ws, competition, config.name, cli.ledger_folder(args))
 
 
 if __name__ == "__main__":

@@ -16,17 +16,24 @@ def main() -> None:
     parser.add_argument(
         "--fold", type=int, action="append", metavar="K", help="only this fold (may be repeated)"
     )
+    cli.add_ledger(parser)
     args = parser.parse_args()
 
     from goods.core.errors import GoodsError
     from goods.core.locks import working
+    from goods.train.repeats import train_repeats
     from goods.train.stage import train
 
     ws, competition, config = cli.experiment_of(args)
     if config.model.second_level:
         raise GoodsError(f"{args.experiment}: a stack is trained by scripts/stack.py")
     with working(ws, alone=False, wait=args.wait):
-        train(ws, competition, config, args.fold, args.force)
+        finished = train(ws, competition, config, args.fold, args.force)
+        repeats = train_repeats(ws, competition, config, args.force) if args.fold is None else None
+    if finished or (repeats is not None and repeats["anew"]):
+        from goods.submit.entries import record_experiment
+
+        record_experiment(ws, competition, config.name, cli.ledger_folder(args), repeats)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Optuna over an experiment's tune: block; run it again to resume, several times at once for more workers."""
 
+import time
+
 try:
     from goods import cli
 except ModuleNotFoundError:
@@ -14,14 +16,21 @@ def main() -> None:
     parser.add_argument(
         "--storage", metavar="URL", help="study database shared by machines (default: a file)"
     )
+    cli.add_ledger(parser)
     args = parser.parse_args()
 
     from goods.core.locks import working
     from goods.tune.stage import tune
 
+    started = time.perf_counter()
     ws, competition, config = cli.experiment_of(args)
     with working(ws, alone=False, wait=args.wait):
-        tune(ws, competition, config, args.force, args.storage)
+        finished = tune(ws, competition, config, args.force, args.storage)
+    if finished:
+        from goods.submit.entries import record_study
+
+        seconds = time.perf_counter() - started
+        record_study(ws, competition, config, cli.ledger_folder(args), seconds)
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ from goods.core.errors import GoodsError
 from goods.core.scratch import temporary_files_in
 from goods.core.workspace import Run, Workspace
 from goods.pipeline import Options, run_all
+from goods.submit.entries import overall
 from goods.submit.prediction import predict_file
-from goods.submit.stage import overall
 
 COLUMNS = ("competition", "experiment", "family", "metric", "score", "sd", "seconds")
 

@@ -105,6 +105,19 @@ def add_out(made: argparse.ArgumentParser) -> None:
     )
 
 
+def add_ledger(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="of leaderboard.csv, which gets a row (default: submissions beside the work folder)",
+    )
+
+
+def ledger_folder(args: argparse.Namespace) -> Path:
+    return args.out or args.work.resolve().parent / "submissions"
+
+
 def add_finished(made: argparse.ArgumentParser) -> None:
     """A finished run, and where what is made of it goes."""
     add_competition(made)

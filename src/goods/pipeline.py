@@ -39,7 +39,9 @@ from goods.problems.kinds import PROBLEMS, load_rows
 from goods.report.comparison import comparison
 from goods.report.stage import write_report
 from goods.stack.stage import stack
-from goods.submit.stage import overall, submit
+from goods.submit.entries import key_of, overall
+from goods.submit.kept import REPORT, keep_report
+from goods.submit.stage import submit
 from goods.train.foundations import check_family, check_joined
 from goods.train.stage import train
 
@@ -91,7 +93,9 @@ def run_all_stages(
     spaces = parts(ws, competition)
     for i, (space, of_target) in enumerate(spaces):
         run_stages(space, of_target, stack_experiment, options, part_ends(options, started, len(spaces) - i))
-    path = submit(ws, competition, stack_experiment.name, options.out, time.perf_counter() - started)
+    path = submit(ws, competition, stack_experiment.name, options.out)
+    if (report := path.with_name(REPORT)).is_file():
+        keep_report(report, key_of([space for space, _ in spaces], stack_experiment.name))
     if competition.targets:
         table = comparison(ws, competition, stack_experiment.name)
         write_text(path.with_name("comparison.md"), table)

@@ -45,7 +45,7 @@ class Cost:
 
     def fold(self, model: FamilyConfig, size: Size, share: float = 1.0) -> float:
         """Seconds of one core for one fold fitted on a share of its rows, predictions of all included."""
-        fitted = self.rows(model, size.part(share).train * (1 - 1 / size.folds), size)
+        fitted = self.rows(model, size.part(share).train * size.fitted, size)
         each = (
             self.row + self.word * size.words + self.sibling * size.siblings**0.5 + self.label * size.classes
         )
@@ -105,7 +105,7 @@ class Clock:
         half of them pruned after their first share."""
         if config.tune is None:
             return 0.0
-        tune = within_budget(config.tune, round(size.train * (1 - 1 / size.folds)))
+        tune = within_budget(config.tune, round(size.train * size.fitted))
         startup = min(tune.trials, tune.startup_trials)
         given = resources(startup or 1, config.model.on_gpu)
         side_by_side = at_once(startup, given) if config.model.one_core and startup else 1

@@ -31,6 +31,11 @@ class Size:
     siblings: float = 0.0
     photos: float = 0.0
 
+    @property
+    def fitted(self) -> float:
+        """Share of the train rows that models of a fold are fitted on; about, where folds are no equal parts."""
+        return 1 - 1 / max(2, self.folds)
+
     def part(self, share: float) -> Size:
         """With a share of the train rows, one of each class at least."""
         return replace(self, train=min(self.train, max(round(share * self.train), self.classes)))

@@ -33,6 +33,10 @@ class Submission(ABC):
     def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
         """GoodsError unless the table is what the contest takes."""
 
+    def classes(self, table: pd.DataFrame, target: str, labels: Labels) -> np.ndarray:
+        """int [n] class of each row that a checked table says of a target."""
+        raise GoodsError("this contest's submissions say no classes: there is nothing to compare by the tree")
+
     def with_confidence(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
         """The table of new cards, how sure each answer is beside it."""
         return self.table(rows, said)
@@ -51,6 +55,9 @@ class ClassIds(Submission):
 
     def with_confidence(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
         return self.table(rows, said).assign(confidence=said[0][2].proba[:, 0])
+
+    def classes(self, table: pd.DataFrame, target: str, labels: Labels) -> np.ndarray:
+        return pd.Index(labels.ids).get_indexer(pd.Index(table[self.target]))
 
     def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
         require_columns(table, [self.id, self.target])
@@ -105,6 +112,9 @@ class Attributes(Submission):
             table[name] = np.array(labels.names, dtype=object)[predictions.classes[:, 0]]
             table[f"{name}_confidence"] = predictions.proba[:, 0]
         return table
+
+    def classes(self, table: pd.DataFrame, target: str, labels: Labels) -> np.ndarray:
+        return pd.Index(labels.names).get_indexer(pd.Index(table[target]))
 
     def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
         require_columns(table, [self.id, *(c for name, *_ in said for c in (name, f"{name}_confidence"))])

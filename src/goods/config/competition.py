@@ -19,9 +19,24 @@ class CompetitionConfig(Strict):
     )
     data: str = Field(description="folder of the raw files; --data overrides it")
     metric: str = Field("weighted_f1", description="a name of metrics/")
-    n_folds: int = Field(5, ge=2, le=50)
+    n_folds: int = Field(5, ge=1, le=50)
     seed: int = Field(42, ge=0, lt=2**32)
     group_near_duplicates: bool = False
+    group_by: tuple[str, ...] = Field(
+        (), description="columns of cards: those of one value are never in two folds"
+    )
+    order_by: str | None = Field(
+        None, description="column of cards that tells time: a fold's models see earlier cards alone"
+    )
+    validation: str | None = Field(
+        None, description="file of the train cards that are scored, by their ids; the others are fitted on"
+    )
+    repeats: int = Field(
+        1,
+        ge=1,
+        le=20,
+        description="fold assignments that train.py scores an experiment under; the stack uses the first",
+    )
     max_unreadable: float = Field(
         0.05, ge=0, le=1, description="share of a column's cells that may be unreadable before prepare stops"
     )
@@ -46,6 +61,23 @@ class CompetitionConfig(Strict):
                 if self.table
                 else "reader: table needs a section `table`"
             )
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def one_fold_of_a_validation_file(cls, data: Any) -> Any:
+        return {"n_folds": 1} | data if isinstance(data, dict) and data.get("validation") else data
+
+    @model_validator(mode="after")
+    def folds_fit_together(self) -> CompetitionConfig:
+        if self.validation is None and self.n_folds == 1:
+            raise ValueError("n_folds is 1: only with a validation file there is a single fold")
+        if self.validation is not None and self.n_folds != 1:
+            raise ValueError(f"validation is one fold, n_folds {self.n_folds}: leave n_folds out")
+        if self.validation is not None and self.order_by is not None:
+            raise ValueError("validation and order_by both say what is scored: leave one out")
+        if self.repeats > 1 and (self.validation or self.order_by):
+            raise ValueError("folds of validation or order_by are always the same: leave repeats out")
         return self
 
     def of_target(self, target: str) -> CompetitionConfig:

@@ -38,8 +38,8 @@ class Predictions:
         arrays = read_npz(path, "product_id", "classes", "proba")
         return Predictions(arrays["product_id"], arrays["classes"], arrays["proba"])
 
-    def proba_of(self, c: int) -> np.ndarray:
-        """float32 [n] probability of class `c`, 0 where it is not kept."""
+    def proba_of(self, c: int | np.ndarray) -> np.ndarray:
+        """float32 [n] probability of class `c`, or of one for each row [n, 1]; 0 where it is not kept."""
         return np.where(self.classes == c, self.proba, np.float32(0)).sum(1)
 
     def left_over(self, n_classes: int) -> np.ndarray:

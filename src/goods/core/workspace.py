@@ -45,6 +45,7 @@ class Workspace:
 
     root: Path
     competition: str
+    repeat: int = 0  # of several fold assignments the one that folds and runs are of
 
     @property
     def path(self) -> Path:
@@ -119,10 +120,16 @@ class Workspace:
 
     @property
     def folds(self) -> Path:
-        return self.path / "folds.parquet"
+        return self.path / (f"folds_{self.repeat}.parquet" if self.repeat else "folds.parquet")
 
     def run(self, experiment: str) -> Run:
+        if self.repeat:
+            return Run(self.repeats(experiment).with_name(f"repeat_{self.repeat}"))
         return Run(self.path / "runs" / experiment)
+
+    def repeats(self, experiment: str) -> Path:
+        """What an experiment scored under all fold assignments together."""
+        return self.path / "runs" / f"{experiment}-repeats" / "report.json"
 
     def tuning(self, experiment: str) -> Path:
         return self.path / "runs" / f"{experiment}-tuning"

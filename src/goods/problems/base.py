@@ -18,6 +18,7 @@ class Problem(ABC):
     name: str
     needs: str
     takes_pseudo_labels = True
+    takes_given_folds = True  # those of a file, or by columns
 
     @abstractmethod
     def rows(self, ws: Workspace) -> pd.DataFrame:
@@ -37,6 +38,10 @@ class Problem(ABC):
     ) -> tuple[np.ndarray, np.ndarray | None, str]:
         """(int8 [n] fold of each train row, int64 [n] groups that inner splits must keep together too or None, what is
         to be said of the folds)"""
+
+    def groups(self, train: pd.DataFrame, config: CompetitionConfig) -> np.ndarray | None:
+        """int64 [n] of train rows that no fold may part; None where each stands for itself, or other rows tell."""
+        return None
 
     @abstractmethod
     def outside(self, rows: pd.DataFrame, scored: np.ndarray) -> np.ndarray:

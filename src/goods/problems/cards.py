@@ -11,7 +11,9 @@ from goods.cards.table import load_all_cards, load_cards
 from goods.config.competition import CompetitionConfig
 from goods.core.workspace import Workspace
 from goods.problems.base import Problem
-from goods.problems.splitting import assign_folds, inner_split, near_duplicate_groups
+from goods.problems.grouping import balanced_folds, groups_of
+from goods.problems.splitting import assign_folds, inner_split
+from goods.problems.windows import windows
 
 
 class CardsProblem(Problem):
@@ -30,9 +32,17 @@ class CardsProblem(Problem):
     def deal(
         self, train: pd.DataFrame, config: CompetitionConfig
     ) -> tuple[np.ndarray, np.ndarray | None, str]:
-        groups = near_duplicate_groups(train) if config.group_near_duplicates else None
+        groups, target = self.groups(train, config), train.target.to_numpy()
+        if config.order_by is not None:
+            return windows(train, config.order_by, config.n_folds), groups, f", in order of {config.order_by}"
+        if config.group_by:
+            assert groups is not None
+            return balanced_folds(target, groups, config.n_folds, config.seed), groups, ""
         single = np.arange(len(train)) if groups is None else groups
-        return assign_folds(train.target.to_numpy(), single, config.n_folds, config.seed), groups, ""
+        return assign_folds(target, single, config.n_folds, config.seed), groups, ""
+
+    def groups(self, train: pd.DataFrame, config: CompetitionConfig) -> np.ndarray | None:
+        return groups_of(train, config)
 
     def outside(self, rows: pd.DataFrame, scored: np.ndarray) -> np.ndarray:
         return ~scored

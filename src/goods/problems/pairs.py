@@ -20,6 +20,7 @@ class PairsProblem(Problem):
     name = "pairs"
     needs = "matches products"
     takes_pseudo_labels = False
+    takes_given_folds = False  # products that pairs share tell what may be parted
 
     def rows(self, ws: Workspace) -> pd.DataFrame:
         """product_id (the pair's number), split, variantid1, variantid2, category, target (1: the same product)"""

@@ -21,14 +21,16 @@ from goods.core.ids import Id
 from goods.core.predictions import Predictions
 from goods.core.workspace import ALL, Workspace
 from goods.models.shap import shap_values
-from goods.prepare.folds import load_folds
+from goods.prepare.folds import load_dealt
+from goods.problems.folds import UNSCORED
+from goods.problems.kinds import problem_of
 from goods.report.reasons import Explained, weightiest_first
 from goods.stack.boosting import baseline
 from goods.stack.candidates import Candidates
 from goods.stack.config import StackConfig
 from goods.stack.features import CandidateFeatures
 from goods.stack.fit import BLEND, CATBOOST, FoldStack
-from goods.stack.level import finished_run, tabulate
+from goods.stack.level import finished_run, maker_before, maker_of, parts_of, tabulate
 
 
 def explain_cards(
@@ -46,19 +48,27 @@ def explain_cards(
             f"product_id {min(unknown, key=str)} is neither a train nor a test card of {ws.competition}"
         )
     train = select(cards, "train")
-    fold = load_folds(ws, train)
-    maker = CandidateFeatures(train, fold, labels, list(config.model.experiments))
-    stacks = [FoldStack.load(run.fold(k)) for k in range(competition.n_folds)]
+    folds, names = load_dealt(ws, train), list(config.model.experiments)
+    report, maker = read_json(run.report), maker_of(train, folds, labels, names)
+    stacks = [FoldStack.load(run.fold(k)) for k in range(len(report["winner_by_fold"]))]
     on_test = [FoldStack.load(run.fold(ALL))] if config.refit else stacks
-    winner, fold_of = read_json(run.report)["winner"], dict(zip(train.product_id, fold, strict=True))
+    winner, parts = report["winner"], parts_of(train, folds, competition)
+    fold_of = dict(zip(train.product_id, folds.fold, strict=True))
+    part_of = dict(zip(train.product_id[folds.scored], parts, strict=True))
     result = {}
     for product_id in product_ids:
         card = cards[cards.product_id == product_id].reset_index(drop=True)
         k = fold_of.get(product_id)
         files = [ws.run(name).test if k is None else ws.run(name).oof for name in config.model.experiments]
-        own = None if k is None else np.array([k])
-        table, features = tabulate(maker, config.model, card, own, [Predictions.load(f) for f in files])
-        judges = on_test if k is None else [stacks[k]]
+        if k == UNSCORED:
+            raise GoodsError(
+                f"product_id {product_id} of {ws.competition} is only fitted on: no model has left it out, name another"
+            )
+        own, known = (None if k is None else np.array([k])), maker
+        if folds.partial and k is not None:
+            own, known = None, maker_before(problem_of(ws), train, folds, labels, names, k)
+        table, features = tabulate(known, config.model, card, own, [Predictions.load(f) for f in files])
+        judges = on_test if k is None else [stacks[part_of[product_id]]]
         result[product_id] = explain_card(maker, config.model, judges, winner, table, features, most)
     return result
 

@@ -24,6 +24,8 @@ from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import metric_of
 from goods.prepare.door import rows_of
+from goods.prepare.folds import scored_rows
+from goods.report.board import board_of
 from goods.report.experiments import experiment_row, score_row
 from goods.report.page import plain_label, png, render
 from goods.stack.config import StackConfig
@@ -38,13 +40,14 @@ def write_cards_report(
             f"experiment {config.name} is of family {config.model.family}: reports are of stacks"
         )
     report, labels, door = read_json(ws.run(config.name).report), Labels.load(ws), read_json(ws.door)
-    train = select(load_cards(ws), "train")
+    train = scored_rows(ws, select(load_cards(ws), "train"))
     oof = Predictions.load(ws.run(config.name).oof).aligned(train.product_id.to_numpy())
     text = render(
         "cards",
         competition=competition,
         stack=config,
         report=report,
+        board=board_of(out, competition.name, report["metric"]),
         definition=metric_of(report["metric"]).definition,
         definitions=list(next(iter(report["decoders"].values()))),
         came_in=rows_of(door),

@@ -11,7 +11,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.loading import load_experiment
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
-from goods.submit.stage import finished_report
+from goods.submit.entries import finished_report
 
 
 def comparison(ws: Workspace, competition: CompetitionConfig, experiment: str) -> str:

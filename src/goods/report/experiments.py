@@ -8,7 +8,7 @@ import numpy as np
 
 from goods.config.loading import load_experiment
 from goods.core.workspace import Workspace
-from goods.submit.stage import finished_report
+from goods.submit.entries import finished_report
 
 
 def experiment_row(ws: Workspace, name: str) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def explain_pair(
     if pair.split.iloc[0] == "train":
         asked, said = [int(load_folds(ws, train)[train.product_id == pair.product_id.iloc[0]][0])], run.oof
     else:
-        asked, said = judges(config, competition.n_folds), run.test
+        asked, said = judges(config, competition), run.test
     given, parts = resources(competition.n_folds, False), []
     for k in asked:
         model = PairsModel(config.model, make_context(ws, config, given, None, False, k))

@@ -26,9 +26,10 @@ from goods.metrics.reliability import expected_calibration_error
 from goods.models.pairs.pairs import PairsConfig
 from goods.prepare.folds import load_folds
 from goods.problems.kinds import load_rows
+from goods.report.board import board_of
 from goods.report.experiments import experiment_row
 from goods.report.page import plain_label, png, render
-from goods.submit.stage import finished_report
+from goods.submit.entries import finished_report
 
 SHOWN = 25  # pairs of each kind of error
 TOP = 25  # features
@@ -53,6 +54,7 @@ def write_pairs_report(
         competition=competition,
         name=config.name,
         report=report,
+        board=board_of(out, competition.name, report["metric"]),
         definition=metric_of(report["metric"]).definition,
         metrics=[m.name for m in PAIR_METRICS],
         definitions=[(m.name, m.definition) for m in PAIR_METRICS],

@@ -18,11 +18,12 @@ from goods.cards.table import has_photo, load_cards, select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import write_text
+from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import score
 from goods.models.embedding import Embedding
 from goods.models.joint.retrieval import retrieval, same_cards
-from goods.prepare.folds import load_folds
+from goods.prepare.folds import load_dealt, load_folds
 from goods.report.embeddings import embeddings
 from goods.report.maps import map_of
 from goods.report.page import render
@@ -41,6 +42,11 @@ def probe(
 ) -> str:
     """Probe every embedding of the experiments on the competition's folds; returns the tables as markdown."""
     labels, train = Labels.load(ws), select(load_cards(ws), "train")
+    if load_dealt(ws, train).partial:
+        raise GoodsError(
+            f"{ws.competition}: probes need every train card in a fold; leave order_by or validation out of "
+            "competition.yaml, in a copy of it"
+        )
     fold, target = load_folds(ws, train), train.target.to_numpy(np.int64)
     found = [e for config in experiments for e in embeddings(ws, config, train, labels)]
     scores: Rows = []

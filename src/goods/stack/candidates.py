@@ -72,6 +72,27 @@ class Candidates:
         return Candidates(self.card, self.cls, self.log_proba[:, [j]], self.rank, self.named, self.n_cards)
 
 
+def side_by_side(
+    tables: list[Candidates], rows: list[np.ndarray], n_cards: int
+) -> tuple[Candidates, np.ndarray]:
+    """The `tables` of different cards in one of `n_cards`, where card i of table t is `rows[t][i]`; and the order of
+    their entries in it, int [m], counted through all tables."""
+    card = np.concatenate([row[table.card] for table, row in zip(tables, rows, strict=True)])
+    order = np.argsort(card, kind="stable")
+
+    def joined(parts: list[np.ndarray]) -> np.ndarray:
+        return np.concatenate(parts)[order]
+
+    return Candidates(
+        card[order],
+        joined([t.cls for t in tables]),
+        joined([t.log_proba for t in tables]),
+        joined([t.rank for t in tables]),
+        {source: joined([t.named[source] for t in tables]) for source in tables[0].named},
+        n_cards,
+    ), order
+
+
 def make_candidates(
     models: list[Predictions], n_classes: int, min_proba: float, sources: Mapping[str, Named] | None = None
 ) -> Candidates:

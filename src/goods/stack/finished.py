@@ -17,11 +17,11 @@ from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import read_json
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import ALL, Workspace
-from goods.prepare.folds import load_folds
+from goods.prepare.folds import load_dealt
 from goods.stack.config import StackConfig
 from goods.stack.features import CandidateFeatures
 from goods.stack.fit import FoldStack
-from goods.stack.level import stack_config, tabulate
+from goods.stack.level import maker_of, stack_config, tabulate
 from goods.stack.ranked import to_predictions
 from goods.stack.settle import finished
 
@@ -53,12 +53,10 @@ class FinishedStack:
     @staticmethod
     def load(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> FinishedStack:
         model, labels, run = stack_config(config), Labels.load(ws), ws.run(config.name)
-        train = select(load_cards(ws), "train")
-        maker = CandidateFeatures(train, load_folds(ws, train), labels, list(model.experiments))
-        numbers = [ALL] if config.refit else range(competition.n_folds)
-        return FinishedStack(
-            maker, model, [FoldStack.load(run.fold(k)) for k in numbers], read_json(run.report)
-        )
+        train, report = select(load_cards(ws), "train"), read_json(run.report)
+        maker = maker_of(train, load_dealt(ws, train), labels, list(model.experiments))
+        numbers = [ALL] if config.refit else range(len(report["winner_by_fold"]))
+        return FinishedStack(maker, model, [FoldStack.load(run.fold(k)) for k in numbers], report)
 
     def predict(self, cards: pd.DataFrame, base: list[Predictions]) -> Predictions:
         """`base`: what its experiments say of the cards, in their order."""

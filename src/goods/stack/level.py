@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -20,10 +22,16 @@ from goods.core.predictions import Predictions
 from goods.core.workspace import Run, Workspace
 from goods.metrics.base import ClassMetric
 from goods.metrics.evaluation import card_metric, score
-from goods.prepare.folds import load_folds
-from goods.stack.candidates import Candidates, make_candidates
+from goods.prepare.folds import load_dealt
+from goods.problems.base import Problem
+from goods.problems.folds import Folds
+from goods.problems.kinds import problem_of
+from goods.problems.splitting import assign_folds
+from goods.stack.candidates import Candidates, make_candidates, side_by_side
 from goods.stack.config import StackConfig
 from goods.stack.features import CandidateFeatures
+
+PARTS = 5  # of the cards of a single scored fold, for the second level
 
 
 def stack_config(config: ExperimentConfig) -> StackConfig:
@@ -49,7 +57,8 @@ def base_runs(ws: Workspace, config: ExperimentConfig) -> list[Run]:
 
 @dataclass(frozen=True)
 class Level:
-    """What the second level is fitted on: the train cards, their candidates and features, all out of fold.
+    """What the second level is fitted on: the train cards that some fold scores, their candidates and features, all out
+    of fold. `fold` is what a card is left out with at this level: its fold or, of a single one, a part of it.
     `photos_hidden`: share of the train cards that are seen as if they had no photo, because fewer test cards have one.
     """
 
@@ -65,6 +74,10 @@ class Level:
     table: Candidates
     features: pd.DataFrame
     photos_hidden: float
+
+    @property
+    def n_folds(self) -> int:
+        return int(self.fold.max()) + 1
 
     @property
     def honest(self) -> np.ndarray:
@@ -86,9 +99,15 @@ def make_level(ws: Workspace, competition: CompetitionConfig, config: Experiment
     model, labels, runs = stack_config(config), Labels.load(ws), base_runs(ws, config)
     cards, photos_hidden = like_test(load_cards(ws))
     train = select(cards, "train")
-    fold = load_folds(ws, train)
-    maker = CandidateFeatures(train, fold, labels, list(model.experiments))
-    table, features = tabulate(maker, model, train, fold, [Predictions.load(r.oof) for r in runs])
+    folds, names = load_dealt(ws, train), list(model.experiments)
+    maker = maker_of(train, folds, labels, names)
+    base = [Predictions.load(r.oof) for r in runs]
+    if folds.partial:
+        before = partial(maker_before, problem_of(ws), train, folds, labels, names)
+        table, features = tabulate_scored(before, model, train, folds, base)
+    else:
+        table, features = tabulate(maker, model, train, folds.fold, base)
+    train, fold = train[folds.scored].reset_index(drop=True), parts_of(train, folds, competition)
     tuned_on = {k for r in runs for k in read_json(r.report)["tuned_on"]} | set(config.tuned_on)
     if tuned_on >= set(fold.tolist()):
         raise GoodsError(
@@ -109,6 +128,49 @@ def make_level(ws: Workspace, competition: CompetitionConfig, config: Experiment
         features,
         photos_hidden,
     )
+
+
+def parts_of(train: pd.DataFrame, folds: Folds, competition: CompetitionConfig) -> np.ndarray:
+    """int8 [n] what each scored card is left out with at the second level: its fold; of a single fold one of PARTS."""
+    fold = folds.fold[folds.scored]
+    if fold.max() > 0:
+        return fold
+    groups = np.arange(len(fold)) if folds.groups is None else folds.groups[folds.scored]
+    return assign_folds(train.target.to_numpy()[folds.scored], groups, PARTS, competition.seed)
+
+
+def maker_of(train: pd.DataFrame, folds: Folds, labels: Labels, names: list[str]) -> CandidateFeatures:
+    """What all train cards tell of others; of each other too where every fold leaves out itself alone."""
+    fold = np.zeros_like(folds.fold) if folds.partial else folds.fold
+    return CandidateFeatures(train, fold, labels, names)
+
+
+def maker_before(
+    problem: Problem, train: pd.DataFrame, folds: Folds, labels: Labels, names: list[str], k: int
+) -> CandidateFeatures:
+    """What those train cards tell that models of fold k may be fitted on."""
+    known = train[folds.may_fit(problem, train, k)].reset_index(drop=True)
+    return CandidateFeatures(known, np.zeros(len(known), np.int8), labels, names)
+
+
+def tabulate_scored(
+    before: Callable[[int], CandidateFeatures],
+    model: StackConfig,
+    train: pd.DataFrame,
+    folds: Folds,
+    base: list[Predictions],
+) -> tuple[Candidates, pd.DataFrame]:
+    """As `tabulate` of the scored train cards, where of each fold only what is known `before` it speaks."""
+    place = np.cumsum(folds.scored) - 1  # of a train card among the scored
+    tables, features, rows = [], [], []
+    for k in range(int(folds.fold.max()) + 1):
+        here = np.flatnonzero(folds.of(k))
+        table, told = tabulate(before(k), model, train.iloc[here].reset_index(drop=True), None, base)
+        tables.append(table)
+        features.append(told)
+        rows.append(place[here])
+    table, order = side_by_side(tables, rows, int(folds.scored.sum()))
+    return table, pd.concat(features, ignore_index=True).iloc[order].reset_index(drop=True)
 
 
 def tabulate(

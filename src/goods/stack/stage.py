@@ -74,12 +74,13 @@ def stack_inputs(ws: Workspace, competition: CompetitionConfig, config: Experime
 
 def stack(
     ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, force: bool = False
-) -> None:
+) -> bool:
+    """Fit, choose and predict, unless that is done; whether it was not."""
     key, run = stack_key(ws, competition, config), ws.run(config.name)
     with one_at_a_time(run.path):
         if not force and is_done(run.path, key):
             say(f"stack {config.name}: unchanged, {describe(read_json(run.report))}")
-            return
+            return False
         begin(run.path, key)
         report = fit_and_choose(ws, competition, config, run)
         if stack_key(ws, competition, config) != key:
@@ -89,6 +90,7 @@ def stack(
         note_inputs(run.path, stack_inputs(ws, competition, config))
         mark_done(run.path, key)
     say(f"stack {config.name}: {describe(report)}")
+    return True
 
 
 def fit_and_choose(
@@ -97,14 +99,14 @@ def fit_and_choose(
     """All that a stack's folder holds but its DONE; returns the report."""
     started = time.perf_counter()
     level = make_level(ws, competition, config)
-    folds, oof, calibrated = fit_stacks(level, competition.n_folds, run)
+    folds, oof, calibrated = fit_stacks(level, run)
     if config.refit:
         folds.append(fit_stack(level, ALL, methods_of(level)))
         folds[-1].save(run.fold(ALL))
     decoder = decoder_of(level.metric) if level.model.decoding == "auto" else level.model.decoding
     settled = {name: settle(level, raw, decoder) for name, raw in oof.items()}
     winner = best_method(level, settled, without=None)
-    by_fold = [best_method(level, settled, without=k) for k in range(competition.n_folds)]
+    by_fold = [best_method(level, settled, without=k) for k in range(level.n_folds)]
     final = picked(level, settled, by_fold)
     final.save(run.oof)
     on_test(ws, level, judges(folds, config), winner, settled[winner]).save(run.test)
@@ -124,15 +126,13 @@ def fit_and_choose(
     return report
 
 
-def fit_stacks(
-    level: Level, n_folds: int, run: Run
-) -> tuple[list[FoldStack], dict[str, Predictions], Candidates]:
+def fit_stacks(level: Level, run: Run) -> tuple[list[FoldStack], dict[str, Predictions], Candidates]:
     """The fold stacks, each method's out-of-fold predictions and the table with calibrated base models."""
     methods = methods_of(level)
     table, folds = level.table, []
     oof = {name: np.zeros(len(table.card)) for name in methods}
     calibrated = table.log_proba.copy()
-    for k in tqdm(range(n_folds), desc=f"stack {level.config.name}", unit="fold", leave=False):
+    for k in tqdm(range(level.n_folds), desc=f"stack {level.config.name}", unit="fold", leave=False):
         folds.append(fit_stack(level, k, methods))
         folds[k].save(run.fold(k))
         rows = np.flatnonzero(level.fold[table.card] == k)

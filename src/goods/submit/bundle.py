@@ -26,11 +26,11 @@ from goods.core.folders import disk_used
 from goods.core.hashing import content_hash, content_of
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
+from goods.submit.entries import overall
 from goods.submit.needed import pins
 from goods.submit.notebook import notebook
 from goods.submit.prediction import sees_photos
 from goods.submit.predictor import model_folders
-from goods.submit.stage import overall
 
 OF_PREPARED = ("cards.parquet", "labels.json", "source.json")  # what labelling reads
 OF_RUN = ("config.yaml", "report.json")

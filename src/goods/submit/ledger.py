@@ -1,71 +1,146 @@
-"""submissions/leaderboard.csv: a row per submission."""
+"""submissions/leaderboard.csv: a row per finished experiment and submission, and what a contest's board says of it."""
 
 from __future__ import annotations
 
+import csv
 import subprocess
-from io import BytesIO
+from io import BytesIO, StringIO
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from filelock import FileLock
 
 from goods.core.artifacts import write_csv
+from goods.core.errors import GoodsError
 from goods.core.log import say
 
-LEADERBOARD = (
+LEDGER = "leaderboard.csv"
+EXPERIMENT, SUBMISSION = "experiment", "submission"  # kinds of row
+TEXTS = (
+    "date",
     "competition",
+    "kind",
     "experiment",
+    "preset",
+    "metric",
+    "key",
+    "git_sha",
+    "file_hash",
+    "limits",
+    "stacked",
+    "note",
+)
+LEADERBOARD = (
+    "date",
+    "competition",
+    "kind",
+    "experiment",
+    "preset",
     "metric",
     "score",
     "sd",
+    "folds",
+    "public",
+    "private",
+    "seconds",
+    "memory_mb",
     "rows",
+    "key",
     "git_sha",
     "file_hash",
-    "seconds",
+    "limits",
+    "stacked",
+    "note",
 )
-SAME = ("experiment", "file_hash")  # of two rows that say the same
-TEXTS = dict.fromkeys(("competition", "experiment", "metric", "git_sha", "file_hash"), str)
+WHOLE = ("folds", "memory_mb", "rows")  # numbers without a fraction
+NUMBERS = ("score", "sd", "public", "private", "seconds", *WHOLE)
+LEAST = {"competition", "experiment", "score"}  # columns of any ledger, however old
+SAME = ("experiment", "file_hash")  # of two submissions that say the same
 
 
-def append_leaderboard(path: Path, row: dict) -> None:
-    """Add a row below those there are, unless the last of its competition is of the same file and experiment; runs
-    that end at the same time wait for each other."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
+def append_leaderboard(path: Path, row: dict[str, Any]) -> None:
+    """Add a row below those there are, unless it is a submission and the last one of its competition is of the same
+    file and experiment; runs that end at the same time wait for each other."""
+    row = {"kind": SUBMISSION} | row
+    with locked(path):
         board = rows_of(path)
-        last = board[board.competition == row["competition"]].tail(1)
+        of_kind = board[(board.competition == row["competition"]) & (board.kind == SUBMISSION)].tail(1)
         same = [row.get(name) for name in SAME]
-        if len(last) and last[list(SAME)].iloc[0].tolist() == same:
+        if row["kind"] == SUBMISSION and len(of_kind) and of_kind[list(SAME)].iloc[0].tolist() == same:
             return
         added = pd.DataFrame([row], columns=list(LEADERBOARD))
-        write_csv(path, pd.concat([board, added]) if len(board) else added)
+        write_csv(path, completed(pd.concat([board, added]) if len(board) else added))
+
+
+def note_board(
+    path: Path, competition: str, scores: dict[str, float], submission: str | None = None
+) -> pd.Series:
+    """Write what the contest's board says (`public`, `private`) into the row of the newest submission, or of that whose
+    file hash begins with `submission`; returns the row."""
+    with locked(path):
+        board = rows_of(path).reset_index(drop=True)
+        there = board[(board.competition == competition) & (board.kind == SUBMISSION)]
+        if submission is not None:
+            there = there[there.file_hash.fillna("").str.startswith(submission)]
+        if there.empty:
+            which = f"no submission {submission}" if submission else "no submission"
+            raise GoodsError(f"{path}: {which} of {competition}; run scripts/submit.py {competition} first")
+        if there.file_hash.nunique() > 1 and submission is not None:
+            raise GoodsError(f"{path}: several submissions begin with {submission}; give more of the hash")
+        row = there.index[-1]
+        for name, value in scores.items():
+            board.loc[row, name] = value
+        write_csv(path, board)
+        return board.loc[row]
+
+
+def locked(path: Path) -> FileLock:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path.with_name(f".{path.name}.lock"))
 
 
 def rows_of(path: Path) -> pd.DataFrame:
-    """The rows there are. A file that is damaged is kept under another name; those of its rows that are whole, where
-    only its end is missing, go on."""
-    empty = pd.DataFrame(columns=list(LEADERBOARD))
+    """The rows there are, with all columns of the ledger: one of an older version lacks some, and holds submissions. A
+    file that is damaged is kept under another name; those of its rows that are whole, where only its end is missing,
+    go on."""
     if not path.is_file():
-        return empty
+        return completed(pd.DataFrame())
     content = path.read_bytes()
     lines, cut = content.splitlines(keepends=True), not content.endswith(b"\n")
-    try:
-        board = pd.read_csv(BytesIO(b"".join(lines[:-1] if cut else lines)), dtype=TEXTS)
-        readable = set(LEADERBOARD) <= set(board.columns)
-    except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError):
-        readable = False
-    if cut or not readable:
+    board = parsed(b"".join(lines[:-1] if cut else lines))
+    if cut or board is None:
         names = (f"{path.name}.damaged{'' if n == 1 else f'-{n}'}" for n in count(1))
         aside = next(name for name in names if not path.with_name(name).exists())
         path.replace(path.with_name(aside))
-        kept = len(board) if readable else 0
-        say(f"{path}: damaged, kept as {aside}; {kept} rows of it go on")
-    return board if readable else empty
+        say(f"{path}: damaged, kept as {aside}; {0 if board is None else len(board)} rows of it go on")
+    return completed(pd.DataFrame() if board is None else board)
+
+
+def parsed(content: bytes) -> pd.DataFrame | None:
+    """The rows of a ledger's text; None where it is none."""
+    try:
+        cells = {len(row) for row in csv.reader(StringIO(content.decode()), strict=True)}
+        board = pd.read_csv(BytesIO(content), dtype=dict.fromkeys(TEXTS, str))
+    except (ValueError, csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError):
+        return None
+    numbers = all(pd.api.types.is_numeric_dtype(board[name]) for name in NUMBERS if name in board)
+    return board if numbers and len(cells) == 1 and set(board.columns) >= LEAST else None
+
+
+def completed(board: pd.DataFrame) -> pd.DataFrame:
+    """With all columns of the ledger in its order, those that somebody added after them."""
+    others = [name for name in board.columns if name not in LEADERBOARD]
+    whole = board.reindex(columns=[*LEADERBOARD, *others])
+    whole = whole.astype(dict.fromkeys(TEXTS, object))
+    for name in WHOLE:
+        whole[name] = whole[name].astype("float64").round().astype("Int64")
+    return whole.assign(kind=whole.kind.where(whole.kind.notna(), SUBMISSION))
 
 
 def git_sha() -> str:
-    """Commit of the checkout, with + when files differ from it; "unknown" outside a checkout."""
+    """Commit of the checkout, with + when files differ from it; empty outside a checkout."""
 
     def git(*command: str) -> str:
         return subprocess.run(
@@ -81,4 +156,4 @@ def git_sha() -> str:
         sha, changed = git("rev-parse", "--short=12", "HEAD"), git("status", "--porcelain", "-uno")
         return sha + ("+" if changed else "")
     except (OSError, subprocess.SubprocessError):
-        return "unknown"
+        return ""

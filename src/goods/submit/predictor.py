@@ -61,7 +61,7 @@ class Predictor:
             self.stack = FinishedStack.load(ws, competition, config)
         elif stay:
             self.models = list(self.load())
-        of_models = len(judges(config, competition.n_folds))
+        of_models = len(judges(config, competition))
         self.steps: int = sum(base.steps for base in self.base) or of_models
 
     def predict(self, cards: pd.DataFrame, step: Callable[[], None]) -> Predictions:
@@ -79,7 +79,7 @@ def model_folders(ws: Workspace, competition: CompetitionConfig, experiment: str
     """Where the models are that an experiment's answer comes from; GoodsError where one is not finished."""
     config = saved_config(ws, experiment)
     below = config.model.experiments if isinstance(config.model, StackConfig) else config.model.upstream
-    folders = [ws.run(config.name).fold(k) for k in judges(config, competition.n_folds)]
+    folders = [ws.run(config.name).fold(k) for k in judges(config, competition)]
     return folders + [folder for name in below for folder in model_folders(ws, competition, name)]
 
 

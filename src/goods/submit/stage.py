@@ -1,16 +1,14 @@
-"""Schema-checked submission and its leaderboard row.
+"""Schema-checked submission, the copy that is kept, and its row of the ledger.
 
 reads:  runs/<experiment>/ test.npz report.json, prepared/
-writes: submissions/<competition>/result.parquet report.html, result.csv where the contest takes one,
+writes: submissions/<competition>/result.parquet, result.csv where the contest takes one, <date>-<hash>/ beside it,
         submissions/leaderboard.csv
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from goods.cards.labels import Labels
@@ -18,54 +16,42 @@ from goods.cards.table import select
 from goods.competitions.loading import competition_of
 from goods.competitions.submission import Said
 from goods.config.competition import CompetitionConfig
-from goods.core.artifacts import read_json, write_csv, write_parquet
-from goods.core.done import check_done
+from goods.config.loading import dump
+from goods.core.artifacts import write_csv, write_parquet
 from goods.core.hashing import file_hash
 from goods.core.log import say
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.problems.kinds import load_rows
-from goods.submit.ledger import append_leaderboard, git_sha
+from goods.submit.entries import entry_of, finished_report
+from goods.submit.kept import KEY, keep
+from goods.submit.ledger import LEDGER, SUBMISSION, append_leaderboard
 
 
 def submit(
-    ws: Workspace, competition: CompetitionConfig, experiment: str, out: Path, seconds: float = 0.0
+    ws: Workspace,
+    competition: CompetitionConfig,
+    experiment: str,
+    out: Path,
+    note: str = "",
+    most: int | None = None,
 ) -> Path:
-    """Write result.parquet for a finished run; a leaderboard row is added when it is another than the last one."""
-    table = result_table(ws, competition, experiment)
-    metric, score, sd = overall(ws, competition, experiment)
+    """Write result.parquet for a finished run and keep a copy of it (`most`: of so many submissions); a row is added to
+    the ledger when it is another than the last one."""
+    table, entry = result_table(ws, competition, experiment), entry_of(ws, competition, experiment)
     path = out / competition.name / "result.parquet"
     write_parquet(path, table)
     if csv := competition_of(competition).submission.csv:
         write_csv(path.with_suffix(".csv"), table, csv.separator, csv.header)
-    row = {
-        "competition": competition.name,
-        "experiment": experiment,
-        "metric": metric,
-        "score": score,
-        "sd": sd,
-        "rows": len(table),
-        "git_sha": git_sha(),
-        "file_hash": file_hash(path),
-        "seconds": round(seconds, 1),
-    }
-    append_leaderboard(out / "leaderboard.csv", row)
-    say(f"submit {experiment}: {path}, {len(table)} rows, out-of-fold {metric} {score:.4f}")
+    space = parts(ws, competition)[0][0]
+    config = space.run(experiment).config.read_text(encoding="utf-8")
+    files = {"experiment.yaml": config, "competition.yaml": dump(competition), KEY: f"{entry['key']}\n"}
+    keep(path, files, most)
+    row = entry | {"kind": SUBMISSION, "rows": len(table), "file_hash": file_hash(path), "note": note}
+    append_leaderboard(out / LEDGER, row)
+    say(f"submit {experiment}: {path}, {len(table)} rows, out-of-fold {entry['metric']} {entry['score']:.4f}")
     return path
-
-
-def finished_report(ws: Workspace, experiment: str) -> dict[str, Any]:
-    run = ws.run(experiment)
-    check_done(run.path, "not finished", f"train (and stack) experiment {experiment!r} first")
-    return read_json(run.report)
-
-
-def overall(ws: Workspace, competition: CompetitionConfig, experiment: str) -> tuple[str, float, float]:
-    """(metric, score, sd over folds) of a finished experiment, the mean over targets where there are several."""
-    reports = [finished_report(space, experiment) for space, _ in parts(ws, competition)]
-    score, sd = (round(float(np.mean([r[name] for r in reports])), 6) for name in ("score", "sd"))
-    return reports[0]["metric"], score, sd
 
 
 def result_table(ws: Workspace, competition: CompetitionConfig, experiment: str) -> pd.DataFrame:

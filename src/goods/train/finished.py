@@ -35,7 +35,7 @@ def load_run_models(
     alike is made once where it can be `kept`."""
     run = ws.run(config.name)
     given = first_gpu(resources(competition.n_folds, config.model.on_gpu))
-    for k in judges(config, competition.n_folds):
+    for k in judges(config, competition):
         check_done(run.fold(k), "not trained", "run scripts/train.py first")
         context = replace(
             make_context(ws, config, given, None, False, k),

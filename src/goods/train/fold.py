@@ -1,4 +1,4 @@
-"""One fold: fit on the cards outside it, predict it and the test cards."""
+"""One fold: fit on the cards outside it (of folds in order of time, before it), predict it and the test cards."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from goods.core.ids import id_array
 from goods.core.predictions import BLOCK, TOP_K, Predictions, best_classes, mean_of
 from goods.core.workspace import ALL, Workspace
 from goods.models.base import Model, Refitted, WholeFitted
-from goods.prepare.folds import load_folds, load_groups
+from goods.prepare.folds import load_dealt
 from goods.problems.base import Problem
 from goods.problems.kinds import problem_of
 from goods.train.context import make_context
@@ -54,7 +54,7 @@ def top_k(model: Model, cards: pd.DataFrame, k: int = TOP_K, n_classes: int | No
 
 
 def write_fold(ws: Workspace, config: ExperimentConfig, k: int, progress: bool, resources: Resources) -> None:
-    """Train on the cards outside fold k, predict fold k and the test cards, write all of fold_<k>/ but its DONE.
+    """Train on what fold k's models may see, predict fold k and the test cards, write all of fold_<k>/ but its DONE.
 
     With k = ALL no fold is left out, none is predicted, and what inner splits choose is the mean of the folds'.
     """
@@ -62,12 +62,12 @@ def write_fold(ws: Workspace, config: ExperimentConfig, k: int, progress: bool, 
     problem = problem_of(ws)
     rows, _ = rows_seen(ws, config)
     train, test = select(rows, "train"), select(rows, "test")
-    fold = load_folds(ws, train)
-    groups = load_groups(ws, train)
+    folds = load_dealt(ws, train)
+    groups = folds.groups
     context = make_context(ws, config, resources, folder, progress, k)
     model, n_classes = config.model.build(context), context.labels.n_classes
     started = time.perf_counter()
-    may_fit = problem.outside(train, fold == k)
+    may_fit = folds.may_fit(problem, train, k)
     may_fit[may_fit] = drawn(train.target[may_fit], config)
     known, extra = train[may_fit].reset_index(drop=True), pseudo_cards(ws, config, k, test)
     if known.target.nunique() < 2:
@@ -77,12 +77,12 @@ def write_fold(ws: Workspace, config: ExperimentConfig, k: int, progress: bool, 
             "share a product with the fold are left out; give more rows or lower n_folds in competition.yaml"
         )
     if k == ALL and isinstance(model, Refitted):
-        folds = [ws.run(config.name).fold(j) for j in range(int(fold.max()) + 1)]
-        model.refit(pd.concat([known, extra], ignore_index=True), folds)
+        folders = [ws.run(config.name).fold(j) for j in range(int(folds.fold.max()) + 1)]
+        model.refit(pd.concat([known, extra], ignore_index=True), folders)
     else:
         fit_on(problem, model, known, config, extra, None if groups is None else groups[may_fit])
     fitted = time.perf_counter()
-    valid = top_k(model, train[fold == k], n_classes=n_classes) if k != ALL else None
+    valid = top_k(model, train[folds.of(k)], n_classes=n_classes) if k != ALL else None
     on_test = top_k(model, test, n_classes=n_classes)
     predicted = time.perf_counter()
     model.save(folder)

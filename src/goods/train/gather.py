@@ -23,24 +23,23 @@ from goods.core.log import say
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import ALL, Run, Workspace
 from goods.metrics.evaluation import evaluate, evaluate_all
-from goods.prepare.folds import load_folds
+from goods.prepare.folds import load_folds, scored_rows
 from goods.train.fold import halves
 from goods.train.foundations import tuned_below
-from goods.train.keys import inputs_key, refits
+from goods.train.keys import inputs_key, judges, refits
 from goods.train.rows import rows_seen
 
 OF_FOLDS = ("fit_seconds", "cards_per_second", "threads")  # what a run's report repeats of its folds'
 
 
-def test_predictions(run: Run, config: ExperimentConfig, n_folds: int) -> Predictions:
-    """What an experiment says of the test cards: the mean of the fold models, with pseudo-labels of those that were
-    not fitted on the card; with `refit` what the model of all folds says."""
-    if refits(config):
-        return Predictions.load(run.fold(ALL) / "test.npz")
-    found = [Predictions.load(run.fold(k) / "test.npz") for k in range(n_folds)]
+def test_predictions(run: Run, config: ExperimentConfig, competition: CompetitionConfig) -> Predictions:
+    """What an experiment says of the test cards: the mean of the models that judge them, with pseudo-labels of those
+    that were not fitted on the card."""
+    asked = judges(config, competition)
+    found = [Predictions.load(run.fold(k) / "test.npz") for k in asked]
     if config.pseudo is None:
-        return mean_of(found)
-    first, second = (mean_of([found[k] for k in range(n_folds) if k % 2 != half]) for half in (0, 1))
+        return mean_of(found) if len(found) > 1 else found[0]
+    first, second = (mean_of([found[k] for k in asked if k % 2 != half]) for half in (0, 1))
     in_first = halves(len(first.product_id), config.seed)[:, None] == 0
     return Predictions(
         first.product_id,
@@ -49,13 +48,14 @@ def test_predictions(run: Run, config: ExperimentConfig, n_folds: int) -> Predic
     )
 
 
-def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
-    """Join the folds into oof.npz (every train id exactly once) and test.npz (`test_predictions`), unless they are."""
+def gather(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> bool:
+    """Join the folds into oof.npz (every scored train id once) and test.npz (`test_predictions`), unless they
+    are; whether they were not."""
     with one_at_a_time(ws.run(config.name).path):
-        join(ws, competition, config)
+        return join(ws, competition, config)
 
 
-def join(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
+def join(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> bool:
     run, tuned_on = ws.run(config.name), tuned_below(ws, config)
     folds = [run.fold(k) for k in range(competition.n_folds)]
     testers = [run.fold(ALL)] if refits(config) else folds
@@ -71,12 +71,12 @@ def join(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig
         if keep_config(run, config):
             mark_done(run.path, key)
         say(f"train {config.name}: unchanged, {headline(read_json(run.report))}")
-        return
+        return False
     (run.path / "DONE").unlink(missing_ok=True)
     rows, photos_hidden = rows_seen(ws, config)
-    train = select(rows, "train")
+    train = scored_rows(ws, select(rows, "train"))
     oof = out_of_fold(run, train, folds)
-    test = test_predictions(run, config, competition.n_folds)
+    test = test_predictions(run, config, competition)
     test = test.aligned(select(rows, "test").product_id.to_numpy())
     fold = load_folds(ws, train)
     honest = ~np.isin(fold, tuned_on)
@@ -90,6 +90,7 @@ def join(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig
     write_json(run.report, report)
     mark_done(run.path, key)
     say(f"train {config.name}: {headline(report)}")
+    return True
 
 
 def out_of_fold(run: Run, train: pd.DataFrame, folds: list[Path]) -> Predictions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.code import code_hash, module_hashes
 from goods.core.done import done_key, is_done
@@ -62,6 +63,9 @@ def refits(config: ExperimentConfig) -> bool:
     return config.refit and config.pseudo is None
 
 
-def judges(config: ExperimentConfig, n_folds: int) -> list[int]:
-    """Which models speak of rows that are in no fold: those of the folds, or that of all of them."""
-    return [ALL] if refits(config) else list(range(n_folds))
+def judges(config: ExperimentConfig, competition: CompetitionConfig) -> list[int]:
+    """Which models speak of rows that are in no fold: those of the folds, of folds in order of time the last, which
+    has seen most; or that of all of them."""
+    if refits(config):
+        return [ALL]
+    return list(range(competition.n_folds))[-1 if competition.order_by else 0 :]

@@ -33,14 +33,19 @@ def train(
     config: ExperimentConfig,
     folds: list[int] | None = None,
     force: bool = False,
-) -> None:
-    """Train the folds that are not done (or all given, with `force`), then gather."""
+) -> bool:
+    """Train the folds that are not done (or all given, with `force`), then gather; whether that finished it anew."""
     run = ws.run(config.name)
     wanted = list(range(competition.n_folds)) if folds is None else folds
     for k in wanted:
         if not 0 <= k < competition.n_folds:
             raise GoodsError(f"--fold {k}: {ws.competition} has folds 0 to {competition.n_folds - 1}")
     check_problem(ws, config)
+    if config.pseudo and (competition.order_by or competition.validation):
+        raise GoodsError(
+            f"experiment {config.name}: pseudo: needs models of several folds, each fitted on half of the test "
+            f"cards; {ws.competition} has order_by or validation"
+        )
     if not ws.folds.is_file():
         raise GoodsError(f"{ws.folds}: missing; run scripts/make_folds.py {ws.competition} first")
     todo = [k for k in wanted if force or not is_trained(ws, config, k)]
@@ -57,10 +62,10 @@ def train(
         say(
             f"train {config.name}: folds {missing} are still to be trained; out-of-fold predictions wait for them"
         )
-        return
+        return False
     if refits(config) and (force or not is_trained(ws, config, ALL)):
         fit_folds(ws, competition, config, [ALL])
-    gather(ws, competition, config)
+    return gather(ws, competition, config)
 
 
 def fit_folds(

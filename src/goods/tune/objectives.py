@@ -16,7 +16,7 @@ from goods.core.execution import Resources, first_gpu, resources
 from goods.core.kept import Kept
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import evaluate, metric_of
-from goods.prepare.folds import load_folds, load_groups
+from goods.prepare.folds import load_dealt
 from goods.problems.kinds import problem_of
 from goods.stack.level import make_level, stack_config
 from goods.stack.stage import catboost_score
@@ -42,9 +42,8 @@ class Objective:
         self.labels = Labels.load(ws)
         rows, _ = rows_seen(ws, config)
         self.cards, self.test = (select(rows, split) for split in ("train", "test"))
-        self.fold = load_folds(ws, self.cards)
+        self.folds = load_dealt(ws, self.cards)
         self.problem = problem_of(ws)
-        self.groups = load_groups(ws, self.cards)
         given = given or first_gpu(resources(1, config.model.on_gpu))
         # what trials share is bounded in memory; a trial that varies what it depends on makes its own
         self.context = replace(make_context(ws, config, given, None, False), kept=Kept())
@@ -64,15 +63,15 @@ class Objective:
         return float(np.mean(scores))
 
     def _score(self, candidate: ExperimentConfig, k: int, share: float) -> float:
-        rows = np.flatnonzero(self.problem.outside(self.cards, self.fold == k))
+        rows = np.flatnonzero(self.folds.may_fit(self.problem, self.cards, k))
         if share < 1:
             rng = np.random.default_rng(self.config.seed)
             rows = np.sort(rng.choice(rows, max(2, round(share * len(rows))), replace=False))
         model = candidate.model.build(replace(self.context, upstream=upstream_of(self.ws, candidate, k)))
         extra = pseudo_cards(self.ws, candidate, k, self.test)
-        groups = None if self.groups is None else self.groups[rows]
+        groups = None if self.folds.groups is None else self.folds.groups[rows]
         fit_on(self.problem, model, self.cards.iloc[rows].reset_index(drop=True), candidate, extra, groups)
-        valid = self.cards[self.fold == k]
+        valid = self.cards[self.folds.of(k)]
         return evaluate(self.metric, valid, top_k(model, valid, metric_of(self.metric).depth), self.labels)
 
 

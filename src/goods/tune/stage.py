@@ -43,8 +43,9 @@ def tune(
     config: ExperimentConfig,
     force: bool = False,
     storage: str | None = None,
-) -> None:
-    """Work on the study until it has `tune.trials` finished trials; several workers may do so at once."""
+) -> bool:
+    """Work on the study until it has `tune.trials` finished trials; several workers may do so at once. Whether there
+    was anything to do."""
     folder, folds = ws.tuning(config.name), studied_folds(competition, config)
     stacked = config.model.second_level
     if not stacked:
@@ -52,7 +53,7 @@ def tune(
     key = study_key(ws, competition, config)
     if not force and is_done(folder, key):
         say(f"tune {config.name}: unchanged, {summary(read_json(folder / 'report.json'))}")
-        return
+        return False
     if force:
         begin(folder, "forced")
     begin(folder, key)
@@ -87,6 +88,7 @@ def tune(
     write_json(folder / "report.json", report)
     mark_done(folder, key, leave_out=STUDY_FILES)
     say(f"tune {config.name}: {summary(report)}")
+    return True
 
 
 def studied_folds(competition: CompetitionConfig, config: ExperimentConfig) -> list[int]:

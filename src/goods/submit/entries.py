@@ -1,0 +1,149 @@
+"""Rows of the ledger, made of what finished runs report.
+
+reads: runs/<experiment>/ report.json config.yaml DONE, of what it is made of too
+"""
+
+from __future__ import annotations
+
+import resource
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from goods.config.base import PresetConfig
+from goods.config.competition import CompetitionConfig
+from goods.config.experiment import ExperimentConfig
+from goods.config.loading import load_experiment
+from goods.config.presets import PRESETS
+from goods.core.artifacts import read_json
+from goods.core.done import check_done, done_key
+from goods.core.hashing import content_hash
+from goods.core.workspace import Workspace
+from goods.prepare.prepared import parts
+from goods.submit.ledger import EXPERIMENT, LEDGER, append_leaderboard, git_sha
+
+PRESET_OF = {Path(file).stem: preset for preset, file in PRESETS.items()}
+
+
+def finished_report(ws: Workspace, experiment: str) -> dict[str, Any]:
+    run = ws.run(experiment)
+    check_done(run.path, "not finished", f"train (and stack) experiment {experiment!r} first")
+    return read_json(run.report)
+
+
+def overall(ws: Workspace, competition: CompetitionConfig, experiment: str) -> tuple[str, float, float]:
+    """(metric, score, sd over folds) of a finished experiment, the mean over targets where there are several."""
+    reports = [finished_report(space, experiment) for space, _ in parts(ws, competition)]
+    score, sd = (round(float(np.mean([r[name] for r in reports])), 6) for name in ("score", "sd"))
+    return reports[0]["metric"], score, sd
+
+
+def entry_of(ws: Workspace, competition: CompetitionConfig, experiment: str) -> dict[str, Any]:
+    """What a row says of a finished experiment, whatever its kind."""
+    spaces = [space for space, _ in parts(ws, competition)]
+    metric, score, sd = overall(ws, competition, experiment)
+    config = load_experiment(spaces[0].run(experiment).config)
+    reports = [read_json(space.run(experiment).report) for space in spaces]
+    return {
+        "date": now(),
+        "competition": competition.name,
+        "experiment": experiment,
+        "preset": PRESET_OF.get(experiment, ""),
+        "metric": metric,
+        "score": score,
+        "sd": sd,
+        "folds": len(reports[0]["folds"]),
+        "seconds": round(sum(seconds_of(space, experiment) for space in spaces), 1),
+        "key": key_of(spaces, experiment),
+        "git_sha": git_sha(),
+        "limits": "; ".join(filter(None, dict.fromkeys(map(limits_of, reports)))),
+        "stacked": " ".join(joined(config)),
+    }
+
+
+def key_of(spaces: list[Workspace], experiment: str) -> str:
+    keys = [done_key(space.run(experiment).path) for space in spaces]
+    return str(keys[0]) if len(keys) == 1 else content_hash(keys)
+
+
+def now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def joined(config: ExperimentConfig) -> tuple[str, ...]:
+    return config.model.experiments if isinstance(config.model, PresetConfig) else ()
+
+
+def seconds_of(ws: Workspace, experiment: str) -> float:
+    """Seconds of fitting, folds and all that the experiment is made of added up."""
+    waiting, total = [experiment], 0.0
+    known: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        run = ws.run(name)
+        if name in known or not run.report.is_file():
+            continue
+        known.add(name)
+        total += sum(read_json(run.report).get("fit_seconds", ()))
+        config = load_experiment(run.config)
+        waiting += [*config.upstream, *joined(config)]
+    return total
+
+
+def limits_of(report: dict[str, Any]) -> str:
+    """What kept a run from more, in one phrase."""
+    limits = report.get("limits")
+    if not limits:
+        return ""
+    within = [f"{limits['seconds']:.0f} s"] if limits["seconds"] else []
+    within += [f"{limits['gigabytes']:g} GB"] if limits["gigabytes"] else []
+    left_out = ", ".join(limits["left_out"]) or "nothing"
+    return f"within {' and '.join(within)}: left out {left_out}"
+
+
+def peak_memory() -> int:
+    """MB of the largest process of this command so far."""
+    most = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return round(max(most) / 1024)
+
+
+def record_experiment(
+    ws: Workspace,
+    competition: CompetitionConfig,
+    experiment: str,
+    out: Path,
+    repeats: dict[str, Any] | None = None,
+) -> None:
+    """Add the row of an experiment that was finished just now; `repeats`: its report under several assignments."""
+    row = entry_of(ws, competition, experiment)
+    if repeats is not None:
+        row |= {name: repeats[name] for name in ("score", "sd", "folds")}
+        row["note"] = (
+            f"mean of {len(repeats['scores'])} fold assignments, ± {repeats['between']:.4f} between them"
+        )
+    append_leaderboard(out / LEDGER, row | {"kind": EXPERIMENT, "memory_mb": peak_memory()})
+
+
+def record_study(
+    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, out: Path, seconds: float
+) -> None:
+    """Add the row of a study that was finished just now; its score has chosen the parameters."""
+    folder = ws.tuning(config.name)
+    report = read_json(folder / "report.json")
+    row = {
+        "date": now(),
+        "competition": competition.name,
+        "kind": EXPERIMENT,
+        "experiment": folder.name,
+        "metric": competition.metric,
+        "score": report["optimistic_score"],
+        "folds": len(config.tune.folds) if config.tune else 0,
+        "seconds": round(seconds, 1),
+        "memory_mb": peak_memory(),
+        "key": done_key(folder),
+        "git_sha": git_sha(),
+        "note": report["note"],
+    }
+    append_leaderboard(out / LEDGER, row)

@@ -1,0 +1,66 @@
+"""Submissions that are kept, each once.
+
+writes: submissions/<competition>/<date>-<hash>/ result.parquet, experiment.yaml (competition.yaml beside it), key,
+        report.html where it was made
+"""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from goods.core.artifacts import atomic, write_text
+from goods.core.errors import GoodsError
+from goods.core.hashing import read_hash
+
+SHOWN = 12  # signs of a hash in a folder's name
+REPORT, KEY = "report.html", "key"
+
+
+def keep(result: Path, files: dict[str, str], most: int | None = None) -> Path:
+    """Copy the submission at `result` and `files` (name → text) into a folder beside it, named by the day and the
+    file's hash; of an equal one the folder there is. At `most` so many folders stay, the newest."""
+    if most is not None and most < 1:
+        raise GoodsError(f"--keep {most}: expected 1 or more, the submission just made among them")
+    digest = read_hash(result)
+    there = kept(result.parent, digest)
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    folder = there[-1] if there else result.with_name(f"{today}-{digest[:SHOWN]}")
+    copy = folder / result.name
+    if not copy.is_file() or read_hash(copy) != digest:
+        copy_file(result, copy)
+    csv = result.with_suffix(".csv")  # where the contest takes one
+    if csv.is_file():
+        copy_file(csv, folder / csv.name)
+    for name, text in files.items():
+        if (
+            not (folder / name).is_file()
+            or (folder / name).read_text(encoding="utf-8", errors="replace") != text
+        ):
+            write_text(folder / name, text)
+    if most is not None:
+        others = [one for one in kept(result.parent) if one != folder]
+        for old in others[: max(0, len(others) + 1 - most)]:
+            shutil.rmtree(old)
+    return folder
+
+
+def keep_report(report: Path, key: str) -> None:
+    """Copy a report of the run that has `key` to where submissions of that run are kept."""
+    for folder in kept(report.parent):
+        of_run = folder / KEY
+        if of_run.is_file() and of_run.read_text(encoding="utf-8", errors="replace").strip() == key:
+            copy_file(report, folder / REPORT)
+
+
+def kept(folder: Path, digest: str = "") -> list[Path]:
+    """Folders of submissions of a competition, oldest first; of those whose file's hash begins as `digest` does."""
+    day = "[0-9]" * 4 + "-[0-9][0-9]-[0-9][0-9]"
+    found = folder.glob(f"{day}-{digest[:SHOWN]}*/")
+    return sorted(found, key=lambda one: (one.name[:10], one.stat().st_mtime_ns))
+
+
+def copy_file(source: Path, to: Path) -> None:
+    with atomic(to) as temporary:
+        shutil.copyfile(source, temporary)

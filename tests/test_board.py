@@ -1,0 +1,175 @@
+"""The ledger of experiments and submissions, submissions that are kept, and what a contest's board says of them."""
+
+import shutil
+
+import pandas as pd
+import pytest
+from conftest import ROOT, competition_config, write_shop
+
+from goods.config.loading import load_experiment
+from goods.core.artifacts import read_json
+from goods.core.errors import GoodsError
+from goods.core.workspace import Workspace
+from goods.prepare.folds import make_folds
+from goods.prepare.stage import prepare
+from goods.submit.entries import record_experiment
+from goods.submit.ledger import LEADERBOARD, append_leaderboard, note_board, rows_of
+from goods.submit.stage import submit
+from goods.train.stage import train
+
+NAME = "kazanexpress2023"
+CONFIGS = ROOT / "configs" / NAME
+OLD = "competition,experiment,metric,score,sd,rows,git_sha,file_hash,seconds\nc,a,f1,0.5,0.1,3,0123456789ab+,00e1,1.5\n"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A work folder with a finished run of the linear experiment, as the command of `competition.yaml` has it."""
+    folder = tmp_path_factory.mktemp("trained")
+    competition = competition_config(n_folds=5)
+    ws = Workspace(folder / "work", NAME)
+    prepare(ws, competition, write_shop(folder / "shop", n_train=150, n_test=30))
+    make_folds(ws, competition)
+    train(ws, competition, load_experiment(CONFIGS / "linear.yaml"))
+    return ws, competition
+
+
+def test_a_ledger_of_an_older_version_is_extended_and_keeps_what_others_added(tmp_path):
+    board = tmp_path / "leaderboard.csv"
+    head, row = OLD.splitlines()
+    board.write_text(f"{head},mine\n{row},so\n")
+    append_leaderboard(board, {"competition": "c", "kind": "experiment", "experiment": "b", "score": 0.75})
+    rows = pd.read_csv(board, dtype=str)
+    assert list(rows.columns) == [*LEADERBOARD, "mine"]
+    assert rows.kind.tolist() == ["submission", "experiment"]
+    assert rows.loc[0, ["experiment", "score", "rows", "git_sha", "file_hash", "mine"]].tolist() == [
+        "a",
+        "0.5",
+        "3",
+        "0123456789ab+",
+        "00e1",
+        "so",
+    ]
+    assert not list(tmp_path.glob("*damaged*"))
+
+
+@pytest.mark.parametrize(
+    "spoiled", [OLD.replace("0.5", "0.x5"), OLD.replace("score", "scope"), OLD + "c,b\n"]
+)
+def test_a_ledger_whose_cells_are_not_what_they_should_be_is_kept_aside(tmp_path, spoiled):
+    board = tmp_path / "leaderboard.csv"
+    board.write_text(spoiled)
+    append_leaderboard(board, {"competition": "c", "experiment": "b", "score": 0.75, "rows": 4})
+    assert rows_of(board).experiment.tolist() == ["b"]
+    assert (tmp_path / "leaderboard.csv.damaged").read_text() == spoiled
+
+
+def test_an_experiment_between_two_equal_submissions_makes_no_second_row(tmp_path):
+    board = tmp_path / "leaderboard.csv"
+    said = {"competition": "c", "experiment": "a", "file_hash": "11"}
+    for row in (said, {"competition": "c", "experiment": "b", "kind": "experiment"}, said):
+        append_leaderboard(board, row)
+    assert rows_of(board).kind.tolist() == ["submission", "experiment"]
+
+
+def test_a_board_s_score_goes_to_the_newest_submission_or_the_one_that_is_named(tmp_path):
+    board = tmp_path / "leaderboard.csv"
+    for name, digest in (("a", "11aa"), ("b", "12bb"), ("c", "13cc")):
+        kind = "experiment" if name == "c" else "submission"
+        append_leaderboard(board, {"competition": "c", "experiment": name, "file_hash": digest, "kind": kind})
+    note_board(board, "c", {"public": 0.8902})
+    note_board(board, "c", {"public": 0.5, "private": 0.25}, "11")
+    rows = rows_of(board)
+    assert rows.public.fillna(0).tolist() == [0.5, 0.8902, 0]
+    assert rows.private.fillna(0).tolist() == [0.25, 0, 0]
+    for wrong, message in (
+        ("1", "several submissions"),
+        ("2", "no submission 2 of c"),
+        ("13", "no submission 13"),
+    ):
+        with pytest.raises(GoodsError, match=message):
+            note_board(board, "c", {"public": 1.0}, wrong)
+    with pytest.raises(GoodsError, match=r"run scripts/submit\.py other first"):
+        note_board(board, "other", {"public": 1.0})
+
+
+def test_a_submission_s_row_says_what_it_is_made_of(trained, tmp_path):
+    ws, competition = trained
+    submit(ws, competition, "linear", tmp_path, note="first")
+    row = rows_of(tmp_path / "leaderboard.csv").iloc[0]
+    report = read_json(ws.run("linear").report)
+    assert row[["kind", "competition", "experiment", "note"]].tolist() == [
+        "submission",
+        NAME,
+        "linear",
+        "first",
+    ]
+    assert row.score == report["score"]
+    assert row.folds == 5
+    assert row.seconds == pytest.approx(sum(report["fit_seconds"]), abs=0.06)
+    assert row.seconds > 0
+    assert row.key == read_json(ws.run("linear").path / "DONE")["key"]
+    assert pd.Timestamp(row.date).year >= 2024
+
+
+def test_the_row_of_repeats_has_their_mean(trained, tmp_path):
+    ws, competition = trained
+    repeats = {"score": 0.25, "sd": 0.125, "folds": 10, "scores": [0.2, 0.3], "between": 0.0707}
+    record_experiment(ws, competition, "linear", tmp_path, repeats)
+    row = rows_of(tmp_path / "leaderboard.csv").iloc[0]
+    assert row[["kind", "score", "sd", "folds"]].tolist() == ["experiment", 0.25, 0.125, 10]
+    assert row.note == "mean of 2 fold assignments, ± 0.0707 between them"
+
+
+def test_a_submission_is_kept_once_and_what_is_damaged_of_it_is_written_again(trained, tmp_path):
+    ws, competition = trained
+    result = submit(ws, competition, "linear", tmp_path)
+    (folder,) = (path for path in result.parent.iterdir() if path.is_dir())
+    kept = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert set(kept) == {"result.parquet", "experiment.yaml", "competition.yaml", "key"}
+    assert kept["result.parquet"] == result.read_bytes()
+    old = folder.with_name("2020-01-01-" + folder.name[11:])
+    folder.rename(old)
+    (old / "result.parquet").write_bytes(b"cut")
+    (old / "key").unlink()
+    submit(ws, competition, "linear", tmp_path)
+    assert [path.name for path in result.parent.iterdir() if path.is_dir()] == [old.name]
+    assert {path.name: path.read_bytes() for path in old.iterdir()} == kept
+
+
+def test_of_kept_submissions_the_newest_stay(trained, tmp_path):
+    ws, competition = trained
+    folder = tmp_path / NAME
+    for day in ("2020-01-01", "2020-01-03", "2020-01-02"):
+        (folder / f"{day}-0123456789ab").mkdir(parents=True)
+    (folder / "notes").mkdir()
+    submit(ws, competition, "linear", tmp_path, most=2)
+    there = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    assert there[0] == "2020-01-03-0123456789ab"
+    assert len(there) == 3
+    assert there[-1] == "notes"
+
+
+def test_train_and_tune_add_a_row_when_they_finish_something_anew(trained, tmp_path, run_script):
+    ws, _ = trained
+    work = tmp_path / "work"
+    shutil.copytree(ws.root, work)
+    shutil.rmtree(work / NAME / "runs")
+    once = [CONFIGS / "linear.yaml", "--work", work]
+    study = [
+        "--set",
+        "tune.trials=2",
+        "--set",
+        "tune.startup_trials=1",
+        "--set",
+        "tune.space={C: {low: 0.5, high: 2}}",
+    ]
+    for _ in range(2):
+        assert run_script("train", *once)[0] == 0
+        assert run_script("tune", *once, *study)[0] == 0
+    rows = rows_of(tmp_path / "submissions" / "leaderboard.csv")
+    assert rows.kind.tolist() == ["experiment"] * 2
+    assert rows.experiment.tolist() == ["linear", "linear-tuning"]
+    assert (rows.memory_mb > 50).all()
+    assert (rows.seconds > 0).all()
+    assert "optimistic" in rows.note[1]
