@@ -1,13 +1,11 @@
 """Generate demo raw files of any size into a folder, in the format of KazanExpress 2023 or of Ozon's matching 2023."""
 
-from pathlib import Path
+import interpreter
 
-try:
+with interpreter.Ready():
+    from pathlib import Path
+
     from goods import cli
-except ModuleNotFoundError:
-    import interpreter
-
-    interpreter.give_way()
 
 ROWS = {"kazanexpress2023": 6000, "ozon": 3000}
 SHAPES = ("narrow", "wide", "flat")

@@ -1,11 +1,9 @@
 """Card → fold, once for every stage: work/<competition>/folds.parquet."""
 
-try:
-    from goods import cli
-except ModuleNotFoundError:
-    import interpreter
+import interpreter
 
-    interpreter.give_way()
+with interpreter.Ready():
+    from goods import cli
 
 
 def main() -> None:

@@ -1,11 +1,9 @@
 """Write submissions/<competition>/result.parquet from a finished experiment; prints its score."""
 
-try:
-    from goods import cli
-except ModuleNotFoundError:
-    import interpreter
+import interpreter
 
-    interpreter.give_way()
+with interpreter.Ready():
+    from goods import cli
 
 
 def main() -> None:

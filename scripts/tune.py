@@ -1,11 +1,9 @@
 """Optuna over an experiment's tune: block; run it again to resume, several times at once for more workers."""
 
-try:
-    from goods import cli
-except ModuleNotFoundError:
-    import interpreter
+import interpreter
 
-    interpreter.give_way()
+with interpreter.Ready():
+    from goods import cli
 
 
 def main() -> None:

@@ -41,10 +41,21 @@ class Stop:
         os._exit(self.code)
 
     def interrupt(self, signum: int, frame: FrameType | None) -> None:
-        """A handler of signals; those after the first change nothing."""
+        """A handler of signals; those after the first change nothing. In an import it is the end: an exception could be
+        lost in there, or be told with a traceback."""
         if self.signal is None:
             self.signal = signum
+            if _importing(frame):
+                self.end()
             raise KeyboardInterrupt
+
+
+def _importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextmanager
