@@ -187,10 +187,13 @@ def laid_over(below: dict, above: dict) -> dict:
 
 def finished(kind: str, folder: Path) -> tuple[Run, Run]:
     """A run of a kind, and another of other data."""
-    runs = tuple(KINDS[kind](folder / str(seed), seed) for seed in (0, 1))
-    for run in runs:
-        run.go()
-    return runs
+    runs = []
+    for seed in (0, 1):
+        place = folder / str(seed)
+        place.mkdir()
+        runs.append(KINDS[kind](place, seed))
+        runs[-1].go()
+    return runs[0], runs[1]
 
 
 def faults(

@@ -96,6 +96,17 @@ class Course:
     def finished_alone(self) -> bool:
         return not self.plan.joined and bool(self.done)
 
+    def to_train(self) -> dict[str, ExperimentConfig]:
+        """What is still to be trained within the limits, by the names of the runs."""
+        plan = self.plan
+        if self.ends is not None:
+            plan, _ = self.ladder.within(plan, MARGIN * self.left())
+        found = {name: self.config(name, plan) for name in self.needed(plan) if name not in self.done}
+        if plan.joined and not self.is_joined(plan.experiments):
+            last = self.join(plan.experiments)
+            found[last.name] = last
+        return found
+
     def left(self) -> float:
         """Seconds until the end."""
         return inf if self.ends is None else self.ends - time.perf_counter()

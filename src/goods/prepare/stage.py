@@ -20,6 +20,7 @@ from goods.config.competition import CompetitionConfig
 from goods.core.code import code_hash
 from goods.core.done import is_done, mark_done
 from goods.core.filehashes import FileHashes
+from goods.core.folders import check_room
 from goods.core.hashing import content_hash
 from goods.core.log import say
 from goods.core.workspace import Workspace
@@ -27,6 +28,9 @@ from goods.prepare.cards import write_cards
 from goods.prepare.pairs import write_pairs
 from goods.prepare.prepared import parts
 from goods.prepare.sources import Sources, ids_of, kept, present
+
+TABLES = (".parquet", ".csv")
+PREPARED = 1.5  # bytes of prepared/ for one of the raw tables
 
 
 def generated(ws: Workspace, config: CompetitionConfig) -> Path:
@@ -40,6 +44,12 @@ def generated(ws: Workspace, config: CompetitionConfig) -> Path:
         make(ws.raw, config)
         mark_done(ws.raw, key)
     return ws.raw
+
+
+def tables_in(data: Path) -> int:
+    """Bytes of the tables in a folder of raw files, those in parts included."""
+    found = (path for suffix in TABLES for way in ("*", "*/*") for path in data.glob(f"{way}{suffix}"))
+    return sum(path.stat().st_size for path in found if path.is_file())
 
 
 def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: bool = False) -> None:
@@ -56,6 +66,7 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
     if not force and kept(spaces, present(ws, data, settings, hashes)):
         say(f"prepare: unchanged, {ws.cards} kept")
         return
+    check_room({ws.path: PREPARED * tables_in(data)}, "the prepared cards")
     inputs = Inputs(data, hashes)
     raw = competition.read(inputs.path)
     sources = Sources(competition.problem, data, hashes, settings, inputs.seen())
