@@ -84,7 +84,8 @@ class Run:
         """Names below the folder of all that a run makes; locks hold nothing, TensorBoard's logs are not read."""
         made = (self.options.work, self.options.out)
         found = (p.relative_to(self.folder) for folder in made for p in folder.rglob("*") if p.is_file())
-        return sorted(str(p) for p in found if p.suffix != ".lock" and "logs" not in p.parts)
+        kept = (p for p in found if p.suffix != ".lock" and p.name != "study.workers")
+        return sorted(str(p) for p in kept if "logs" not in p.parts)
 
     def contents(self) -> dict[str, str]:
         """What is to be the same however a run came about, by name."""

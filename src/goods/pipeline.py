@@ -16,7 +16,7 @@ from goods.budget.course import PILOT, Course
 from goods.budget.limits import NO_LIMITS, Budget
 from goods.budget.plan import TUNED, Plan
 from goods.budget.size import size_of
-from goods.budget.space import check_run
+from goods.budget.space import check_course
 from goods.cards.hiding import like_test
 from goods.cards.images import FEWEST_PHOTOS
 from goods.cards.table import has_photo, load_cards
@@ -121,7 +121,7 @@ def run_stages(
     make_folds(ws, competition, options.force)
     stack_experiment = with_possible(ws, options, stack_experiment)
     course = course_of(ws, competition, stack_experiment, options, ends)
-    check_run(ws, course.to_train(), course.size, options.out, targets)
+    check_course(course, options.out, targets)
     if options.budget.plans and not course.finished:
         run_within(course, stack_experiment, options)
         return

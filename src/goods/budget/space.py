@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goods.budget.costs import is_network
+from goods.budget.course import MARGIN, Course
 from goods.budget.size import Size, size_of
 from goods.config.base import FamilyConfig
 from goods.config.competition import CompetitionConfig
@@ -109,6 +110,18 @@ def with_parts(model: FamilyConfig) -> Iterator[FamilyConfig]:
     for name in type(model).model_fields:
         if isinstance(part := getattr(model, name), FamilyConfig):
             yield from with_parts(part)
+
+
+def check_course(course: Course, out: Path, times: int) -> None:
+    """As `check_run`, of what is still to be trained within the limits."""
+    plan = course.plan
+    if course.ends is not None:
+        plan, _ = course.ladder.within(plan, MARGIN * course.left())
+    left = {name: course.config(name, plan) for name in course.needed(plan) if name not in course.done}
+    if plan.joined and not course.is_joined(plan.experiments):
+        last = course.join(plan.experiments)
+        left[last.name] = last
+    check_run(course.ws, left, course.size, out, times)
 
 
 def check_run(

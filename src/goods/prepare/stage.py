@@ -60,7 +60,7 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
     if not data.is_dir():
         competition.read(data)  # raises with the reader's own advice
     code = code_hash(__name__, reader_module(config.reader))
-    settings = content_hash(config.reader, config.targets, code)
+    settings = content_hash(config.reader, config.targets, config.group_near_duplicates, code)
     hashes = FileHashes(data, ws.cache / "hashes.npz")
     spaces = {ws, *(space for space, _ in parts(ws, config))}
     if not force and kept(spaces, present(ws, data, settings, hashes)):
