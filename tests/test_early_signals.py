@@ -50,7 +50,7 @@ def stopped(folder: Path, script: str, signum: int, where: str) -> tuple[int, st
         text=True,
         timeout=60,
     )
-    return done.returncode, done.stderr
+    return done.returncode, done.stderr.lstrip("\n")
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -64,3 +64,18 @@ def test_a_script_that_is_stopped_as_it_begins_says_so_in_one_line(tmp_path, scr
 @pytest.mark.parametrize("signum", SIGNALS, ids=lambda s: s.name)
 def test_so_does_one_that_is_loading_what_it_needs(tmp_path, signum, where):
     assert stopped(tmp_path, "train", signum, where) == (SIGNALS[signum], f"{STOPPED}\n")
+
+
+AS_IT_BEGINS = """
+import os, signal, threading
+from goods import cli
+start = threading.Thread.start
+signal.signal(signal.SIGINT, signal.default_int_handler)
+threading.Thread.start = lambda self: (os.kill(os.getpid(), signal.SIGINT), start(self))
+cli.run(lambda: None)
+"""
+
+
+def test_so_does_one_whose_watch_over_signals_begins():
+    done = subprocess.run([sys.executable, "-c", AS_IT_BEGINS], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, f"{STOPPED}\n")
