@@ -1,11 +1,9 @@
 """Delete what can be made again of a competition's work folder; without an option, only say what there is."""
 
-try:
-    from goods import cli
-except ModuleNotFoundError:
-    import interpreter
+import interpreter
 
-    interpreter.give_way()
+with interpreter.Ready():
+    from goods import cli
 
 
 def main() -> None:

@@ -3,12 +3,10 @@
 Of a card its first candidates are explained; in a matching competition two products are one pair.
 """
 
-try:
-    from goods import cli
-except ModuleNotFoundError:
-    import interpreter
+import interpreter
 
-    interpreter.give_way()
+with interpreter.Ready():
+    from goods import cli
 
 
 def main() -> None:

@@ -1,16 +1,26 @@
 """Generate demo raw files of any size into a folder, in the format of KazanExpress 2023 or of Ozon's matching 2023."""
 
-from pathlib import Path
+import interpreter
 
-try:
+with interpreter.Ready():
+    import argparse
+    from pathlib import Path
+
     from goods import cli
-except ModuleNotFoundError:
-    import interpreter
-
-    interpreter.give_way()
 
 ROWS = {"kazanexpress2023": 6000, "ozon": 3000}
+CLASSES = 80
 SHAPES = ("narrow", "wide", "flat")
+
+
+def refuse(args: argparse.Namespace) -> None:
+    """GoodsError where something is asked of offers that only a shop has."""
+    from goods.core.errors import GoodsError
+
+    for name in ("shape", "classes", "photos", "no_images"):
+        if getattr(args, name) not in (None, False):
+            option = f"--{name.replace('_', '-')}"
+            raise GoodsError(f"{option}: not of --format ozon, whose offers have no tree and no photos")
 
 
 def main() -> None:
@@ -22,18 +32,18 @@ def main() -> None:
         type=int,
         help="train cards (default: 6000), of ozon train pairs (3000); a fifth more for test",
     )
-    parser.add_argument("--classes", type=int, default=80, help="leaves of the category tree, 60 or more")
+    parser.add_argument("--classes", type=int, help="leaves of the category tree (default: 80), not of ozon")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument(
         "--shape",
         choices=SHAPES,
-        default="narrow",
-        help="wide: texts, class sizes and tree like a real contest's; flat: no inner nodes (not of ozon)",
+        help="narrow (the default), wide: texts, class sizes and tree like a real contest's, or flat: no inner nodes; "
+        "not of ozon",
     )
     parser.add_argument(
-        "--photos", type=int, metavar="N", help="of N train cards only; a fifth more for test"
+        "--photos", type=int, metavar="N", help="of N train cards only; a fifth more for test; not of ozon"
     )
-    parser.add_argument("--no-images", action="store_true")
+    parser.add_argument("--no-images", action="store_true", help="not of ozon")
     args = parser.parse_args()
 
     from goods.demo import generator as demo
@@ -41,10 +51,12 @@ def main() -> None:
 
     rows = ROWS[args.format] if args.rows is None else args.rows
     if args.format == "ozon":
+        refuse(args)
         demo_offers.generate(args.folder, rows, args.seed)
     else:
         images = not args.no_images
-        demo.generate(args.folder, rows, args.classes, args.seed, images, args.shape, args.photos)
+        classes, shape = args.classes if args.classes is not None else CLASSES, args.shape or SHAPES[0]
+        demo.generate(args.folder, rows, classes, args.seed, images, shape, args.photos)
     print(args.folder)
 
 

@@ -1,13 +1,11 @@
 """Which cards of a file are the same product: candidate pairs, their scores and groups."""
 
-from pathlib import Path
+import interpreter
 
-try:
+with interpreter.Ready():
+    from pathlib import Path
+
     from goods import cli
-except ModuleNotFoundError:
-    import interpreter
-
-    interpreter.give_way()
 
 
 def main() -> None:

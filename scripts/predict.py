@@ -1,13 +1,11 @@
 """Label new cards, given in the competition's test format, with a trained run."""
 
-from pathlib import Path
+import interpreter
 
-try:
+with interpreter.Ready():
+    from pathlib import Path
+
     from goods import cli
-except ModuleNotFoundError:
-    import interpreter
-
-    interpreter.give_way()
 
 
 def main() -> None:

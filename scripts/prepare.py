@@ -1,13 +1,11 @@
 """Raw files of a competition → work/<competition>/prepared/."""
 
-from pathlib import Path
+import interpreter
 
-try:
+with interpreter.Ready():
+    from pathlib import Path
+
     from goods import cli
-except ModuleNotFoundError:
-    import interpreter
-
-    interpreter.give_way()
 
 
 def main() -> None:

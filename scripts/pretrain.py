@@ -1,11 +1,9 @@
 """Train the text and image encoders of a contrastive experiment on all cards, labels unused; resumable."""
 
-try:
-    from goods import cli
-except ModuleNotFoundError:
-    import interpreter
+import interpreter
 
-    interpreter.give_way()
+with interpreter.Ready():
+    from goods import cli
 
 
 def main() -> None:

@@ -1,11 +1,9 @@
 """What frozen embeddings are worth: neighbours, linear probes, zero-shot, retrieval and clusters, in one report."""
 
-try:
-    from goods import cli
-except ModuleNotFoundError:
-    import interpreter
+import interpreter
 
-    interpreter.give_way()
+with interpreter.Ready():
+    from goods import cli
 
 
 def main() -> None:

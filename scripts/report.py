@@ -1,11 +1,9 @@
 """Write submissions/<competition>/report.html for a finished stack or run of pairs."""
 
-try:
-    from goods import cli
-except ModuleNotFoundError:
-    import interpreter
+import interpreter
 
-    interpreter.give_way()
+with interpreter.Ready():
+    from goods import cli
 
 
 def main() -> None:

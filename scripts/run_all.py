@@ -1,13 +1,11 @@
 """The main job: raw cards in, submissions/<competition>/result.parquet out. Resumes where it was stopped."""
 
-from pathlib import Path
+import interpreter
 
-try:
+with interpreter.Ready():
+    from pathlib import Path
+
     from goods import cli
-except ModuleNotFoundError:
-    import interpreter
-
-    interpreter.give_way()
 
 
 def main() -> None:

@@ -1,11 +1,9 @@
 """CatBoost on the out-of-fold predictions of trained experiments, against their blend."""
 
-try:
-    from goods import cli
-except ModuleNotFoundError:
-    import interpreter
+import interpreter
 
-    interpreter.give_way()
+with interpreter.Ready():
+    from goods import cli
 
 
 def main() -> None:

@@ -1,11 +1,9 @@
 """What of a competition is done, stale and why, unfinished or missing, and the disk it takes; nothing is changed."""
 
-try:
-    from goods import cli
-except ModuleNotFoundError:
-    import interpreter
+import interpreter
 
-    interpreter.give_way()
+with interpreter.Ready():
+    from goods import cli
 
 
 def main() -> None:

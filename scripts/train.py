@@ -1,11 +1,9 @@
 """Train an experiment on every fold, or on the folds given by --fold."""
 
-try:
-    from goods import cli
-except ModuleNotFoundError:
-    import interpreter
+import interpreter
 
-    interpreter.give_way()
+with interpreter.Ready():
+    from goods import cli
 
 
 def main() -> None:
@@ -19,6 +17,7 @@ def main() -> None:
     cli.add_ledger(parser)
     args = parser.parse_args()
 
+    from goods.budget.space import check_training
     from goods.core.errors import GoodsError
     from goods.core.locks import working
     from goods.train.repeats import train_repeats
@@ -28,6 +27,8 @@ def main() -> None:
     if config.model.second_level:
         raise GoodsError(f"{args.experiment}: a stack is trained by scripts/stack.py")
     with working(ws, alone=False, wait=args.wait):
+        if args.fold is None:
+            check_training(ws, competition, config)
         finished = train(ws, competition, config, args.fold, args.force)
         repeats = train_repeats(ws, competition, config, args.force) if args.fold is None else None
     if finished or (repeats is not None and repeats["anew"]):

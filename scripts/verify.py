@@ -5,12 +5,10 @@ What is not whole is made again by the next run of the command that made it.
 
 import sys
 
-try:
-    from goods import cli
-except ModuleNotFoundError:
-    import interpreter
+import interpreter
 
-    interpreter.give_way()
+with interpreter.Ready():
+    from goods import cli
 
 
 def main() -> None:

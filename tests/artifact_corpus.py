@@ -84,7 +84,8 @@ class Run:
         """Names below the folder of all that a run makes; locks hold nothing, TensorBoard's logs are not read."""
         made = (self.options.work, self.options.out)
         found = (p.relative_to(self.folder) for folder in made for p in folder.rglob("*") if p.is_file())
-        return sorted(str(p) for p in found if p.suffix != ".lock" and "logs" not in p.parts)
+        kept = (p for p in found if p.suffix != ".lock" and p.name != "study.workers")
+        return sorted(str(p) for p in kept if "logs" not in p.parts)
 
     def contents(self) -> dict[str, str]:
         """What is to be the same however a run came about, by name."""
@@ -187,10 +188,13 @@ def laid_over(below: dict, above: dict) -> dict:
 
 def finished(kind: str, folder: Path) -> tuple[Run, Run]:
     """A run of a kind, and another of other data."""
-    runs = tuple(KINDS[kind](folder / str(seed), seed) for seed in (0, 1))
-    for run in runs:
-        run.go()
-    return runs
+    runs = []
+    for seed in (0, 1):
+        place = folder / str(seed)
+        place.mkdir()
+        runs.append(KINDS[kind](place, seed))
+        runs[-1].go()
+    return runs[0], runs[1]
 
 
 def faults(

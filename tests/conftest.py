@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from goods.train.stage import train
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
+sys.path.append(str(ROOT / "scripts"))  # which a script finds beside it, and `runpy` does not
 SCRIPTS = sorted(
     path.stem
     for path in (ROOT / "scripts").glob("*.py")
@@ -183,7 +185,6 @@ def small_configs(folder: Path, competition: str, experiments: list[str], n_fold
 def run_script(capsys, monkeypatch):
     """Call scripts/<name>.py in this process; returns (exit code, stdout, stderr)."""
     import runpy
-    import sys
 
     def call(name: str, *args: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", [name, *map(str, args)])

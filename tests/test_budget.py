@@ -15,13 +15,14 @@ from conftest import small_configs, write_shop
 
 from goods.budget import costs
 from goods.budget.costs import Clock, Cost, cost_of
-from goods.budget.course import with_trials
+from goods.budget.course import PILOT_SHARE, with_trials
 from goods.budget.limits import NO_LIMITS, Budget, budget
 from goods.budget.pace import bounded, taken
 from goods.budget.plan import TUNED, Ladder, Plan
 from goods.budget.size import Size, siblings
 from goods.cards.labels import Labels
 from goods.competitions.loading import load_competition
+from goods.config.base import FamilyConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core import execution
@@ -36,7 +37,9 @@ from goods.models.text.node_svm import fit_node
 from goods.pipeline import Options, course_of, load_preset, run_all
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
+from goods.report.explaining import explain
 from goods.train.fold import drawn
+from goods.train.stage import train
 from goods.tune.stage import tune
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -289,6 +292,50 @@ def test_what_memory_is_too_small_for_is_left_out(finished, tmp_path, monkeypatc
     run_all("kazanexpress2023", options)
     assert "memory limit: fasttext, about 3.0 GB, left out" in capsys.readouterr().err
     assert list(stack_report(options)["base"]) == ["linear-tuned"]
+
+
+@pytest.mark.parametrize("budget", [Budget(gigabytes=0.01), Budget(1e-3)])
+@pytest.mark.parametrize("left", ["linear", "pilot"])
+def test_what_an_earlier_run_within_limits_has_trained_answers_where_nothing_fits(
+    finished, tmp_path, capsys, budget, left
+):
+    """The plain experiment in place of one that is tuned, and the pilot, are named by no preset."""
+    options = shop_options(tmp_path, finished.data, budget)
+    ws, competition = (
+        Workspace(options.work, "kazanexpress2023"),
+        load_competition("kazanexpress2023", options.configs),
+    )
+    prepare(ws, competition, finished.data)
+    make_folds(ws, competition)
+    config = load_experiment(options.configs / "kazanexpress2023" / "linear.yaml")
+    share = 1.0 if left == "linear" else PILOT_SHARE
+    train(ws, competition, config.model_copy(update={"name": left, "share": share}))
+    score = read_json(ws.run(left).report)["score"]
+    capsys.readouterr()
+    run_all("kazanexpress2023", options)
+    assert f"stack: {left} alone" in capsys.readouterr().err
+    assert stack_report(options)["score"] == score
+    with pytest.raises(GoodsError) as caught:
+        explain(ws, competition, "stack", [5000], 3)
+    assert str(caught.value) == (
+        "experiment stack is of family linear, not stack: the limits of its run left the stack out; run "
+        "scripts/run_all.sh kazanexpress2023 again with higher limits, or without"
+    )
+
+
+def test_an_own_family_is_no_network_unless_it_trains_like_one():
+    class Shares(FamilyConfig):
+        family: str = "shares"
+
+    class Network(Shares):
+        on_gpu = True
+
+    assert cost_of(Network()) == costs.FINE_TUNED
+    seconds = [
+        5 * cost_of(model).fold(model, PEREKRESTOK) for model in (Shares(), experiment("linear").model)
+    ]
+    assert seconds[1] / 4 < seconds[0] < 4 * seconds[1]
+    assert cost_of(Shares()).gigabytes(PEREKRESTOK) < 1.5
 
 
 def test_a_limit_is_said_where_it_is_wrong():

@@ -157,3 +157,18 @@ def test_make_demo_writes_either_format(tmp_path: Path, run_script) -> None:
     assert code == 0 and (tmp_path / "shop" / "categories_tree.csv").is_file()
     code, _, err = run_script("make_demo", tmp_path / "few", "--format", "ozon", "--rows", 3)
     assert code == 2 and "at least 50" in err
+
+
+@pytest.mark.parametrize("option", [("--shape", "wide"), ("--classes", 9), ("--photos", 5), ("--no-images",)])
+def test_what_only_a_shop_has_is_refused_for_offers(tmp_path: Path, run_script, option: tuple) -> None:
+    code, out, err = run_script("make_demo", tmp_path / "ozon", "--format", "ozon", *option)
+    assert (code, out) == (2, "") and not (tmp_path / "ozon").exists()
+    assert err == f"error: {option[0]}: not of --format ozon, whose offers have no tree and no photos\n"
+
+
+def test_a_shop_may_have_few_classes_and_help_says_so(tmp_path: Path, run_script) -> None:
+    code, _, err = run_script("make_demo", tmp_path / "shop", "--rows", 20, "--classes", 2, "--no-images")
+    assert code == 0, err
+    assert pd.read_parquet(tmp_path / "shop" / "train.parquet").category_id.nunique() == 2
+    _, out, _ = run_script("make_demo", "--help")
+    assert "60 or more" not in out and "80" in out

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, competition_config, write_shop
+from conftest import ROOT, competition_config, raw_rows, write_shop
 from PIL import Image
 from sklearn.metrics import f1_score
 
@@ -99,6 +99,18 @@ def test_titles_that_repeat_in_train_alone_are_loud():
     door = door_of(cards)
     assert door["train"]["known_title"] == 1.0 and door["test"]["known_title"] == 0.0
     assert any("group_near_duplicates: true" in text for text in door["warnings"])
+
+
+def test_near_duplicates_that_are_kept_together_are_no_warning(tmp_path, capsys):
+    rows = pd.DataFrame(raw_rows(range(1000, 1200), np.random.default_rng(7)))
+    shop = write_shop(tmp_path / "shop", 60, 60)
+    pd.concat([rows, rows.assign(product_id=rows.product_id + 500)]).to_parquet(shop / "train.parquet")
+    ws = Workspace(tmp_path / "work", "kazanexpress2023")
+    prepare(ws, competition_config(), shop)
+    assert "set group_near_duplicates" in capsys.readouterr().err
+    prepare(ws, competition_config(group_near_duplicates=True), shop)
+    assert "group_near_duplicates" not in capsys.readouterr().err
+    assert not any("group_near_duplicates" in text for text in read_json(ws.door)["warnings"])
 
 
 def test_a_difference_that_chance_makes_is_not_told():

@@ -154,6 +154,7 @@ def test_two_equal_runs_at_once_train_each_fold_once(ws, tmp_path):
         "    write(ws, config, k, *rest)\n"
         "job.write_fold = logged\n"
         "sys.argv = sys.argv[1:]\n"
+        f"sys.path.append({str(ROOT / 'scripts')!r})\n"
         "runpy.run_path(sys.argv[0], run_name='__main__')\n"
     )
     env = {**os.environ, "LOKY_MAX_CPU_COUNT": "1"}

@@ -79,6 +79,28 @@ def test_csv_in_and_out_say_the_same_as_parquet(trained, tmp_path):
     assert written.predicted_category_id.tolist() == plain.predicted_category_id.tolist()
 
 
+@pytest.mark.parametrize("name", ["new.txt", "new.json", "new.csv.gz", "new"])
+def test_cards_of_a_kind_that_is_not_read_are_told_which_are(trained, tmp_path, name):
+    (tmp_path / name).write_bytes(b'{"product_id": 1}')
+    with pytest.raises(GoodsError) as caught:
+        predict(trained, tmp_path / "out.csv", path=tmp_path / name)
+    assert str(caught.value).startswith(f"{tmp_path / name}: neither parquet nor a csv file by its name")
+    assert "copy the file again" not in str(caught.value)
+    with pytest.raises(GoodsError, match="is read from parquet files; write it as one"):
+        read_catalogue(tmp_path / name)
+
+
+def test_a_parquet_file_is_read_whatever_its_name_and_a_damaged_one_copied_again(trained, tmp_path):
+    _, shop = trained
+    whole = shutil.copyfile(shop / "test.parquet", tmp_path / "new.txt")
+    assert predict(trained, tmp_path / "out.csv", path=whole).is_file()
+    (tmp_path / "half.parquet").write_bytes(whole.read_bytes()[:500])
+    (tmp_path / "none.parquet").write_bytes(b"")
+    for name in ("half", "none"):
+        with pytest.raises(GoodsError, match="copy the file again"):
+            predict(trained, tmp_path / "out.csv", path=tmp_path / f"{name}.parquet")
+
+
 def test_csv_of_other_columns_is_named_by_its_own_name(trained, tmp_path):
     path = tmp_path / "cards.csv"
     path.write_text("product_id,name\n1,кружка\n", encoding="utf-8")

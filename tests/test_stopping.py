@@ -29,11 +29,12 @@ LONG = {
     "linear": ["tune.trials=100000"],
 }
 SCRIPT = """
-import runpy, signal, sys
+import os, runpy, signal, sys
 from goods.core import execution
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 execution.at_once = lambda *_: {side_by_side}
 sys.argv = {argv}
+sys.path.append(os.path.dirname(sys.argv[0]))
 from goods.train import stage
 stage.at_once = execution.at_once
 runpy.run_path(sys.argv[0], run_name="__main__")

@@ -44,6 +44,7 @@ def main() -> None:
 
 
 def main_of(path: Path) -> Callable[[], None]:
+    sys.path.insert(0, str(SCRIPTS))  # where scripts find what they begin with, as when run by their path
     found: Callable[[], None] = import_module(f"goods.scripts.{path.stem}").main
     return found
 

@@ -200,13 +200,14 @@ def agreed(question: str) -> bool:
 def run(main: Callable[[], None]) -> None:
     """Call a script's main; a GoodsError, or a file that cannot be read or written, becomes one line and exit code
     2."""
-    check_temporary()
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    # of a run that was stopped: joblib's helper process removes what is left, and needs not say so
-    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
-    work, folders = used_folders()
+    folders: list[Path] = []
     with stoppable() as stop:
         try:
+            check_temporary()
+            os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+            # of a run that was stopped: joblib's helper process removes what is left, and needs not say so
+            os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+            work, folders = used_folders()
             with temporary_files_in(work):
                 main()
         except BaseException as error:

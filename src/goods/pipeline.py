@@ -16,6 +16,7 @@ from goods.budget.course import PILOT, Course
 from goods.budget.limits import NO_LIMITS, Budget
 from goods.budget.plan import TUNED, Plan
 from goods.budget.size import size_of
+from goods.budget.space import check_course
 from goods.cards.hiding import like_test
 from goods.cards.images import FEWEST_PHOTOS
 from goods.cards.table import has_photo, load_cards
@@ -92,7 +93,8 @@ def run_all_stages(
     prepare(ws.whole, load_competition(ws.whole.competition, options.configs), options.data, options.force)
     spaces = parts(ws, competition)
     for i, (space, of_target) in enumerate(spaces):
-        run_stages(space, of_target, stack_experiment, options, part_ends(options, started, len(spaces) - i))
+        left = len(spaces) - i
+        run_stages(space, of_target, stack_experiment, options, part_ends(options, started, left), left)
     path = submit(ws, competition, stack_experiment.name, options.out)
     if (report := path.with_name(REPORT)).is_file():
         keep_report(report, key_of([space for space, _ in spaces], stack_experiment.name))
@@ -117,11 +119,13 @@ def run_stages(
     stack_experiment: ExperimentConfig,
     options: Options,
     ends: float | None = None,
+    targets: int = 1,
 ) -> None:
-    """Folds, base experiments, stack and report of a competition with one target."""
+    """Folds, base experiments, stack and report of a competition with one target, the first of so many `targets`."""
     make_folds(ws, competition, options.force)
     stack_experiment = with_possible(ws, options, stack_experiment)
     course = course_of(ws, competition, stack_experiment, options, ends)
+    check_course(course, options.out, targets)
     if options.budget.plans and not course.finished:
         run_within(course, stack_experiment, options)
         return

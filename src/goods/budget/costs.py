@@ -60,6 +60,7 @@ class Cost:
         return self.base + self.kilobytes * (size.train + size.test) / 2**20
 
 
+ESTIMATOR = Cost(start=1, row=1e-3, word=6e-6, said=1e-4, kilobytes=25)
 FINE_TUNED = Cost(start=10, row=0.15, said=0.01, base=2.5, kilobytes=20, gain=0.002)
 
 MEASURED = {
@@ -82,9 +83,14 @@ MEASURED = {
 
 def cost_of(model: FamilyConfig) -> Cost:
     """The coefficients of a family: with fixed encoders, where it can, others; a family without any is taken for a
-    network that is fine-tuned."""
-    fixed = getattr(model, "frozen", False)
-    return MEASURED.get(f"{model.family}/frozen" if fixed else model.family, FINE_TUNED)
+    network that is fine-tuned, or for an estimator such as scikit-learn has."""
+    fixed, otherwise = getattr(model, "frozen", False), FINE_TUNED if is_network(model) else ESTIMATOR
+    return MEASURED.get(f"{model.family}/frozen" if fixed else model.family, otherwise)
+
+
+def is_network(model: FamilyConfig) -> bool:
+    """Whether it is trained by steps, as its settings or its wish for a GPU say."""
+    return model.on_gpu or hasattr(model, "trainer")
 
 
 @dataclass(frozen=True)

@@ -60,11 +60,14 @@ class Course:
     def open(self) -> None:
         """Find what is done, say how long the rest would take, leave out what memory is too small for."""
         machine = machine_pace()
-        self.done = [name for name in self.needed(self.plan) if self.is_finished(name)]
+        known = [*self.needed(self.plan), *(n.removesuffix(TUNED) for n in self.plan.experiments)]
+        self.done = [name for name in dict.fromkeys(known) if self.is_finished(name)]
         trials = {
             n.removesuffix(TUNED): self.trials_of(n) for n in self.plan.experiments if n.endswith(TUNED)
         }
         self.plan = replace(self.plan, trials=trials)
+        if self.budget.plans and not self.done and self.is_trained(self.smallest()):
+            self.piloted.append(self.smallest())
         self.keep_pace(machine)
         self.finished = self.is_joined(self.plan.experiments)
         self.estimate = self.seconds(self.plan)
@@ -111,10 +114,14 @@ class Course:
     def pilot(self) -> ExperimentConfig | None:
         """A small experiment that is trained first where time is short: something to answer with, and how fast folds
         really are here. None where there is time enough, or not even for that."""
-        if not self.ladder.alone or self.done or self.seconds(self.plan) < self.left() / 2:
+        if not self.ladder.alone or self.done or self.piloted or self.seconds(self.plan) < self.left() / 2:
             return None
-        config = self.load(self.ladder.alone).model_copy(update={"name": PILOT, "share": PILOT_SHARE})
+        config = self.smallest()
         return config if self.training(config) < PILOT_TIME * self.to_work() else None
+
+    def smallest(self) -> ExperimentConfig:
+        """A pilot, whether there is time for it or not."""
+        return self.load(self.ladder.alone).model_copy(update={"name": PILOT, "share": PILOT_SHARE})
 
     def in_time(self, what: str, work: Callable[[], object]) -> bool:
         """Whether `work` on an experiment was done before the end; if not, no more is trained."""
@@ -214,10 +221,14 @@ class Course:
                 if config.name not in self.studied or not best.is_file():
                     return False
                 config = load_experiment(best)
-            whole = done_key(self.ws.run(config.name).path) is not None
-            return whole and all(is_trained(self.ws, config, k) for k in range(self.size.folds))
+            return self.is_trained(config)
         except GoodsError:  # what it builds on is damaged, and is trained again first
             return False
+
+    def is_trained(self, config: ExperimentConfig) -> bool:
+        """Whether all folds of a config are there, and their predictions are joined."""
+        whole = done_key(self.ws.run(config.name).path) is not None
+        return whole and all(is_trained(self.ws, config, k) for k in range(self.size.folds))
 
     def is_joined(self, experiments: tuple[str, ...]) -> bool:
         """Whether the last experiment over these is finished."""

@@ -19,6 +19,7 @@ from pyarrow import types
 from goods.competitions.numbers import flag, whole_number
 from goods.core.errors import GoodsError
 
+MAGIC = b"PAR1"
 UNREADABLE = "not a readable parquet file"
 SHOWN = 300  # signs of what pyarrow says
 NAMES, NAME = 20, 40  # columns of a table that a message names, signs of each
@@ -37,6 +38,14 @@ def readable(path: Path, problem: str = UNREADABLE, mend: str = "copy the file a
     ) as error:  # ValueError: names of columns that are not UTF-8
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise GoodsError(f"{path}: {problem} ({reason[:SHOWN]}); {mend}") from None
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file is one by its name or by how it begins: it may be damaged."""
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return True
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def parts_of(path: Path) -> list[Path]:

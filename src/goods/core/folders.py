@@ -1,15 +1,20 @@
-"""Folders: what lies below one, symbolic links followed, and whether it can be written to."""
+"""Folders: what lies below one, symbolic links followed, whether it can be written to, and how much."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections import Counter, deque
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from goods.core.errors import GoodsError
+from goods.core.log import say
 
+SURELY, LIKELY = 0.67, 1.5  # of what is guessed to be needed: less free is too little, less than that may be
 MOST_PATHS = 16  # that lead to one folder: folders that link to each other have more than can be listed
 
 
@@ -72,9 +77,7 @@ def _kind(entry: os.DirEntry[str]) -> str:
 
 def check_writable(folder: Path) -> None:
     """GoodsError unless files can be written to `folder`, or it can be made; nothing is left there."""
-    there = folder.absolute()
-    while not there.exists() and there != there.parent:
-        there = there.parent
+    there = existing(folder)
     try:
         with tempfile.TemporaryFile(dir=there):
             pass
@@ -85,11 +88,41 @@ def check_writable(folder: Path) -> None:
 
 
 def disk_used(folder: Path) -> int:
-    """Bytes of all files below the folder, or of the file that it is; what vanishes meanwhile does not count."""
+    """Bytes of the disk that all files below the folder take up, or the file that it is; 0 where it is not there, and
+    for what vanishes meanwhile."""
     total = 0
     for path in (folder, *folder.rglob("*")):
-        try:
-            total += path.lstat().st_size if not path.is_dir() else 0
-        except OSError:
-            continue
+        with suppress(OSError):
+            total += path.lstat().st_blocks * 512 if not path.is_dir() else 0
     return total
+
+
+def existing(folder: Path) -> Path:
+    """The folder itself, or the first above it that is there."""
+    there = folder.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    return there
+
+
+def check_room(needed: Mapping[Path, float], what: str) -> None:
+    """GoodsError where a disk has clearly less free than the bytes that are `needed` in the folders on it for `what`, a
+    warning where it may have. The numbers are guesses: a disk that has two thirds is given a try."""
+    disks: dict[int, list[Path]] = {}
+    for folder in needed:
+        disks.setdefault(existing(folder).stat().st_dev, []).append(folder)
+    for folders in disks.values():
+        bytes_, free = sum(needed[f] for f in folders), shutil.disk_usage(existing(folders[0])).free
+        if free >= bytes_ * LIKELY:
+            continue
+        told = (
+            f"{' and '.join(map(str, folders))}: about {_size(bytes_)} are needed there for {what}, {_size(free)} are "
+            "free; free some, or name another folder"
+        )
+        if free < bytes_ * SURELY:
+            raise GoodsError(told)
+        say(f"warning: {told}, if the run ends for want of space")
+
+
+def _size(n: float) -> str:
+    return f"{n / 1e9:.1f} GB" if n >= 1e9 else f"{n / 1e6:.0f} MB"

@@ -24,6 +24,7 @@ class Stop:
     def __init__(self) -> None:
         self.signal: int | None = None
         self.told = False
+        self.begun = False  # whether there is anybody to take the exception
 
     @property
     def code(self) -> int:
@@ -41,10 +42,23 @@ class Stop:
         os._exit(self.code)
 
     def interrupt(self, signum: int, frame: FrameType | None) -> None:
-        """A handler of signals; those after the first change nothing."""
+        """A handler of signals; those after the first change nothing. In an import it is the end: an exception could be
+        lost in there, or be told with a traceback."""
         if self.signal is None:
             self.signal = signum
+            if not self.begun:
+                self.end()
+            if _importing(frame):
+                self.end("\n")  # a progress bar may be in the line
             raise KeyboardInterrupt
+
+
+def _importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextmanager
@@ -56,15 +70,16 @@ def stoppable() -> Iterator[Stop]:
         yield stop
         return
     before = {s: signal.getsignal(s) for s in SIGNALS if signal.getsignal(s) is not signal.SIG_IGN}
+    for signum in before:
+        signal.signal(signum, stop.interrupt)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     wakeup = signal.set_wakeup_fd(
         writer, warn_on_full_buffer=False
     )  # written to whatever the main thread does
-    for signum in before:
-        signal.signal(signum, stop.interrupt)
     threading.Thread(target=_insist, args=(reader, stop), daemon=True).start()
     try:
+        stop.begun = True
         yield stop
     finally:
         signal.set_wakeup_fd(wakeup)

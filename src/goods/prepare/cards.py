@@ -41,7 +41,7 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, sources: Sou
         cards.product_id.map(images).astype("str").where(cards.product_id.isin(list(images)), None)
     )
     check_targets(config, raw)
-    door = describe(cards, known_classes(config, raw), raw.issues)
+    door = describe(cards, known_classes(config, raw), raw.issues, config.group_near_duplicates)
 
     def write(space: Workspace, table: pd.DataFrame, labels: Labels | None) -> None:
         begin(space.prepared, key)

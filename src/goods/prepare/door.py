@@ -25,8 +25,11 @@ SHOWN = 8  # input problems that the table names
 ALPHABETS = {"cyrillic": "[а-яёА-ЯЁ]", "latin": "[a-zA-Z]"}
 
 
-def describe(cards: pd.DataFrame, classes: dict[str, pd.Series], issues: Issues) -> dict[str, Any]:
-    """What door.json holds; `classes` are those of the train cards known, by target."""
+def describe(
+    cards: pd.DataFrame, classes: dict[str, pd.Series], issues: Issues, grouped: bool = False
+) -> dict[str, Any]:
+    """What door.json holds; `classes` are those of the train cards known, by target; `grouped`: near-duplicates are
+    kept in one fold."""
     parts = {split: cards[cards.split == split] for split in SPLITS}
     keys = {split: near_duplicate_keys(part) for split, part in parts.items()}
     table = {
@@ -43,7 +46,7 @@ def describe(cards: pd.DataFrame, classes: dict[str, pd.Series], issues: Issues)
             [*what, n] for what, n in sorted(problems.items(), key=lambda item: (-item[1], item[0]))
         ],
     }
-    return door | {"warnings": warnings(door)}
+    return door | {"warnings": warnings(door, grouped)}
 
 
 def _shares(part: pd.DataFrame) -> dict[str, Any]:
@@ -98,7 +101,7 @@ def _mean(flags: np.ndarray) -> float:
     return round(float(flags.mean()), 6) if len(flags) else 0.0
 
 
-def warnings(door: dict[str, Any]) -> list[str]:
+def warnings(door: dict[str, Any], grouped: bool) -> list[str]:
     """What of the differences matters, what it means and what can be done."""
     train, test = door["train"], door["test"]
     n = (train["rows"], test["rows"])
@@ -133,19 +136,22 @@ def warnings(door: dict[str, Any]) -> list[str]:
             f"{_percent(a)} of the letters are Cyrillic in train and {_percent(b)} in test: models see words they have "
             "not learned; look whether the test texts are in another language, transliterated or of another code page"
         )
-    found += _warnings_of_known(train, test, n)
-    return found
+    found += _warnings_of_shops(train, test, n)
+    return found if grouped else found + _warnings_of_repeats(train, test, n)
 
 
-def _warnings_of_known(train: dict[str, Any], test: dict[str, Any], n: tuple[int, int]) -> list[str]:
-    found = []
+def _warnings_of_shops(train: dict[str, Any], test: dict[str, Any], n: tuple[int, int]) -> list[str]:
     a, b = train["known_shop"], test["known_shop"]
-    if differs(a, b, n, TEXT_POINTS) and a > b:
-        found.append(
-            f"{_percent(1 - b)} of the test cards are of a shop that no train card has, {_percent(1 - a)} of the train "
-            "cards of one that no other has: what shops tell in out-of-fold scores will not be there on test; expect "
-            "less than the score reported"
-        )
+    if not (differs(a, b, n, TEXT_POINTS) and a > b):
+        return []
+    return [
+        f"{_percent(1 - b)} of the test cards are of a shop that no train card has, {_percent(1 - a)} of the train "
+        "cards of one that no other has: what shops tell in out-of-fold scores will not be there on test; expect "
+        "less than the score reported"
+    ]
+
+
+def _warnings_of_repeats(train: dict[str, Any], test: dict[str, Any], n: tuple[int, int]) -> list[str]:
     repeated = {
         "known_title": "have the title of another",
         "near_duplicates": "are a near-duplicate of another",
@@ -153,12 +159,11 @@ def _warnings_of_known(train: dict[str, Any], test: dict[str, Any], n: tuple[int
     for known, what in repeated.items():
         a, b = train[known], test[known]
         if differs(a, b, n, TEXT_POINTS) and a > b:
-            found.append(
+            return [
                 f"{_percent(a)} of the train cards {what}, {_percent(b)} of the test cards that of a "
                 "train card: out-of-fold scores are too high; set group_near_duplicates: true in competition.yaml"
-            )
-            break
-    return found
+            ]
+    return []
 
 
 def _percent(share: float) -> str:

@@ -21,6 +21,7 @@ from goods.config.competition import CompetitionConfig
 from goods.core.code import code_hash
 from goods.core.done import is_done, mark_done
 from goods.core.filehashes import FileHashes
+from goods.core.folders import check_room
 from goods.core.hashing import content_hash
 from goods.core.log import say
 from goods.core.workspace import Workspace
@@ -28,6 +29,9 @@ from goods.prepare.cards import write_cards
 from goods.prepare.pairs import write_pairs
 from goods.prepare.prepared import parts
 from goods.prepare.sources import Sources, ids_of, kept, present
+
+TABLES = (".parquet", ".csv")
+PREPARED = 1.5  # bytes of prepared/ for one of the raw tables
 
 
 def generated(ws: Workspace, config: CompetitionConfig) -> Path:
@@ -46,7 +50,14 @@ def generated(ws: Workspace, config: CompetitionConfig) -> Path:
 def settings_key(config: CompetitionConfig) -> str:
     """Hash of the code and options that raw files are read with."""
     code = code_hash(__name__, reader_module(config.reader))
-    return content_hash(config.reader, config.targets, competition_of(config).settings, code)
+    settings = competition_of(config).settings
+    return content_hash(config.reader, config.targets, config.group_near_duplicates, settings, code)
+
+
+def tables_in(data: Path) -> int:
+    """Bytes of the tables in a folder of raw files, those in parts included."""
+    found = (path for suffix in TABLES for way in ("*", "*/*") for path in data.glob(f"{way}{suffix}"))
+    return sum(path.stat().st_size for path in found if path.is_file())
 
 
 def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: bool = False) -> None:
@@ -62,6 +73,7 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
     if not force and kept(spaces, present(ws, data, settings, hashes)):
         say(f"prepare: unchanged, {ws.cards} kept")
         return
+    check_room({ws.path: PREPARED * tables_in(data)}, "the prepared cards")
     inputs = Inputs(data, hashes)
     raw = competition.read(inputs.path)
     sources = Sources(competition.problem, data, hashes, settings, inputs.seen())

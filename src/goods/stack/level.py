@@ -44,7 +44,15 @@ def finished_run(ws: Workspace, experiment: str) -> Run:
     """The run of a finished stack; GoodsError if it is not one."""
     run = ws.run(experiment)
     check_done(run.path, "no finished run", "run scripts/stack.py first")
-    stack_config(load_experiment(run.config))
+    try:
+        stack_config(load_experiment(run.config))
+    except GoodsError as error:
+        if not read_json(run.report).get("limits"):
+            raise
+        raise GoodsError(
+            f"{error}: the limits of its run left the stack out; run scripts/run_all.sh {ws.whole.competition} again "
+            "with higher limits, or without"
+        ) from None
     return run
 
 

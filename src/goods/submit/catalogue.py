@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from goods.cards.rawtext import normalise
 from goods.cards.table import Issues
 from goods.cards.text import MAX_CHARS, strip_html
-from goods.competitions.arrow import columns_of, told
+from goods.competitions.arrow import columns_of, is_parquet, told
 from goods.competitions.loading import new_card_readers
 from goods.competitions.raw import integer_ids, read_table, require_unique
 from goods.core.artifacts import write_json, write_parquet
@@ -36,6 +36,10 @@ def read_catalogue(path: Path, truth: str | None = None) -> pd.DataFrame:
     """product_id int64, title str ("" where null), attributes str if there, and `truth` as the column `identity`."""
     if not path.is_file():
         raise GoodsError(f"{path}: no such file; name a parquet file of cards")
+    if not is_parquet(path):
+        raise GoodsError(
+            f"{path}: not a parquet file; a catalogue is read from parquet files; write it as one"
+        )
     names = columns_of(path)
     if not set(TITLES) & set(names) and (read := read_by_contest(path)) is not None:
         return with_identity(read, path, truth)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from goods.competitions.arrow import readable
+from goods.competitions.arrow import is_parquet, readable
 from goods.core.errors import GoodsError
 
 READ = 1 << 20  # bytes of a column that are read ahead
@@ -53,6 +53,11 @@ def is_csv(path: Path) -> bool:
 def check_file(path: Path) -> None:
     if not path.is_file():
         raise GoodsError(f"{path}: no such file; name a parquet or csv file of cards")
+    if not is_csv(path) and not is_parquet(path):
+        raise GoodsError(
+            f"{path}: neither parquet nor a csv file by its name; cards are read from .parquet and .csv (not packed, "
+            "with commas): write it as one of them"
+        )
 
 
 def rebatched(found: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
