@@ -20,11 +20,13 @@ def main() -> None:
     parser.add_argument("cards", type=Path, help="parquet or csv file like test.parquet")
     parser.add_argument("--images", type=Path, metavar="DIR", help="folder that holds images/test/<id>.jpg")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=".parquet or .csv to write")
+    cli.add_executor(parser)
     args = parser.parse_args()
 
     from goods.submit.prediction import predict_file
 
-    predict_file(*cli.competition_of(args), args.experiment, args.cards, args.images, args.out)
+    with cli.executing(args.executor, args.address, args.work):
+        predict_file(*cli.competition_of(args), args.experiment, args.cards, args.images, args.out)
 
 
 if __name__ == "__main__":

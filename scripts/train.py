@@ -16,6 +16,7 @@ def main() -> None:
     parser.add_argument(
         "--fold", type=int, action="append", metavar="K", help="only this fold (may be repeated)"
     )
+    cli.add_executor(parser)
     args = parser.parse_args()
 
     from goods.core.errors import GoodsError
@@ -25,7 +26,7 @@ def main() -> None:
     ws, competition, config = cli.experiment_of(args)
     if config.model.second_level:
         raise GoodsError(f"{args.experiment}: a stack is trained by scripts/stack.py")
-    with working(ws, alone=False, wait=args.wait):
+    with working(ws, alone=False, wait=args.wait), cli.executing(args.executor, args.address, args.work):
         train(ws, competition, config, args.fold, args.force)
 
 

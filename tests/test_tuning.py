@@ -30,7 +30,8 @@ from goods.tune.budget import within_budget
 from goods.tune.objectives import Objective
 from goods.tune.order import put_in_order
 from goods.tune.stage import tune
-from goods.tune.study import DRAW, open_study, study_file, suggest, take_draw, work
+from goods.tune.storage import study_file
+from goods.tune.study import DRAW, open_study, suggest, take_draw, work
 
 LINEAR = ROOT / "configs" / "kazanexpress2023" / "linear.yaml"
 SMALL = ["tune.trials=4", "tune.startup_trials=2", "tune.space={C: {low: 0.1, high: 3.0, log: true}}"]

@@ -10,12 +10,13 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goods.core.errors import GoodsError
-from goods.core.folders import check_writable
+from goods.core.folders import check_local, check_writable
 from goods.core.scratch import temporary_files_in
 from goods.core.stopping import stoppable
 from goods.core.workspace import Workspace
@@ -64,6 +65,34 @@ def add_finished(made: argparse.ArgumentParser) -> None:
         "experiment", nargs="?", default="stack", help="name of a finished run (default: stack)"
     )
     add_out(made)
+
+
+def add_executor(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "--executor",
+        choices=("local", "ray"),
+        default="local",
+        help="where folds, trials and batches are computed: on this machine (default) or by Ray",
+    )
+    made.add_argument(
+        "--address",
+        metavar="ADDR",
+        help="of the Ray cluster: auto (that of this machine) or host:port of its head (default: one is started here)",
+    )
+
+
+@contextmanager
+def executing(executor: str, address: str | None, work: Path) -> Iterator[None]:
+    """Within, jobs run where the options of `add_executor` say."""
+    if executor == "local":
+        if address is not None:
+            raise GoodsError(f"--address {address}: goes with --executor ray")
+        yield
+        return
+    from goods.core.ray_jobs import cluster
+
+    with cluster(address, work):
+        yield
 
 
 def competition_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig]:
@@ -138,6 +167,8 @@ def run(main: Callable[[], None]) -> None:
     work, folders = used_folders()
     with stoppable() as stop:
         try:
+            for folder in folders:
+                check_local(folder)
             with temporary_files_in(work):
                 main()
         except BaseException as error:
