@@ -66,6 +66,8 @@ def _connect(address: str | None) -> None:
             "cluster with --address auto or host:port of its head"
         )
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # what Ray says of machines that are lost goes to stdout, among the results, and no setting keeps it back
+    ray._private.worker._worker_logs_enabled = False
     here: dict[str, Any] = {"num_cpus": cores(), "include_dashboard": False, "object_store_memory": STORE}
     try:
         with system_temporary():
