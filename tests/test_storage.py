@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -147,7 +148,7 @@ def postgresql() -> Iterator[str]:
             assert process.poll() is None, (folder / "log").read_text()
         yield f"postgresql://goods@127.0.0.1:{port}/postgres"
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # it does not wait for connections that are kept
         process.wait()
         log.close()
         shutil.rmtree(folder)
