@@ -19,12 +19,14 @@ def main() -> None:
     parser.add_argument("--images", type=Path, metavar="DIR", help="folder that holds images/test/<id>.jpg")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=".parquet or .csv to write")
     parser.add_argument("--plain", action="store_true", help="in the columns of result.parquet, to submit")
+    cli.add_executor(parser)
     args = parser.parse_args()
 
     from goods.submit.prediction import predict_file
 
     asked = (args.experiment, args.cards, args.images, args.out)
-    predict_file(*cli.competition_of(args), *asked, plain=args.plain)
+    with cli.executing(args.executor, args.address, args.work):
+        predict_file(*cli.competition_of(args), *asked, plain=args.plain)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--time-limit", metavar="TIME", help="such as 15m: what does not fit is left out")
     parser.add_argument("--memory-limit", metavar="SIZE", help="such as 6G, of all processes together")
     parser.add_argument("--workers", metavar="N", help="processes side by side at most; changes no result")
+    cli.add_executor(parser)
     cli.add_weights(parser)
     args = parser.parse_args()
 
@@ -32,7 +33,8 @@ def main() -> None:
     values = vars(args)
     within = budget(values.pop("time_limit"), values.pop("memory_limit"), values.pop("workers"))
     name = values.pop("competition")
-    print(run_all(name, Options(configs=cli.CONFIGS, budget=within, **values)))
+    with cli.executing(values.pop("executor"), values.pop("address"), args.work):
+        print(run_all(name, Options(configs=cli.CONFIGS, budget=within, **values)))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ def main() -> None:
         "--fold", type=int, action="append", metavar="K", help="only this fold (may be repeated)"
     )
     cli.add_ledger(parser)
+    cli.add_executor(parser)
     args = parser.parse_args()
 
     from goods.budget.space import check_training
@@ -26,7 +27,7 @@ def main() -> None:
     ws, competition, config = cli.experiment_of(args)
     if config.model.second_level:
         raise GoodsError(f"{args.experiment}: a stack is trained by scripts/stack.py")
-    with working(ws, alone=False, wait=args.wait):
+    with working(ws, alone=False, wait=args.wait), cli.executing(args.executor, args.address, args.work):
         if args.fold is None:
             check_training(ws, competition, config)
         finished = train(ws, competition, config, args.fold, args.force)

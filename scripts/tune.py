@@ -12,9 +12,12 @@ def main() -> None:
     parser = cli.parser(__doc__, ".venv/bin/python scripts/tune.py configs/kazanexpress2023/linear.yaml")
     cli.add_experiment(parser)
     parser.add_argument(
-        "--storage", metavar="URL", help="study database shared by machines (default: a file)"
+        "--storage",
+        metavar="URL|journal",
+        help="what machines share a study in: a database, or journal, a file of the work folder (default with Ray)",
     )
     cli.add_ledger(parser)
+    cli.add_executor(parser)
     args = parser.parse_args()
 
     from goods.core.locks import working
@@ -22,7 +25,7 @@ def main() -> None:
 
     started = time.perf_counter()
     ws, competition, config = cli.experiment_of(args)
-    with working(ws, alone=False, wait=args.wait):
+    with working(ws, alone=False, wait=args.wait), cli.executing(args.executor, args.address, args.work):
         finished = tune(ws, competition, config, args.force, args.storage)
     if finished:
         from goods.submit.entries import record_study

@@ -30,7 +30,8 @@ from goods.tune.budget import within_budget
 from goods.tune.objectives import Objective
 from goods.tune.order import put_in_order
 from goods.tune.stage import tune
-from goods.tune.study import DRAW, open_study, study_file, suggest, take_draw, work
+from goods.tune.storage import study_file
+from goods.tune.study import DRAW, open_study, suggest, take_draw, work
 
 LINEAR = ROOT / "configs" / "kazanexpress2023" / "linear.yaml"
 SMALL = ["tune.trials=4", "tune.startup_trials=2", "tune.space={C: {low: 0.1, high: 3.0, log: true}}"]
@@ -244,7 +245,8 @@ def test_a_study_killed_in_a_trial_goes_on_and_ends_with_the_same(ws, competitio
     assert len(calls) == 5
 
 
-def test_a_trial_killed_beside_others_that_finished_changes_no_draw_after_it(tmp_path):
+@pytest.mark.parametrize("kind", ["db", "journal"])
+def test_a_trial_killed_beside_others_that_finished_changes_no_draw_after_it(tmp_path, kind):
     """Equal scores leave it to the order of trials which of them the next draws learn from."""
     config = load_experiment(LINEAR, [*SMALL, "tune.trials=12", "tune.startup_trials=4"])
     lock, drawn = FileLock(tmp_path / "study.lock"), []
@@ -253,7 +255,7 @@ def test_a_trial_killed_beside_others_that_finished_changes_no_draw_after_it(tmp
         return -round(abs(suggest(trial, config.tune.space)["C"] - 0.25) * 2)
 
     for disturbed in (False, True):
-        path = tmp_path / f"{disturbed}.db"
+        path = tmp_path / f"{disturbed}.{kind}"
         study, watch = open_study(config, study_file(path), "key")
         if disturbed:
             both = [study.ask(), study.ask()]

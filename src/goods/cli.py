@@ -12,12 +12,13 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goods.core.errors import GoodsError
-from goods.core.folders import check_writable
+from goods.core.folders import check_local, check_writable
 from goods.core.scratch import temporary_files_in
 from goods.core.stopping import stoppable
 from goods.core.workspace import Workspace
@@ -127,6 +128,34 @@ def add_finished(made: argparse.ArgumentParser) -> None:
     add_out(made)
 
 
+def add_executor(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "--executor",
+        choices=("local", "ray"),
+        default="local",
+        help="where folds, trials and batches are computed: on this machine (default) or by Ray",
+    )
+    made.add_argument(
+        "--address",
+        metavar="ADDR",
+        help="of the Ray cluster: auto (that of this machine) or host:port of its head (default: one is started here)",
+    )
+
+
+@contextmanager
+def executing(executor: str, address: str | None, work: Path) -> Iterator[None]:
+    """Within, jobs run where the options of `add_executor` say."""
+    if executor == "local":
+        if address is not None:
+            raise GoodsError(f"--address {address}: goes with --executor ray")
+        yield
+        return
+    from goods.core.ray_jobs import cluster
+
+    with cluster(address, work):
+        yield
+
+
 def competition_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig]:
     """Where the files of `args.competition` are, and its settings."""
     from goods.competitions.loading import load_competition
@@ -208,6 +237,8 @@ def run(main: Callable[[], None]) -> None:
             # of a run that was stopped: joblib's helper process removes what is left, and needs not say so
             os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
             work, folders = used_folders()
+            for folder in folders:
+                check_local(folder)
             with temporary_files_in(work):
                 main()
         except BaseException as error:

@@ -1,4 +1,4 @@
-"""Run fold jobs on this machine: processes side by side on a CPU, one per GPU where there are some.
+"""Run fold jobs: in processes side by side on this machine's CPU, one per GPU where there are some, or on others.
 
 How many threads a job has follows from the machine's cores and the number of folds alone: sums over threads end in
 other last digits where their number is another, so a fold trained by itself later must have as many as before.
@@ -10,13 +10,13 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 from filelock import FileLock, Timeout
@@ -29,6 +29,7 @@ from goods.core.log import say
 from goods.core.processes import in_processes, limits
 
 GIGABYTES_PER_JOB = 3
+MEMORY = GIGABYTES_PER_JOB * 2**30
 ANY_GPU = "cuda"  # which one is settled when a job starts
 
 
@@ -40,8 +41,64 @@ class Resources:
     threads: int
 
 
+class Remote(Protocol):
+    """Other machines that take jobs."""
+
+    @property
+    def has_gpus(self) -> bool: ...
+
+    def room(self, given: Resources, memory: int = MEMORY) -> int:
+        """How many jobs of `memory` bytes run side by side, at least 1; GoodsError where no machine can take one."""
+
+    def results(
+        self,
+        job: Callable[..., Any],
+        arguments: Iterable[tuple],
+        given: Resources,
+        most: int,
+        memory: int = MEMORY,
+    ) -> Generator[Any]:
+        """`job(*args, resources)` for every args, `most` of them given out at a time; results in order.
+
+        What a job raises is raised here; one that is lost with its machine is done again.
+        """
+
+
+_remote: Remote | None = None
+_counted: int | None = None
+
+
+def remote() -> Remote | None:
+    """What takes jobs; None: this machine."""
+    return _remote
+
+
+@contextmanager
+def running_on(machines: Remote) -> Iterator[None]:
+    """Within, jobs run there. Results do not depend on it."""
+    global _remote
+    before, _remote = _remote, machines
+    try:
+        yield
+    finally:
+        _remote = before
+
+
+@contextmanager
+def counting(n: int) -> Iterator[None]:
+    """Within, this machine has `n` cores: a job comes out as on the machine that gave it out."""
+    global _counted
+    before, _counted = _counted, n
+    try:
+        yield
+    finally:
+        _counted = before
+
+
 def cores() -> int:
     """CPU cores this process may use; of a share of them that a container gives, whole ones, at least one."""
+    if _counted is not None:
+        return _counted
     there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = cgroups.cpu_limit()
     return there if limit is None else max(1, min(there, int(limit)))
@@ -79,6 +136,12 @@ def gpus() -> int:
 
 def resources(n_jobs: int, on_gpu: bool) -> Resources:
     """What each of `n_jobs` like jobs gets, however many of them are left to do."""
+    given = own_resources(n_jobs, on_gpu)
+    return replace(given, device=ANY_GPU) if on_gpu and _remote is not None and _remote.has_gpus else given
+
+
+def own_resources(n_jobs: int, on_gpu: bool) -> Resources:
+    """What each of `n_jobs` gets on this machine, whatever others there are."""
     n_gpus = gpus() if on_gpu else 0
     side_by_side = max(1, min(n_gpus or cores(), n_jobs))
     return Resources(ANY_GPU if n_gpus else "cpu", max(1, cores() // side_by_side))
@@ -87,12 +150,19 @@ def resources(n_jobs: int, on_gpu: bool) -> Resources:
 def at_once(n_jobs: int, given: Resources) -> int:
     """How many of `n_jobs` run side by side: as many as there are GPUs, or cores and memory for, and the run's limits
     allow."""
-    n_jobs = min(n_jobs, limits().workers or n_jobs)
+    n_jobs = allowed(n_jobs)
+    if _remote is not None:
+        return min(n_jobs, _remote.room(given))
     if given.device == ANY_GPU:
         return max(1, min(gpus(), n_jobs))
     memory = min(free_memory(), limits().memory or free_memory())
-    memory_jobs = int(memory / 2**30 // GIGABYTES_PER_JOB)
-    return max(1, min(cores() // given.threads, n_jobs, memory_jobs))
+    return max(1, min(cores() // given.threads, n_jobs, memory // MEMORY))
+
+
+def allowed(n_jobs: int) -> int:
+    """How many of `n_jobs` the run's limits let run side by side, wherever that is."""
+    workers, memory = limits().workers, limits().memory
+    return max(1, min(n_jobs, workers or n_jobs, n_jobs if memory is None else memory // MEMORY))
 
 
 def run_jobs(
@@ -105,24 +175,38 @@ def run_jobs(
     """`job(*args, resources)` for every args, some (`most` at most) side by side in processes; results in order, a bar
     on stderr."""
     arguments = list(arguments)
-    side_by_side = min(at_once(len(arguments), given), most or len(arguments))
     results = []
     with (
         tqdm(total=len(arguments), desc=title, unit="fold", dynamic_ncols=True, leave=False) as bar,
-        tempfile.TemporaryDirectory(prefix="goods-gpus-") as tokens,
+        closing(_results(job, arguments, given, most or len(arguments))) as found,
     ):
-        if side_by_side == 1:
-            for args in arguments:
-                results.append(_limited(job, args, first_gpu(given)))
-                bar.update()
-        else:
-            # loky renews a worker whose memory has grown, and says so each time: models do grow
-            warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
-            calls = (delayed(_on_its_gpu)(job, args, given, Path(tokens), side_by_side) for args in arguments)
-            for result in in_processes(calls, side_by_side, given.threads):
-                results.append(result)
-                bar.update()
+        for result in found:
+            results.append(result)
+            bar.update()
     return results
+
+
+def run_job(job: Callable[..., Any], args: tuple, given: Resources) -> Any:
+    """`job(*args, resources)`, alone: in this process, or on another machine where jobs run there."""
+    if _remote is None:
+        return job(*args, first_gpu(given))
+    with closing(_remote.results(job, [args], given, 1)) as found:
+        return next(found)
+
+
+def _results(job: Callable[..., Any], arguments: list[tuple], given: Resources, most: int) -> Generator[Any]:
+    side_by_side = min(at_once(len(arguments), given), most)
+    if _remote is not None:
+        yield from _remote.results(job, arguments, given, min(allowed(len(arguments)), most))
+    elif side_by_side == 1:
+        for args in arguments:
+            yield limited_job(job, args, first_gpu(given))
+    else:
+        # loky renews a worker whose memory has grown, and says so each time: models do grow
+        warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
+        with tempfile.TemporaryDirectory(prefix="goods-gpus-") as tokens:
+            calls = (delayed(_on_its_gpu)(job, args, given, Path(tokens), side_by_side) for args in arguments)
+            yield from in_processes(calls, side_by_side, given.threads)
 
 
 def first_gpu(given: Resources) -> Resources:
@@ -132,12 +216,12 @@ def first_gpu(given: Resources) -> Resources:
 
 def _on_its_gpu(job: Callable[..., Any], args: tuple, given: Resources, tokens: Path, n_gpus: int) -> Any:
     if given.device != ANY_GPU:
-        return _limited(job, args, given)
+        return limited_job(job, args, given)
     with gpu_token(tokens, n_gpus) as gpu:
-        return _limited(job, args, replace(given, device=f"{ANY_GPU}:{gpu}"))
+        return limited_job(job, args, replace(given, device=f"{ANY_GPU}:{gpu}"))
 
 
-def _limited(job: Callable[..., Any], args: tuple, given: Resources) -> Any:
+def limited_job(job: Callable[..., Any], args: tuple, given: Resources) -> Any:
     """The job with BLAS and OpenMP on its threads alone, whether it has a process of its own or not."""
     with threadpool_limits(given.threads):
         return job(*args, given)

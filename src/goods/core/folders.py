@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections import Counter, deque
@@ -15,6 +16,7 @@ from goods.core.errors import GoodsError
 from goods.core.log import say
 
 SURELY, LIKELY = 0.67, 1.5  # of what is guessed to be needed: less free is too little, less than that may be
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]+")  # of an address; a drive's letter is none
 MOST_PATHS = 16  # that lead to one folder: folders that link to each other have more than can be listed
 
 
@@ -73,6 +75,16 @@ def _kind(entry: os.DirEntry[str]) -> str:
     except OSError:  # ELOOP
         broken = True
     return "broken link" if broken else ""
+
+
+def check_local(folder: Path) -> None:
+    """GoodsError where it is an address of a store, such as s3://…: a path of this system is needed."""
+    scheme, slash, _ = str(folder).partition(":/")
+    if slash and SCHEME.fullmatch(scheme):
+        raise GoodsError(
+            f"{folder}: an address, not a folder: locks and files that are whole or not at all need a file system; "
+            "mount the store as one (NFS, Lustre and the like) and name the folder"
+        )
 
 
 def check_writable(folder: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
@@ -15,36 +15,68 @@ NAMES = ("TMPDIR", "JOBLIB_TEMP_FOLDER")
 LONGEST = 70  # bytes of a folder's path, that sockets below it still have names the system takes
 
 
+_system: dict[str, str | None] = {}  # what NAMES were before `temporary_files_in`, within it
+
+
 @contextmanager
 def temporary_files_in(work: Path) -> Iterator[None]:
-    """In here, and in processes started from here, temporary files go to a folder below work/tmp that is removed in the
-    end; those of processes that were killed are removed at once. A folder that the user has named with TMPDIR stays,
-    and where nothing can be written to `work` the system's does."""
+    """In here, and in processes started from here, temporary files go to a folder below work/tmp (`folder_in`). A
+    folder that the user has named with TMPDIR stays, and where nothing can be written to `work` the system's does."""
     if os.environ.get("TMPDIR") and Path(os.environ["TMPDIR"]).is_dir():
         yield
         return
-    tmp, made = work.absolute() / "tmp", []
+    with ExitStack() as opened:
+        try:
+            own = opened.enter_context(folder_in(work))
+        except OSError:
+            own = None
+        if own is None:
+            yield
+            return
+        before = {name: os.environ.get(name) for name in NAMES}, tempfile.tempdir
+        if len(os.fsencode(own)) > LONGEST:
+            get_temp_dir()  # multiprocessing keeps the folder of its sockets from here on
+        os.environ.update(dict.fromkeys(NAMES, str(own)))
+        tempfile.tempdir = str(own)
+        _system.update(before[0])
+        try:
+            yield
+        finally:
+            _system.clear()
+            _set(before[0])
+            tempfile.tempdir = before[1]
+
+
+@contextmanager
+def folder_in(work: Path) -> Iterator[Path]:
+    """A folder of this process below work/tmp, removed in the end; those of processes that were killed are removed at
+    once. OSError where nothing can be written to `work`."""
+    tmp = work.absolute() / "tmp"
+    made = [folder for folder in (tmp, tmp.parent) if not folder.exists()]
+    tmp.mkdir(parents=True, exist_ok=True)
+    own, held = _own_folder(tmp)
     try:
-        made = [folder for folder in (tmp, tmp.parent) if not folder.exists()]
-        tmp.mkdir(parents=True, exist_ok=True)
-        own, held = _own_folder(tmp)
-    except OSError:
-        yield
-        return
-    before = {name: os.environ.get(name) for name in NAMES}, tempfile.tempdir
-    if len(os.fsencode(own)) > LONGEST:
-        get_temp_dir()  # multiprocessing keeps the folder of its sockets from here on
-    os.environ.update(dict.fromkeys(NAMES, str(own)))
-    tempfile.tempdir = str(own)
-    try:
-        yield
+        yield own
     finally:
-        for name, value in before[0].items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-        tempfile.tempdir = before[1]
         shutil.rmtree(own, ignore_errors=True)
         os.close(held)
         _remove_empty(made)
+
+
+@contextmanager
+def system_temporary() -> Iterator[None]:
+    """In here the environment names the folder of temporary files that other programs look into."""
+    own = {name: os.environ.get(name) for name in _system}
+    _set(_system)
+    try:
+        yield
+    finally:
+        _set(own)
+
+
+def _set(values: dict[str, str | None]) -> None:
+    for name, value in values.items():
+        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
 def _own_folder(tmp: Path) -> tuple[Path, int]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -23,22 +22,19 @@ from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
 from goods.core.execution import free_memory
 from goods.core.folders import check_writable
-from goods.core.kept import Kept
 from goods.core.log import say
 from goods.core.predictions import BLOCK
 from goods.core.workspace import Workspace
-from goods.prepare.prepared import parts
 from goods.stack.config import StackConfig
+from goods.submit.batches import Asked, answering
 from goods.submit.new_cards import LAYOUT, NewCards, write_issues
-from goods.submit.predictor import Predictor, model_folders, saved_config, size_of
+from goods.submit.predictor import saved_config
 from goods.submit.tables import WRITERS, written
 from goods.train.rows import looks_at_photos
 
 FEWER = 0.05  # difference between the shares of cards with photos that goes without a word
 
-LOADED = 3  # bytes of memory that a byte of a model's files takes
 PATIENT = 4  # batches of which one is made where models are loaded again for each
-KEPT = 1 << 28  # bytes of what the models of all folds make of a batch alike
 
 
 def predict_file(
@@ -54,20 +50,18 @@ def predict_file(
     """Label the cards of `path`, `rows` at a time: memory does not grow with their number. `plain`: in the columns of
     result.parquet, of the same test cards the same bytes."""
     check_out(out, path)
-    spaces = parts(ws, competition)
-    folders = [folder for space, one in spaces for folder in model_folders(space, one, experiment)]
-    stay = sum(size_of(folder) for folder in folders) * LOADED < free_memory() / 2
+    asked = Asked(ws, competition, experiment, images)
+    spaces = [space for space, _ in asked.spaces]
+    stay = asked.memory < free_memory() / 2
     with tempfile.TemporaryDirectory(prefix="goods-cards-") as folder:
         cards = NewCards(path, competition, images, Path(folder), rows if stay else rows * PATIENT)
-        warn_of_photos(ws, experiment, cards.photos / len(cards), [space for space, _ in spaces])
-        kept = Kept(KEPT)
-        asked = [Predictor(space, one, experiment, images, kept, stay) for space, one in spaces]
-        labels = [(space.attribute, Labels.load(space)) for space, _ in spaces]
+        warn_of_photos(ws, experiment, cards.photos / len(cards), spaces)
+        by = answering(asked, stay)
+        labels = [(space.attribute, Labels.load(space)) for space in spaces]
         submission = competition_of(competition).submission
         table = submission.table if plain else submission.with_confidence
-        with written(out) as write, bar_over(cards, experiment, sum(one.steps for one in asked)) as bar:
-            for batch in cards.batches():
-                found = [one.predict(batch, partial(bar, len(batch))) for one in asked]
+        with written(out) as write, bar_over(cards, experiment, by.steps) as bar:
+            for batch, found in by.answers(cards.batches(), bar):
                 said = [(*named, p) for named, p in zip(labels, found, strict=True)]
                 write(table(batch, said))
         write_issues(out, cards.issues)

@@ -11,7 +11,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.done import check_done
 from goods.core.errors import within
-from goods.core.execution import first_gpu, resources
+from goods.core.execution import first_gpu, own_resources
 from goods.core.kept import Kept
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
@@ -34,7 +34,7 @@ def load_run_models(
     below `images`, or new pairs of `products` and what other experiments say of them. What they make of the same cards
     alike is made once where it can be `kept`."""
     run = ws.run(config.name)
-    given = first_gpu(resources(competition.n_folds, config.model.on_gpu))
+    given = first_gpu(own_resources(competition.n_folds, config.model.on_gpu))
     for k in judges(config, competition):
         check_done(run.fold(k), "not trained", "run scripts/train.py first")
         context = replace(

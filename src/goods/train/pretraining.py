@@ -12,7 +12,7 @@ from goods.cards.images import ImageStore
 from goods.cards.table import load_all_cards
 from goods.config.experiment import ExperimentConfig
 from goods.core.errors import GoodsError
-from goods.core.execution import first_gpu, resources
+from goods.core.execution import first_gpu, own_resources
 from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.models.base import Context
@@ -43,7 +43,7 @@ def contrastive_model(ws: Workspace, config: ExperimentConfig) -> ContrastiveMod
 
 def context_without_labels(ws: Workspace, config: ExperimentConfig) -> Context:
     """A competition's cache and photos, for encoders that learn or are measured without its labels."""
-    given = first_gpu(resources(1, True))
+    given = first_gpu(own_resources(1, True))
     return Context(
         labels=NO_LABELS,
         seed=config.seed,

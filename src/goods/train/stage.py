@@ -7,15 +7,13 @@ writes: runs/<experiment>/ config.yaml report.json oof.npz test.npz DONE, fold_<
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import dump
 from goods.core.artifacts import write_text
 from goods.core.done import begin
 from goods.core.errors import GoodsError
-from goods.core.execution import at_once, cores, first_gpu, resources, run_jobs
+from goods.core.execution import Resources, at_once, resources, run_job, run_jobs
 from goods.core.locks import one_at_a_time
 from goods.core.log import say
 from goods.core.workspace import ALL, Workspace
@@ -73,8 +71,12 @@ def fit_folds(
 ) -> None:
     given = resources(competition.n_folds, config.model.on_gpu)
     write_text(ws.run(config.name).config, dump(config))
-    warming = first_gpu(replace(given, threads=cores()))
-    config.model.build(make_context(ws, config, warming, None, True)).warm(problem_of(ws).all_rows(ws))
+    run_job(warm, (ws, config), resources(1, config.model.on_gpu))
     alone = at_once(len(todo), given) == 1
     jobs = [(ws, config, k, fold_key(ws, config, k), alone) for k in todo]
     run_jobs(fit_fold, jobs, given, f"train {config.name}")
+
+
+def warm(ws: Workspace, config: ExperimentConfig, given: Resources) -> None:
+    """Make what all folds of the experiment use."""
+    config.model.build(make_context(ws, config, given, None, True)).warm(problem_of(ws).all_rows(ws))

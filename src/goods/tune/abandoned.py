@@ -17,20 +17,13 @@ from typing import Any
 
 import optuna
 from filelock import FileLock
-from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import TrialState
-from sqlalchemy import text
 
-HEARTBEAT_SECONDS = 3
+from goods.tune.storage import HEARTBEAT_SECONDS, Database, Journal
+
 GRACE_SECONDS = 4 * HEARTBEAT_SECONDS  # without a new heartbeat, after which a worker is called dead
 RETRIES = 3
-
-SIGNS = text(
-    "SELECT trials.number, trial_heartbeats.heartbeat FROM studies"
-    " JOIN trials ON trials.study_id = studies.study_id"
-    " LEFT JOIN trial_heartbeats ON trial_heartbeats.trial_id = trials.trial_id"
-    " WHERE studies.study_name = :study AND trials.state = 'RUNNING'"
-)
 
 
 @dataclass(frozen=True)
@@ -73,15 +66,14 @@ def _flock(descriptor: int, operation: int) -> bool:
 class Watch:
     """Running trials of a study whose heartbeat, or lack of one, stays as it is for the grace period."""
 
-    def __init__(self, study: optuna.Study, storage: RDBStorage) -> None:
+    def __init__(self, study: optuna.Study, storage: Database | Journal) -> None:
         self.study, self.storage = study, storage
         self.seen: dict[int, tuple[Any, float]] = {}
 
     def stale(self) -> list[int]:
         """Numbers of the trials that have been the same since they were first looked at, too long ago."""
         now, before = time.monotonic(), self.seen
-        with self.storage.engine.connect() as connection:
-            signs = connection.execute(SIGNS, {"study": self.study.study_name}).all()
+        signs = self.storage.signs(self.study)
         same = {n: before[n] for n, sign in signs if n in before and before[n][0] == sign}
         self.seen = {n: same.get(n, (sign, now)) for n, sign in signs}
         return [number for number, (_, since) in self.seen.items() if now - since > GRACE_SECONDS]

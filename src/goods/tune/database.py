@@ -1,4 +1,4 @@
-"""The file of a study: whether SQLite can read all of it."""
+"""The file of a study: whether all of it can be read."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from contextlib import closing
 from pathlib import Path
 
 from goods.core.log import say
+from goods.tune.storage import JOURNAL, is_whole_journal
 
 BUSY_SECONDS = 60  # that another worker may take to write
 
 
 def drop_damaged(path: Path) -> None:
-    """Remove the file, and say so, where it is no whole database: the study begins again and draws the same trials."""
+    """Remove the file, and say so, where it is not whole: the study begins again and draws the same trials."""
     if not path.is_file() or _is_whole(path):
         return
     for file in (path, path.with_name(f"{path.name}-journal")):
@@ -21,6 +22,8 @@ def drop_damaged(path: Path) -> None:
 
 
 def _is_whole(path: Path) -> bool:
+    if path.suffix == f".{JOURNAL}":
+        return is_whole_journal(path)
     try:
         with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as database:
             return database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

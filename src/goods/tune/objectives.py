@@ -12,7 +12,7 @@ from goods.cards.table import select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, TuneConfig
 from goods.core.errors import GoodsError, within
-from goods.core.execution import Resources, first_gpu, resources
+from goods.core.execution import Resources, first_gpu, own_resources
 from goods.core.kept import Kept
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import evaluate, metric_of
@@ -44,7 +44,7 @@ class Objective:
         self.cards, self.test = (select(rows, split) for split in ("train", "test"))
         self.folds = load_dealt(ws, self.cards)
         self.problem = problem_of(ws)
-        given = given or first_gpu(resources(1, config.model.on_gpu))
+        given = given or first_gpu(own_resources(1, config.model.on_gpu))
         # what trials share is bounded in memory; a trial that varies what it depends on makes its own
         self.context = replace(make_context(ws, config, given, None, False), kept=Kept())
         config.model.build(self.context).warm(self.problem.all_rows(ws))
@@ -101,6 +101,14 @@ class StackObjective:
             if trial.should_prune():
                 raise optuna.TrialPruned
         return float(np.mean(scores))
+
+
+def objective_of(
+    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, given: Resources | None = None
+) -> Objective | StackObjective:
+    if config.model.second_level:
+        return StackObjective(ws, competition, config)
+    return Objective(ws, competition, config, given)
 
 
 def trial_step(tune: TuneConfig, k: int, share: float) -> int:

@@ -7,7 +7,8 @@ from pathlib import Path
 import optuna
 
 from goods.core.artifacts import atomic
-from goods.tune.study import DRAW, FINISHED, open_storage, study_file
+from goods.tune.storage import open_storage, study_file
+from goods.tune.study import DRAW, FINISHED
 
 
 def put_in_order(study: optuna.Study, path: Path) -> bool:
@@ -25,5 +26,5 @@ def put_in_order(study: optuna.Study, path: Path) -> bool:
         storage = open_storage(study_file(temporary))
         copy = optuna.create_study(study_name=study.study_name, storage=storage, direction="maximize")
         copy.add_trials(ordered)
-        storage.engine.dispose()
+        storage.close()
     return True

@@ -1,7 +1,8 @@
 """Optuna over one experiment's `tune:` block.
 
 reads:  prepared/, folds.parquet, an experiment config with a `tune:` block
-writes: runs/<experiment>-tuning/ study.db (resumable), best.yaml (train takes it unchanged), report.json, DONE
+writes: runs/<experiment>-tuning/ study.db or study.journal (resumable), best.yaml (train takes it unchanged),
+        report.json, DONE
 
 A trial is fitted on growing shares of the cards outside a fold and scored on that fold, so weak trials are
 pruned early. Its score has chosen the parameters: it is optimistic, and `best.yaml` names the folds used
@@ -11,6 +12,7 @@ pruned early. Its score has chosen the parameters: it is optimistic, and `best.y
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -22,6 +24,7 @@ from goods.config.loading import dump
 from goods.core.artifacts import read_json, write_json, write_text
 from goods.core.done import begin, is_done, mark_done
 from goods.core.errors import GoodsError
+from goods.core.execution import remote, resources, run_job
 from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.train.foundations import check_problem
@@ -29,12 +32,13 @@ from goods.tune.abandoned import present, queue_again, running
 from goods.tune.budget import affordable
 from goods.tune.database import drop_damaged
 from goods.tune.keys import study_key
-from goods.tune.objectives import Objective, StackObjective
+from goods.tune.objectives import objective_of
 from goods.tune.order import put_in_order
-from goods.tune.startup import run_startup
-from goods.tune.study import open_study, study_file, with_params, work
+from goods.tune.startup import run_startup, work_along
+from goods.tune.storage import JOURNAL, study_file
+from goods.tune.study import open_study, with_params, work
 
-STUDY_FILES = ("study.db", "study.db-journal", "study.lock", "study.workers")
+STUDY_FILES = ("study.db", "study.db-journal", "study.journal", "study.lock", "study.workers")
 
 
 def tune(
@@ -45,7 +49,10 @@ def tune(
     storage: str | None = None,
 ) -> bool:
     """Work on the study until it has `tune.trials` finished trials; several workers may do so at once. Whether there
-    was anything to do."""
+    was anything to do.
+
+    `storage`: the address of a database, "journal", or None for a file that machines share if jobs run on several.
+    """
     folder, folds = ws.tuning(config.name), studied_folds(competition, config)
     stacked = config.model.second_level
     if not stacked:
@@ -59,23 +66,28 @@ def tune(
     begin(folder, key)
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # what ends a trial is raised as well
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
-    url = storage or study_file(folder / "study.db")
+    file = file_of(storage, folder)
+    url = str(storage) if file is None else study_file(file)
     lock = FileLock(folder / "study.lock")
-    with lock:
-        drop_damaged(folder / "study.db")
+    if file is not None:
+        with lock:
+            drop_damaged(file)
     with present(folder / "study.workers", lock) as presence:
         study, watch = open_study(config, url, key)
-        if presence.alone and storage is None:
+        if presence.alone and file is not None:
             queue_again(study, running(study), lock)
         if not stacked:
             config = affordable(ws, competition, config)
             run_startup(ws, competition, config, url, key, folder)
-        if storage is None:
+        if file is not None:
             with presence.by_itself(lock) as alone:
-                if alone and put_in_order(study, folder / "study.db"):
+                if alone and put_in_order(study, file):
                     study, watch = open_study(config, url, key)
-        objective = StackObjective(ws, competition, config) if stacked else Objective(ws, competition, config)
-        work(study, objective, config, lock, watch)
+        if remote() is None:
+            work(study, objective_of(ws, competition, config), config, lock, watch)
+        else:
+            given = resources(1, config.model.on_gpu)
+            run_job(work_along, (ws, competition, config, url, key, folder), given)
     best = study.best_trial
     write_text(folder / "best.yaml", dump(with_params(config, best.params)))
     states = [t.state for t in study.get_trials(deepcopy=False)]
@@ -89,6 +101,13 @@ def tune(
     mark_done(folder, key, leave_out=STUDY_FILES)
     say(f"tune {config.name}: {summary(report)}")
     return True
+
+
+def file_of(storage: str | None, folder: Path) -> Path | None:
+    """The study's file; None where a database has it."""
+    if storage is None:
+        return folder / ("study.db" if remote() is None else "study.journal")
+    return folder / "study.journal" if storage == JOURNAL else None
 
 
 def studied_folds(competition: CompetitionConfig, config: ExperimentConfig) -> list[int]:

@@ -14,11 +14,11 @@ from filelock import FileLock
 
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
-from goods.core.execution import Resources, at_once, resources, run_jobs
+from goods.core.execution import Resources, at_once, remote, resources, run_jobs
 from goods.core.workspace import Workspace
 from goods.problems.kinds import load_rows
 from goods.tune.abandoned import present
-from goods.tune.objectives import Objective
+from goods.tune.objectives import objective_of
 from goods.tune.study import open_study, work
 
 FEWEST_CARDS = 5_000  # below, a process costs more than it saves
@@ -27,12 +27,14 @@ FEWEST_CARDS = 5_000  # below, a process costs more than it saves
 def run_startup(
     ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, url: str, key: str, folder: Path
 ) -> None:
-    """Finish the study's startup trials, where there are cores, memory and enough cards for several at once."""
+    """Finish the study's startup trials, where there are cores, memory and enough cards for several at once; on other
+    machines those of any model, each with all the threads it has by itself."""
     assert config.tune is not None
     trials = min(config.tune.startup_trials, config.tune.trials)
-    given = resources(trials, config.model.on_gpu)
+    given = resources(trials if config.model.one_core else 1, config.model.on_gpu)
     workers = at_once(trials, given)
-    if not config.model.one_core or workers < 2 or len(load_rows(ws)) < FEWEST_CARDS:
+    pays = remote() is not None or (config.model.one_core and len(load_rows(ws)) >= FEWEST_CARDS)
+    if workers < 2 or not pays:
         return
     some = config.model_copy(update={"tune": config.tune.model_copy(update={"trials": trials})})
     run_jobs(work_along, [(ws, competition, some, url, key, folder)] * workers, given, f"tune {config.name}")
@@ -53,4 +55,4 @@ def work_along(
     lock = FileLock(folder / "study.lock")
     study, watch = open_study(config, url, key)
     with present(folder / "study.workers", lock):
-        work(study, Objective(ws, competition, config, given), config, lock, watch)
+        work(study, objective_of(ws, competition, config, given), config, lock, watch)

@@ -5,37 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import optuna
 from filelock import FileLock
-from optuna.storages import RDBStorage
 from optuna.trial import TrialState
-from sqlalchemy.engine import URL
 
 from goods.config.experiment import ExperimentConfig, SearchSpace
 from goods.config.loading import set_key
 from goods.core.log import say
-from goods.tune.abandoned import GRACE_SECONDS, HEARTBEAT_SECONDS, Watch, queue_again
+from goods.tune.abandoned import GRACE_SECONDS, Watch, queue_again
+from goods.tune.storage import open_storage
 
 DRAW = "draw"  # user attribute of a trial: its place in the order of draws
-NEVER = 10**9  # seconds: optuna would go by the time of day
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-
-
-def study_file(path: Path) -> str:
-    """The address of a study in a file, whatever characters its path has."""
-    return URL.create("sqlite", database=str(path.resolve())).render_as_string()
-
-
-def open_storage(url: str) -> RDBStorage:
-    return RDBStorage(
-        url,
-        engine_kwargs={"connect_args": {"timeout": 60}} if url.startswith("sqlite") else None,
-        heartbeat_interval=HEARTBEAT_SECONDS,
-        grace_period=NEVER,
-    )
 
 
 def open_study(config: ExperimentConfig, url: str, key: str) -> tuple[optuna.Study, Watch]:
@@ -70,7 +53,8 @@ def work(
         study.sampler = optuna.samplers.TPESampler(
             seed=config.seed + number, n_startup_trials=config.tune.startup_trials, constant_liar=True
         )
-        return objective(trial)
+        with watch.storage.beating(trial):
+            return objective(trial)
 
     told = False
     while True:

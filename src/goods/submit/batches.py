@@ -1,0 +1,111 @@
+"""What a finished experiment says of batches of new cards: one after the other, or side by side on other machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from goods.config.competition import CompetitionConfig
+from goods.core.execution import MEMORY, Remote, Resources, allowed, remote, resources
+from goods.core.kept import Kept
+from goods.core.predictions import Predictions
+from goods.core.workspace import Workspace
+from goods.prepare.prepared import parts
+from goods.stack.config import StackConfig
+from goods.submit.predictor import Predictor, model_folders, saved_config, size_of
+
+LOADED = 3  # bytes of memory that a byte of a model's files takes
+KEPT = 1 << 28  # bytes of what the models of all folds make of a batch alike
+
+Answered = tuple[pd.DataFrame, list[Predictions]]  # a batch and what is said of it, of each target
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A finished experiment, and the folder of photos of the cards it is asked about."""
+
+    ws: Workspace
+    competition: CompetitionConfig
+    experiment: str
+    images: Path | None
+
+    @property
+    def spaces(self) -> list[tuple[Workspace, CompetitionConfig]]:
+        """Of each target."""
+        return parts(self.ws, self.competition)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that all its models take."""
+        folders = [f for space, one in self.spaces for f in model_folders(space, one, self.experiment)]
+        return sum(size_of(folder) for folder in folders) * LOADED
+
+    def predictors(self, stay: bool) -> list[Predictor]:
+        kept = Kept(KEPT)
+        return [Predictor(s, one, self.experiment, self.images, kept, stay) for s, one in self.spaces]
+
+
+class Here:
+    """By models of this process, which `stay` in memory or not."""
+
+    def __init__(self, asked: Asked, stay: bool) -> None:
+        self.predictors = asked.predictors(stay)
+        self.steps = sum(one.steps for one in self.predictors)
+
+    def answers(self, batches: Iterable[pd.DataFrame], step: Callable[[int], None]) -> Iterator[Answered]:
+        """In order; `step` is called with the size of a batch at each of its `steps`."""
+        for batch in batches:
+            yield batch, [one.predict(batch, partial(step, len(batch))) for one in self.predictors]
+
+
+class Elsewhere:
+    """By models that other machines hold: a batch has one to itself, as it has this one here."""
+
+    steps = 1
+
+    def __init__(self, asked: Asked, stay: bool, machines: Remote) -> None:
+        self.asked, self.stay, self.machines = asked, stay, machines
+        self.given = resources(1, any(on_gpu(space, asked.experiment) for space, _ in asked.spaces))
+
+    def answers(self, batches: Iterable[pd.DataFrame], step: Callable[[int], None]) -> Iterator[Answered]:
+        memory = max(MEMORY, self.asked.memory if self.stay else 0)
+        most = allowed(2 * self.machines.room(self.given, memory))  # so that none waits for the next
+        sent: list[pd.DataFrame] = []
+
+        def arguments() -> Iterator[tuple[Asked, bool, pd.DataFrame]]:
+            for batch in batches:
+                sent.append(batch)
+                yield self.asked, self.stay, batch
+
+        with closing(self.machines.results(answer, arguments(), self.given, most, memory)) as found:
+            for answers in found:
+                batch = sent.pop(0)
+                step(len(batch))
+                yield batch, answers
+
+
+def answering(asked: Asked, stay: bool) -> Here | Elsewhere:
+    machines = remote()
+    return Here(asked, stay) if machines is None else Elsewhere(asked, stay, machines)
+
+
+_held: list[tuple[Asked, list[Predictor]]] = []  # of the process: the last that was asked
+
+
+def answer(asked: Asked, stay: bool, batch: pd.DataFrame, given: Resources) -> list[Predictions]:
+    """A job that answers for one batch; its models are there for the next one."""
+    if not _held or _held[0][0] != asked:
+        _held[:] = [(asked, asked.predictors(stay))]
+    return [one.predict(batch, lambda: None) for one in _held[0][1]]
+
+
+def on_gpu(ws: Workspace, experiment: str) -> bool:
+    """Whether any model of the experiment, or of those it builds on, computes on a GPU."""
+    config = saved_config(ws, experiment)
+    below = config.model.experiments if isinstance(config.model, StackConfig) else config.model.upstream
+    return config.model.on_gpu or any(on_gpu(ws, name) for name in below)

@@ -1,0 +1,140 @@
+"""Where a study's trials are kept, and the signs of life of those that work on them.
+
+One machine keeps them in an SQLite file. Machines share a journal in a folder that all of them see, to which lines are
+appended under a lock, or a database server.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import optuna
+from filelock import FileLock
+from optuna.storages import JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from goods.core.errors import GoodsError
+
+JOURNAL = "journal"
+HEARTBEAT_SECONDS = 3
+NEVER = 10**9  # seconds: optuna would go by the time of day
+
+SIGNS = text(
+    "SELECT trials.number, trial_heartbeats.heartbeat FROM studies"
+    " JOIN trials ON trials.study_id = studies.study_id"
+    " LEFT JOIN trial_heartbeats ON trial_heartbeats.trial_id = trials.trial_id"
+    " WHERE studies.study_name = :study AND trials.state = 'RUNNING'"
+)
+
+
+class Database(RDBStorage):
+    """Optuna's own; the thread that runs a trial writes its heartbeats."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            url,
+            engine_kwargs={"connect_args": {"timeout": 60}} if url.startswith("sqlite") else None,
+            heartbeat_interval=HEARTBEAT_SECONDS,
+            grace_period=NEVER,
+        )
+
+    def signs(self, study: optuna.Study) -> list[tuple[int, Any]]:
+        """(number, sign of life) of the trials that run; a trial that is worked on has another one soon."""
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(SIGNS, {"study": study.study_name})]
+
+    def beating(self, trial: optuna.Trial) -> AbstractContextManager[None]:
+        """Within, the trial gives signs of life."""
+        return nullcontext()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+class Journal(JournalStorage):
+    """A file of lines; signs of life are files beside it, which are nobody's afterwards."""
+
+    def __init__(self, path: Path) -> None:
+        self.lock, self.alive = path.with_name(f".{path.name}.lock"), path.with_name(f".{path.stem}.alive")
+        # a lock that ends with its process; optuna's own outlive it
+        super().__init__(JournalFileBackend(str(path), FileLock(self.lock)))  # type: ignore[arg-type]
+
+    def signs(self, study: optuna.Study) -> list[tuple[int, Any]]:
+        trials = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
+        return [(trial.number, self._sign(trial.number)) for trial in trials]
+
+    def _sign(self, number: int) -> str | None:
+        try:
+            return (self.alive / str(number)).read_text()
+        except OSError:
+            return None
+
+    @contextmanager
+    def beating(self, trial: optuna.Trial) -> Iterator[None]:
+        self.alive.mkdir(exist_ok=True)
+        file, over = self.alive / str(trial.number), Event()
+
+        def beat() -> None:
+            while True:
+                file.write_text(str(time.time_ns()))
+                if over.wait(HEARTBEAT_SECONDS):
+                    return
+
+        thread = Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            file.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        self.lock.unlink(missing_ok=True)
+
+
+def study_file(path: Path) -> str:
+    """The address of a study in a file, by its suffix a journal or SQLite's, whatever characters its path has."""
+    kind = JOURNAL if path.suffix == f".{JOURNAL}" else "sqlite"
+    return URL.create(kind, database=str(path.resolve())).render_as_string()
+
+
+def open_storage(url: str) -> Database | Journal:
+    """GoodsError where nothing can be kept there."""
+    try:
+        address = make_url(url)
+        if address.drivername == JOURNAL:
+            return Journal(Path(str(address.database)))
+        return Database(url)
+    except ArgumentError as error:
+        raise GoodsError(
+            f"--storage {url}: {error}; expected {JOURNAL} or an address such as postgresql://user@host/name"
+        ) from None
+    except ImportError:
+        raise GoodsError(
+            f"--storage {address.drivername}: its driver is not installed; for PostgreSQL: pip install "
+            "'goods[postgresql]'"
+        ) from None
+    except DBAPIError as error:
+        if address.drivername.startswith("sqlite"):
+            raise
+        reason = " ".join(str(error.orig).split())
+        raise GoodsError(f"--storage {address.render_as_string()}: cannot be used ({reason})") from None
+
+
+def is_whole_journal(path: Path) -> bool:
+    """Whether every line of it can be read: a machine that lost its power may leave half of one."""
+    data = path.read_bytes()
+    try:
+        return not data or (data.endswith(b"\n") and all(map(json.loads, data.splitlines())))
+    except ValueError:
+        return False
