@@ -5,6 +5,8 @@ reads:  runs/<stack>/, the predictions of its base experiments, prepared/, folds
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -21,7 +23,7 @@ from goods.models.shap import shap_values
 from goods.prepare.folds import load_folds
 from goods.report.reasons import Explained, weightiest_first
 from goods.stack.boosting import baseline
-from goods.stack.candidates import Candidates
+from goods.stack.candidates import Candidates, ranks
 from goods.stack.config import StackConfig
 from goods.stack.features import CandidateFeatures
 from goods.stack.fit import BLEND, CATBOOST, FoldStack
@@ -29,8 +31,8 @@ from goods.stack.level import finished_run, tabulate
 
 
 def explain_cards(
-    ws: Workspace, competition: CompetitionConfig, experiment: str, product_ids: list[int], most: int = 3
-) -> dict[int, list[Explained]]:
+    ws: Workspace, competition: CompetitionConfig, experiment: str, product_ids: list, most: int = 3
+) -> dict[Any, list[Explained]]:
     """Card → its `most` likeliest candidates. A train card is judged by the stack of its own fold, which has not
     seen it; a test card by the mean of the folds'."""
     run = finished_run(ws, experiment)
@@ -43,22 +45,24 @@ def explain_cards(
     train = select(cards, "train")
     fold = load_folds(ws, train)
     maker = CandidateFeatures(train, fold, labels, list(config.model.experiments))
-    stacks = [FoldStack.load(run.fold(k)) for k in range(competition.n_folds)]
-    on_test = [FoldStack.load(run.fold(ALL))] if config.refit else stacks
-    winner, fold_of = read_json(run.report)["winner"], dict(zip(train.product_id, fold, strict=True))
-    result = {}
-    for product_id in product_ids:
-        card = cards[cards.product_id == product_id].reset_index(drop=True)
-        k = fold_of.get(product_id)
-        files = [ws.run(name).test if k is None else ws.run(name).oof for name in config.model.experiments]
-        own = None if k is None else np.array([k])
-        table, features = tabulate(maker, config.model, card, own, [Predictions.load(f) for f in files])
-        judges = on_test if k is None else [stacks[k]]
-        result[product_id] = explain_card(maker, config.model, judges, winner, table, features, most)
-    return result
+    winner, fold_of = read_json(run.report)["winner"], dict(zip(train.product_id, fold.tolist(), strict=True))
+    asked = cards[cards.product_id.isin(product_ids)]
+    found: dict[Any, list[Explained]] = {}
+    of_test = -1
+    of_fold = np.array([fold_of.get(product_id, of_test) for product_id in asked.product_id])
+    for k in np.unique(of_fold).tolist():
+        in_test, group = k == of_test, asked[of_fold == k].reset_index(drop=True)
+        files = [ws.run(name).test if in_test else ws.run(name).oof for name in config.model.experiments]
+        own = None if in_test else np.full(len(group), k)
+        table, features = tabulate(maker, config.model, group, own, [Predictions.load(f) for f in files])
+        numbers = ([ALL] if config.refit else range(competition.n_folds)) if in_test else [k]
+        judges = [FoldStack.load(run.fold(number)) for number in numbers]
+        explained = explain_table(maker, config.model, judges, winner, table, features, most)
+        found |= dict(zip(group.product_id.tolist(), explained, strict=True))
+    return {product_id: found[product_id] for product_id in product_ids}
 
 
-def explain_card(
+def explain_table(
     maker: CandidateFeatures,
     model: StackConfig,
     stacks: list[FoldStack],
@@ -66,19 +70,22 @@ def explain_card(
     table: Candidates,
     features: pd.DataFrame,
     most: int,
-) -> list[Explained]:
+) -> list[list[Explained]]:
+    """Of each card of the table its `most` likeliest candidates."""
     proba = np.mean([s.apply(maker, model, table, features, [method])[method] for s in stacks], axis=0)
     kept = table.within(min(s.depth for s in stacks))  # what every stack can speak of
     table, features, proba = table.take(kept), features[kept], proba[kept]
+    first = ranks(table, proba) < most
     parts = [contributions(maker, model, s, method, table, features) for s in stacks]
     values = parts[0][0]
     added = np.mean([p[1] for p in parts], axis=0)
     start = np.mean([p[2] for p in parts], axis=0)
-    explained = []
-    for i in np.argsort(-proba, kind="stable")[:most]:
+    explained: list[list[Explained]] = [[] for _ in range(table.n_cards)]
+    order = np.flatnonzero(first)
+    for i in order[np.argsort(-proba[order], kind="stable")]:
         reasons = weightiest_first(values.iloc[i], added[i])
         name = " → ".join(maker.labels.paths[table.cls[i]])
-        explained.append(Explained(name, float(proba[i]), float(start[i]), reasons))
+        explained[table.card[i]].append(Explained(name, float(proba[i]), float(start[i]), reasons))
     return explained
 
 
