@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import subprocess
+from html import unescape
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -162,3 +168,56 @@ def test_a_single_experiment_has_a_report_and_it_is_not_made_twice(ws, competiti
     path.with_name("linear-errors.csv").unlink()
     write_report(ws, competition, config, tmp_path)
     assert path.with_name("linear-errors.csv").is_file()
+
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
+WATCH = """<script>
+const problems = [];
+addEventListener("error", (event) => problems.push(event.message));
+addEventListener("load", () => {
+  const table = document.getElementById("class-table");
+  const f1 = () => [...table.tBodies[0].rows].map((row) => parseFloat(row.cells[3].textContent));
+  table.tHead.rows[0].cells[3].querySelector("button").click();
+  const falling = f1();
+  const search = document.querySelector('[data-filter="class-table"]');
+  search.value = table.tBodies[0].rows[0].cells[0].textContent;
+  search.dispatchEvent(new Event("input"));
+  document.documentElement.dataset.seen = JSON.stringify({
+    problems, width: document.documentElement.scrollWidth - innerWidth,
+    falling: falling.every((value, i) => !i || value <= falling[i - 1]),
+    shown: [...table.tBodies[0].rows].filter((row) => !row.hidden).length,
+    outside: performance.getEntriesByType("resource").filter((entry) => !entry.name.startsWith("data:")).length,
+  });
+});
+</script>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium to open the page with")
+@pytest.mark.parametrize("width", [400, 1280])
+def test_a_browser_shows_the_page_without_errors_or_overflow_and_sorts_its_tables(
+    ws, competition, tmp_path, width
+):
+    config = load_experiment(ROOT / "configs" / "kazanexpress2023" / "linear.yaml")
+    train(ws, competition, config)
+    html = write_report(ws, competition, config, tmp_path).read_text(encoding="utf-8")
+    page = tmp_path / "watched.html"
+    page.write_text(html.replace("<head>", "<head>" + WATCH), encoding="utf-8")
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--virtual-time-budget=4000",
+        f"--window-size={width},900",
+    ]
+    shown = subprocess.run(
+        [BROWSER, *flags, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stdout
+    seen = json.loads(unescape(re.search(r'data-seen="([^"]*)"', shown)[1]))
+    assert seen["problems"] == [] and seen["outside"] == 0
+    assert seen["width"] <= 0
+    assert seen["falling"] and seen["shown"] == 1
