@@ -21,11 +21,11 @@ import psutil
 from filelock import FileLock, Timeout
 from joblib import delayed
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from goods.core import cgroups
 from goods.core.log import say
 from goods.core.processes import in_processes, limits
+from goods.core.progress import bar
 
 GIGABYTES_PER_JOB = 3
 ANY_GPU = "cuda"  # which one is settled when a job starts
@@ -99,20 +99,20 @@ def run_jobs(
     side_by_side = min(at_once(len(arguments), given), most or len(arguments))
     results = []
     with (
-        tqdm(total=len(arguments), desc=title, unit="fold", dynamic_ncols=True, leave=False) as bar,
+        bar(title, len(arguments), "done") as shown,
         tempfile.TemporaryDirectory(prefix="goods-gpus-") as tokens,
     ):
         if side_by_side == 1:
             for args in arguments:
                 results.append(_limited(job, args, first_gpu(given)))
-                bar.update()
+                shown.update()
         else:
             # loky renews a worker whose memory has grown, and says so each time: models do grow
             warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
             calls = (delayed(_on_its_gpu)(job, args, given, Path(tokens), side_by_side) for args in arguments)
             for result in in_processes(calls, side_by_side, given.threads):
                 results.append(result)
-                bar.update()
+                shown.update()
     return results
 
 

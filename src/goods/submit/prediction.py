@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
-
 from goods.cards.hiding import like_test
 from goods.cards.labels import Labels
 from goods.cards.table import has_photo, load_cards, select
@@ -26,6 +24,7 @@ from goods.core.folders import check_writable
 from goods.core.kept import Kept
 from goods.core.log import say
 from goods.core.predictions import BLOCK
+from goods.core.progress import bar
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.stack.config import StackConfig
@@ -62,9 +61,9 @@ def predict_file(
         asked = [Predictor(space, one, experiment, images, kept, stay) for space, one in spaces]
         labels = [(space.attribute, Labels.load(space)) for space, _ in spaces]
         submission = competition_of(competition).submission
-        with written(out) as write, bar_over(cards, experiment, sum(one.steps for one in asked)) as bar:
+        with written(out) as write, bar_over(cards, experiment, sum(one.steps for one in asked)) as step:
             for batch in cards.batches():
-                found = [one.predict(batch, partial(bar, len(batch))) for one in asked]
+                found = [one.predict(batch, partial(step, len(batch))) for one in asked]
                 said = [(*named, p) for named, p in zip(labels, found, strict=True)]
                 write(submission.with_confidence(batch, said))
         write_issues(out, cards.issues)
@@ -74,15 +73,13 @@ def predict_file(
 @contextmanager
 def bar_over(cards: NewCards, experiment: str, steps: int) -> Iterator[Callable[[int], None]]:
     """A bar on stderr over the cards; what it gives is called with a number of cards at each of their `steps`."""
-    with tqdm(
-        total=len(cards), desc=f"predict {experiment}", unit="card", dynamic_ncols=True, leave=False
-    ) as bar:
+    with bar(f"predict {experiment}", len(cards), "cards") as shown:
         done = 0
 
         def step(n: int) -> None:
             nonlocal done
             done += n
-            bar.update(done // steps - bar.n)
+            shown.update(done // steps - shown.n)
 
         yield step
 
