@@ -22,7 +22,7 @@ def commands_of(page: Path) -> list[str]:
     found = []
     for line in text.splitlines():
         if matched := COMMAND.match(line):
-            command = matched[1] or f"scripts/run_all.py{matched[2]}"
+            command = (matched[1] or f"scripts/run_all.py{matched[2]}").split(" && ")[0]
             if not set("[…") & set(re.sub(r"'[^']*'|\S+=\[\S*", "", command)):
                 found.append(command.split("  #")[0].split(" # ")[0].strip())
     return found
