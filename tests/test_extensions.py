@@ -91,10 +91,12 @@ def block(file: str, title: str, language: str = "python") -> str:
 
 @pytest.mark.slow
 def test_a_family_is_one_file_and_one_yaml(house, shop):
-    source = block("README.md", "## Your own model")
+    source = block("docs/own-model.md", "# Your own model")
     assert len(source.splitlines()) <= 40
     (house / "src/goods/models/text/bayes.py").write_text(source, encoding="utf-8")
-    (house / "configs/mycontest/bayes.yaml").write_text(block("README.md", "## Your own model", "yaml"))
+    (house / "configs/mycontest/bayes.yaml").write_text(
+        block("docs/own-model.md", "# Your own model", "yaml")
+    )
     stack_of(house, "linear", "bayes")
     assert len(run(house, shop)) == 40
     assert report(house, "bayes")["score"] > 0.8

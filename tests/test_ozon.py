@@ -316,7 +316,12 @@ def test_odd_test_pairs_get_a_score_and_reversed_ones_the_same(tmp_path, offers)
 def test_the_report_names_categories_errors_and_features(trained_pairs, tmp_path):
     path = write_pairs_report(trained_pairs, OZON, ozon_config("stack", *QUICK), tmp_path)
     text = path.read_text(encoding="utf-8")
-    for told in ("Precision and recall by category", "rest", "What the booster looks at", "variantid1"):
+    for told in (
+        "Precision and recall by category",
+        "rest",
+        "What the booster looks at",
+        "scripts/explain.py ozon stack",
+    ):
         assert told in text
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
-from tqdm import tqdm
 
 from goods.cards.images import ImageProblem, ImageStore
 from goods.cards.photo_files import Found
@@ -14,13 +13,14 @@ from goods.cards.table import Issues
 from goods.core.errors import GoodsError
 from goods.core.execution import cores
 from goods.core.ids import Id
+from goods.core.progress import track
 
 
 def audit(
     store: ImageStore, refs: dict[Id, str], workers: int = 1, progress: bool = False
 ) -> tuple[dict[Id, str], list[tuple[Id, str]]]:
     """Decode every image once: references of the good ones, and (product_id, problem) of the others."""
-    shown = tqdm(refs.values(), desc="images", disable=not progress, unit="img")
+    shown = track(refs.values(), "images", unit="photos", hidden=not progress)
     # Pillow decodes without the interpreter lock: threads are enough and share the open zip's index
     problems = Parallel(n_jobs=workers, prefer="threads", batch_size=64)(
         delayed(store.check)(r) for r in shown

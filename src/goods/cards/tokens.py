@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from joblib import delayed
-from tqdm import tqdm
 
 from goods.cards.lemmas import lemmatize
 from goods.cards.ragged import Ragged
@@ -21,6 +20,7 @@ from goods.cards.texthash import text_keys
 from goods.core.artifacts import cached_npz, write_npz
 from goods.core.code import code_hash
 from goods.core.processes import in_processes
+from goods.core.progress import track
 
 MAX_CHARS = 20_000  # of one field; what a scrape leaves behind that is not worth reading
 
@@ -51,7 +51,7 @@ class Tokenized:
 
 def _jobs(texts: list[str], lemmatizer: str, workers: int, progress: bool) -> Iterator[list[list[str]]]:
     chunks = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
-    shown = tqdm(chunks, desc=f"lemmas ({lemmatizer})", disable=not progress or len(chunks) < 5)
+    shown = track(chunks, f"lemmas ({lemmatizer})", unit="chunks", hidden=not progress or len(chunks) < 5)
     if workers == 1 or len(chunks) < 5:
         yield from (lemmatize(chunk, lemmatizer) for chunk in shown)
         return

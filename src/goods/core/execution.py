@@ -22,11 +22,11 @@ import psutil
 from filelock import FileLock, Timeout
 from joblib import delayed
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from goods.core import cgroups
 from goods.core.log import say
 from goods.core.processes import in_processes, limits
+from goods.core.progress import bar
 
 GIGABYTES_PER_JOB = 3
 MEMORY = GIGABYTES_PER_JOB * 2**30
@@ -177,12 +177,12 @@ def run_jobs(
     arguments = list(arguments)
     results = []
     with (
-        tqdm(total=len(arguments), desc=title, unit="fold", dynamic_ncols=True, leave=False) as bar,
+        bar(title, len(arguments), "done") as shown,
         closing(_results(job, arguments, given, most or len(arguments))) as found,
     ):
         for result in found:
             results.append(result)
-            bar.update()
+            shown.update()
     return results
 
 

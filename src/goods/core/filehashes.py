@@ -13,11 +13,11 @@ from pathlib import Path
 from stat import S_ISREG
 
 import numpy as np
-from tqdm import tqdm
 
 from goods.core.artifacts import cached_npz, write_npz
 from goods.core.errors import GoodsError
 from goods.core.hashing import read_hash
+from goods.core.progress import bar
 
 Stamp = tuple[int, int, int, int]  # size, mtime and ctime in ns, inode
 NO_FILE = ""  # in place of a hash, of what is missing, cannot be read or is no regular file
@@ -87,15 +87,14 @@ class FileHashes:
     def _read(self, names: list[str]) -> list[str]:
         """By threads: files are read and big blocks hashed without the interpreter lock."""
         chunks = [names[i : i + CHUNK] for i in range(0, len(names), CHUNK)]
-        hidden = None if len(names) >= SHOWN else True  # None: shown on a terminal
         with (
             ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
-            tqdm(total=len(names), desc="hashes", unit="file", disable=hidden) as bar,
+            bar("hashes", len(names), "files", hidden=len(names) < SHOWN) as shown,
         ):
             found = []
             for chunk in pool.map(self._hashes, chunks):
                 found += chunk
-                bar.update(len(chunk))
+                shown.update(len(chunk))
         return found
 
     def _hashes(self, names: list[str]) -> list[str]:

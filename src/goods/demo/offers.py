@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import HashingVectorizer
-from tqdm import tqdm
 
 from goods.core.artifacts import write_parquet
 from goods.core.errors import GoodsError
+from goods.core.progress import track
 from goods.demo.catalogue import Catalogue
 from goods.demo.dice import Dice
 
@@ -52,7 +52,7 @@ def _offers_by_line(n: int, seed: int) -> pd.DataFrame:
     columns = ["product", "line", "name", "categories", "color_parsed", "characteristic_attributes_mapping"]
     rows = Catalogue(n, Dice(np.random.default_rng([seed, 0]))).rows(n)
     blocks = []
-    for start in tqdm(range(0, n, BLOCK), desc="offers", disable=n <= BLOCK):
+    for start in track(range(0, n, BLOCK), "offers", unit="blocks", hidden=n <= BLOCK):
         block = pd.DataFrame(islice(rows, min(BLOCK, n - start)), columns=columns)
         blocks.append(block.astype({"name": "str", "categories": "str", columns[-1]: "str"}))
     rng = np.random.default_rng([seed, 1])

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
+from goods.core.progress import track
 from goods.matching.names import amounts, normal
 from goods.matching.neighbours import LARGE, cosines
 from goods.matching.sets import Sets, row_dot
@@ -46,7 +46,9 @@ class HandmadeScorer:
     def __call__(self, cards: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """float32 [m] probability that rows `left` and `right` int [m] of `cards` are one product."""
         scores = np.empty(len(left), np.float32)
-        for start in tqdm(range(0, len(left), PAIRS_AT_ONCE), desc="scores", disable=len(cards) < LARGE):
+        for start in track(
+            range(0, len(left), PAIRS_AT_ONCE), "scores", unit="blocks", hidden=len(cards) < LARGE
+        ):
             rows = slice(start, start + PAIRS_AT_ONCE)
             scores[rows] = self._block(left[rows], right[rows])
         return scores

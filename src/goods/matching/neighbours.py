@@ -14,8 +14,8 @@ import numpy as np
 import xxhash
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
-from tqdm import tqdm
 
+from goods.core.progress import track
 from goods.matching.spelling import keys
 
 SAMPLE = 100_000  # cards that IDF weights come from
@@ -80,7 +80,7 @@ def nearest(
     others with a cosine of at least `least`; pairs found from both sides come twice."""
     n = len(rows)
     left, right = [], []
-    for start in tqdm(range(0, n, QUERIES), desc="neighbours", disable=n < LARGE):
+    for start in track(range(0, n, QUERIES), "neighbours", unit="blocks", hidden=n < LARGE):
         similarity, found = index.search(vectors[rows[start : start + QUERIES]], min(k + 1, n))
         own = np.arange(start, start + len(found))[:, None]
         good = (similarity >= least) & (found != own)  # where none was found stands the least similarity

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import xxhash
 from joblib import delayed
-from tqdm import tqdm
 
 from goods.core.execution import cores
 from goods.core.processes import in_processes
+from goods.core.progress import track
 from goods.matching.neighbours import LARGE, SAMPLE, TitleEncoder
 from goods.matching.spelling import keys, plain
 
@@ -51,7 +51,7 @@ def read_titles(
     rows, tokens = [np.empty(0, np.int32)], [np.empty(0, np.uint64)]
     done = in_processes(jobs, min(threads, len(starts)))
     for start, (made, counts, found) in zip(
-        starts, tqdm(done, total=len(starts), disable=n < LARGE), strict=True
+        starts, track(done, "titles", len(starts), "blocks", hidden=n < LARGE), strict=True
     ):
         vectors[start : start + len(counts)] = made
         rows.append(np.repeat(np.arange(start, start + len(counts), dtype=np.int32), counts))

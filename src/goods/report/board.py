@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
+from markupsafe import Markup
 
-from goods.report.page import png
+from goods.report.page import new_figure, svg
 from goods.submit.ledger import LEDGER, SUBMISSION, locked, rows_of
 
 FEWEST = 3  # submissions that an order can be seen in
@@ -57,15 +57,14 @@ def scored(ledger: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(apart=apart.fillna(0.0))
 
 
-def picture(rows: pd.DataFrame, metric: str) -> str:
+def picture(rows: pd.DataFrame, metric: str) -> Markup:
     """Board over out-of-fold score, bars of two standard deviations over folds, the line where both are equal."""
-    figure = Figure(figsize=(5, 4), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = new_figure(5, 4)
     ends = [min(rows.score.min(), rows.board.min()), max(rows.score.max(), rows.board.max())]
     axis.plot(ends, ends, color="#bbb", linewidth=1)
     axis.errorbar(rows.score, rows.board, xerr=BEYOND * rows.sd, fmt="o", color="#06c", ecolor="#9bd")
     axis.set(xlabel=f"out-of-fold {metric}, ± 2 sd over folds", ylabel="board")
-    return png(figure, dpi=100)
+    return svg(figure, "board")
 
 
 def advice(rows: pd.DataFrame, rank: float | None) -> list[str]:

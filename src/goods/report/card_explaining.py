@@ -26,11 +26,13 @@ from goods.problems.folds import UNSCORED
 from goods.problems.kinds import problem_of
 from goods.report.reasons import Explained, weightiest_first
 from goods.stack.boosting import baseline
-from goods.stack.candidates import Candidates
+from goods.stack.candidates import Candidates, ranks
 from goods.stack.config import StackConfig
 from goods.stack.features import CandidateFeatures
 from goods.stack.fit import BLEND, CATBOOST, FoldStack
 from goods.stack.level import finished_run, maker_before, maker_of, parts_of, tabulate
+
+IN_TEST = -3  # in place of a train card's fold
 
 
 def explain_cards(
@@ -50,30 +52,32 @@ def explain_cards(
     train = select(cards, "train")
     folds, names = load_dealt(ws, train), list(config.model.experiments)
     report, maker = read_json(run.report), maker_of(train, folds, labels, names)
-    stacks = [FoldStack.load(run.fold(k)) for k in range(len(report["winner_by_fold"]))]
-    on_test = [FoldStack.load(run.fold(ALL))] if config.refit else stacks
-    winner, parts = report["winner"], parts_of(train, folds, competition)
-    fold_of = dict(zip(train.product_id, folds.fold, strict=True))
-    part_of = dict(zip(train.product_id[folds.scored], parts, strict=True))
-    result = {}
-    for product_id in product_ids:
-        card = cards[cards.product_id == product_id].reset_index(drop=True)
-        k = fold_of.get(product_id)
-        files = [ws.run(name).test if k is None else ws.run(name).oof for name in config.model.experiments]
+    fold_of = dict(zip(train.product_id, folds.fold.tolist(), strict=True))
+    part_of = dict(zip(train.product_id[folds.scored], parts_of(train, folds, competition), strict=True))
+    asked = cards[cards.product_id.isin(product_ids)]
+    places = [(fold_of.get(i, IN_TEST), int(part_of.get(i, IN_TEST))) for i in asked.product_id]
+    found: dict[Id, list[Explained]] = {}
+    for k, part in sorted(set(places)):
+        group = asked[[place == (k, part) for place in places]].reset_index(drop=True)
         if k == UNSCORED:
             raise GoodsError(
-                f"product_id {product_id} of {ws.competition} is only fitted on: no model has left it out, name another"
+                f"product_id {group.product_id[0]} of {ws.competition} is only fitted on: no model has left it out, "
+                "name another"
             )
-        own, known = (None if k is None else np.array([k])), maker
-        if folds.partial and k is not None:
+        in_test = k == IN_TEST
+        files = [ws.run(name).test if in_test else ws.run(name).oof for name in names]
+        own, known = (None if in_test else np.full(len(group), k)), maker
+        if folds.partial and not in_test:
             own, known = None, maker_before(problem_of(ws), train, folds, labels, names, k)
-        table, features = tabulate(known, config.model, card, own, [Predictions.load(f) for f in files])
-        judges = on_test if k is None else [stacks[part_of[product_id]]]
-        result[product_id] = explain_card(maker, config.model, judges, winner, table, features, most)
-    return result
+        table, features = tabulate(known, config.model, group, own, [Predictions.load(f) for f in files])
+        every = [ALL] if config.refit else range(len(report["winner_by_fold"]))
+        judges = [FoldStack.load(run.fold(number)) for number in (every if in_test else [part])]
+        explained = explain_table(maker, config.model, judges, report["winner"], table, features, most)
+        found |= dict(zip(group.product_id.tolist(), explained, strict=True))
+    return {product_id: found[product_id] for product_id in product_ids}
 
 
-def explain_card(
+def explain_table(
     maker: CandidateFeatures,
     model: StackConfig,
     stacks: list[FoldStack],
@@ -81,19 +85,22 @@ def explain_card(
     table: Candidates,
     features: pd.DataFrame,
     most: int,
-) -> list[Explained]:
+) -> list[list[Explained]]:
+    """Of each card of the table its `most` likeliest candidates."""
     proba = np.mean([s.apply(maker, model, table, features, [method])[method] for s in stacks], axis=0)
     kept = table.within(min(s.depth for s in stacks))  # what every stack can speak of
     table, features, proba = table.take(kept), features[kept], proba[kept]
+    first = ranks(table, proba) < most
     parts = [contributions(maker, model, s, method, table, features) for s in stacks]
     values = parts[0][0]
     added = np.mean([p[1] for p in parts], axis=0)
     start = np.mean([p[2] for p in parts], axis=0)
-    explained = []
-    for i in np.argsort(-proba, kind="stable")[:most]:
+    explained: list[list[Explained]] = [[] for _ in range(table.n_cards)]
+    order = np.flatnonzero(first)
+    for i in order[np.argsort(-proba[order], kind="stable")]:
         reasons = weightiest_first(values.iloc[i], added[i])
         name = " → ".join(maker.labels.paths[table.cls[i]])
-        explained.append(Explained(name, float(proba[i]), float(start[i]), reasons))
+        explained[table.card[i]].append(Explained(name, float(proba[i]), float(start[i]), reasons))
     return explained
 
 

@@ -29,6 +29,7 @@ def score_row(name: str, family: str, report: dict[str, Any], seconds: list[floa
         "family": family,
         "score": report["score"],
         "sd": report["sd"],
+        "folds": report["folds"],
         "scores": report["scores"],
         "seconds": sum(seconds),
         "rate": "",

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import base64
 import io
+import re
+from pathlib import Path
 from typing import Any
 
 import jinja2
+import matplotlib
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
-PAGES = jinja2.Environment(loader=jinja2.PackageLoader("goods.report"), autoescape=True)
+PAGES = jinja2.Environment(
+    loader=jinja2.PackageLoader("goods.report"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+)
+INK = "#010203"  # stands for the colour of the page's text, whatever it is
+DRAWN: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
+}
 
 
 def render(template: str, **values: Any) -> str:
     """The page of templates/<template>.html.j2; texts in `values` are escaped."""
-    return PAGES.get_template(f"{template}.html.j2").render(values)
+    return PAGES.get_template(f"{template}.html.j2").render({"key": None, **values})
 
 
 def plain_label(name: str) -> str:
@@ -22,8 +37,42 @@ def plain_label(name: str) -> str:
     return " " + name.replace("$", r"\$")
 
 
+def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
+    """A figure of so many inches and its axes (an array of them where there are several columns)."""
+    with matplotlib.rc_context(DRAWN):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.subplots(1, columns)
+    for axis in figure.axes:
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def svg(figure: Figure, name: str) -> Markup:
+    """The picture as an <svg> element in the page's own colours, the same every time; `name`, one per picture of a
+    page, keeps what it refers to apart from the others'. Its alternative text is the figure's caption."""
+    stream = io.StringIO()
+    with matplotlib.rc_context({**DRAWN, "svg.hashsalt": name}):
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = stream.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL).replace(
+        INK, "currentColor"
+    )
+    used = set(re.findall(r"#([\w-]+)", text))
+    text = re.sub(r' id="([\w-]+)"', lambda m: m[0] if m[1] in used else "", text)
+    return Markup(text.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1))
+
+
 def png(figure: Figure, dpi: int) -> str:
     """The picture, base64, the same bytes every time."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
     return base64.b64encode(stream.getvalue()).decode()
+
+
+def holds(path: Path, key: str) -> bool:
+    """Whether there is a page at `path` that was rendered with this key."""
+    if not path.is_file():
+        return False
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return f'<meta name="goods-key" content="{key}">' in file.read(2_000)

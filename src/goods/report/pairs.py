@@ -6,20 +6,25 @@ writes: submissions/<competition>/report.html
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from markupsafe import Markup
 
 from goods.cards.table import load_cards, select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import read_json, write_text
+from goods.core.code import code_hash
+from goods.core.done import done_key
 from goods.core.errors import GoodsError
+from goods.core.hashing import content_hash
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
+from goods.matching.attributes import differing, read_characteristics
 from goods.metrics.evaluation import metric_of
 from goods.metrics.pairs import LEVEL, PAIR_METRICS, best_f1, curve, masked_area, prefix_area, recall_at
 from goods.metrics.reliability import expected_calibration_error
@@ -28,21 +33,28 @@ from goods.prepare.folds import load_folds
 from goods.problems.kinds import load_rows
 from goods.report.board import board_of
 from goods.report.experiments import experiment_row
-from goods.report.page import plain_label, png, render
+from goods.report.page import holds, new_figure, plain_label, render, svg
 from goods.submit.entries import finished_report
+from goods.submit.ledger import git_sha
 
 SHOWN = 25  # pairs of each kind of error
+NAME, TEXT = 120, 300  # characters of a name, and of the attributes beside it
 TOP = 25  # features
 
 
 def write_pairs_report(
     ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, out: Path
 ) -> Path:
-    """Write the report of a finished run of the pairs family; returns its path."""
+    """Write the report of a finished run of the pairs family, unless it is there as it would be; returns its path."""
     if not isinstance(config.model, PairsConfig):
         raise GoodsError(
             f"experiment {config.name} is of family {config.model.family}: reports are of family pairs"
         )
+    path = out / competition.name / "report.html"
+    board = board_of(out, competition.name, competition.metric)
+    key = content_hash(code_hash(__name__), competition.metric, done_key(ws.run(config.name).path), board)
+    if holds(path, key):
+        return path
     report, train = finished_report(ws, config.name), select(load_rows(ws), "train")
     honest = train[~np.isin(load_folds(ws, train), report["tuned_on"])]
     oof = Predictions.load(ws.run(config.name).oof).aligned(honest.product_id.to_numpy())
@@ -51,10 +63,14 @@ def write_pairs_report(
     sure = np.maximum(match, 1 - match)
     text = render(
         "pairs",
+        key=key,
+        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        commit=git_sha(),
+        n_pairs=len(honest),
         competition=competition,
         name=config.name,
         report=report,
-        board=board_of(out, competition.name, report["metric"]),
+        board=board,
         definition=metric_of(report["metric"]).definition,
         metrics=[m.name for m in PAIR_METRICS],
         definitions=[(m.name, m.definition) for m in PAIR_METRICS],
@@ -76,7 +92,6 @@ def write_pairs_report(
             ),
         ],
     )
-    path = out / competition.name / "report.html"
     write_text(path, text)
     return path
 
@@ -93,10 +108,9 @@ def category_row(name: str, target: np.ndarray, match: np.ndarray, category: np.
     }
 
 
-def curves_plot(target: np.ndarray, match: np.ndarray, category: np.ndarray) -> str:
-    """Precision over recall of each category: PNG, base64."""
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axis = figure.subplots()
+def curves_plot(target: np.ndarray, match: np.ndarray, category: np.ndarray) -> Markup:
+    """Precision over recall of each category."""
+    figure, axis = new_figure(6.5, 4)
     for name in np.unique(category):
         own = category == name
         if target[own].any():
@@ -105,7 +119,7 @@ def curves_plot(target: np.ndarray, match: np.ndarray, category: np.ndarray) -> 
     axis.axhline(LEVEL, color="#bbb", linewidth=1)
     axis.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
     axis.legend(frameon=False, fontsize=8)
-    return png(figure, dpi=100)
+    return svg(figure, "curves")
 
 
 def importance(ws: Workspace, name: str, n_folds: int) -> list[tuple[str, float]]:
@@ -118,17 +132,16 @@ def importance(ws: Workspace, name: str, n_folds: int) -> list[tuple[str, float]
 def gallery(
     ws: Workspace, pairs: pd.DataFrame, match: np.ndarray, among: np.ndarray, ascending: bool
 ) -> list[dict[str, Any]]:
-    """The lowest or highest scored pairs where `among` bool [n] holds."""
-    names = load_cards(ws).set_index("product_id").title
+    """The lowest or highest scored pairs where `among` bool [n] holds, with the attributes in which both differ."""
     order = np.flatnonzero(among)
     order = order[np.argsort(match[order] if ascending else -match[order], kind="stable")][:SHOWN]
-    return [
-        {
-            "score": float(match[i]),
-            "variantid1": int(pairs.variantid1.iloc[i]),
-            "variantid2": int(pairs.variantid2.iloc[i]),
-            "name1": names.get(pairs.variantid1.iloc[i], "")[:120],
-            "name2": names.get(pairs.variantid2.iloc[i], "")[:120],
-        }
-        for i in order
-    ]
+    products = load_cards(ws).set_index("product_id")
+    asked = products.loc[np.unique(pairs[["variantid1", "variantid2"]].iloc[order])]
+    values = dict(zip(asked.index, read_characteristics(asked), strict=True))
+    found = []
+    for i in order:
+        ids = [int(pairs[side].iloc[i]) for side in ("variantid1", "variantid2")]
+        apart = differing(values[ids[0]], values[ids[1]])
+        sides = [(id_, asked.title[id_][:NAME], text[:TEXT]) for id_, text in zip(ids, apart, strict=True)]
+        found.append({"score": float(match[i]), "sides": sides})
+    return found

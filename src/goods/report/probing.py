@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from goods.cards.labels import Labels
 from goods.cards.table import has_photo, load_cards, select
@@ -19,6 +18,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import write_text
 from goods.core.errors import GoodsError
+from goods.core.progress import track
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import score
 from goods.models.embedding import Embedding
@@ -52,7 +52,7 @@ def probe(
     scores: Rows = []
     clustered: Rows = []
     pictures = []
-    for embedding in tqdm(found, desc="probe", unit="embedding", leave=False):
+    for embedding in track(found, "probe", unit="embeddings"):
         scores.append(scores_row(embedding, target, fold, labels))
         values = clusters(embedding.vectors, target, train.title, competition.seed)
         clustered.append({"embedding": embedding.name} | {name: f"{v:.3f}" for name, v in values.items()})

@@ -16,7 +16,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from goods.cards.table import load_cards, select
 from goods.config.competition import CompetitionConfig
@@ -31,6 +30,7 @@ from goods.core.inputs import note_inputs
 from goods.core.locks import one_at_a_time
 from goods.core.log import say
 from goods.core.predictions import Predictions
+from goods.core.progress import track
 from goods.core.workspace import ALL, Run, Workspace
 from goods.prepare.prepared import prepared_key
 from goods.stack.candidates import Candidates
@@ -132,7 +132,7 @@ def fit_stacks(level: Level, run: Run) -> tuple[list[FoldStack], dict[str, Predi
     table, folds = level.table, []
     oof = {name: np.zeros(len(table.card)) for name in methods}
     calibrated = table.log_proba.copy()
-    for k in tqdm(range(level.n_folds), desc=f"stack {level.config.name}", unit="fold", leave=False):
+    for k in track(range(level.n_folds), f"stack {level.config.name}", unit="folds"):
         folds.append(fit_stack(level, k, methods))
         folds[k].save(run.fold(k))
         rows = np.flatnonzero(level.fold[table.card] == k)

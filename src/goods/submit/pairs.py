@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from goods.cards.rawtext import normalise
 from goods.cards.table import Issues
@@ -19,6 +18,7 @@ from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
 from goods.core.log import say
 from goods.core.predictions import Predictions
+from goods.core.progress import track
 from goods.core.workspace import Workspace
 from goods.matching.cleanup import of_matches
 from goods.matching.handmade import Scorer
@@ -42,10 +42,11 @@ def predict_pairs(
     models = list(load_run_models(ws, competition, config, None, products, scores))
     warn_of_lacking(models[0], experiment, pairs.head(PAIRS_AT_ONCE))
     found = []
-    for start in tqdm(
+    for start in track(
         range(0, len(pairs), PAIRS_AT_ONCE),
-        desc=f"scores ({experiment})",
-        disable=len(pairs) <= PAIRS_AT_ONCE,
+        f"scores ({experiment})",
+        unit="blocks",
+        hidden=len(pairs) <= PAIRS_AT_ONCE,
     ):
         part = pairs.iloc[start : start + PAIRS_AT_ONCE].reset_index(drop=True)
         found.append(np.mean([model.predict(part)[:, 1] for model in models], axis=0))

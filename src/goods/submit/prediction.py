@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tqdm import tqdm
-
 from goods.cards.hiding import like_test
 from goods.cards.labels import Labels
 from goods.cards.table import has_photo, load_cards, select
@@ -24,6 +22,7 @@ from goods.core.execution import free_memory
 from goods.core.folders import check_writable
 from goods.core.log import say
 from goods.core.predictions import BLOCK
+from goods.core.progress import bar
 from goods.core.workspace import Workspace
 from goods.stack.config import StackConfig
 from goods.submit.batches import Asked, answering
@@ -60,8 +59,8 @@ def predict_file(
         labels = [(space.attribute, Labels.load(space)) for space in spaces]
         submission = competition_of(competition).submission
         table = submission.table if plain else submission.with_confidence
-        with written(out) as write, bar_over(cards, experiment, by.steps) as bar:
-            for batch, found in by.answers(cards.batches(), bar):
+        with written(out) as write, bar_over(cards, experiment, by.steps) as step:
+            for batch, found in by.answers(cards.batches(), step):
                 said = [(*named, p) for named, p in zip(labels, found, strict=True)]
                 write(table(batch, said))
         write_issues(out, cards.issues)
@@ -71,15 +70,13 @@ def predict_file(
 @contextmanager
 def bar_over(cards: NewCards, experiment: str, steps: int) -> Iterator[Callable[[int], None]]:
     """A bar on stderr over the cards; what it gives is called with a number of cards at each of their `steps`."""
-    with tqdm(
-        total=len(cards), desc=f"predict {experiment}", unit="card", dynamic_ncols=True, leave=False
-    ) as bar:
+    with bar(f"predict {experiment}", len(cards), "cards") as shown:
         done = 0
 
         def step(n: int) -> None:
             nonlocal done
             done += n
-            bar.update(done // steps - bar.n)
+            shown.update(done // steps - shown.n)
 
         yield step
 

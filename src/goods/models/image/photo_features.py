@@ -9,11 +9,11 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from goods.cards.photos import load_arrays
 from goods.core.code import code_hash
 from goods.core.hashing import content_hash
+from goods.core.progress import track
 from goods.models.base import Context
 from goods.models.image.backbone import Backbone
 from goods.models.image.backbone_weights import load_backbone, weights_hash
@@ -56,7 +56,7 @@ class PhotoFeatures:
         parts, starts = [], range(0, len(refs), FEATURE_BATCH)
         quiet = not self.context.progress or len(starts) < 5
         with threads(self.context), torch.inference_mode():
-            for start in tqdm(starts, desc=f"features ({self.config.backbone})", disable=quiet):
+            for start in track(starts, f"features ({self.config.backbone})", unit="batches", hidden=quiet):
                 block = refs[start : start + FEATURE_BATCH]
                 arrays = load_arrays(image_store(self.context), block, self.config.size, self.context.threads)
                 pixels = torch.from_numpy(arrays).to(self.context.device).permute(0, 3, 1, 2)

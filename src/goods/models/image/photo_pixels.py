@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from goods.cards.images import ImageStore
 from goods.cards.photos import load_arrays
@@ -19,6 +18,7 @@ from goods.core.code import code_hash
 from goods.core.errors import GoodsError
 from goods.core.hashing import row_hashes
 from goods.core.log import say
+from goods.core.progress import track
 from goods.models.base import Context
 from goods.models.sharing import made_once
 
@@ -68,7 +68,9 @@ def pixels(
     with atomic(path) as temporary:
         shape = (len(refs), size, size, 3)
         out = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-        for start in tqdm(range(0, len(refs), DECODED), desc="decode", disable=not context.progress):
+        for start in track(
+            range(0, len(refs), DECODED), "decode", unit="batches", hidden=not context.progress
+        ):
             block = slice(start, start + DECODED)
             part = load_arrays(image_store(context), refs[block], size, context.threads)
             out[block], hashes[block] = part, row_hashes(part)

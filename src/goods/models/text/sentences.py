@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from goods.cards.texthash import joined_texts, text_keys
 from goods.core.code import code_hash
 from goods.core.done import done_key
 from goods.core.hashing import content_hash
+from goods.core.progress import bar
 from goods.models.base import Context
 from goods.models.inference import run_network
 from goods.models.rowcache import RowCache, row_cache
@@ -58,14 +58,12 @@ class Sentences:
         order = np.argsort(tokens.lengths, kind="stable")
         parts = []
         quiet = not self.context.progress or len(order) < 2_000
-        with tqdm(
-            total=len(order), desc=f"embeddings ({Path(self.config.weights).name})", disable=quiet
-        ) as bar:
+        with bar(f"embeddings ({Path(self.config.weights).name})", len(order), "cards", quiet) as shown:
             for start in range(0, len(order), BLOCK):
                 part = order[start : start + BLOCK]
                 rows = TokenRows(tokens.take(part), encoder.pad, np.zeros(len(part), np.int64))
                 parts.append(run_network(net, rows, self.context, 64, "embed"))
-                bar.update(len(part))
+                shown.update(len(part))
         net.cpu()  # a copy of it may be about to be trained on the device
         result = np.empty((len(order), parts[0].shape[1]), np.float32)
         result[order] = np.concatenate(parts)

@@ -1,0 +1,30 @@
+"""Ask a finished experiment in the browser: of a card, of two products, of a file. Needs the package gradio."""
+
+try:
+    from goods import cli
+except ModuleNotFoundError:
+    import interpreter
+
+    interpreter.give_way()
+
+
+def main() -> None:
+    parser = cli.parser(__doc__, ".venv/bin/python scripts/app.py kazanexpress2023 stack --port 7860")
+    cli.add_competition(parser)
+    parser.add_argument(
+        "experiment", nargs="?", default="stack", help="name of a finished run (default: stack)"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen at (default: this machine alone)"
+    )
+    parser.add_argument("--port", type=int, default=7860, help="port (default: 7860)")
+    args = parser.parse_args()
+
+    from goods.app.page import page_of
+
+    page = page_of(*cli.competition_of(args), args.experiment)
+    page.queue().launch(server_name=args.host, server_port=args.port, share=False, show_error=True)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,131 @@
+"""What a finished experiment says of one card typed in by hand: categories, reasons, the train cards most like it.
+
+reads: runs/<experiment>/ and those of the experiments it builds on, prepared/
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from goods.cards.labels import Labels
+from goods.cards.rawtext import normalise
+from goods.cards.table import COLUMNS, Issues, load_cards, select
+from goods.cards.text import MAX_CHARS, strip_html
+from goods.config.competition import CompetitionConfig
+from goods.core.kept import Kept
+from goods.core.predictions import Predictions
+from goods.core.workspace import Workspace
+from goods.report.card_explaining import explain_table
+from goods.report.reasons import Explained
+from goods.stack.level import tabulate
+from goods.submit.predictor import Predictor
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+PHOTO = "asked.jpg"
+SHOWN, NEAREST = 10, 6  # categories, train cards
+KEPT = 1 << 26
+
+
+@dataclass(frozen=True)
+class CardAnswer:
+    """categories: (path, probability), likeliest first · reasons: of the first categories, where the experiment is a
+    stack · nearest: title, category and likeness of train cards"""
+
+    categories: list[tuple[tuple[str, ...], float]]
+    reasons: list[Explained]
+    nearest: pd.DataFrame
+
+
+class CardAnswers:
+    """Asked of one card at a time; models stay in memory."""
+
+    def __init__(self, ws: Workspace, competition: CompetitionConfig, experiment: str) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="goods-app-")
+        self.labels, self.train = Labels.load(ws), select(load_cards(ws), "train")
+        self.predictor = Predictor(ws, competition, experiment, Path(self.folder.name), Kept(KEPT), stay=True)
+        self.words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b", sublinear_tf=True)
+        self.titles = self.words.fit_transform(self.train.title)
+
+    def answer(self, texts: dict[str, str], photo: Image.Image | None = None) -> CardAnswer:
+        """`texts` by field: title, description, attributes, shop; what is missing is empty."""
+        card = self.card(texts, photo)
+        said, reasons = self.judged(card)
+        found = zip(said.classes[0, :SHOWN].tolist(), said.proba[0, :SHOWN].tolist(), strict=True)
+        categories = [(self.labels.paths[c], p) for c, p in found]
+        return CardAnswer(categories, reasons, self.nearest(card.title[0]))
+
+    def card(self, texts: dict[str, str], photo: Image.Image | None) -> pd.DataFrame:
+        """A card table of one row, as a reader would give it."""
+        row: dict[str, Any] = dict.fromkeys(self.train.columns)
+        row |= {
+            "product_id": self.train.product_id.max() if len(self.train) else 0,
+            "split": "test",
+            "sale": False,
+        }
+        for name in COLUMNS:
+            if name in ("title", "description", "attributes", "shop"):
+                row[name] = strip_html(texts.get(name, ""))[:MAX_CHARS]
+        card = pd.DataFrame([row]).astype({"product_id": self.train.product_id.dtype})
+        normalise(card, Issues())
+        if photo is not None:
+            photo.convert("RGB").save(Path(self.folder.name) / PHOTO, quality=95)
+        return card.assign(image=pd.Series([None if photo is None else PHOTO], dtype="str"), target=-1)
+
+    def judged(self, card: pd.DataFrame) -> tuple[Predictions, list[Explained]]:
+        def step() -> None:
+            pass
+
+        stack = self.predictor.stack
+        if stack is None:
+            return self.predictor.predict(card, step), []
+        base = [one.predict(card, step) for one in self.predictor.base]
+        table, features = tabulate(stack.maker, stack.model, card, None, base)
+        winner = stack.report["winner"]
+        reasons = explain_table(stack.maker, stack.model, stack.folds, winner, table, features, most=3)
+        return stack.predict(card, base), reasons[0]
+
+    def nearest(self, title: str) -> pd.DataFrame:
+        likeness = (self.titles @ self.words.transform([title]).T).toarray()[:, 0]
+        rows = np.argsort(-likeness, kind="stable")[:NEAREST]
+        rows = rows[likeness[rows] > 0]
+        return pd.DataFrame(
+            {
+                "title": self.train.title.to_numpy()[rows],
+                "category": [" → ".join(self.labels.paths[c]) for c in self.train.target.to_numpy()[rows]],
+                "likeness": likeness[rows].round(3),
+            }
+        )
+
+
+def as_tree(categories: list[tuple[tuple[str, ...], float]]) -> str:
+    """Markdown: the categories as a tree, each node with the sum of what is below it."""
+    mass: dict[tuple[str, ...], float] = {}
+    for path, proba in categories:
+        for depth in range(1, len(path) + 1):
+            mass[path[:depth]] = mass.get(path[:depth], 0.0) + proba
+
+    def below(node: tuple[str, ...]) -> list[str]:
+        children = [path for path in mass if len(path) == len(node) + 1 and path[: len(node)] == node]
+        lines = []
+        for child in sorted(children, key=lambda path: -mass[path]):
+            lines.append(f"{'    ' * len(node)}- {escaped(child[-1])} **{mass[child]:.1%}**")
+            lines += below(child)
+        return lines
+
+    return "\n".join(below(()))
+
+
+def escaped(text: str) -> str:
+    """As Markdown shows it: no markup, no HTML."""
+    for sign in "\\`*_{}[]<>#|$":
+        text = text.replace(sign, f"\\{sign}")
+    return text

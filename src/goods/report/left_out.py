@@ -1,0 +1,71 @@
+"""What each experiment adds: the score of all of them pooled, and of all but one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from goods.core.predictions import Predictions
+from goods.core.workspace import Workspace
+from goods.metrics.evaluation import score
+from goods.report.judged import Judged
+from goods.stack.candidates import Candidates, first_choice, make_candidates
+from goods.stack.pooling import fit_log_pool
+
+SAMPLE = 20_000  # cards that are pooled
+MIN_PROBA = 0.001
+
+
+def left_out_rows(
+    ws: Workspace, judged: Judged, experiments: list[str], seed: int = 0
+) -> list[dict[str, Any]]:
+    """Of each experiment what the score of a log-linear pool (weights fitted on the other folds) loses without it: mean
+    and standard deviation over the folds, and its weight among all. Empty with less than two experiments or folds."""
+    folds = np.unique(judged.cards.fold.to_numpy())
+    if len(experiments) < 2 or len(folds) < 2:
+        return []
+    rows = np.random.default_rng(seed).permutation(len(judged.cards))[:SAMPLE]
+    rows.sort()
+    ids = judged.cards.product_id.to_numpy()[rows]
+    base = [Predictions.load(ws.run(name).oof).aligned(ids) for name in experiments]
+    table = make_candidates(base, judged.labels.n_classes, MIN_PROBA, {})
+    fold, target = judged.cards.fold.to_numpy()[rows], judged.target[rows]
+
+    def scores(kept: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        found, weights = [], []
+        for k in folds:
+            fitted, here = of_cards(table, fold != k, kept), of_cards(table, fold == k, kept)
+            pool = fit_log_pool(fitted, target, judged.labels.n_classes)
+            said = first_choice(here, pool(here))[fold == k]
+            found.append(score(judged.report["metric"], target[fold == k], said, judged.labels))
+            weights.append(pool.weights)
+        return np.array(found), np.mean(weights, axis=0)
+
+    everything = list(range(len(experiments)))
+    whole, weights = scores(everything)
+    table_rows = []
+    for j, name in enumerate(experiments):
+        lost = whole - scores([i for i in everything if i != j])[0]
+        table_rows.append(
+            {
+                "name": name,
+                "weight": float(weights[j]),
+                "adds": float(lost.mean()),
+                "sd": float(lost.std(ddof=1)),
+            }
+        )
+    return table_rows
+
+
+def of_cards(table: Candidates, cards: np.ndarray, models: list[int]) -> Candidates:
+    """The entries of some cards (bool [n]), with the log-probabilities of some models."""
+    taken = table.take(cards[table.card])
+    return Candidates(
+        taken.card,
+        taken.cls,
+        np.ascontiguousarray(taken.log_proba[:, models]),
+        taken.rank,
+        taken.named,
+        taken.n_cards,
+    )

@@ -1,0 +1,91 @@
+"""The app's answers, and its page where gradio is installed."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import pandas as pd
+import pytest
+from conftest import OZON, ROOT
+from PIL import Image
+
+from goods.app.card_answers import CardAnswers, as_tree
+from goods.app.page import page_of, reason_table
+from goods.app.pair_answers import PairAnswers, as_mapping
+from goods.cards.table import load_cards, select
+from goods.config.loading import load_experiment
+from goods.core.errors import GoodsError
+from goods.stack.stage import stack
+from goods.train.stage import train
+
+CONFIGS = ROOT / "configs" / "kazanexpress2023"
+HAS_GRADIO = find_spec("gradio") is not None
+
+
+@pytest.fixture
+def stacked(ws, competition):
+    train(ws, competition, load_experiment(CONFIGS / "linear.yaml"))
+    settings = ["model.experiments=[linear]", "model.methods=[best_single, catboost]", "model.iterations=5"]
+    stack(ws, competition, load_experiment(CONFIGS / "stack.yaml", settings))
+    return ws
+
+
+def test_a_typed_card_gets_the_category_of_its_words_with_reasons_and_likes(stacked, competition):
+    answers = CardAnswers(stacked, competition, "stack")
+    said = answers.answer({"title": "<b>кружка</b> керамическая подарочная"})
+    (path, proba), *_ = said.categories
+    assert path[-1] == "Кружки" and proba > 0.5
+    assert said.reasons[0].category == "Дом → Кружки" and said.reasons[0].reasons
+    assert set(said.nearest.category[:2]) == {"Дом → Кружки"}
+    assert len(reason_table(said.reasons[:1])) == 8
+    empty = answers.answer({}, Image.new("RGB", (20, 20)))
+    assert len(empty.categories) == 6 and empty.nearest.empty
+
+
+def test_a_single_experiment_answers_without_reasons(ws, competition):
+    train(ws, competition, load_experiment(CONFIGS / "linear.yaml"))
+    card = select(load_cards(ws), "test").iloc[0]
+    said = CardAnswers(ws, competition, "linear").answer(
+        {"title": card.title, "description": card.description}
+    )
+    assert said.categories and said.reasons == []
+
+
+def test_a_tree_adds_up_what_is_below_a_node_and_escapes_names():
+    lines = as_tree([(("A", "a<b>"), 0.5), (("B", "c"), 0.3), (("A", "d"), 0.2)]).splitlines()
+    assert (
+        lines[0] == "- A **70.0%**" and lines[1] == "    - a\\<b\\> **50.0%**" and lines[3] == "- B **30.0%**"
+    )
+
+
+def test_two_typed_products_are_told_alike_or_apart(trained_pairs):
+    answers = PairAnswers(trained_pairs, OZON, "stack")
+    same = answers.answer(("phone x1 64gb black",) * 2, ("brand: acme\ncolour: black",) * 2)
+    other = answers.answer(("phone x1 64gb black", "wooden chair"), ("brand: acme", "brand: oak\nno colon"))
+    assert same.proba > other.proba
+    assert same.reasons and as_mapping("Brand : Acme\nx\n:y\nbrand: B") == {"brand": ["Acme", "B"]}
+
+
+@pytest.mark.skipif(HAS_GRADIO, reason="gradio is installed")
+def test_without_gradio_one_message_says_what_to_install(stacked, competition):
+    with pytest.raises(GoodsError, match="pip install 'gradio"):
+        page_of(stacked, competition, "stack")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_GRADIO, reason="gradio is not installed")
+def test_the_page_answers_over_http(stacked, competition, shop, tmp_path):
+    from gradio_client import Client, handle_file
+
+    page = page_of(stacked, competition, "stack")
+    _, url, _ = page.queue().launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+    try:
+        client = Client(url, verbose=False)
+        label, tree, reasons, nearest = client.predict(
+            "кружка керамическая", "", "", "", None, api_name="/card"
+        )
+        assert label["label"] == "Дом → Кружки" and "Кружки" in tree and reasons["data"] and nearest["data"]
+        labelled = client.predict(handle_file(str(shop / "test.parquet")), api_name="/file")
+        assert len(pd.read_parquet(labelled)) == len(pd.read_parquet(shop / "test.parquet"))
+    finally:
+        page.close()
