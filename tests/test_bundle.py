@@ -61,7 +61,7 @@ def test_the_published_folds_give_the_published_bytes_from_anywhere(made, tmp_pa
     there = shutil.move(dataset, tmp_path / "input" / "dataset")
     for folder in (path.parent for path in there.rglob("DONE")):
         assert flaw(folder) is None
-    for name in ("raw_text.parquet", "oof.npz", ".inputs.json"):
+    for name in ("raw_text.parquet", "oof.npz", "inputs.json"):
         assert not list(there.rglob(name))
     shutil.move(made.work, tmp_path / "away")
     try:

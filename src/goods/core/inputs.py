@@ -1,6 +1,6 @@
 """What a finished folder was made of, part by part, for those who ask why it is no longer what would be made.
 
-writes: <folder>/.inputs.json; no result depends on it, and no key
+writes: <folder>/logs/inputs.json; no result depends on it, and no key
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from goods.core.artifacts import write_json
+from goods.core.done import LOGS
 
-INPUTS = ".inputs.json"
+INPUTS = f"{LOGS}/inputs.json"
 
 
 def note_inputs(folder: Path, parts: Mapping[str, Any]) -> None:
