@@ -67,6 +67,7 @@ COMPARED = (
     ".bin",
     ".cbm",
 )  # files without times in them
+OF_PHOTOS = ("features-", "pair-", "pixels-")  # caches
 WRONG = ("Traceback", "error:", "damaged", "is not what was written", "is missing")
 MOST_SECONDS = 600  # of one run
 
@@ -175,9 +176,10 @@ def finished_folds(folder: Path) -> dict[str, int]:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Hashes of what a run made, by name; hashes.npz holds times of raw files."""
+    """Hashes of what a run made, by name; hashes.npz, and what is cached of photos, hold times of raw files."""
     made = (p for p in folder.rglob("*") if p.suffix in COMPARED and "logs" not in p.parts)
     kept = (p for p in made if not p.name.startswith(".") and p.name != "hashes.npz")
+    kept = (p for p in kept if not p.name.startswith(OF_PHOTOS))
     return {str(p.relative_to(folder)): file_hash(p) for p in kept}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -179,3 +180,12 @@ def test_impossible_sizes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(GoodsError, match="ask for at most"):
         demo.generate(tmp_path / "shop", rows=60_000, classes=50_000)
     assert not (tmp_path / "shop").exists()
+
+
+def test_what_a_killed_process_left_of_a_shop_is_removed(tmp_path):
+    dead, alive = tmp_path / ".shop.999999999.part", tmp_path / f".shop.{os.getppid()}.part"
+    for part in (dead, alive):
+        part.mkdir()
+        (part / "train.parquet").write_bytes(b"half")
+    demo.generate(tmp_path / "shop", rows=60, classes=60, images=False)
+    assert not dead.exists() and alive.exists()

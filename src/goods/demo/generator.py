@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 
 from goods.core.errors import GoodsError
 from goods.demo.dice import Dice
@@ -52,6 +53,7 @@ def generate(
         raise GoodsError(f"{folder}: is there already and is not a demo shop; choose another folder")
     kinds, leaves, nodes = catalogue(classes, seed, SHAPES[shape])
     labels, ids = deal(rows, leaves, seed, SHAPES[shape])
+    remove_abandoned(folder)
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     part.mkdir(parents=True)
     try:
@@ -63,6 +65,14 @@ def generate(
         part.replace(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes left of shops that were to be at `folder`."""
+    for part in folder.parent.glob(f".{folder.name}.*.part"):
+        pid = part.name.split(".")[-2]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def answers(rows: int = 6000, classes: int = 80, seed: int = 42, shape: str = "narrow") -> pd.DataFrame:
