@@ -1,4 +1,4 @@
-"""A student beside its teacher and the peers, on cards that none of them has seen: a fifth of the train cards is kept back.
+"""A student beside its teacher and the peers, on a fifth of the train cards, which none of them has seen.
 
 reads:  --data: raw files in the format of KazanExpress 2023, with test.parquet
 writes: --folder: raw/ (the other four fifths as train; the fifth and the test cards as test, without categories),
@@ -83,6 +83,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--folder", type=Path, required=True, help="new, or what this made before")
+    parser.add_argument("--peers", default="", metavar="TEXT", help="those whose name has it (default: all)")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", help="of the student")
     args = parser.parse_args()
     if not (args.folder / "answers.parquet").is_file():
@@ -93,7 +94,7 @@ def main() -> None:
     said = said_of_all(of.ws.run("stack"))
     stack = said.aligned(of.held.product_id.to_numpy()).classes[:, 0]
     rows = {}
-    for name, (fit, fields) in PEERS.items():
+    for name, (fit, fields) in ((n, peer) for n, peer in PEERS.items() if args.peers in n):
         texts = (plain_texts(cards, fields) for cards in (of.train, of.held))
         rows[name] = fit(next(texts), of.train.target.to_numpy(), next(texts))[0]
     best = max(of.score(classes) for classes in rows.values())

@@ -27,7 +27,7 @@ ALPHABETS = {"cyrillic": "[а-яёА-ЯЁ]", "latin": "[a-zA-Z]"}
 
 def describe(cards: pd.DataFrame, classes: dict[str, pd.Series], issues: Issues) -> dict[str, Any]:
     """What door.json holds; `classes` are those of the train cards known, by target."""
-    parts = {split: cards[cards.split == split] for split in SPLITS}
+    parts = {split: of_split(cards, split) for split in SPLITS}
     keys = {split: near_duplicate_keys(part) for split, part in parts.items()}
     table = {
         split: _shares(part)
@@ -44,6 +44,13 @@ def describe(cards: pd.DataFrame, classes: dict[str, pd.Series], issues: Issues)
         ],
     }
     return door | {"warnings": warnings(door)}
+
+
+def of_split(cards: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Its cards; not a copy where they lie one after the other, as readers leave them."""
+    rows = np.flatnonzero(cards.split == split)
+    together = len(rows) and rows[-1] - rows[0] + 1 == len(rows)
+    return cards.iloc[rows[0] : rows[-1] + 1] if together else cards.iloc[rows]
 
 
 def _shares(part: pd.DataFrame) -> dict[str, Any]:
