@@ -72,7 +72,7 @@ def read_splits(
     train = to_cards(train_raw, train_path, "train", issues)
     train["category_id"] = integer_ids(train_raw, "category_id", train_path)
     require_categories(train.category_id, train_path)
-    names = train_raw.get("category_name")
+    names = train_raw.category_name if named else pd.Series(dtype="str")
     del train_raw  # the largest of all there is
     test = to_cards(test_raw, test_path, "test", issues)
     test["category_id"] = NO_CATEGORY

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from goods.cards.fields import EMPTY, parse_text_fields
 from goods.cards.table import TEXT_FIELDS, Issues
@@ -27,7 +28,7 @@ def texts(column: pd.Series) -> pd.Series:
     return column.map(lambda v: squeeze(v) if isinstance(v, str) else "").astype("str")
 
 
-def parsed(cells: pd.Series, product_id: pd.Series, issues: Issues) -> pd.DataFrame:
+def parsed(cells: pd.Series, product_id: pd.Series, issues: Issues) -> dict[str, pa.Array]:
     """The fields in cells of `text_fields`; a batch at a time, as texts take several times the memory once they are
     Python's."""
     texts: dict[str, list[str]] = {field: [] for field in PARSED}
@@ -40,7 +41,7 @@ def parsed(cells: pd.Series, product_id: pd.Series, issues: Issues) -> pd.DataFr
             issues.add(id_, "text_fields", problem, OTHERS)
         elif problem:
             issues.add_unreadable(id_, "text_fields", problem, OTHERS, cell)
-    return pd.DataFrame(texts, dtype="str")
+    return {field: pa.array(column, pa.large_string()) for field, column in texts.items()}
 
 
 def cards_of(frame: pd.DataFrame, path: Path, split: str, issues: Issues) -> pd.DataFrame:
@@ -53,7 +54,7 @@ def cards_of(frame: pd.DataFrame, path: Path, split: str, issues: Issues) -> pd.
         for i in range(0, len(frame), BATCH)
     ]
     for field in PARSED:
-        cards[field] = pd.concat([part[field] for part in parts], ignore_index=True)
+        cards[field] = pd.array(pa.concat_arrays([part[field] for part in parts]), dtype="str")
     cards["shop"] = texts(frame.shop_title)
     cards["sale"] = frame.sale.map(lambda v: bool(v) if pd.notna(v) else False).astype(bool)
     clip_text(cards, TEXT_FIELDS, issues)
