@@ -42,16 +42,17 @@ def normalise(cards: pd.DataFrame, issues: Issues) -> RawText:
         unusual = cards[name].str.contains(UNUSUAL).to_numpy(bool)  # one look at all: few texts need more
         if not unusual.any():
             continue
-        texts = cards[name].tolist()
-        before = len(raw.rows)
-        for row in np.flatnonzero(unusual).tolist():
-            plain, steps = normalised(texts[row])
+        rows, changed = np.flatnonzero(unusual), {}
+        for row, text in zip(rows.tolist(), cards[name].iloc[rows].tolist(), strict=True):
+            plain, steps = normalised(text)
             if steps:
-                raw.rows.append((plain_id(ids[row]), name, texts[row]))
+                raw.rows.append((plain_id(ids[row]), name, text))
                 raw.steps.update(steps)
-                texts[row] = plain
+                changed[row] = plain
                 if name == "title" and not plain:
                     issues.add(ids[row], "title", "empty title", "predicted from the other fields")
-        if len(raw.rows) > before:
-            cards[name] = pd.Series(texts, index=cards.index, dtype="str")
+        if changed:
+            column = cards[name].copy()
+            column.iloc[list(changed)] = list(changed.values())
+            cards[name] = column
     return raw

@@ -73,6 +73,8 @@ def read_splits(
     train = to_cards(train_raw, train_path, "train", issues)
     train["category_id"] = integer_ids(train_raw, "category_id", train_path)
     require_categories(train.category_id, train_path)
+    names = train_raw.category_name if named else pd.Series(dtype="str")
+    del train_raw  # the largest of all there is
     test = to_cards(test_raw, test_path, "test", issues)
     test["category_id"] = NO_CATEGORY
     require_disjoint(train.product_id, test.product_id, id_column, train_path, test_path)
@@ -87,5 +89,5 @@ def read_splits(
             )
         note_inner(train, tree, issues)
     else:
-        tree = tree_from_names(train.category_id, train_raw.category_name, train_path)
+        tree = tree_from_names(train.category_id, names, train_path)
     return Raw(pd.concat([train, test], ignore_index=True), tree, issues)

@@ -104,6 +104,16 @@ class FamilyConfig(Strict):
         return ()
 
     @property
+    def taught_by(self) -> str | None:
+        """Experiment whose soft labels it learns from: of train cards (out of fold), test cards and `further_cards`."""
+        return None
+
+    @property
+    def further_cards(self) -> Path | None:
+        """Folder of unlabelled cards that are learned from besides (train/teaching.py)."""
+        return None
+
+    @property
     def needs_photos(self) -> bool:
         return "image" in self.modalities
 

@@ -85,6 +85,20 @@ def best_classes(dense: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     return np.take_along_axis(order, ranked, 1).astype(np.int32), np.take_along_axis(values, ranked, 1)
 
 
+def joined(parts: list[Predictions]) -> Predictions:
+    """One below the other, of as many classes as the widest has; columns that a part lacks have probability 0."""
+    k = max(part.classes.shape[1] for part in parts)
+
+    def wide(values: np.ndarray) -> np.ndarray:
+        return np.pad(values, [(0, 0), (0, k - values.shape[1])])
+
+    return Predictions(
+        np.concatenate([part.product_id for part in parts]),
+        np.concatenate([wide(part.classes) for part in parts]),
+        np.concatenate([wide(part.proba) for part in parts]),
+    )
+
+
 def mean_of(predictions: list[Predictions]) -> Predictions:
     """Mean distribution of several models over the same cards in the same order, cut to the top k again."""
     first = predictions[0]

@@ -30,7 +30,7 @@ def describe(
 ) -> dict[str, Any]:
     """What door.json holds; `classes` are those of the train cards known, by target; `grouped`: near-duplicates are
     kept in one fold."""
-    parts = {split: cards[cards.split == split] for split in SPLITS}
+    parts = {split: of_split(cards, split) for split in SPLITS}
     keys = {split: near_duplicate_keys(part) for split, part in parts.items()}
     table = {
         split: _shares(part)
@@ -47,6 +47,13 @@ def describe(
         ],
     }
     return door | {"warnings": warnings(door, grouped)}
+
+
+def of_split(cards: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Its cards; not a copy where they lie one after the other, as readers leave them."""
+    rows = np.flatnonzero(cards.split == split)
+    together = len(rows) and rows[-1] - rows[0] + 1 == len(rows)
+    return cards.iloc[rows[0] : rows[-1] + 1] if together else cards.iloc[rows]
 
 
 def _shares(part: pd.DataFrame) -> dict[str, Any]:

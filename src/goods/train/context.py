@@ -12,7 +12,8 @@ from goods.core.workspace import Workspace
 from goods.models.base import Context
 from goods.prepare.prepared import data_folder
 from goods.problems.kinds import problem_of
-from goods.train.foundations import said_of_all, scored_run, upstream_of
+from goods.train.foundations import upstream_of
+from goods.train.teaching import scores_of
 
 
 def make_context(
@@ -22,8 +23,10 @@ def make_context(
     scratch: Path | None,
     progress: bool,
     fold: int | None = None,
+    fitted: bool = False,
 ) -> Context:
-    """What models of an experiment are given; with `fold` also that fold of the experiments below."""
+    """What models of an experiment are given; with `fold` also that fold of the experiments below. One that is `fitted`
+    needs not what others say of the rows it learned from."""
     return Context(
         labels=Labels.load(ws),
         seed=config.seed,
@@ -34,6 +37,6 @@ def make_context(
         scratch=scratch,
         progress=progress,
         upstream={} if fold is None else upstream_of(ws, config, fold),
-        scores={name: said_of_all(scored_run(ws, config, name)) for name in config.model.scored_by},
+        scores={} if fitted else scores_of(ws, config),
         **problem_of(ws).materials(ws),
     )

@@ -38,7 +38,7 @@ def load_run_models(
     for k in judges(config, competition):
         check_done(run.fold(k), "not trained", "run scripts/train.py first")
         context = replace(
-            make_context(ws, config, given, None, False, k),
+            make_context(ws, config, given, None, False, k, fitted=True),
             cache=None,
             images=ImageStore(images) if images else None,
             products=products,

@@ -15,13 +15,14 @@ from goods.core.execution import Resources
 from goods.core.ids import id_array
 from goods.core.predictions import BLOCK, TOP_K, Predictions, best_classes, mean_of
 from goods.core.workspace import ALL, Workspace
-from goods.models.base import Model, Refitted, WholeFitted
+from goods.models.base import Context, Model, Refitted, WholeFitted
 from goods.prepare.folds import load_dealt
 from goods.problems.base import Problem
 from goods.problems.kinds import problem_of
 from goods.train.context import make_context
 from goods.train.foundations import trained_fold
 from goods.train.rows import rows_seen
+from goods.train.teaching import taught_cards
 
 OFF = 1e-2  # of a row's sum from 1: what 16-bit arithmetic may leave
 
@@ -69,7 +70,7 @@ def write_fold(ws: Workspace, config: ExperimentConfig, k: int, progress: bool, 
     started = time.perf_counter()
     may_fit = folds.may_fit(problem, train, k)
     may_fit[may_fit] = drawn(train.target[may_fit], config)
-    known, extra = train[may_fit].reset_index(drop=True), pseudo_cards(ws, config, k, test)
+    known, extra = train[may_fit].reset_index(drop=True), extra_cards(ws, config, k, test, context)
     if known.target.nunique() < 2:
         raise GoodsError(
             f"{ws.competition}: what may be fitted on for fold {k} is of a single class ({len(known)} rows): "
@@ -131,6 +132,15 @@ def fit_on(
     model.fit(pd.concat([kept, *more], ignore_index=True), train[inner].reset_index(drop=True))
     if isinstance(model, WholeFitted) and len(kept) < len(train):
         model.fit_whole(pd.concat([train, *more], ignore_index=True))
+
+
+def extra_cards(
+    ws: Workspace, config: ExperimentConfig, k: int, test: pd.DataFrame, context: Context
+) -> pd.DataFrame:
+    """Cards without a known class that fold k is fitted on besides, labelled by other experiments."""
+    if config.model.taught_by is not None:
+        return taught_cards(config, test, context.scores)
+    return pseudo_cards(ws, config, k, test)
 
 
 def pseudo_cards(ws: Workspace, config: ExperimentConfig, k: int, test: pd.DataFrame) -> pd.DataFrame:

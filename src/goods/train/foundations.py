@@ -9,6 +9,7 @@ import numpy as np
 from goods.config.base import PresetConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
+from goods.core.artifacts import read_json
 from goods.core.done import check_done, flaw, fold_content
 from goods.core.errors import GoodsError
 from goods.core.execution import has_torch
@@ -24,7 +25,8 @@ def check_problem(ws: Workspace, config: ExperimentConfig) -> None:
     """GoodsError where an experiment does not go with the prepared competition or with what it builds on."""
     check_family(config, problem_of(ws), ws.competition)
     for name in config.model.scored_by:
-        check_joined(config, load_experiment(scored_run(ws, config, name).config), name)
+        if name != config.model.taught_by:
+            check_joined(config, load_experiment(scored_run(ws, config, name).config), name)
 
 
 def check_family(config: ExperimentConfig, found: Problem, competition: str) -> None:
@@ -49,7 +51,12 @@ def check_family(config: ExperimentConfig, found: Problem, competition: str) -> 
 
 
 def check_joined(config: ExperimentConfig, below: ExperimentConfig, name: str) -> None:
-    """GoodsError where `config` joins an experiment that itself joins others."""
+    """GoodsError where `config` joins an experiment that itself joins others, or that learned from one of them."""
+    if below.model.taught_by is not None:
+        raise GoodsError(
+            f"experiment {config.name}: {name} learned from {below.model.taught_by}, which has seen the labels of "
+            "every fold; leave it out"
+        )
     if isinstance(below.model, PresetConfig):
         raise GoodsError(
             f"experiment {config.name}: {name} is of family {below.model.family} itself; name its experiments"
@@ -136,4 +143,6 @@ def tuned_below(ws: Workspace, config: ExperimentConfig) -> tuple[int, ...]:
     used = set(config.tuned_on)
     for name in config.upstream:
         used |= set(tuned_below(ws, trained_config(ws, config, name)))
+    if config.model.taught_by is not None:  # a stack's are in its report alone
+        used |= set(read_json(ws.run(config.model.taught_by).report)["tuned_on"])
     return tuple(sorted(used))

@@ -1,0 +1,51 @@
+"""A student: a small, fast model that learns what another experiment says of cards, a stack above all.
+
+It sees hashed words and characters alone, so that it needs neither photos nor lemmas nor the experiments below its
+teacher. Of a train card it learns the class it has, of any other card the class that the teacher gives it (Bucilă et
+al. 2006), by a linear SVM of one class against the rest, whose weights are kept as bytes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from goods.config.base import FamilyConfig, LocalPath, Strict
+
+
+class FieldTerms(Strict):
+    """What is looked at in one text field: runs of up to `words` words, and runs of characters within a word and the
+    blanks around it, their lengths inclusive. Words and characters each weigh as much."""
+
+    weight: float = Field(1.0, gt=0)
+    words: int = Field(1, ge=0, le=3)
+    chars: tuple[int, int] | None = None
+
+
+class StudentConfig(FamilyConfig):
+    family: Literal["student"]
+    implementation: ClassVar[str] = "goods.models.text.student_model:StudentModel"
+    one_core: ClassVar[bool] = True
+    teacher: str = Field("stack", description="finished experiment that it learns from")
+    further: LocalPath | None = Field(
+        None, description="folder of unlabelled cards and what the teacher says of them (scripts/distil.py)"
+    )
+    fields: dict[str, FieldTerms]
+    max_chars: int = Field(4_000, ge=1, description="of a field that are looked at")
+    bits: int = Field(21, ge=8, le=26, description="terms are hashed into 2^bits numbers")
+    min_df: int = Field(2, ge=1, description="cards a term must be in")
+    C: float = Field(1.0, gt=0)
+
+    @property
+    def scored_by(self) -> tuple[str, ...]:
+        return (self.teacher,)
+
+    @property
+    def taught_by(self) -> str:
+        return self.teacher
+
+    @property
+    def further_cards(self) -> Path | None:
+        return None if self.further is None else Path(self.further)

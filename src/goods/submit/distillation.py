@@ -1,0 +1,133 @@
+"""A student of a finished experiment: one small model that says nearly what a stack says, in microseconds a card.
+
+reads:  runs/<teacher>/ oof.npz test.npz report.json, an experiment config of family student, a raw file of unlabelled
+        cards in the competition's test format
+writes: runs/<student>/ as train/ does; all_folds/ is what new cards are asked of, it and the config are all it takes;
+        unlabelled/<student>/ cards.parquet said.npz DONE: the unlabelled cards and what the teacher says of them
+"""
+
+from __future__ import annotations
+
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from goods.cards.table import COLUMNS, load_cards
+from goods.competitions.loading import reader_module
+from goods.config.competition import CompetitionConfig
+from goods.config.experiment import ExperimentConfig
+from goods.core.artifacts import read_json, write_parquet
+from goods.core.code import code_hash
+from goods.core.done import begin, is_done, mark_done
+from goods.core.errors import GoodsError
+from goods.core.execution import free_memory
+from goods.core.hashing import content_hash, file_hash
+from goods.core.kept import Kept
+from goods.core.locks import one_at_a_time
+from goods.core.log import say
+from goods.core.predictions import joined
+from goods.core.workspace import ALL, Workspace
+from goods.prepare.prepared import parts, prepared_key
+from goods.submit.batches import KEPT, LOADED
+from goods.submit.new_cards import NewCards
+from goods.submit.prediction import bar_over
+from goods.submit.predictor import Predictor, model_folders, saved_config, size_of
+from goods.train.stage import train
+from goods.train.teaching import CARDS, SAID
+
+
+def distil(
+    ws: Workspace,
+    competition: CompetitionConfig,
+    config: ExperimentConfig,
+    unlabelled: Path | None = None,
+    images: Path | None = None,
+    force: bool = False,
+) -> None:
+    """Train the student that `config` describes, one per attribute where a competition has several. Folds are for its
+    out-of-fold score; what is asked of new cards is fitted on all of them."""
+    teacher = config.model.taught_by
+    if teacher is None:
+        raise GoodsError(
+            f"experiment {config.name} is of family {config.model.family}, which learns from no other; give a student's"
+        )
+    for space, one in parts(ws, competition):
+        saved_config(space, teacher)  # raises unless it is finished
+        student = config.model_copy(update={"competition": one.name})
+        if unlabelled is not None:
+            folder = label(space, one, student, unlabelled, images, force)
+            student = student.model_copy(update={"model": student.model.changed(further=str(folder))})
+        train(space, one, student, force=force)
+        say(summary(space, student, teacher))
+
+
+def label(
+    ws: Workspace,
+    competition: CompetitionConfig,
+    config: ExperimentConfig,
+    unlabelled: Path,
+    images: Path | None,
+    force: bool,
+) -> Path:
+    """The folder of the unlabelled cards, those of train and test left out, and of what the teacher says of them."""
+    teacher = str(config.model.taught_by)
+    folder = ws.path / "unlabelled" / config.name
+    if not unlabelled.is_file():
+        raise GoodsError(f"--unlabelled {unlabelled}: no such file; name a parquet or csv file of cards")
+    key = content_hash(
+        file_hash(unlabelled),
+        None if images is None else str(images.resolve()),
+        [(path.name, file_hash(path / "DONE")) for path in model_folders(ws, competition, teacher)],
+        prepared_key(ws),
+        code_hash(__name__, reader_module(competition.reader)),
+    )
+    with one_at_a_time(folder):
+        if not force and is_done(folder, key):
+            say(f"distil: {unlabelled} is labelled by {teacher} already")
+            return folder
+        begin(folder, key)
+        write_labelled(ws, competition, teacher, unlabelled, images, folder)
+        mark_done(folder, key)
+    return folder
+
+
+def write_labelled(
+    ws: Workspace,
+    competition: CompetitionConfig,
+    teacher: str,
+    unlabelled: Path,
+    images: Path | None,
+    folder: Path,
+) -> None:
+    known = load_cards(ws).product_id.to_numpy()
+    sizes = sum(size_of(path) for path in model_folders(ws, competition, teacher))
+    stay = sizes * LOADED < free_memory() / 2
+    asked = Predictor(ws, competition, teacher, images, Kept(KEPT), stay)
+    cards, said = [], []
+    with tempfile.TemporaryDirectory(prefix="goods-cards-") as temporary:
+        new = NewCards(unlabelled, competition, images, Path(temporary))
+        with bar_over(new, teacher, asked.steps) as bar:
+            for batch in new.batches():
+                mine = batch[~np.isin(batch.product_id.to_numpy(), known)].reset_index(drop=True)
+                if len(mine):
+                    said.append(asked.predict(mine, partial(bar, len(batch))))
+                    cards.append(mine[list(COLUMNS)])
+    if not cards:
+        raise GoodsError(f"--unlabelled {unlabelled}: all of its cards are train or test cards already")
+    write_parquet(folder / CARDS, pd.concat(cards, ignore_index=True))
+    joined(said).save(folder / SAID)
+    say(f"distil: {sum(map(len, cards))} further cards labelled by {teacher}")
+
+
+def summary(ws: Workspace, config: ExperimentConfig, teacher: str) -> str:
+    """Scores side by side, speed and size of what is asked of new cards."""
+    own, of_teacher = (read_json(ws.run(name).report) for name in (config.name, teacher))
+    folder = ws.run(config.name).fold(ALL)
+    speed = read_json(folder / "report.json")["cards_per_second"]
+    return (
+        f"distil {config.name}: out-of-fold {own['metric']} {own['score']:.4f}, {teacher} {of_teacher['score']:.4f}; "
+        f"{speed:,.0f} cards/s, {size_of(folder) / 2**20:.1f} MB in {folder}"
+    )
