@@ -82,13 +82,13 @@ def test_several_targets_are_submitted_as_the_files_have_them(tmp_path):
         "title": "name",
         "categories": ["brand"],
         "target": ["leaf", "top"],
-        "submission": {"columns": {"id": "id", "top": "top", "leaf": "leaf"}},
+        "submission": {"columns": {"id": "id", "its_top": "top", "leaf": "leaf"}},
     }
     options = options_of(tmp_path, "mine", data, reader="table", table=section, metric="accuracy")
     run_all("mine", options)
     result = pd.read_parquet(tmp_path / "out" / "mine" / "result.parquet")
-    assert list(result.columns) == ["id", "top", "leaf"] and result.leaf.dtype == "int64"
-    assert (result.leaf == asked.leaf).mean() > 0.8 and (result.top == asked.top).mean() > 0.8
+    assert list(result.columns) == ["id", "its_top", "leaf"] and result.leaf.dtype == "int64"
+    assert (result.leaf == asked.leaf).mean() > 0.8 and (result.its_top == asked.top).mean() > 0.8
 
 
 @pytest.mark.slow
