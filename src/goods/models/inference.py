@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,17 +18,38 @@ from goods.models.rows import BatchOrder, Rows
 
 @contextmanager
 def threads(context: Context) -> Iterator[None]:
-    """Torch on `context.threads` threads, which on a CPU add up in the same order each time; as before afterwards."""
-    before, repeatable = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    """Torch on `context.threads` threads; within, what a device adds up is added in the same order each time. As before
+    afterwards."""
+    before = torch.get_num_threads()
     torch.set_num_threads(context.threads)
-    if not context.device.startswith("cuda"):
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-        torch.use_deterministic_algorithms(True, warn_only=True)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # a GPU reads it at its first matrix product
+    with repeatable():
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+@contextmanager
+def repeatable(strict: bool = False) -> Iterator[None]:
+    """Within, the same inputs give the same bytes. An operation that has no such form is a RuntimeError where `strict`,
+    else it is done as it is; so is then the gradient of attention on a GPU, which has one."""
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.use_deterministic_algorithms(True, warn_only=not strict)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
-        torch.use_deterministic_algorithms(repeatable, warn_only=True)
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+
+
+def cannot_repeat(error: RuntimeError) -> str | None:
+    """The operation without an order of its own that `error` is of; None where it is another error."""
+    name, found, _ = str(error).partition(" does not have a deterministic implementation")
+    return name.split()[-1] if found and name else None
 
 
 def run_network(

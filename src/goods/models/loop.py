@@ -6,6 +6,7 @@ with the best weights restored, resume after a kill.
 
 from __future__ import annotations
 
+import copy
 import logging
 import signal
 import threading
@@ -22,10 +23,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.nn import functional as F
 
 from goods.config.trainer import TrainerConfig
+from goods.core.log import say
 from goods.models.base import Context
-from goods.models.inference import run_network
+from goods.models.inference import cannot_repeat, repeatable, run_network
 from goods.models.learner import Learner
-from goods.models.network import Network, Weights
+from goods.models.network import Network, Weights, cpu_weights
 from goods.models.rows import Rows, batches
 from goods.models.training import DivergenceCheck, Training
 from goods.models.weights import BestWeights, EpochCheckpoint, greedy_soup, left_by_a_kill
@@ -85,14 +87,45 @@ def train_network(
     Returns how many epochs the weights have seen: those of the best one where there is an inner split. GoodsError
     where the loss is not finite before any weights are worth keeping.
     """
-    config = config.for_cards(len(train.target))
     net.train()  # pre-trained encoders come in the other mode, without dropout, and lightning leaves them there
+    given = train, valid, config.for_cards(len(train.target)), context, scratch, training
+    if not on_gpu(context):
+        return fit(net, *given)
+    start = copy.deepcopy(cpu_weights(net))
+    try:
+        with repeatable(strict=True):
+            return fit(net, *given)
+    except RuntimeError as error:
+        operation = cannot_repeat(error)
+        if operation is None:
+            raise
+        say(
+            f"{training.family}: {operation} has no fixed order on a GPU: another training ends in other last digits"
+        )
+    net.load_state_dict(start)
+    return fit(net, *given)
+
+
+def fit(
+    net: Network,
+    train: Rows,
+    valid: Rows | None,
+    config: TrainerConfig,
+    context: Context,
+    scratch: Path,
+    training: Training,
+) -> int:
+    """`train_network` with the batch size as it is."""
     loader = batches(train, config.batch_size, context.seed, config.class_balance, loader_workers(context))
+    checkpoint = scratch / f"training-{training.key}.ckpt"
+    found = left_by_a_kill(checkpoint)
+    if found is not None:  # processes that cut batches begin with it before lightning tells the epoch
+        state = torch.load(found, map_location="cpu", mmap=True, weights_only=True)
+        loader.sampler.set_epoch(state["epoch"] + 1)  # type: ignore[attr-defined]
     epochs = config.epochs
     if config.max_steps is not None:
         epochs = min(epochs, max(1, round(config.max_steps / len(loader))))
     learner = Learner(net, config, epochs * -(-len(loader) // config.accumulate), context.seed)
-    checkpoint = scratch / f"training-{training.key}.ckpt"
     best = BestWeights(training, config.patience, config.soup) if valid is not None else None
     first = DivergenceCheck(training) if best is None else best
     with quiet(), stopping_as_python_does():
@@ -107,7 +140,7 @@ def train_network(
             learner,
             loader,
             None if valid is None else batches(valid, 4 * config.batch_size),
-            ckpt_path=left_by_a_kill(checkpoint),
+            ckpt_path=found,
             weights_only=True,
         )
     if best is not None and best.weights:
