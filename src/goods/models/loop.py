@@ -118,10 +118,6 @@ def fit(
     """`train_network` with the batch size as it is."""
     loader = batches(train, config.batch_size, context.seed, config.class_balance, loader_workers(context))
     checkpoint = scratch / f"training-{training.key}.ckpt"
-    found = left_by_a_kill(checkpoint)
-    if found is not None:  # processes that cut batches begin with it before lightning tells the epoch
-        state = torch.load(found, map_location="cpu", mmap=True, weights_only=True)
-        loader.sampler.set_epoch(state["epoch"] + 1)  # type: ignore[attr-defined]
     epochs = config.epochs
     if config.max_steps is not None:
         epochs = min(epochs, max(1, round(config.max_steps / len(loader))))
@@ -140,7 +136,7 @@ def fit(
             learner,
             loader,
             None if valid is None else batches(valid, 4 * config.batch_size),
-            ckpt_path=found,
+            ckpt_path=left_by_a_kill(checkpoint),
             weights_only=True,
         )
     if best is not None and best.weights:

@@ -108,20 +108,6 @@ class NavecRows:
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def highest(words: torch.Tensor, vectors: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-    """vectors [u, d] of distinct words, words [t], offsets [b + 1] → [b, d]: a card's largest, zeros without words"""
-    if not vectors.is_cuda:
-        return F.embedding_bag(words, vectors, offsets, mode="max", include_last_offset=True)
-    return highest_of_segments(words, vectors, offsets)
-
-
-def highest_of_segments(words: torch.Tensor, vectors: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-    """`highest` with a gradient that a GPU, too, adds up in one order."""
-    lengths = offsets.diff()
-    found = torch.segment_reduce(vectors[words].float(), "max", lengths=lengths, unsafe=True)
-    return torch.where(lengths[:, None] > 0, found, 0).to(vectors.dtype)
-
-
 class FieldHead(nn.Module):
     """Word vectors of one field → one vector per card; a card without words gets zeros."""
 
@@ -140,7 +126,7 @@ class FieldHead(nn.Module):
         """vectors [u, d] of distinct words, words [t], offsets [b + 1] → [b, width_out]"""
         if self.kind == "textcnn":
             return self._textcnn(vectors, words, offsets)
-        top = highest(words, vectors, offsets)
+        top = F.embedding_bag(words, vectors, offsets, mode="max", include_last_offset=True)
         if self.kind == "pooled":
             mean = F.embedding_bag(words, vectors, offsets, mode="mean", include_last_offset=True)
             return torch.cat([mean, top], 1)
