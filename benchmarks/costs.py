@@ -26,7 +26,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core.execution import Resources
-from goods.core.folders import taken
+from goods.core.folders import disk_used
 from goods.core.workspace import Workspace
 from goods.problems.kinds import problem_of
 from goods.train.context import make_context
@@ -70,7 +70,7 @@ def measured(
 def megabytes(fold: Path) -> float:
     """Of a fold but for its predictions."""
     predicted = sum((fold / name).stat().st_size for name in ("valid.npz", "test.npz"))
-    return (taken(fold) - predicted) / 1e6
+    return (disk_used(fold) - predicted) / 1e6
 
 
 def seconds(work: Callable[[], object]) -> float:

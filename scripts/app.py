@@ -1,11 +1,9 @@
 """Ask a finished experiment in the browser: of a card, of two products, of a file. Needs the package gradio."""
 
-try:
-    from goods import cli
-except ModuleNotFoundError:
-    import interpreter
+import interpreter
 
-    interpreter.give_way()
+with interpreter.Ready():
+    from goods import cli
 
 
 def main() -> None:

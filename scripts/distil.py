@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-try:
-    from goods import cli
-except ModuleNotFoundError:
-    import interpreter
+import interpreter
 
-    interpreter.give_way()
+with interpreter.Ready():
+    from goods import cli
 
 
 def main() -> None:

@@ -85,7 +85,7 @@ def test_a_named_competition_ends_in_the_bytes_of_the_script(tmp_path, run_scrip
     [
         ({}, "name a competition, or give the frames"),
         ({"competition": "nowhere"}, "unknown competition 'nowhere'"),
-        ({"competition": "demo", "preset": "best"}, "preset 'best': known are full, quick"),
+        ({"competition": "demo", "preset": "best"}, "preset 'best': known are full, light, quick"),
         ({"competition": "demo", "target": "kind"}, "target: describes frames"),
         ({"competition": "demo", "text_weights": "nowhere"}, "text_weights nowhere: no such file"),
         ({"train": frame(3)}, "give both train and test"),

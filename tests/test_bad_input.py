@@ -155,4 +155,4 @@ def test_scripts_end_with_exit_code_2_and_one_line(message, run_script, tmp_path
 def test_run_all_reports_an_unknown_competition(run_script, tmp_path):
     code, _, err = run_script("run_all", "wildbery", "--work", tmp_path)
     assert code == 2
-    assert "known are demo, kazanexpress2022, kazanexpress2023" in err
+    assert "demo, flatcsv, kazanexpress2022, kazanexpress2023" in err

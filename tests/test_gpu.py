@@ -83,7 +83,8 @@ KINDS = [
     "image-resnet10t",
     "image-vit_tiny_patch16_224",
     pytest.param(
-        "image-tf_efficientnet_lite0", marks=pytest.mark.xfail(reason="two fits of it differed on an H200; why is not known")
+        "image-tf_efficientnet_lite0",
+        marks=pytest.mark.xfail(reason="two fits of it differed on an H200; why is not known"),
     ),
     "fusion",
     "clip",
@@ -127,7 +128,9 @@ def test_the_same_fold_twice_is_the_same_bytes(tmp_path, kind, capsys):
     assert "no fixed order" not in capsys.readouterr().err
 
 
-@pytest.mark.xfail(reason="on an H200 a killed training that went on ended with other bytes; why is not known")
+@pytest.mark.xfail(
+    reason="on an H200 a killed training that went on ended with other bytes; why is not known"
+)
 @pytest.mark.parametrize("kind", ["navec-attention", "transformer-scratch", "image-small_cnn"])
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
 def test_a_killed_training_ends_with_the_bytes_of_one_that_was_not(tmp_path, monkeypatch, kind, precision):

@@ -16,8 +16,7 @@ from goods.models.text.card_tokens import tokenize
 from goods.models.text.fasttext import FastTextConfig
 from goods.models.text.fasttext_model import FastTextModel
 from goods.models.text.scratch_encoder import scratch_encoder
-from goods.report import cards as report_cards
-from goods.report import maps, page
+from goods.report import curves, maps, page
 
 FORMULA = r"Кофе $\frac{ до $5"  # an even number of $ would be one
 
@@ -69,7 +68,7 @@ def test_names_are_no_formulas_on_a_map(monkeypatch):
 
 def test_names_of_experiments_are_no_formulas_in_the_report():
     bins = {"reliability": [[0.1, 0.1, 5], [0.9, 0.8, 5]]}
-    assert report_cards.reliability_plot({FORMULA: {"before": bins, "after": bins}})
+    assert curves.reliability_plots({FORMULA: {"before": bins, "after": bins}})
 
 
 def test_texts_are_no_templates(monkeypatch):

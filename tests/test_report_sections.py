@@ -17,7 +17,7 @@ from sklearn.metrics import f1_score
 from goods.cards.labels import Labels
 from goods.config.loading import load_experiment
 from goods.core.predictions import Predictions
-from goods.report.cards import all_errors
+from goods.report.card_page import all_errors
 from goods.report.classes import class_rows, size_rows
 from goods.report.confusion import branch_maps, distance_rows, frequent_confusions
 from goods.report.drift import drift_of

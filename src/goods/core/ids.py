@@ -21,11 +21,15 @@ def id_array(ids: pd.Series) -> np.ndarray:
     return ids.to_numpy(np.int64) if ids.dtype.kind in "iu" else np.array(ids.tolist(), np.str_)
 
 
-def same_kind(ids: Sequence[str], known: pd.Series) -> list[Id]:
+def same_kind(ids: Sequence[Id], known: pd.Series) -> list[Id]:
     """Ids as they were written on a command line, as numbers where the known ones are; what is no number stays."""
     if known.dtype.kind not in "iu":
         return list(ids)
-    return [int(id_) if id_.lstrip("+-").isascii() and id_.lstrip("+-").isdigit() else id_ for id_ in ids]
+    return [int(id_) if _is_number(id_) else id_ for id_ in ids]
+
+
+def _is_number(id_: Id) -> bool:
+    return not isinstance(id_, str) or (id_.lstrip("+-").isascii() and id_.lstrip("+-").isdigit())
 
 
 def with_ids(table: pd.DataFrame, column: str = "product_id") -> pd.DataFrame:

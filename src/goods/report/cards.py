@@ -1,44 +1,23 @@
-"""The report of an experiment on cards: what came in, what it scored, where it is wrong and why, what to look at.
+"""The report of an experiment on cards, made where it is not there as it would be.
 
-reads:  runs/, prepared/, folds.parquet
+reads:  runs/, prepared/, folds.parquet, submissions/leaderboard.csv
 writes: submissions/<competition>/ report.html (of an experiment that is no stack report-<experiment>.html) errors.csv
         suspected_labels.csv
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
 
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
-from goods.core.artifacts import read_json, write_csv, write_text
 from goods.core.code import code_hash
 from goods.core.done import done_key
 from goods.core.hashing import content_hash
 from goods.core.workspace import Workspace
-from goods.metrics.evaluation import metric_of
-from goods.prepare.door import rows_of
 from goods.report.board import board_of
-from goods.report.classes import class_rows, f1_by_size, size_rows
-from goods.report.confusion import branch_maps, distance_rows, frequent_confusions
-from goods.report.curves import automation_curve, folds_plot, reliability_plots
-from goods.report.drift import drift_of
-from goods.report.experiments import experiment_row, score_row
-from goods.report.gallery import gallery
-from goods.report.judged import Judged, judge
-from goods.report.left_out import left_out_rows
-from goods.report.page import holds, render
-from goods.report.slices import agreement_rows, slice_rows
-from goods.report.suspects import suspected_labels
+from goods.report.page import holds
 from goods.stack.config import StackConfig
-from goods.submit.ledger import git_sha
-
-LISTED = 60  # suspected labels in the page; the file has all
 
 
 def write_cards_report(
@@ -49,96 +28,12 @@ def write_cards_report(
     path = folder / ("report.html" if stacked else f"report-{config.name}.html")
     board = board_of(out, competition.name, competition.metric)
     key = content_hash(code_hash(__name__), competition.metric, done_key(ws.run(config.name).path), board)
-    lists = ("errors.csv", "suspected_labels.csv")
-    names = [name if stacked else f"{config.name}-{name}" for name in lists]
-    if holds(path, key) and all((folder / name).is_file() for name in names):
-        return path
-    judged = judge(ws, config.name)
-    suspects = suspected_labels(judged)
-    write_csv(folder / names[0], all_errors(judged))
-    write_csv(folder / names[1], suspects)
-    write_text(path, page_of(ws, competition, config, judged, suspects, board, key, names))
+    lists = [
+        folder / (name if stacked else f"{config.name}-{name}")
+        for name in ("errors.csv", "suspected_labels.csv")
+    ]
+    if not (holds(path, key) and all(file.is_file() for file in lists)):
+        from goods.report.card_page import write_page  # loads for seconds: only who makes it pays
+
+        write_page(ws, competition, config, path, lists, board, key)
     return path
-
-
-def page_of(
-    ws: Workspace,
-    competition: CompetitionConfig,
-    config: ExperimentConfig,
-    judged: Judged,
-    suspects: pd.DataFrame,
-    board: dict[str, Any] | None,
-    key: str,
-    files: list[str],
-) -> str:
-    report, door = judged.report, read_json(ws.door)
-    base = list(config.model.experiments) if isinstance(config.model, StackConfig) else []
-    classes = class_rows(judged)
-    experiments = [experiment_row(ws, name) for name in [*base, *([] if base else [config.name])]]
-    return render(
-        "cards",
-        key=key,
-        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        commit=git_sha(),
-        competition=competition,
-        stack=config if base else None,
-        name=config.name,
-        report=report,
-        judged=judged,
-        files=files,
-        metric=metric_of(report["metric"]),
-        board=board,
-        definitions=list(next(iter(report["decoders"].values()))) if base else [],
-        came_in=rows_of(door),
-        warnings=door["warnings"],
-        problems=door["problems"],
-        rows=experiments + method_rows(config, report),
-        folds_plot=folds_plot(
-            [*experiments, {"name": config.name, "folds": report["folds"]}] if base else experiments
-        ),
-        left_out=left_out_rows(ws, judged, base),
-        slices=slice_rows(judged),
-        agreement=agreement_rows(ws, judged, base) if base else [],
-        sizes=size_rows(judged),
-        f1_by_size=f1_by_size(classes),
-        classes=sorted(classes, key=lambda row: -row["wrong"]),
-        confusions=frequent_confusions(judged),
-        distances=distance_rows(judged),
-        branches=branch_maps(judged),
-        errors=gallery(ws, competition, judged, bool(base)),
-        suspects=suspects.head(LISTED).to_dict("records"),
-        n_suspects=len(suspects),
-        automation=automation_curve(judged),
-        reliability=reliability_plots(report["calibration"]) if base else [],
-        drift=drift_of(judged.cards, judged.test, config.seed),
-        importance=list(report["importance"].items())[:20] if base else [],
-    )
-
-
-def method_rows(config: ExperimentConfig, report: dict[str, Any]) -> list[dict[str, Any]]:
-    """A row per method the stack compares; `best` marks the one that is submitted, which bears the seconds of all."""
-    rows = []
-    for method, scored in report.get("methods", {}).items():
-        row = score_row(f"{config.name}: {method}", config.model.family, scored, report["fit_seconds"])
-        best = method == report["winner"]
-        rows.append(row | {"best": best} | ({} if best else {"seconds": None}))
-    return rows
-
-
-def all_errors(judged: Judged) -> pd.DataFrame:
-    """Every card that is wrong out of fold, the surest first."""
-    wrong = np.flatnonzero(~judged.right)
-    wrong = wrong[np.argsort(-judged.oof.proba[wrong, 0], kind="stable")]
-    cards = judged.cards.iloc[wrong]
-    return pd.DataFrame(
-        {
-            "product_id": cards.product_id,
-            "title": cards.title,
-            "true_id": [judged.labels.ids[c] for c in judged.target[wrong]],
-            "true": [judged.names[c] for c in judged.target[wrong]],
-            "submitted_id": [judged.labels.ids[c] for c in judged.predicted[wrong]],
-            "submitted": [judged.names[c] for c in judged.predicted[wrong]],
-            "confidence": judged.oof.proba[wrong, 0].round(4),
-            "fold": cards.fold,
-        }
-    )

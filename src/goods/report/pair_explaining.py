@@ -41,7 +41,7 @@ def explain_pair(
         raise GoodsError(f"{len(products)} products given; a pair is two")
     rows = load_rows(ws)
     ends = np.sort(np.stack(ends_of(rows), 1), axis=1)
-    asked = sorted(id_ for id_ in products if isinstance(id_, int))
+    asked = sorted(int(id_) for id_ in products if not isinstance(id_, str))
     pair = rows[(ends == asked).all(axis=1)].head(1) if len(asked) == 2 else rows[:0]
     if pair.empty:
         raise GoodsError(
