@@ -24,7 +24,6 @@ from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
-from goods.matching.attributes import differing, read_characteristics
 from goods.metrics.evaluation import metric_of
 from goods.metrics.pairs import LEVEL, PAIR_METRICS, best_f1, curve, masked_area, prefix_area, recall_at
 from goods.metrics.reliability import expected_calibration_error
@@ -133,6 +132,8 @@ def gallery(
     ws: Workspace, pairs: pd.DataFrame, match: np.ndarray, among: np.ndarray, ascending: bool
 ) -> list[dict[str, Any]]:
     """The lowest or highest scored pairs where `among` bool [n] holds, with the attributes in which both differ."""
+    from goods.matching.attributes import differing, read_characteristics  # scipy: only who makes a page pays
+
     order = np.flatnonzero(among)
     order = order[np.argsort(match[order] if ascending else -match[order], kind="stable")][:SHOWN]
     products = load_cards(ws).set_index("product_id")

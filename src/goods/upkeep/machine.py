@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -57,7 +58,7 @@ class Finding:
 def examined(work: Path) -> Iterator[Finding]:
     """All there is to say about this machine, for a work folder there."""
     yield Finding(FINE, "goods", f"{__version__} in {Path(__file__).parents[1]}")
-    yield Finding(FINE, "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    yield Finding(FINE, "python", f"{platform.python_version()} on {sys.platform} {platform.machine()}")
     yield from _resources(work)
     yield from _packages()
     yield _gpu()
