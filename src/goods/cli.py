@@ -11,7 +11,6 @@ import argparse
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from goods.core.errors import GoodsError
 from goods.core.folders import check_local, check_writable
-from goods.core.scratch import temporary_files_in
+from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
 from goods.core.workspace import Workspace
 
@@ -33,7 +32,6 @@ ROOT = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path.cwd()  # wh
 # the current folder's own; what is not in them comes with the package
 CONFIGS = next((p for p in (Path.cwd() / "configs", CHECKOUT / "configs") if p.is_dir()), Path("configs"))
 SCRIPT = re.compile(r"(?:bash |\S*bin/python )?scripts/(\w+)\.(?:py|sh)")
-TEMPORARY = 4096  # bytes that a folder of temporary files must take
 
 
 class Parser(argparse.ArgumentParser):
@@ -76,8 +74,11 @@ def spelled(text: str) -> str:
     return SCRIPT.sub(command, text)
 
 
-def parser(doc: str | None, example: str | None = None) -> argparse.ArgumentParser:
-    """A parser of what every script takes; its help says `doc` and ends with `example`, a whole command."""
+def parser(
+    doc: str | None, example: str | None = None, *, force: bool = False, wait: bool = False
+) -> argparse.ArgumentParser:
+    """A parser of what every script takes, of --force and --wait where those act; its help says `doc` and ends with
+    `example`, a whole command."""
     named = SCRIPT.search(example or "")
     made = Parser(
         prog=Path(named[0]).name if named and not as_command() else None,
@@ -89,10 +90,12 @@ def parser(doc: str | None, example: str | None = None) -> argparse.ArgumentPars
     made.add_argument(
         "--work", type=Path, default=ROOT / "work", help="folder of derived files (default: work)"
     )
-    made.add_argument("--force", action="store_true", help="redo what is already done")
-    made.add_argument(
-        "--wait", action="store_true", help="wait where another run holds the competition's work folder"
-    )
+    if force:
+        made.add_argument("--force", action="store_true", help="redo what is already done")
+    if wait:
+        made.add_argument(
+            "--wait", action="store_true", help="wait where another run holds the competition's work folder"
+        )
     return made
 
 
@@ -278,19 +281,3 @@ def told_of(error: BaseException, folders: list[Path]) -> str | None:
     if not isinstance(error, OSError) or error.strerror is None:
         return None
     return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
-
-
-def check_temporary() -> None:
-    """Say so where the folder that TMPDIR names cannot be used: Python takes another without a word."""
-    named = os.environ.get("TMPDIR")
-    if not named:
-        return
-    try:
-        with tempfile.TemporaryFile(dir=named) as file:
-            file.write(b" " * TEMPORARY)
-    except OSError as error:
-        print(
-            f"warning: TMPDIR is {named}, where nothing can be written ({error.strerror}): files are put elsewhere; "
-            "mend it if the run ends for want of space",
-            file=sys.stderr,
-        )
