@@ -11,6 +11,7 @@ import argparse
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from goods.core.errors import GoodsError
 from goods.core.folders import check_local, check_writable
+from goods.core.log import saying_to
 from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
+from goods.core.warned import told_at_the_end
 from goods.core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -233,7 +236,7 @@ def run(main: Callable[[], None]) -> None:
     """Call a script's main; a GoodsError, or a file that cannot be read or written, becomes one line and exit code
     2."""
     folders: list[Path] = []
-    with stoppable() as stop:
+    with stoppable() as stop, saying_to(tell):
         try:
             check_temporary()
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -242,7 +245,7 @@ def run(main: Callable[[], None]) -> None:
             work, folders = used_folders()
             for folder in folders:
                 check_local(folder)
-            with temporary_files_in(work):
+            with temporary_files_in(work), told_at_the_end():
                 main()
         except BaseException as error:
             if stop.signal is not None or isinstance(
@@ -254,6 +257,15 @@ def run(main: Callable[[], None]) -> None:
                 raise
             print(f"error: {spelled(told)}", file=sys.stderr)
             sys.exit(2)
+
+
+def tell(message: str) -> None:
+    """A message on stderr. Where no terminal shows it as it comes, each of its lines says when that was."""
+    said = spelled(message)
+    if not sys.stderr.isatty():
+        now = time.strftime("%H:%M:%S")
+        said = "\n".join(f"{now} {line}".rstrip() for line in said.splitlines())
+    print(said, file=sys.stderr, flush=True)
 
 
 def used_folders() -> tuple[Path, list[Path]]:
