@@ -16,7 +16,6 @@ from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
 from goods.core.execution import Resources, run_jobs
 from goods.core.log import say
-from goods.core.progress import bar
 from goods.core.tables import aligned, show_table
 from goods.core.warned import counted
 from goods.prepare.folds import make_folds
@@ -208,20 +207,3 @@ def test_a_fold_that_was_asked_for_says_its_score_and_its_seconds(ws, capsys):
 
 def test_parameters_are_told_with_four_digits():
     assert params_told({"C": 0.123456789, "n": 12, "loss": "log"}) == "C=0.1235, n=12, loss=log"
-
-
-def test_a_network_shows_one_bar_of_all_its_batches(tmp_path, monkeypatch, capsys):
-    shown = []
-    monkeypatch.setattr("goods.models.batchbar.bar", lambda *given: shown.append(bar(*given)) or shown[-1])
-    from goods.models.batchbar import BatchBar
-
-    class Trainer:
-        max_epochs, current_epoch = 5, 2
-
-    callback = BatchBar(10)
-    callback.on_train_start(Trainer(), None)
-    bar_shown = callback.shown
-    callback.on_train_batch_end(Trainer(), None, None, None, 0)
-    callback.on_train_end(Trainer(), None)
-    assert len(shown) == 1 and (bar_shown.total, bar_shown.unit, bar_shown.n) == (30, "batches", 1)
-    assert capsys.readouterr().err == ""
