@@ -134,7 +134,7 @@ def run_row(
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
+    parser = cli.parser(__doc__, force=True)
     parser.add_argument("competition")
     parser.add_argument("--group", action="append", help="only this group of rows (may be repeated)")
     parser.add_argument("--row", action="append", help="only this row (may be repeated)")

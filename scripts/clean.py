@@ -7,7 +7,7 @@ with interpreter.Ready():
 
 
 def main() -> None:
-    parser = cli.parser(__doc__, ".venv/bin/python scripts/clean.py kazanexpress2023 --caches")
+    parser = cli.parser(__doc__, ".venv/bin/python scripts/clean.py kazanexpress2023 --caches", wait=True)
     parser.add_argument("competition", help="a folder of the work folder")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--caches", dest="portion", action="store_const", const="caches")

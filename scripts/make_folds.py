@@ -9,7 +9,9 @@ with interpreter.Ready():
 
 
 def main() -> None:
-    parser = cli.parser(__doc__, ".venv/bin/python scripts/make_folds.py kazanexpress2023")
+    parser = cli.parser(
+        __doc__, ".venv/bin/python scripts/make_folds.py kazanexpress2023", force=True, wait=True
+    )
     cli.add_competition(parser)
     parser.add_argument(
         "--from",

@@ -9,7 +9,9 @@ with interpreter.Ready():
 
 
 def main() -> None:
-    parser = cli.parser(__doc__, ".venv/bin/python scripts/new_competition.py myshop --data data/myshop")
+    parser = cli.parser(
+        __doc__, ".venv/bin/python scripts/new_competition.py myshop --data data/myshop", force=True
+    )
     parser.add_argument("name", help="of the folder to write below configs/")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the raw files")
     parser.add_argument(

@@ -9,7 +9,9 @@ with interpreter.Ready():
 
 
 def main() -> None:
-    parser = cli.parser(__doc__, ".venv/bin/python scripts/prepare.py kazanexpress2023 --data DIR")
+    parser = cli.parser(
+        __doc__, ".venv/bin/python scripts/prepare.py kazanexpress2023 --data DIR", force=True, wait=True
+    )
     cli.add_competition(parser)
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the raw files")
     args = parser.parse_args()

@@ -7,7 +7,12 @@ with interpreter.Ready():
 
 
 def main() -> None:
-    parser = cli.parser(__doc__, ".venv/bin/python scripts/pretrain.py configs/kazanexpress2023/clip.yaml")
+    parser = cli.parser(
+        __doc__,
+        ".venv/bin/python scripts/pretrain.py configs/kazanexpress2023/clip.yaml",
+        force=True,
+        wait=True,
+    )
     cli.add_experiment(parser)
     args = parser.parse_args()
 

@@ -3,7 +3,9 @@
 import interpreter
 
 with interpreter.Ready():
+    from argparse import Namespace
     from pathlib import Path
+    from shlex import quote
 
     from goods import cli
 
@@ -11,7 +13,7 @@ with interpreter.Ready():
 def main() -> None:
     from goods.config.presets import PRESETS
 
-    parser = cli.parser(__doc__, "bash scripts/run_all.sh kazanexpress2023 --data DIR")
+    parser = cli.parser(__doc__, "bash scripts/run_all.sh kazanexpress2023 --data DIR", force=True, wait=True)
     parser.add_argument("competition", nargs="?", default="demo", help="a folder of configs/ (default: demo)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the raw files")
     cli.add_out(parser)
@@ -34,7 +36,22 @@ def main() -> None:
     within = budget(values.pop("time_limit"), values.pop("memory_limit"), values.pop("workers"))
     name = values.pop("competition")
     with cli.executing(values.pop("executor"), values.pop("address"), args.work):
-        print(run_all(name, Options(configs=cli.CONFIGS, budget=within, **values)))
+        line = run_all(name, Options(configs=cli.CONFIGS, budget=within, **values))
+    tell_next(args, name)
+    print(line)
+
+
+def tell_next(args: Namespace, name: str) -> None:
+    from goods.competitions.loading import load_competition
+    from goods.config.presets import PRESETS
+    from goods.core.log import say
+    from goods.core.workspace import Workspace
+    from goods.report.summary import next_commands
+
+    ws, competition = Workspace(args.work, name), load_competition(name, cli.CONFIGS)
+    options = "" if args.work == cli.ROOT / "work" else f"--work {quote(str(args.work))}"
+    commands = next_commands(ws, competition, Path(PRESETS[args.preset]).stem, options)
+    say("\n".join(["next:", *(f"  {command}" for command in commands)]))
 
 
 if __name__ == "__main__":

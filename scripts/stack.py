@@ -7,7 +7,12 @@ with interpreter.Ready():
 
 
 def main() -> None:
-    parser = cli.parser(__doc__, ".venv/bin/python scripts/stack.py configs/kazanexpress2023/stack.yaml")
+    parser = cli.parser(
+        __doc__,
+        ".venv/bin/python scripts/stack.py configs/kazanexpress2023/stack.yaml",
+        force=True,
+        wait=True,
+    )
     cli.add_experiment(parser)
     cli.add_ledger(parser)
     args = parser.parse_args()

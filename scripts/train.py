@@ -8,7 +8,10 @@ with interpreter.Ready():
 
 def main() -> None:
     parser = cli.parser(
-        __doc__, ".venv/bin/python scripts/train.py configs/kazanexpress2023/linear.yaml --fold 2"
+        __doc__,
+        ".venv/bin/python scripts/train.py configs/kazanexpress2023/linear.yaml --fold 2",
+        force=True,
+        wait=True,
     )
     cli.add_experiment(parser)
     parser.add_argument(

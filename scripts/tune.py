@@ -9,7 +9,12 @@ with interpreter.Ready():
 
 
 def main() -> None:
-    parser = cli.parser(__doc__, ".venv/bin/python scripts/tune.py configs/kazanexpress2023/linear.yaml")
+    parser = cli.parser(
+        __doc__,
+        ".venv/bin/python scripts/tune.py configs/kazanexpress2023/linear.yaml",
+        force=True,
+        wait=True,
+    )
     cli.add_experiment(parser)
     parser.add_argument(
         "--storage",

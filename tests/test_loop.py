@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from goods.cards.ragged import Ragged
 from goods.config.trainer import TrainerConfig
 from goods.core.done import done_key
 from goods.core.errors import GoodsError
+from goods.core.progress import bar
 from goods.models.image.backbone_weights import load_backbone
 from goods.models.image.image import ImageConfig
 from goods.models.inference import threads
@@ -325,3 +327,22 @@ def test_sums_over_threads_are_added_in_the_same_order_each_time(tmp_path):
 
     assert len({gradient() for _ in range(20)}) == 1
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_training_shows_a_bar_of_all_its_batches_and_draws_nothing_in_a_log(tmp_path, monkeypatch, capfd):
+    model = NavecModel(navec_config(), toy_context(tmp_path, progress=True))
+    shown = []
+
+    @contextmanager
+    def watched(*given):
+        with bar(*given) as one:
+            shown.append(one)
+            yield one
+
+    monkeypatch.setattr("goods.models.batchbar.bar", watched, raising=False)
+    with killed_after(monkeypatch, 1), pytest.raises(KeyError):
+        model.fit(toy_cards(160, 0), None)
+    model.fit(toy_cards(160, 0), None)
+    out, err = capfd.readouterr()
+    assert "\r" not in out + err and "it/s" not in out + err
+    assert [(one.n, one.total, one.unit) for one in shown] == [(20, 40, "batches"), (20, 20, "batches")]

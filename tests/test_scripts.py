@@ -12,7 +12,17 @@ from conftest import ROOT, SCRIPTS
 def test_every_script_says_what_it_takes(run_script, name):
     code, out, err = run_script(name, "--help")
     assert code == 0, err
-    assert out.startswith("usage: ") and "--work" in out and "--force" in out
+    assert out.startswith("usage: ") and "--work" in out
+
+
+FORCED = {"make_folds", "new_competition", "prepare", "pretrain", "run_all", "stack", "train", "tune"}
+WAITING = FORCED - {"new_competition"} | {"clean"}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_force_and_wait_are_options_where_they_act(run_script, name):
+    _, out, _ = run_script(name, "--help")
+    assert ("--force" in out, "--wait" in out) == (name in FORCED, name in WAITING)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)

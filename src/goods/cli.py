@@ -11,7 +11,7 @@ import argparse
 import os
 import re
 import sys
-import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from goods.core.errors import GoodsError
 from goods.core.folders import check_local, check_writable
-from goods.core.scratch import temporary_files_in
+from goods.core.log import saying_to
+from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
+from goods.core.warned import told_at_the_end
 from goods.core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ ROOT = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path.cwd()  # wh
 # the current folder's own; what is not in them comes with the package
 CONFIGS = next((p for p in (Path.cwd() / "configs", CHECKOUT / "configs") if p.is_dir()), Path("configs"))
 SCRIPT = re.compile(r"(?:bash |\S*bin/python )?scripts/(\w+)\.(?:py|sh)")
-TEMPORARY = 4096  # bytes that a folder of temporary files must take
 
 
 class Parser(argparse.ArgumentParser):
@@ -76,8 +77,11 @@ def spelled(text: str) -> str:
     return SCRIPT.sub(command, text)
 
 
-def parser(doc: str | None, example: str | None = None) -> argparse.ArgumentParser:
-    """A parser of what every script takes; its help says `doc` and ends with `example`, a whole command."""
+def parser(
+    doc: str | None, example: str | None = None, *, force: bool = False, wait: bool = False
+) -> argparse.ArgumentParser:
+    """A parser of what every script takes, of --force and --wait where those act; its help says `doc` and ends with
+    `example`, a whole command."""
     named = SCRIPT.search(example or "")
     made = Parser(
         prog=Path(named[0]).name if named and not as_command() else None,
@@ -89,10 +93,12 @@ def parser(doc: str | None, example: str | None = None) -> argparse.ArgumentPars
     made.add_argument(
         "--work", type=Path, default=ROOT / "work", help="folder of derived files (default: work)"
     )
-    made.add_argument("--force", action="store_true", help="redo what is already done")
-    made.add_argument(
-        "--wait", action="store_true", help="wait where another run holds the competition's work folder"
-    )
+    if force:
+        made.add_argument("--force", action="store_true", help="redo what is already done")
+    if wait:
+        made.add_argument(
+            "--wait", action="store_true", help="wait where another run holds the competition's work folder"
+        )
     return made
 
 
@@ -230,7 +236,7 @@ def run(main: Callable[[], None]) -> None:
     """Call a script's main; a GoodsError, or a file that cannot be read or written, becomes one line and exit code
     2."""
     folders: list[Path] = []
-    with stoppable() as stop:
+    with stoppable() as stop, saying_to(tell):
         try:
             check_temporary()
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -239,7 +245,7 @@ def run(main: Callable[[], None]) -> None:
             work, folders = used_folders()
             for folder in folders:
                 check_local(folder)
-            with temporary_files_in(work):
+            with temporary_files_in(work), told_at_the_end():
                 main()
         except BaseException as error:
             if stop.signal is not None or isinstance(
@@ -251,6 +257,15 @@ def run(main: Callable[[], None]) -> None:
                 raise
             print(f"error: {spelled(told)}", file=sys.stderr)
             sys.exit(2)
+
+
+def tell(message: str) -> None:
+    """A message on stderr. Where no terminal shows it as it comes, each of its lines says when that was."""
+    said = spelled(message)
+    if not sys.stderr.isatty():
+        now = time.strftime("%H:%M:%S")
+        said = "\n".join(f"{now} {line}".rstrip() for line in said.splitlines())
+    print(said, file=sys.stderr, flush=True)
 
 
 def used_folders() -> tuple[Path, list[Path]]:
@@ -278,19 +293,3 @@ def told_of(error: BaseException, folders: list[Path]) -> str | None:
     if not isinstance(error, OSError) or error.strerror is None:
         return None
     return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
-
-
-def check_temporary() -> None:
-    """Say so where the folder that TMPDIR names cannot be used: Python takes another without a word."""
-    named = os.environ.get("TMPDIR")
-    if not named:
-        return
-    try:
-        with tempfile.TemporaryFile(dir=named) as file:
-            file.write(b" " * TEMPORARY)
-    except OSError as error:
-        print(
-            f"warning: TMPDIR is {named}, where nothing can be written ({error.strerror}): files are put elsewhere; "
-            "mend it if the run ends for want of space",
-            file=sys.stderr,
-        )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from goods.budget.alone import PRIOR, best_of, note_limits, prior, submit_as
 from goods.budget.course import PILOT, Course
+from goods.budget.headlines import announce
 from goods.budget.limits import NO_LIMITS, Budget
 from goods.budget.plan import TUNED, Plan
 from goods.budget.size import size_of
@@ -32,6 +33,7 @@ from goods.core.folders import check_writable
 from goods.core.locks import working
 from goods.core.log import say
 from goods.core.processes import limited
+from goods.core.progress import headline, live
 from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.prepared import parts
@@ -39,6 +41,7 @@ from goods.prepare.stage import prepare
 from goods.problems.kinds import PROBLEMS, load_rows
 from goods.report.comparison import comparison
 from goods.report.stage import write_report
+from goods.report.summary import tell_end
 from goods.stack.stage import stack
 from goods.submit.entries import key_of, overall
 from goods.submit.kept import REPORT, keep_report
@@ -74,8 +77,9 @@ def run_all(name: str, options: Options) -> str:
     check_configs(options, competition, stack_experiment)
     for folder in (options.work, options.out):
         check_writable(folder)
-    with working(ws, alone=True, wait=options.wait), limited(options.budget.limits):
+    with live(), working(ws, alone=True, wait=options.wait), limited(options.budget.limits):
         path = run_all_stages(ws, competition, stack_experiment, options, started)
+    tell_end(ws, competition, stack_experiment.name, path)
     metric, score, _ = overall(ws, competition, stack_experiment.name)
     rows = int((load_rows(ws).split == "test").sum())
     seconds = time.perf_counter() - started
@@ -90,11 +94,13 @@ def run_all_stages(
     started: float,
 ) -> Path:
     """From raw files to the submission, whose path it returns; `started` as time.perf_counter gives it."""
+    headline(f"{ws.whole.competition}: prepare")
     prepare(ws.whole, load_competition(ws.whole.competition, options.configs), options.data, options.force)
     spaces = parts(ws, competition)
     for i, (space, of_target) in enumerate(spaces):
         left = len(spaces) - i
-        run_stages(space, of_target, stack_experiment, options, part_ends(options, started, left), left)
+        run_stages(space, of_target, stack_experiment, options, options.budget.part_ends(started, left), left)
+    headline(f"{ws.competition}: submit")
     path = submit(ws, competition, stack_experiment.name, options.out)
     if (report := path.with_name(REPORT)).is_file():
         keep_report(report, key_of([space for space, _ in spaces], stack_experiment.name))
@@ -103,14 +109,6 @@ def run_all_stages(
         write_text(path.with_name("comparison.md"), table)
         say(table)
     return path
-
-
-def part_ends(options: Options, started: float, parts: int) -> float | None:
-    """When the first of so many parts that are left has to end, as time.perf_counter gives it; None: no limit."""
-    if options.budget.seconds is None:
-        return None
-    now = time.perf_counter()
-    return now + (started + options.budget.seconds - now) / parts
 
 
 def run_stages(
@@ -130,8 +128,9 @@ def run_stages(
         run_within(course, stack_experiment, options)
         return
     for experiment in course.needed(course.plan):
-        train_experiment(ws, competition, options, experiment, course.load(experiment))
-    join(ws, competition, stack_experiment, options)
+        train_experiment(course, options, experiment, course.load(experiment))
+        course.done = list(dict.fromkeys((*course.done, experiment)))
+    join(course, stack_experiment, options)
     limits = options.budget.told(course.estimate, course.told) if options.budget.plans else None
     note_limits(ws.run(stack_experiment.name), limits)
 
@@ -165,14 +164,16 @@ def run_within(course: Course, stack_experiment: ExperimentConfig, options: Opti
     """As much of the base experiments and the stack as the budget allows; the last experiment's run says what not."""
     ws, competition, name = course.ws, course.competition, stack_experiment.name
     pilot = course.pilot()
-    if pilot is not None and course.in_time(PILOT, partial(train, ws, competition, pilot)):
-        course.piloted.append(pilot)
+    if pilot is not None:
+        announce(course, f"train {PILOT}", PILOT)
+        if course.in_time(PILOT, partial(train, ws, competition, pilot)):
+            course.piloted.append(pilot)
     while (needed := course.next()) is not None:
-        training = partial(train_experiment, ws, competition, options, needed, course.config(needed))
+        training = partial(train_experiment, course, options, needed, course.config(needed))
         if course.in_time(needed, training):
             course.done.append(needed)
     last = joining(stack_experiment, course.plan.experiments)
-    if not (course.plan.joined and course.in_time(name, partial(join, ws, competition, last, options))):
+    if not (course.plan.joined and course.in_time(name, partial(join, course, last, options))):
         finished = course.done or [config.name for config in course.piloted]
         if not finished:
             train(ws, competition, prior(ws, stack_experiment.seed), force=options.force)
@@ -181,14 +182,16 @@ def run_within(course: Course, stack_experiment: ExperimentConfig, options: Opti
     note_limits(ws.run(name), options.budget.told(course.estimate, course.told))
 
 
-def join(
-    ws: Workspace, competition: CompetitionConfig, stack_experiment: ExperimentConfig, options: Options
-) -> None:
+def join(course: Course, stack_experiment: ExperimentConfig, options: Options) -> None:
     """The last experiment over finished ones, and its report."""
+    ws, competition, name = course.ws, course.competition, stack_experiment.name
+    if not course.finished:
+        announce(course, f"{'stack' if stack_experiment.model.second_level else 'train'} {name}", name)
     if stack_experiment.model.second_level:
         stack(ws, competition, stack_experiment, options.force)
     else:
         train(ws, competition, stack_experiment, force=options.force)
+    headline(f"{ws.competition}: report")
     write_report(ws, competition, stack_experiment, options.out)
 
 
@@ -279,14 +282,17 @@ def needs_photos(options: Options, name: str, experiment: str) -> bool:
     return any(load_base(options, name, n).model.needs_photos for n in needed)
 
 
-def train_experiment(
-    ws: Workspace, competition: CompetitionConfig, options: Options, name: str, config: ExperimentConfig
-) -> None:
+def train_experiment(course: Course, options: Options, name: str, config: ExperimentConfig) -> None:
     """Train an experiment of the preset, whose name says whether a study of `config` comes first."""
+    ws, competition, to_do = course.ws, course.competition, name not in course.done
     if name.endswith(TUNED):
         from goods.tune.stage import tune
 
+        if to_do:
+            announce(course, f"tune {config.name}", name)
         tune(ws, competition, config.model_copy(update={"share": 1.0}), options.force)
         best = load_experiment(ws.tuning(config.name) / "best.yaml", settings(options))
         config = best.model_copy(update={"share": config.share})
+    if to_do:
+        announce(course, f"train {name}", name)
     train(ws, competition, config, force=options.force)

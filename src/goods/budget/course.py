@@ -232,7 +232,7 @@ class Course:
 
     def is_joined(self, experiments: tuple[str, ...]) -> bool:
         """Whether the last experiment over these is finished."""
-        if not set(experiments) <= set(self.done):
+        if self.force or not set(experiments) <= set(self.done):
             return False
         asked = (*experiments, "", *self.done)
         if asked not in self.joined:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,14 @@ class Budget:
         memory = None if self.gigabytes is None else int(self.gigabytes * 2**30)
         return Limits(self.workers, memory)
 
+    def part_ends(self, started: float, parts: int) -> float | None:
+        """When the first of so many parts that are left has to end, both as time.perf_counter gives it; None: no
+        limit."""
+        if self.seconds is None:
+            return None
+        now = time.perf_counter()
+        return now + (started + self.seconds - now) / parts
+
     def told(self, estimate: float, left_out: list[str]) -> dict[str, Any]:
         """What a report says of a run within it."""
         return {
@@ -47,10 +56,10 @@ class Budget:
 NO_LIMITS = Budget()
 
 
-def budget(time: str | None, memory: str | None, workers: str | None) -> Budget:
+def budget(wall: str | None, memory: str | None, workers: str | None) -> Budget:
     """What the command line says; GoodsError where it says no amount."""
     return Budget(
-        None if time is None else amount("--time-limit", time, SECONDS, "15m, 90s or 1.5h"),
+        None if wall is None else amount("--time-limit", wall, SECONDS, "15m, 90s or 1.5h"),
         None if memory is None else amount("--memory-limit", memory, GIGABYTES, "6G or 800M"),
         None if workers is None else processes(workers),
     )

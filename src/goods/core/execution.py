@@ -10,6 +10,7 @@ import os
 import tempfile
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from goods.core import cgroups
 from goods.core.log import say
 from goods.core.processes import in_processes, limits
 from goods.core.progress import bar
+from goods.core.warned import add, counted
 
 GIGABYTES_PER_JOB = 3
 MEMORY = GIGABYTES_PER_JOB * 2**30
@@ -206,7 +208,9 @@ def _results(job: Callable[..., Any], arguments: list[tuple], given: Resources, 
         warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
         with tempfile.TemporaryDirectory(prefix="goods-gpus-") as tokens:
             calls = (delayed(_on_its_gpu)(job, args, given, Path(tokens), side_by_side) for args in arguments)
-            yield from in_processes(calls, side_by_side, given.threads)
+            for result, warned in in_processes(calls, side_by_side, given.threads):
+                add(warned)
+                yield result
 
 
 def first_gpu(given: Resources) -> Resources:
@@ -214,11 +218,15 @@ def first_gpu(given: Resources) -> Resources:
     return replace(given, device=f"{ANY_GPU}:0") if given.device == ANY_GPU else given
 
 
-def _on_its_gpu(job: Callable[..., Any], args: tuple, given: Resources, tokens: Path, n_gpus: int) -> Any:
-    if given.device != ANY_GPU:
-        return limited_job(job, args, given)
-    with gpu_token(tokens, n_gpus) as gpu:
-        return limited_job(job, args, replace(given, device=f"{ANY_GPU}:{gpu}"))
+def _on_its_gpu(
+    job: Callable[..., Any], args: tuple, given: Resources, tokens: Path, n_gpus: int
+) -> tuple[Any, Counter[str]]:
+    """What the job returns, and the warnings it gave."""
+    with counted() as warned:
+        if given.device != ANY_GPU:
+            return limited_job(job, args, given), warned
+        with gpu_token(tokens, n_gpus) as gpu:
+            return limited_job(job, args, replace(given, device=f"{ANY_GPU}:{gpu}")), warned
 
 
 def limited_job(job: Callable[..., Any], args: tuple, given: Resources) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +13,7 @@ from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 NAMES = ("TMPDIR", "JOBLIB_TEMP_FOLDER")
+ENOUGH = 4096  # bytes that a folder of temporary files must take
 LONGEST = 70  # bytes of a folder's path, that sockets below it still have names the system takes
 
 
@@ -114,3 +116,19 @@ def _remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
         except OSError:  # it is used by now
             return
+
+
+def check_temporary() -> None:
+    """Say so where the folder that TMPDIR names cannot be used: Python takes another without a word."""
+    named = os.environ.get("TMPDIR")
+    if not named:
+        return
+    try:
+        with tempfile.TemporaryFile(dir=named) as file:
+            file.write(b" " * ENOUGH)
+    except OSError as error:
+        print(
+            f"warning: TMPDIR is {named}, where nothing can be written ({error.strerror}): files are put elsewhere; "
+            "mend it if the run ends for want of space",
+            file=sys.stderr,
+        )

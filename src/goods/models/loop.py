@@ -18,13 +18,14 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.nn import functional as F
 
 from goods.config.trainer import TrainerConfig
 from goods.core.log import say
 from goods.models.base import Context
+from goods.models.batchbar import BatchBar
 from goods.models.inference import cannot_repeat, repeatable, run_network
 from goods.models.learner import Learner
 from goods.models.network import Network, Weights, cpu_weights
@@ -164,7 +165,7 @@ def callbacks_of(
     if config.ema is not None:
         callbacks.append(EMAWeightAveraging(decay=config.ema, use_buffers=False))
     if context.progress:
-        callbacks.append(TQDMProgressBar(refresh_rate=max(1, n_batches // 20)))
+        callbacks.append(BatchBar(n_batches))
     return [*callbacks, EpochCheckpoint(checkpoint)]
 
 
@@ -180,7 +181,7 @@ def trainer_settings(config: TrainerConfig, context: Context) -> dict[str, Any]:
         "log_every_n_steps": 20,
         "enable_checkpointing": False,
         "enable_model_summary": False,
-        "enable_progress_bar": context.progress,
+        "enable_progress_bar": False,
         "num_sanity_val_steps": 0,
     }
 

@@ -76,20 +76,27 @@ def joined(config: ExperimentConfig) -> tuple[str, ...]:
     return config.model.experiments if isinstance(config.model, PresetConfig) else ()
 
 
+def made_of(ws: Workspace, experiment: str) -> list[str]:
+    """A finished experiment after all that it is made of and builds on."""
+    found: list[str] = []
+
+    def visit(name: str) -> None:
+        run = ws.run(name)
+        if name in found or not run.report.is_file():
+            return
+        config = load_experiment(run.config)
+        for below in (*config.upstream, *joined(config)):
+            visit(below)
+        found.append(name)
+
+    visit(experiment)
+    return found
+
+
 def seconds_of(ws: Workspace, experiment: str) -> float:
     """Seconds of fitting, folds and all that the experiment is made of added up."""
-    waiting, total = [experiment], 0.0
-    known: set[str] = set()
-    while waiting:
-        name = waiting.pop()
-        run = ws.run(name)
-        if name in known or not run.report.is_file():
-            continue
-        known.add(name)
-        total += sum(read_json(run.report).get("fit_seconds", ()))
-        config = load_experiment(run.config)
-        waiting += [*config.upstream, *joined(config)]
-    return total
+    reports = (read_json(ws.run(name).report) for name in made_of(ws, experiment))
+    return float(sum(sum(report.get("fit_seconds", ())) for report in reports))
 
 
 def limits_of(report: dict[str, Any]) -> str:

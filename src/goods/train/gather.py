@@ -151,6 +151,20 @@ def oof_report(
     }
 
 
+def fold_told(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, k: int) -> str:
+    """The score of a trained fold, on the rows it left out, and the seconds of its fitting and predicting."""
+    folder = ws.run(config.name).fold(k)
+    said, report = Predictions.load(folder / "valid.npz"), read_json(folder / "report.json")
+    rows = select(rows_seen(ws, config)[0], "train")
+    left_out = rows[rows.product_id.isin(said.product_id)]
+    score = evaluate(
+        competition.metric, left_out, said.aligned(left_out.product_id.to_numpy()), Labels.load(ws)
+    )
+    seconds = report["fit_seconds"] + report["predict_seconds"]
+    optimistic = " (optimistic: a study has used it)" if k in tuned_below(ws, config) else ""
+    return f"fold {k} {competition.metric} {score:.4f}{optimistic}, {seconds:.1f} s"
+
+
 def headline(report: dict[str, Any]) -> str:
     optimistic = f", optimistic on tuned folds {report['tuned_on']}: left out" if report["tuned_on"] else ""
     scored = f"out-of-fold {report['metric']} {report['score']:.4f} ± {report['sd']:.4f}{optimistic}"

@@ -21,7 +21,7 @@ from goods.problems.kinds import problem_of
 from goods.train.context import make_context
 from goods.train.fold_job import fit_fold
 from goods.train.foundations import check_problem
-from goods.train.gather import gather
+from goods.train.gather import fold_told, gather
 from goods.train.keys import fold_key, is_trained, refits
 
 
@@ -53,6 +53,9 @@ def train(
                 begin(run.fold(k), "forced")
     if todo:
         fit_folds(ws, competition, config, todo)
+    if folds is not None:
+        for k in wanted:
+            say(f"train {config.name}: {fold_told(ws, competition, config, k)}")
     missing = [k for k in range(competition.n_folds) if not is_trained(ws, config, k)]
     if missing:
         # the folds there are may be of different settings: nobody is to ask them together

@@ -36,7 +36,7 @@ from goods.tune.objectives import objective_of
 from goods.tune.order import put_in_order
 from goods.tune.startup import run_startup, work_along
 from goods.tune.storage import JOURNAL, study_file
-from goods.tune.study import open_study, with_params, work
+from goods.tune.study import open_study, params_told, with_params, work
 
 STUDY_FILES = ("study.db", "study.db-journal", "study.journal", "study.lock", "study.workers")
 
@@ -126,4 +126,4 @@ def studied_folds(competition: CompetitionConfig, config: ExperimentConfig) -> l
 
 def summary(report: dict[str, Any]) -> str:
     done = ", ".join(f"{n} {state}" for state, n in report["trials"].items())
-    return f"best {report['optimistic_score']:.4f} (optimistic; {done}) with {report['params']}"
+    return f"best {report['optimistic_score']:.4f} (optimistic; {done}) with {params_told(report['params'])}"

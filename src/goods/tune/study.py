@@ -80,8 +80,15 @@ def work(
         )
         value = f"{last.value:.4f}" if last.value is not None else "-"
         say(
-            f"tune {config.name}: {finished + 1}/{config.tune.trials} {last.state.name.lower()} {value} {last.params}"
+            f"tune {config.name}: {finished + 1}/{config.tune.trials} {last.state.name.lower()} {value} "
+            f"{params_told(last.params)}"
         )
+
+
+def params_told(params: dict[str, Any]) -> str:
+    """In a message; of a fraction four digits."""
+    values = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in params.items()}
+    return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
 def take_draw(trial: optuna.Trial) -> int:

@@ -1,0 +1,35 @@
+"""What a run says before each experiment: which one, the best until here, how long the rest takes."""
+
+from __future__ import annotations
+
+from goods.budget.course import Course
+from goods.core.artifacts import read_json
+from goods.core.done import done_key
+from goods.core.errors import GoodsError
+from goods.core.progress import headline, seconds
+
+
+def announce(course: Course, doing: str, name: str) -> None:
+    """`doing`: what is done now, as a verb and what it is of; `name` as the preset has it."""
+    course.keep_pace(course.clock.pace)
+    names = course.needed(course.plan)
+    place = f" ({names.index(name) + 1} of {len(names)})" if name in names else ""
+    told = [f"{course.ws.competition}: {doing}{place}"]
+    if scores := scores_of(course, names):
+        best = max(scores, key=lambda one: scores[one])
+        told.append(f"best so far {best} {scores[best]:.4f}")
+    told.append(f"about {seconds(course.seconds(course.plan))} left")
+    headline("; ".join(told))
+
+
+def scores_of(course: Course, names: list[str]) -> dict[str, float]:
+    """Out-of-fold scores of those that are finished; what is damaged has none."""
+    found = {}
+    for name in names:
+        run = course.ws.run(name)
+        try:
+            if name in course.done and done_key(run.path) is not None:
+                found[name] = float(read_json(run.report)["score"])
+        except GoodsError:
+            continue
+    return found

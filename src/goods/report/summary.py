@@ -1,0 +1,103 @@
+"""What a run says at its end: what its experiments scored and took, the files it wrote, what may be asked next.
+
+reads: runs/, submissions/leaderboard.csv, what is in submissions/<competition>/
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from goods.cards.table import select
+from goods.config.competition import CompetitionConfig
+from goods.config.loading import load_experiment
+from goods.core.artifacts import read_json
+from goods.core.done import done_key
+from goods.core.hashing import file_hash
+from goods.core.log import say
+from goods.core.tables import Cells, show_table
+from goods.core.workspace import Workspace
+from goods.matching.groups import ends_of
+from goods.prepare.prepared import parts
+from goods.problems.kinds import load_rows, problem_of
+from goods.stack.fit import BLEND
+from goods.submit.entries import joined, made_of
+from goods.submit.kept import REPORT, kept
+from goods.submit.ledger import EXPERIMENT, LEDGER, rows_of
+
+HEAD = ["experiment", "out-of-fold", "seconds", "weight", "peak memory"]
+LISTS = ("errors.csv", "suspected_labels.csv")  # beside a report
+
+
+def tell_end(ws: Workspace, competition: CompetitionConfig, experiment: str, result: Path) -> None:
+    """The table of all that `experiment`, submitted as `result`, is made of, and the paths of the files."""
+    out = result.parents[len(Path(competition.name).parts)]
+    ledger, rows = rows_of(out / LEDGER), []
+    for space, _ in parts(ws, competition):
+        rows += experiment_rows(space, experiment, ledger, space.competition if competition.targets else "")
+    show_table(f"{competition.name}: {competition.metric}, what it took and what it weighs", HEAD, rows)
+    say("\n".join(["written:", *(f"  {path}" for path in written(ws, competition, result, out))]))
+
+
+def experiment_rows(ws: Workspace, experiment: str, ledger: pd.DataFrame, below: str) -> list[Cells]:
+    """One for each experiment, that which joins the others last; `below`: what their names follow."""
+    weights, rows = pool_weights(ws, experiment), []
+    for name in made_of(ws, experiment):
+        report = read_json(ws.run(name).report)
+        rows.append(
+            [
+                f"{below}/{name}".lstrip("/"),
+                f"{report['score']:.4f} ± {report['sd']:.4f}",
+                f"{sum(report.get('fit_seconds', ())):.1f}",
+                f"{weights[name]:.2f}" if name in weights else "",
+                memory(ledger, ws, name),
+            ]
+        )
+    return rows
+
+
+def pool_weights(ws: Workspace, experiment: str) -> dict[str, float]:
+    """Weight of each experiment in the pool that a stack's boosting starts from, the mean over folds; empty without
+    such a pool."""
+    run = ws.run(experiment)
+    names = joined(load_experiment(run.config))
+    pools = [read_json(path)["pools"].get(BLEND) for path in sorted(run.path.glob("fold_*/methods.json"))]
+    found = [pool["weights"] for pool in pools if pool is not None and len(pool["weights"]) == len(names)]
+    return dict(zip(names, np.mean(found, axis=0).tolist(), strict=True)) if found else {}
+
+
+def memory(ledger: pd.DataFrame, ws: Workspace, experiment: str) -> str:
+    """MB at most while it was trained by itself, where the ledger has that."""
+    same = (ledger.kind == EXPERIMENT) & (ledger.competition == ws.competition)
+    same &= (ledger.experiment == experiment) & (ledger.key == done_key(ws.run(experiment).path))
+    known = ledger[same].memory_mb.dropna()
+    return f"{int(known.iloc[-1]):,} MB" if len(known) else ""
+
+
+def written(ws: Workspace, competition: CompetitionConfig, result: Path, out: Path) -> list[Path]:
+    """The submission, the reports of this run with their lists, and the copy that is kept."""
+    files = [result, result.with_suffix(".csv"), result.with_name("comparison.md")]
+    for space, _ in parts(ws, competition):
+        report = out / space.competition / REPORT
+        if report.is_file():
+            files += [report, *(report.with_name(name) for name in LISTS)]
+    return [path for path in files if path.is_file()] + kept(result.parent, file_hash(result))[-1:]
+
+
+def next_commands(ws: Workspace, competition: CompetitionConfig, experiment: str, options: str) -> list[str]:
+    """What a user may want of a finished run, as command lines that end with `options`."""
+    space, _ = parts(ws, competition)[0]
+    asked = select(load_rows(space), "test").head(1)
+    pairs = problem_of(space).name == "pairs"
+    ids = [end[0] for end in (ends_of(asked) if pairs else (asked.product_id.to_numpy(),)) if len(end)]
+    explained = [f"explain.py {space.competition} {experiment} {' '.join(shlex.quote(str(i)) for i in ids)}"]
+    alone = not joined(load_experiment(space.run(experiment).config)) and not pairs
+    commands = [
+        *([] if alone or not ids else explained),
+        f"app.py {space.competition} {experiment}",
+        f"predict.py {competition.name} {experiment} NEW.parquet --out labelled.parquet",
+    ]
+    return [f".venv/bin/python scripts/{command} {options}".rstrip() for command in commands]

@@ -1,0 +1,209 @@
+"""What a user sees of a run: headlines, a table at the end, times in a log, warnings of libraries once."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from conftest import competition_config, small_configs, write_shop
+
+from goods import cli
+from goods.config.loading import load_experiment
+from goods.core.errors import GoodsError
+from goods.core.execution import Resources, run_jobs
+from goods.core.log import say
+from goods.core.tables import aligned, show_table
+from goods.core.warned import counted
+from goods.prepare.folds import make_folds
+from goods.train.stage import train
+from goods.tune.study import params_told
+
+NAME = "kazanexpress2023"
+TIMED = re.compile(r"\d\d:\d\d:\d\d ")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def script(monkeypatch, capsys, tmp_path):
+    """Call a script whose main this is; returns (exit code, lines of stderr)."""
+
+    def call(main) -> tuple[int, list[str]]:
+        monkeypatch.setattr(sys, "argv", ["script", "--work", str(tmp_path / "work")])
+        capsys.readouterr()
+        try:
+            cli.run(main)
+            code = 0
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        return code, capsys.readouterr().err.splitlines()
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory):
+    """Folders, stdout and stderr of scripts/run_all.py, piped, on a tiny shop."""
+    import runpy
+    from contextlib import redirect_stderr, redirect_stdout
+
+    folder = tmp_path_factory.mktemp("whole")
+    configs = small_configs(folder / "configs", NAME, ["linear-tuned", "fasttext"])
+    asked = ["run_all", NAME, "--data", str(write_shop(folder / "shop")), "--offline"]
+    asked += ["--work", str(folder / "work"), "--out", str(folder / "out")]
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(cli, "CONFIGS", configs)
+        patch.setattr(sys, "argv", asked)
+        runpy.run_path(str(cli.CHECKOUT / "scripts" / "run_all.py"), run_name="__main__")
+    return folder, out.getvalue(), err.getvalue()
+
+
+def test_a_log_has_a_line_before_each_stage_with_the_best_and_what_is_left(whole_run):
+    _, _, err = whole_run
+    heads = [line[9:] for line in err.splitlines() if line[9:].startswith(f"{NAME}: ")]
+    left = r"about [\d.]+ (s|min|h) left"
+    best = r"best so far [\w-]+ \d\.\d{4}; "
+    for pattern in (
+        "prepare",
+        rf"tune linear \(1 of 2\); {left}",
+        rf"train linear-tuned \(1 of 2\); {left}",
+        rf"train fasttext \(2 of 2\); best so far linear-tuned \d\.\d{{4}}; {left}",
+        rf"stack stack; {best}{left}",
+        "report",
+        "submit",
+    ):
+        assert re.fullmatch(rf"{NAME}: {pattern}", heads.pop(0)), pattern
+    assert len(heads) == 1 and "weighs" in heads[0]
+
+
+def test_a_log_has_times_and_nothing_that_is_drawn(whole_run):
+    _, out, err = whole_run
+    assert "\r" not in out + err and "\x1b" not in out + err
+    assert all(TIMED.match(line) for line in err.splitlines())
+    assert re.fullmatch(r"result: \S+ rows=40 weighted_f1=\d\.\d{4} seconds=\d+\n", out)
+
+
+def test_the_end_of_a_run_is_a_table_the_paths_and_what_to_do_next(whole_run):
+    folder, _, err = whole_run
+    lines = [line[9:] for line in err.splitlines()]
+    at = next(i for i, line in enumerate(lines) if "weighs" in line)
+    assert lines[at + 1].split() == ["experiment", "out-of-fold", "seconds", "weight"]
+    rows = [line.split() for line in lines[at + 2 : at + 5]]
+    assert [row[0] for row in rows] == ["linear-tuned", "fasttext", "stack"]
+    assert all(re.fullmatch(r"-?\d+\.\d\d", row[5]) for row in rows[:2]) and len(rows[2]) == 5
+    first, last = lines.index("written:") + 1, lines.index("next:")
+    paths = [Path(line.strip()) for line in lines[first:last]]
+    assert [p.name for p in paths[:4]] == [
+        "result.parquet",
+        "report.html",
+        "errors.csv",
+        "suspected_labels.csv",
+    ]
+    assert all(path.exists() for path in paths) and (paths[4] / "experiment.yaml").is_file()
+    commands = [line.split() for line in lines[last + 1 :]]
+    assert [command[1] for command in commands] == [f"scripts/{n}.py" for n in ("explain", "app", "predict")]
+    assert all(command[-2:] == ["--work", str(folder / "work")] for command in commands)
+
+
+def test_what_is_told_to_do_next_can_be_done(whole_run, run_script, monkeypatch):
+    folder, _, err = whole_run
+    monkeypatch.setattr(cli, "CONFIGS", folder / "configs")
+    command = next(line.split() for line in err.splitlines() if "explain.py" in line)
+    code, out, said = run_script("explain", *command[3:])
+    assert code == 0 and out, said
+
+
+def test_a_table_is_aligned_and_has_no_empty_columns(capsys):
+    assert aligned([["a", "score"], ["long", "1"]]) == ["a     score", "long      1"]
+    show_table("all", ["name", "score", "memory"], [["linear", "0.5", ""], ["navec", "0.75", ""]])
+    assert capsys.readouterr().err == "all\nname    score\nlinear    0.5\nnavec    0.75\n"
+
+
+def test_a_terminal_gets_a_table_with_lines(monkeypatch):
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    show_table("all", ["name", "score"], [["linear [x]", "0.5"]])
+    assert "linear [x]" in terminal.getvalue() and "┃" in terminal.getvalue()
+
+
+def test_messages_bear_the_time_where_no_terminal_shows_them_and_errors_do_not(script):
+    def main() -> None:
+        say("first\nsecond")
+        raise GoodsError("a mistake")
+
+    code, lines = script(main)
+    assert code == 2 and lines[-1] == "error: a mistake"
+    assert [TIMED.sub("", line) for line in lines[:-1]] == ["first", "second"]
+    assert all(TIMED.match(line) for line in lines[:-1])
+
+
+def test_messages_on_a_terminal_bear_no_time(monkeypatch, script):
+    terminal = Terminal()
+
+    def main() -> None:
+        monkeypatch.setattr("sys.stderr", terminal)
+        say("first")
+
+    script(main)
+    assert terminal.getvalue() == "first\n"
+
+
+def warn(text: str, given: Resources | None = None) -> str:
+    warnings.simplefilter("always")
+    warnings.warn(f"{text}\nand more", UserWarning, stacklevel=1)
+    return text
+
+
+def test_warnings_are_told_once_in_the_end_with_a_count(script):
+    def main() -> None:
+        for text in ("same", "same", "other"):
+            warn(text)
+        say("done")
+
+    code, lines = script(main)
+    told = [TIMED.sub("", line) for line in lines]
+    assert (code, told) == (
+        0,
+        [
+            "done",
+            "warning: test_console: UserWarning: same and more (2 times)",
+            "warning: test_console: UserWarning: other and more",
+        ],
+    )
+
+
+def test_warnings_of_workers_are_counted_with_the_others(monkeypatch):
+    monkeypatch.setattr("goods.core.execution.cores", lambda: 2)
+    with counted() as found:
+        assert run_jobs(warn, [("same",), ("same",)], Resources("cpu", 1), "two") == ["same", "same"]
+    assert list(found.values()) == [2]
+
+
+def test_a_warning_names_the_package_it_is_from():
+    with counted() as found:
+        warnings.warn_explicit("slow", FutureWarning, "/a/site-packages/sklearn/svm/_base.py", 3)
+    assert list(found) == ["sklearn: FutureWarning: slow"]
+
+
+def test_a_fold_that_was_asked_for_says_its_score_and_its_seconds(ws, capsys):
+    config, competition = load_experiment(cli.CONFIGS / NAME / "linear.yaml"), competition_config(n_folds=3)
+    make_folds(ws, competition)
+    train(ws, competition, config, [1])
+    said = re.search(r"train linear: fold 1 weighted_f1 (\d\.\d{4}), \d+\.\d s\n", capsys.readouterr().err)
+    assert said
+    train(ws, competition, config)
+    whole = capsys.readouterr().err
+    assert "fold 1 " not in whole
+    report = (ws.run("linear").path / "report.json").read_text(encoding="utf-8")
+    assert said[1] in [f"{float(score):.4f}" for score in re.findall(r"\d\.\d+", report)]
+
+
+def test_parameters_are_told_with_four_digits():
+    assert params_told({"C": 0.123456789, "n": 12, "loss": "log"}) == "C=0.1235, n=12, loss=log"
