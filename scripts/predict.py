@@ -22,11 +22,13 @@ def main() -> None:
     cli.add_executor(parser)
     args = parser.parse_args()
 
+    from goods.core.log import say
     from goods.submit.prediction import predict_file
 
     asked = (args.experiment, args.cards, args.images, args.out)
     with cli.executing(args.executor, args.address, args.work):
-        predict_file(*cli.competition_of(args), *asked, plain=args.plain)
+        n = predict_file(*cli.competition_of(args), *asked, plain=args.plain)
+    say(f"predict {args.experiment}: {n} cards labelled in {args.out}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import small_configs, write_shop
+import yaml
+from conftest import LEAVES, small_configs, write_shop
 
 import goods
 from goods import cli
@@ -61,6 +62,28 @@ def test_frames_become_a_submission_a_board_and_answers_on_new_cards(folders, ca
     assert again.submission.equals(result.submission)
 
 
+def test_a_competition_of_a_named_folder_of_configs_is_run_and_answers_on_new_cards(
+    tmp_path, folders, capsys
+):
+    shop, configs = write_shop(tmp_path / "shop", n_train=90, n_test=12), tmp_path / "own"
+    (configs / "myshop").mkdir(parents=True)
+    settings = {"reader": "kazanexpress2023", "data": str(shop), "n_folds": 2}
+    (configs / "myshop/competition.yaml").write_text(yaml.safe_dump(settings))
+    (configs / "myshop/stack.yaml").write_text(yaml.safe_dump({"model": LINEAR}))
+    result = goods.run("myshop", configs=str(configs), offline=True, **folders)
+    new = pd.read_parquet(shop / "test.parquet").head(4)
+    capsys.readouterr()
+    said = result.predict(new)
+    assert "labelled in" not in capsys.readouterr().err  # of a file that is no more
+    assert said.product_id.tolist() == new.product_id.tolist()
+    linear = goods.predict("myshop", new, "linear", configs=configs, work=folders["work"])
+    assert set(linear.predicted_category_id) <= set(LEAVES)
+    shown = repr(result)
+    assert (
+        "\n" not in shown and f"myshop stack: weighted_f1 {result.score:.4f}" in shown and "12 rows" in shown
+    )
+
+
 @pytest.mark.slow
 def test_a_named_competition_ends_in_the_bytes_of_the_script(tmp_path, run_script, monkeypatch, folders):
     shop = write_shop(tmp_path / "shop")
@@ -88,6 +111,7 @@ def test_a_named_competition_ends_in_the_bytes_of_the_script(tmp_path, run_scrip
         ({"competition": "demo", "preset": "best"}, "preset 'best': known are full, light, quick"),
         ({"competition": "demo", "target": "kind"}, "target: describes frames"),
         ({"competition": "demo", "text_weights": "nowhere"}, "text_weights nowhere: no such file"),
+        ({"competition": "demo", "configs": "nowhere"}, "configs nowhere: no such file or folder"),
         ({"train": frame(3)}, "give both train and test"),
         ({"train": frame(3), "test": frame(3), "tittle": "name"}, "unknown key 'tittle' of frames"),
         ({"train": frame(3), "test": frame(0), "text": ["name"], "target": "kind"}, "test is no DataFrame"),

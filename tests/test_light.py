@@ -71,6 +71,7 @@ def test_the_light_preset_runs_where_torch_cannot_be_imported(goods, tmp_path):
     assert len(pd.read_parquet(tmp_path / "out" / NAME / "result.parquet")) == 20
     done = goods("predict", NAME, "stack-light", "shop/test.parquet", "--out", "labelled.parquet")
     assert done.returncode == 0, done.stderr[-2000:]
+    assert "predict stack-light: 20 cards labelled in labelled.parquet" in done.stderr
 
 
 def test_a_stack_without_networks_is_all_the_light_preset_names():

@@ -39,10 +39,10 @@ from goods.submit.prediction import predict_file
 COLUMNS = ("competition", "experiment", "family", "metric", "score", "sd", "seconds")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """A finished run: the rows of result.parquet, the out-of-fold score of what is submitted and its deviation over
-    folds, and where files are. `report` is None where a run within limits has none."""
+    folds, and where files and configs are. `report` is None where a run within limits has none."""
 
     competition: str
     experiment: str
@@ -54,10 +54,18 @@ class Result:
     path: Path
     report: Path | None
     work: Path
+    configs: Path
+
+    def __repr__(self) -> str:
+        """One line, without the rows: what a notebook shows of it."""
+        score = f"{self.metric} {self.score:.4f} ± {self.sd:.4f}"
+        return f"<{self.competition} {self.experiment}: {score}, {len(self.submission)} rows in {self.path}>"
 
     def predict(self, cards: pd.DataFrame, images: Path | str | None = None) -> pd.DataFrame:
         """Answers on new cards, in the format of the test cards, each with a confidence."""
-        return predict(self.competition, cards, self.experiment, images=images, work=self.work)
+        return predict(
+            self.competition, cards, self.experiment, images=images, work=self.work, configs=self.configs
+        )
 
 
 def run(
@@ -68,6 +76,7 @@ def run(
     data: Path | str | None = None,
     work: Path | str = cli.ROOT / "work",
     out: Path | str = cli.ROOT / "submissions",
+    configs: Path | str | None = None,
     preset: str = "quick",
     offline: bool = False,
     refit: bool = False,
@@ -82,33 +91,34 @@ def run(
 ) -> Result:
     """Everything from raw files to the submission, of a competition by its name, or of the frames `train` and `test`.
 
-    Options are those of run_all.sh. Frames are described by `table`: `target` (a column), `text` (columns, the title
-    first) or `title`, `description`, `attributes`; `id`, `shop`, `numbers`, `categories`, `tree`; `metric`, `n_folds`,
-    `seed`, and `stack`, keys of the last experiment that are other than the default's. They are kept below `work` by
-    the name of the competition, "frames" where it has none: the same frames again go on where they were.
+    Options are those of run_all.sh; `configs` is the folder of configs (default: configs/, as for scripts). Frames are
+    described by `table`: `target` (a column), `text` (columns, the title first) or `title`, `description`,
+    `attributes`; `id`, `shop`, `numbers`, `categories`, `tree`; `metric`, `n_folds`, `seed`, and `stack`, keys of the
+    last experiment that are other than the default's. They are kept below `work` by the name of the competition,
+    "frames" where it has none: the same frames again go on where they were.
     """
     if preset not in PRESETS:
         raise GoodsError(f"preset {preset!r}: known are {', '.join(sorted(PRESETS))}")
-    folder, configs, name = Path(work), cli.CONFIGS, competition
+    folder, name, own = Path(work), competition, _existing("configs", configs) or cli.CONFIGS
     if train is not None or test is not None:
         if train is None or test is None or data is not None:
             raise GoodsError("frames: give both train and test, and no data")
         name = competition or "frames"
-        configs = competition_of_frames(folder, name, train, test, table, cli.CONFIGS)
+        own = competition_of_frames(folder, name, train, test, table, own)
         data = Workspace(folder, name).raw
     elif table:
         raise GoodsError(f"{min(table)}: describes frames; give train and test, or leave it out")
     if name is None:
         raise GoodsError("name a competition, or give the frames train and test")
     options = Options(
-        configs,
+        own,
         folder,
         Path(out),
         data=_path(data),
         preset=preset,
         offline=offline,
-        text_weights=_weights("text_weights", text_weights),
-        image_weights=_weights("image_weights", image_weights),
+        text_weights=_existing("text_weights", text_weights),
+        image_weights=_existing("image_weights", image_weights),
         refit=refit,
         force=force,
         wait=wait,
@@ -137,6 +147,7 @@ def _result(name: str, options: Options) -> Result:
         folder / "result.parquet",
         report if report.is_file() else None,
         options.work,
+        options.configs,
     )
 
 
@@ -164,12 +175,17 @@ def predict(
     *,
     images: Path | str | None = None,
     work: Path | str = cli.ROOT / "work",
+    configs: Path | str | None = None,
 ) -> pd.DataFrame:
-    """Answers of a finished experiment on new cards, in the format of the competition's test cards, in their order."""
+    """Answers of a finished experiment on new cards, in the format of the competition's test cards, in their order.
+
+    `configs`: folder of configs (default: what frames of that name were given as, else as for scripts).
+    """
     folder = Path(work)
-    own = settings_of(folder)
-    configs = own if (own / competition.partition("/")[0]).is_dir() else cli.CONFIGS
-    config, ws = load_competition(competition, configs), Workspace(folder, competition)
+    frames = settings_of(folder)
+    default = frames if (frames / competition.partition("/")[0]).is_dir() else cli.CONFIGS
+    config = load_competition(competition, _existing("configs", configs) or default)
+    ws = Workspace(folder, competition)
     with temporary_files_in(folder), tempfile.TemporaryDirectory(prefix="goods-frames-") as temporary:
         given, answers = Path(temporary) / "cards.parquet", Path(temporary) / "answers.parquet"
         cards.to_parquet(given, index=False)
@@ -181,7 +197,7 @@ def _path(path: Path | str | None) -> Path | None:
     return None if path is None else Path(path)
 
 
-def _weights(option: str, path: Path | str | None) -> Path | None:
+def _existing(option: str, path: Path | str | None) -> Path | None:
     found = _path(path)
     if found is not None and not found.exists():
         raise GoodsError(f"{option} {found}: no such file or folder")

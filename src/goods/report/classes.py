@@ -45,7 +45,7 @@ def most_taken_for(judged: Judged) -> dict[int, str]:
 
 def size_rows(judged: Judged) -> list[dict[str, Any]]:
     """Classes of 1, 2–5, 6–20 and more train cards: how many, their cards, accuracy and mean F1. A card that is alone
-    in its class is never right out of fold: no model of its fold has seen the class."""
+    in its class is right by the category's name at most: no model of its fold has seen the class."""
     rows = class_rows(judged)
     f1 = np.array([row["f1"] for row in rows])
     group = np.searchsorted([most for most, _ in SIZES], [row["train"] for row in rows])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
-from cleanlab.experimental.label_issues_batched import LabelInspector
 
 from goods.core.predictions import BLOCK
 from goods.report.judged import Judged
+
+with warnings.catch_warnings():  # of tqdm, which in a notebook wants widgets for bars that are not shown
+    warnings.filterwarnings("ignore", message="IProgress not found")
+    from cleanlab.experimental.label_issues_batched import LabelInspector
 
 FEWEST = 5  # train cards of a class below which too little was learned of it to doubt a label
 

@@ -45,9 +45,9 @@ def predict_file(
     out: Path,
     rows: int = BLOCK,
     plain: bool = False,
-) -> None:
-    """Label the cards of `path`, `rows` at a time: memory does not grow with their number. `plain`: in the columns of
-    result.parquet, of the same test cards the same bytes."""
+) -> int:
+    """Label the cards of `path`, `rows` at a time: memory does not grow with their number, which is returned. `plain`:
+    in the columns of result.parquet, of the same test cards the same bytes."""
     check_out(out, path)
     asked = Asked(ws, competition, experiment, images)
     spaces = [space for space, _ in asked.spaces]
@@ -64,7 +64,7 @@ def predict_file(
                 said = [(*named, p) for named, p in zip(labels, found, strict=True)]
                 write(table(batch, said))
         write_issues(out, cards.issues)
-    say(f"predict {experiment}: {len(cards)} cards labelled in {out}")
+        return len(cards)
 
 
 @contextmanager
