@@ -36,7 +36,7 @@ PARTS = 5  # of the cards of a single scored fold, for the second level
 
 def stack_config(config: ExperimentConfig) -> StackConfig:
     if not isinstance(config.model, StackConfig):
-        raise GoodsError(f"experiment {config.name} is of family {config.model.family}, not stack")
+        raise GoodsError(f"experiment {config.name} is of family {config.model.family}, expected stack")
     return config.model
 
 

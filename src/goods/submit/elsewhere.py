@@ -29,14 +29,19 @@ def read_submission(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
     none."""
     kind = path.suffix.lower()
     if not path.is_file() or kind not in (".parquet", ".csv"):
-        raise GoodsError(f"{path}: {'expected .parquet or .csv' if path.is_file() else 'no such file'}")
+        raise GoodsError(
+            f"{path}: "
+            f"{'expected .parquet or .csv' if path.is_file() else 'no such file; name a .parquet or .csv'}"
+        )
     try:
         if kind == ".parquet":
             return pd.read_parquet(path)
         texts = not pd.api.types.is_integer_dtype(rows.product_id)
         return pd.read_csv(path, dtype={pd.read_csv(path, nrows=0).columns[0]: str} if texts else None)
     except (OSError, ValueError, IndexError) as error:
-        raise GoodsError(f"{path}: not readable ({' '.join(str(error).split())[:200]})") from None
+        raise GoodsError(
+            f"{path}: not readable ({' '.join(str(error).split())[:200]}); write it again"
+        ) from None
 
 
 def checked_file(ws: Workspace, competition: CompetitionConfig, path: Path) -> pd.DataFrame:
