@@ -151,9 +151,9 @@ def make_labels(raw: Raw) -> Labels:
     """
     ids = sorted(map(plain_id, raw.cards.category_id[raw.cards.split == "train"].unique()))
     if len(ids) < 2:
+        told = ", ".join(map(str, ids)) or "none"
         raise GoodsError(
-            f"the train cards are of a single category ({', '.join(map(str, ids))}): there is nothing to "
-            "learn; give cards of two or more"
+            f"the train cards are of a single category: there is nothing to learn of {told}; give cards of two or more"
         )
     ids += sorted({id_ for id_, path in raw.tree.items() if path.is_leaf} - set(ids))
     tree = raw.tree or {i: CategoryPath((str(i),), (str(i),), is_leaf=True) for i in ids}

@@ -37,9 +37,8 @@ def train(
     wanted = list(range(competition.n_folds)) if folds is None else folds
     for k in wanted:
         if not 0 <= k < competition.n_folds:
-            raise GoodsError(
-                f"--fold {k}: {ws.competition} has other folds; expected 0 to {competition.n_folds - 1}"
-            )
+            last = competition.n_folds - 1
+            raise GoodsError(f"--fold {k}: {ws.competition} has folds 0 to {last}; name one of them")
     check_problem(ws, config)
     if config.pseudo and (competition.order_by or competition.validation):
         raise GoodsError(
