@@ -33,6 +33,14 @@ class Submission(ABC):
     def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
         """GoodsError unless the table is what the contest takes."""
 
+    def texts(self, rows: pd.DataFrame, said: list[Said]) -> list[str]:
+        """Columns of texts, which a CSV file may show as numbers: "007"."""
+        return []
+
+    def names(self) -> list[str]:
+        """Columns of a CSV file that has no header."""
+        return []
+
     def classes(self, table: pd.DataFrame, target: str, labels: Labels) -> np.ndarray:
         """int [n] class of each row that a checked table says of a target."""
         raise GoodsError(
@@ -67,7 +75,8 @@ class ClassIds(Submission):
         require_ids(table, self.id, rows.product_id)
         if table[self.target].dtype != np.int64:
             raise GoodsError(
-                f"submission column {self.target!r} is {table[self.target].dtype}, expected int64"
+                f"submission column {self.target!r} is {table[self.target].dtype}, expected int64; write the "
+                f"contest's ids of classes, such as {said[0][1].ids[0]}"
             )
         unknown = set(table[self.target].tolist()) - set(said[0][1].ids)
         if unknown:
@@ -91,6 +100,9 @@ class ClassProbabilities(Submission):
         table = pd.DataFrame(proba, columns=self._columns(labels))
         table.insert(0, self.id, rows.product_id.array)
         return table
+
+    def texts(self, rows: pd.DataFrame, said: list[Said]) -> list[str]:
+        return text_ids(self.id, rows)
 
     def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
         columns = self._columns(said[0][1])
@@ -118,6 +130,9 @@ class Attributes(Submission):
             table[name] = np.array(labels.names, dtype=object)[predictions.classes[:, 0]]
             table[f"{name}_confidence"] = predictions.proba[:, 0]
         return table
+
+    def texts(self, rows: pd.DataFrame, said: list[Said]) -> list[str]:
+        return [*text_ids(self.id, rows), *(name for name, *_ in said)]
 
     def classes(self, table: pd.DataFrame, target: str, labels: Labels) -> np.ndarray:
         return pd.Index(labels.names).get_indexer(pd.Index(table[target]))
@@ -158,6 +173,11 @@ class PairScores(Submission):
             raise GoodsError("submission: a score in {self.target!r} is outside 0 … 1; scale them")
 
 
+def text_ids(column: str, rows: pd.DataFrame) -> list[str]:
+    """The column of ids, where those of the test `rows` are texts."""
+    return [] if pd.api.types.is_integer_dtype(rows.product_id) else [column]
+
+
 def class_ids(predictions: Predictions, labels: Labels) -> np.ndarray:
     """int64 [n] contest ids of the classes to submit."""
     return np.array(labels.ids, np.int64)[predictions.classes[:, 0]]
@@ -171,7 +191,11 @@ def require_columns(table: pd.DataFrame, expected: list[str]) -> None:
 def require_ids(table: pd.DataFrame, column: str, ids: pd.Series) -> None:
     """Raise unless there is one row per test id, as the ids are: int64, or text."""
     if table[column].dtype != ids.dtype:
-        raise GoodsError(f"submission column {column!r} is {table[column].dtype}, expected {ids.dtype}")
+        kind = "whole numbers" if pd.api.types.is_integer_dtype(ids) else "texts"
+        raise GoodsError(
+            f"submission column {column!r} is {table[column].dtype}, expected {ids.dtype}; write the test cards' ids, "
+            f"which are {kind} such as {ids.iloc[0]}"
+        )
     if not table[column].is_unique:
         raise GoodsError(
             f"submission: {column!r} {table[column][table[column].duplicated()].iloc[0]} occurs twice; give "
