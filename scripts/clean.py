@@ -23,7 +23,7 @@ def main() -> None:
 
     ws = Workspace(args.work, args.competition.partition("/")[0])
     if not ws.path.is_dir() or not ws.competition:
-        raise GoodsError(f"{ws.path}: no such folder; there is nothing to clean")
+        raise GoodsError(f"{ws.path}: no such folder, there is nothing to clean; name another by --work")
     for portion in PORTIONS.values():
         print(f"--{portion.name:<7} {amount(portion.size(ws)):>10}  {portion.costs}")
     if args.portion is None:

@@ -34,7 +34,7 @@ def main() -> None:
 
     cli.check_writable(args.out)
     if args.wheels is not None and not args.wheels.is_dir():
-        raise GoodsError(f"--wheels {args.wheels}: no such folder")
+        raise GoodsError(f"--wheels {args.wheels}: no such folder; name that of the wheels, or leave it out")
     checkout = cli.CHECKOUT if cli.ROOT == cli.CHECKOUT else None
     wheels = partial(fetch, checkout=checkout, local=args.wheels)
     bundle = Bundle(args.out, args.user, args.slug)

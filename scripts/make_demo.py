@@ -20,7 +20,9 @@ def refuse(args: argparse.Namespace) -> None:
     for name in ("shape", "classes", "photos", "no_images"):
         if getattr(args, name) not in (None, False):
             option = f"--{name.replace('_', '-')}"
-            raise GoodsError(f"{option}: not of --format ozon, whose offers have no tree and no photos")
+            raise GoodsError(
+                f"{option}: not of --format ozon, whose offers have no tree and no photos; leave it out"
+            )
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ def main() -> None:
 
     ws, competition, config = cli.experiment_of(args)
     if config.model.second_level:
-        raise GoodsError(f"{args.experiment}: a stack is trained by scripts/stack.py")
+        raise GoodsError(f"{args.experiment}: of a stack; run scripts/stack.py {args.experiment}")
     with working(ws, alone=False, wait=args.wait), cli.executing(args.executor, args.address, args.work):
         if args.fold is None:
             check_training(ws, competition, config)

@@ -25,7 +25,9 @@ def main() -> None:
         raise GoodsError(f"{ws.path}: no such folder; run scripts/run_all.sh {args.competition} first")
     whole, damaged = verify(ws)
     if not whole and not damaged:
-        raise GoodsError(f"{ws.path}: nothing in it was finished")
+        raise GoodsError(
+            f"{ws.path}: nothing in it was finished; run scripts/run_all.sh {args.competition} first"
+        )
     for line in whole:
         print(f"whole    {line}")
     for line in damaged:

@@ -106,7 +106,7 @@ def test_a_named_competition_ends_in_the_bytes_of_the_script(tmp_path, run_scrip
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({}, "name a competition, or give the frames"),
+        ({}, "competition: none is named; name one, or give the frames"),
         ({"competition": "nowhere"}, "unknown competition 'nowhere'"),
         ({"competition": "demo", "preset": "best"}, "preset 'best': known are full, light, quick"),
         ({"competition": "demo", "target": "kind"}, "target: describes frames"),

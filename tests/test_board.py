@@ -173,3 +173,21 @@ def test_train_and_tune_add_a_row_when_they_finish_something_anew(trained, tmp_p
     assert (rows.memory_mb > 50).all()
     assert (rows.seconds > 0).all()
     assert "optimistic" in rows.note[1]
+
+
+def test_where_no_score_can_be_noted_one_line_says_what_to_do_and_nothing_is_made(tmp_path):
+    board, absent = tmp_path / "leaderboard.csv", tmp_path / "absent" / "leaderboard.csv"
+    with pytest.raises(
+        GoodsError, match=r"absent/leaderboard\.csv: no such ledger; name its folder by --out"
+    ):
+        note_board(absent, "c", {"public": 1.0})
+    assert not absent.parent.exists()
+    with pytest.raises(GoodsError, match="--public nan: expected a number"):
+        note_board(board, "c", {"public": float("nan")})
+    board.mkdir()
+    for change in (
+        lambda: note_board(board, "c", {"public": 1.0}),
+        lambda: append_leaderboard(board, {"competition": "c", "experiment": "e", "score": 1.0}),
+    ):
+        with pytest.raises(GoodsError, match="a folder is where the ledger belongs; move it away"):
+            change()

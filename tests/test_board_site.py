@@ -69,8 +69,24 @@ def test_a_file_made_elsewhere_is_checked_in_either_format(trained, call, tmp_pa
         assert err.count("\n") == 1
         assert err.startswith(f"error: {path}: submission")
         assert message in err
+    table.to_csv(tmp_path / "semicolons.csv", sep=";", index=False)
+    table.head(0).to_csv(tmp_path / "rowless.csv", index=False)
+    table.assign(product_id=[f"a{i}" for i in range(30)]).to_csv(tmp_path / "texts.csv", index=False)
     (tmp_path / "text.txt").write_text("a")
-    assert call("--check", tmp_path / "text.txt")[0] == call("--check", tmp_path / "none.csv")[0] == 2
+    (tmp_path / "nothing.csv").touch()
+    refused = {
+        "semicolons.csv": "its columns are divided by ';', expected ','",
+        "rowless.csv": "holds no rows; give one for each of the 30 test rows",
+        "texts.csv": "is str, expected int64; write the test cards' ids, which are whole numbers such as 5000",
+        "text.txt": "expected .parquet or .csv",
+        "none.csv": "no such file; name a .parquet or .csv",
+        "nothing.csv": "not readable (No columns to parse from file); write it again",
+        "": "a folder, expected a .parquet or .csv file",
+    }
+    for name, message in refused.items():
+        code, _, err = call("--check", tmp_path / name)
+        assert code == 2 and err.count("\n") == 1 and err.startswith(f"error: {tmp_path / name}: ")
+        assert message in err
 
 
 def test_two_submissions_are_compared_by_the_tree_and_by_probability(trained, tmp_path):

@@ -257,6 +257,7 @@ def test_bad_input_ends_with_code_2_and_one_message(tmp_path: Path, run_script) 
     text.write_text("not a parquet file")
     for arguments, message in [
         ([tmp_path / "none.parquet"], "no such file"),
+        ([tmp_path], "a folder, expected a parquet file of cards"),
         ([text], "not a readable parquet file"),
         ([twice], "nm 7 occurs more than once"),
         ([nameless], "column 'title' is missing"),

@@ -25,7 +25,7 @@ from goods.models.text.linear_model import LinearModel
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.stack.stage import stack
-from goods.submit import new_cards, prediction
+from goods.submit import new_cards, prediction, raw_batches
 from goods.submit.catalogue import match_file, read_catalogue
 from goods.submit.prediction import check_out, predict_file
 from goods.train.stage import train
@@ -77,6 +77,11 @@ def test_csv_in_and_out_say_the_same_as_parquet(trained, tmp_path):
     written = pd.read_csv(predict(trained, tmp_path / "b.csv", path=tmp_path / "cards.csv"))
     assert list(written.columns) == list(plain.columns)
     assert written.predicted_category_id.tolist() == plain.predicted_category_id.tolist()
+
+
+def test_a_folder_in_place_of_a_file_of_cards_is_called_one(tmp_path):
+    with pytest.raises(GoodsError, match="a folder, expected a parquet or csv file of cards"):
+        raw_batches.check_file(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["new.txt", "new.json", "new.csv.gz", "new"])

@@ -157,7 +157,7 @@ def test_what_is_there_stays_without_force(tmp_path, configs):
     new_competition("mine", data, configs)
     path = configs / "mine" / "competition.yaml"
     path.write_text("mine", encoding="utf-8")
-    with pytest.raises(GoodsError, match="is there already; --force writes it anew"):
+    with pytest.raises(GoodsError, match="is there already; add --force to write it anew"):
         new_competition("mine", data, configs)
     assert path.read_text(encoding="utf-8") == "mine"
     new_competition("mine", data, configs, force=True)

@@ -394,7 +394,7 @@ def test_what_does_not_apply_to_pairs_is_refused(trained_pairs, tmp_path):
 
 
 def test_what_is_made_for_cards_says_so(trained_pairs):
-    with pytest.raises(GoodsError, match="ozon matches products: it has folds of pairs and none of cards"):
+    with pytest.raises(GoodsError, match="ozon matches products and has folds of pairs, none of cards"):
         load_folds(trained_pairs, pd.read_parquet(trained_pairs.cards))
 
 

@@ -37,7 +37,7 @@ def test_a_row_names_the_family_of_the_config_and_texts_are_escaped(ws, competit
 def test_the_report_of_pairs_and_of_what_has_none(trained_pairs, tmp_path):
     html = write_report(trained_pairs, OZON, ozon_config("stack", *NO_OTHERS), tmp_path).read_text("utf-8")
     assert "<td>stack\n" in html and "cat3_grouped" in html
-    with pytest.raises(GoodsError, match="words is of family pair_words: reports are of family pairs"):
+    with pytest.raises(GoodsError, match="words is of family pair_words; name one of family pairs"):
         write_report(trained_pairs, OZON, ozon_config("words"), tmp_path)
 
 

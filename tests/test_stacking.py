@@ -19,6 +19,7 @@ from goods.models.shap import shap_values
 from goods.prepare.folds import load_folds, make_folds
 from goods.prepare.stage import prepare
 from goods.report.card_explaining import explain_cards
+from goods.report.explaining import explain
 from goods.report.reasons import as_text
 from goods.stack.boosting import baseline, inner_cards
 from goods.stack.candidates import make_candidates
@@ -403,6 +404,17 @@ def test_single_cards_are_explained(ws, competition):
             weights = [abs(r.contribution) for r in candidates[0].reasons]
             assert weights == sorted(weights, reverse=True)
             assert best in as_text(product_id, "title", candidates)
+    said = explain(ws, competition, "stack", [str(train_id), str(test_id)], 2)
+    labels = Labels.load(ws)
+    answer = {
+        id_: " → ".join(labels.paths[Predictions.load(file).aligned(np.array([id_])).classes[0, 0]])
+        for id_, file in ((train_id, ws.run("stack").oof), (test_id, ws.run("stack").test))
+    }
+    true = " → ".join(labels.paths[cards.set_index("product_id").target[train_id]])
+    known, asked = said.split(f"\n{test_id}  ")
+    assert f"\n  true class: {true}\n" in known and f"were it a test card: {answer[train_id]}\n" in known
+    assert f"\n  submitted class: {answer[test_id]}\n" in asked and "true class" not in asked
+    assert asked.endswith("docs/howto.md, Glossary of reasons")
     with pytest.raises(GoodsError, match="product_id 77 is neither"):
         explain_cards(ws, competition, "stack", [77])
     with pytest.raises(GoodsError, match="family linear, not stack"):

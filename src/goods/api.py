@@ -109,7 +109,7 @@ def run(
     elif table:
         raise GoodsError(f"{min(table)}: describes frames; give train and test, or leave it out")
     if name is None:
-        raise GoodsError("name a competition, or give the frames train and test")
+        raise GoodsError("competition: none is named; name one, or give the frames train and test")
     options = Options(
         own,
         folder,
@@ -200,5 +200,5 @@ def _path(path: Path | str | None) -> Path | None:
 def _existing(option: str, path: Path | str | None) -> Path | None:
     found = _path(path)
     if found is not None and not found.exists():
-        raise GoodsError(f"{option} {found}: no such file or folder")
+        raise GoodsError(f"{option} {found}: no such file or folder; name one that is there")
     return found

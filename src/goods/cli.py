@@ -153,7 +153,7 @@ def executing(executor: str, address: str | None, work: Path) -> Iterator[None]:
     """Within, jobs run where the options of `add_executor` say."""
     if executor == "local":
         if address is not None:
-            raise GoodsError(f"--address {address}: goes with --executor ray")
+            raise GoodsError(f"--address {address}: goes with --executor ray; add that or leave it out")
         yield
         return
     from goods.core.ray_jobs import cluster
@@ -187,7 +187,7 @@ def add_weights(made: argparse.ArgumentParser) -> None:
 def check_weights(args: argparse.Namespace) -> None:
     for option, path in (("--text-weights", args.text_weights), ("--image-weights", args.image_weights)):
         if path is not None and not path.exists():
-            raise GoodsError(f"{option} {path}: no such file or folder")
+            raise GoodsError(f"{option} {path}: no such file or folder; name one that is there")
 
 
 def load_config(args: argparse.Namespace) -> ExperimentConfig:

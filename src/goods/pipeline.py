@@ -244,7 +244,9 @@ def with_upstream(options: Options, name: str, experiment: str, above: tuple[str
     for below in config.upstream:
         if below.removesuffix(TUNED) in way:
             through = "" if below.removesuffix(TUNED) == way[-1] else f" through {', '.join(way[1:])}"
-            raise GoodsError(f"experiment {below.removesuffix(TUNED)} builds on itself{through}")
+            raise GoodsError(
+                f"experiment {below.removesuffix(TUNED)} builds on itself{through}; remove it there"
+            )
         names += [n for n in with_upstream(options, name, below, way) if n not in names]
     return [*names, experiment]
 

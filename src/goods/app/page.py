@@ -44,7 +44,9 @@ def gradio_module() -> Any:
     try:
         import gradio
     except ModuleNotFoundError:
-        raise GoodsError("the app needs gradio; install it: .venv/bin/pip install 'gradio>=6'") from None
+        raise GoodsError(
+            "package gradio: the app needs it; install it: .venv/bin/pip install 'gradio>=6'"
+        ) from None
     return gradio
 
 

@@ -63,16 +63,23 @@ def validate(cards: pd.DataFrame, n_classes: int) -> None:
         raise GoodsError(f"card table has columns {list(cards.columns)}, expected {list(expected)}")
     if not cards.product_id.is_unique:
         twice = cards.product_id[cards.product_id.duplicated()].iloc[0]
-        raise GoodsError(f"product id {twice} occurs twice in the card table")
+        raise GoodsError(
+            f"product id {twice} occurs twice in the card table; give each card an id of its own"
+        )
     train = cards.split == "train"
     if not train.any() or train.all():
-        raise GoodsError("the card table needs both train and test cards")
+        raise GoodsError(
+            f"card table: there are {train.sum()} train cards and {(~train).sum()} others; give both"
+        )
     if not cards.target[train].between(0, n_classes - 1).all() or (cards.target[~train] != -1).any():
-        raise GoodsError("card targets are outside the label range")
+        raise GoodsError(f"card targets: expected 0 to {n_classes - 1} of train cards and -1 of others")
     if cards[[*TEXT_FIELDS, *category_columns(cards)]].isna().any(axis=None):
-        raise GoodsError("a text field of the card table is null")
+        raise GoodsError(
+            f"card table: null in {', '.join(cards.columns[cards.isna().any()])}; expected '' where a text "
+            "is missing"
+        )
     if any(cards[column].dtype != "float64" for column in number_columns(cards)):
-        raise GoodsError("a column of numbers of the card table is not float64")
+        raise GoodsError(f"card table: expected float64 in {', '.join(number_columns(cards))}")
 
 
 def number_columns(cards: pd.DataFrame) -> list[str]:

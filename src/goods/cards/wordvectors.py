@@ -23,7 +23,10 @@ def vectors_path(vectors: str) -> Path:
         return Path(vectors)
     spec = find_spec("natasha")
     if spec is None or spec.origin is None:
-        raise GoodsError("package natasha is not installed: Navec vectors 'packaged' come with it")
+        raise GoodsError(
+            "package natasha is not installed, with which Navec vectors 'packaged' come; install it, or "
+            "name a file as model.vectors"
+        )
     return Path(spec.origin).parent / PACKAGED_FILE
 
 

@@ -77,7 +77,7 @@ def as_yaml(content: dict[str, Any]) -> str:
 
 def write_frame(path: Path, split: str, frame: pd.DataFrame) -> None:
     if not isinstance(frame, pd.DataFrame) or not len(frame):
-        raise GoodsError(f"frames: {split} is no DataFrame with rows")
+        raise GoodsError(f"frames: {split} is no DataFrame with rows; give one")
     odd = [column for column in frame.columns if not isinstance(column, str)]
     if odd:
         raise GoodsError(f"frames: column {odd[0]!r} of {split} is not named by a text; rename it")

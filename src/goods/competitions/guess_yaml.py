@@ -34,7 +34,7 @@ def write_configs(folder: Path, data: str, made: Guess, force: bool) -> list[Pat
     paths = [folder / "competition.yaml", folder / "stack.yaml"]
     there = [path for path in paths if path.exists()]
     if there and not force:
-        raise GoodsError(f"{there[0]}: is there already; --force writes it anew")
+        raise GoodsError(f"{there[0]}: is there already; add --force to write it anew")
     write_text(paths[0], competition_yaml(data, made))
     write_text(paths[1], stack_yaml(made))
     return paths

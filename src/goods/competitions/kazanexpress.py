@@ -65,9 +65,7 @@ def read_splits(
     )
     named = {} if tree_path.is_file() or tree_needed else {"category_name": "str"}
     if tree_needed and not tree_path.is_file():
-        raise GoodsError(
-            f"{tree_path}: missing; this competition needs its category tree, put the file there"
-        )
+        raise GoodsError(f"{tree_path}: missing; put the competition's category tree there")
     train_raw = read_table(train_path, {**columns, "category_id": "int", **named})
     test_raw = read_table(test_path, columns)
     train = to_cards(train_raw, train_path, "train", issues)

@@ -109,5 +109,5 @@ def check(config: CompetitionConfig, path: Path) -> None:
         fitting = [m.name for m in METRICS.values() if m.problem == problem]
         raise GoodsError(
             f"{path}: metric {metric.name} is of {metric.problem}, reader {config.reader} of {problem}; "
-            f"its metrics are {', '.join(fitting)}"
+            f"name one of {', '.join(fitting)}"
         )

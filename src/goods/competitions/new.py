@@ -20,10 +20,10 @@ def new_competition(name: str, data: Path, configs: Path, force: bool = False) -
     """Say on the console what was guessed, how sure and why. GoodsError, after writing, where a key has to be filled
     in by hand."""
     if not re.fullmatch(r"[\w-]+", name):
-        raise GoodsError(f"{name!r} cannot name a folder; letters, digits, - and _ can")
+        raise GoodsError(f"{name!r} cannot name a folder; use letters, digits, - and _")
     folder = configs / name
     if (folder / "competition.yaml").exists() and not force:
-        raise GoodsError(f"{folder / 'competition.yaml'}: is there already; --force writes it anew")
+        raise GoodsError(f"{folder / 'competition.yaml'}: is there already; add --force to write it anew")
     made = guess(data)
     made.tell()
     paths = write_configs(folder, str(data), made, force)

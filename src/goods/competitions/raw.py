@@ -130,7 +130,7 @@ def require_disjoint(train: pd.Series, test: pd.Series, column: str, *files: Pat
     if len(both):
         raise GoodsError(
             f"{files[0].parent}: {column} {both.iloc[0]} is in {' and in '.join(file.name for file in files)}; "
-            "a card may be in one only"
+            "leave it in one"
         )
 
 

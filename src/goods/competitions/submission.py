@@ -33,9 +33,20 @@ class Submission(ABC):
     def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
         """GoodsError unless the table is what the contest takes."""
 
+    def texts(self, rows: pd.DataFrame, said: list[Said]) -> list[str]:
+        """Columns of texts, which a CSV file may show as numbers: "007"."""
+        return []
+
+    def names(self) -> list[str]:
+        """Columns of a CSV file that has no header."""
+        return []
+
     def classes(self, table: pd.DataFrame, target: str, labels: Labels) -> np.ndarray:
         """int [n] class of each row that a checked table says of a target."""
-        raise GoodsError("this contest's submissions say no classes: there is nothing to compare by the tree")
+        raise GoodsError(
+            "--compare: this contest's submissions say no classes, so there is nothing to compare by the "
+            "tree; leave it out"
+        )
 
     def with_confidence(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
         """The table of new cards, how sure each answer is beside it."""
@@ -64,12 +75,14 @@ class ClassIds(Submission):
         require_ids(table, self.id, rows.product_id)
         if table[self.target].dtype != np.int64:
             raise GoodsError(
-                f"submission column {self.target!r} is {table[self.target].dtype}, expected int64"
+                f"submission column {self.target!r} is {table[self.target].dtype}, expected int64; write the "
+                f"contest's ids of classes, such as {said[0][1].ids[0]}"
             )
         unknown = set(table[self.target].tolist()) - set(said[0][1].ids)
         if unknown:
             raise GoodsError(
-                f"submission: category {min(unknown)} is neither a train card's nor a leaf of the tree"
+                f"submission: category {min(unknown)} is neither a train card's nor a leaf of the tree; "
+                "write the contest's ids of classes"
             )
 
 
@@ -88,13 +101,18 @@ class ClassProbabilities(Submission):
         table.insert(0, self.id, rows.product_id.array)
         return table
 
+    def texts(self, rows: pd.DataFrame, said: list[Said]) -> list[str]:
+        return text_ids(self.id, rows)
+
     def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
         columns = self._columns(said[0][1])
         require_columns(table, [self.id, *columns])
         require_ids(table, self.id, rows.product_id)
         proba = table[columns].to_numpy()
         if not ((proba >= 0) & (proba <= 1)).all() or (np.abs(proba.sum(1) - 1) > 1e-3).any():
-            raise GoodsError("submission: the probabilities of a card are outside 0 … 1 or do not sum to 1")
+            raise GoodsError(
+                "submission: the probabilities of a card are outside 0 … 1 or do not sum to 1; scale them"
+            )
 
     def _columns(self, labels: Labels) -> list[str]:
         return [f"{self.prefix}{id_}" for id_ in labels.ids]
@@ -113,6 +131,9 @@ class Attributes(Submission):
             table[f"{name}_confidence"] = predictions.proba[:, 0]
         return table
 
+    def texts(self, rows: pd.DataFrame, said: list[Said]) -> list[str]:
+        return [*text_ids(self.id, rows), *(name for name, *_ in said)]
+
     def classes(self, table: pd.DataFrame, target: str, labels: Labels) -> np.ndarray:
         return pd.Index(labels.names).get_indexer(pd.Index(table[target]))
 
@@ -122,9 +143,12 @@ class Attributes(Submission):
         for name, labels, _ in said:
             unknown = set(table[name]) - set(labels.names)
             if unknown:
-                raise GoodsError(f"submission: {min(unknown, key=str)!r} is no class of {name}")
+                raise GoodsError(
+                    f"submission: {min(unknown, key=str)!r} is no class of {name}; write one of "
+                    f"{', '.join(map(repr, labels.names[:5]))}"
+                )
             if not table[f"{name}_confidence"].between(0, 1 + 1e-5).all():
-                raise GoodsError(f"submission: {name}_confidence is outside 0 … 1")
+                raise GoodsError(f"submission: {name}_confidence is outside 0 … 1; scale it")
 
 
 @dataclass(frozen=True)
@@ -142,9 +166,16 @@ class PairScores(Submission):
         require_columns(table, [*self.ids, self.target])
         for name in self.ids:
             if table[name].dtype != np.int64 or not np.array_equal(table[name], rows[name]):
-                raise GoodsError(f"submission: column {name} is not that of the test pairs")
+                raise GoodsError(
+                    f"submission: column {name} is not that of the test pairs; keep their ids and their order"
+                )
         if not table[self.target].between(0, 1).all():
-            raise GoodsError("submission: a score is outside 0 … 1")
+            raise GoodsError("submission: a score in {self.target!r} is outside 0 … 1; scale them")
+
+
+def text_ids(column: str, rows: pd.DataFrame) -> list[str]:
+    """The column of ids, where those of the test `rows` are texts."""
+    return [] if pd.api.types.is_integer_dtype(rows.product_id) else [column]
 
 
 def class_ids(predictions: Predictions, labels: Labels) -> np.ndarray:
@@ -160,8 +191,19 @@ def require_columns(table: pd.DataFrame, expected: list[str]) -> None:
 def require_ids(table: pd.DataFrame, column: str, ids: pd.Series) -> None:
     """Raise unless there is one row per test id, as the ids are: int64, or text."""
     if table[column].dtype != ids.dtype:
-        raise GoodsError(f"submission column {column!r} is {table[column].dtype}, expected {ids.dtype}")
+        kind = "whole numbers" if pd.api.types.is_integer_dtype(ids) else "texts"
+        raise GoodsError(
+            f"submission column {column!r} is {table[column].dtype}, expected {ids.dtype}; write the test cards' ids, "
+            f"which are {kind} such as {ids.iloc[0]}"
+        )
     if not table[column].is_unique:
-        raise GoodsError(f"submission: {column} occurs twice")
+        raise GoodsError(
+            f"submission: {column!r} {table[column][table[column].duplicated()].iloc[0]} occurs twice; give "
+            "each test card once"
+        )
     if set(table[column].tolist()) != set(ids.tolist()):
-        raise GoodsError("submission: the ids are not exactly those of the test cards")
+        lacking, more = ids[~ids.isin(table[column])], table[column][~table[column].isin(ids)]
+        odd = f"{lacking.iloc[0]} is missing" if len(lacking) else f"{more.iloc[0]} is no test card's"
+        raise GoodsError(
+            f"submission: the ids are not exactly those of the test cards, {odd}; give each test card one row"
+        )

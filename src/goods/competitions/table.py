@@ -64,7 +64,7 @@ def read(config: TableConfig, data: Path) -> Raw:
     cards = pd.concat([train, *parts.values()], ignore_index=True)
     if not cards.product_id.is_unique:
         twice = cards.product_id[cards.product_id.duplicated()].iloc[0]
-        raise GoodsError(f"{data}: {name} {twice} is in more than one file; a card may be in one only")
+        raise GoodsError(f"{data}: {name} {twice} is in more than one file; leave it in one")
     return Raw(cards, tree, issues, targets)
 
 

@@ -50,7 +50,9 @@ def files_of(data: Path, named: Columns, key: str) -> list[Path]:
             found += sorted(part for part in data.glob(name) if part.is_file())
         if len(found) == before:
             there = sorted(p.name for p in data.glob("*"))
-            raise GoodsError(f"{path}: no such file (table.{key} names it); {data} holds {told(there)}")
+            raise GoodsError(
+                f"{path}: no such file (table.{key} names it); name one of those in {data}: {told(there)}"
+            )
     return found
 
 

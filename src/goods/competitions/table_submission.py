@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from goods.cards.labels import Labels
-from goods.competitions.submission import CsvFormat, Said, Submission, require_columns, require_ids
+from goods.competitions.submission import CsvFormat, Said, Submission, require_columns, require_ids, text_ids
 from goods.config.table import CONFIDENCE, ID, TARGET, TableConfig
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
@@ -41,6 +41,16 @@ class TableSubmission(Submission):
             for name, _, predictions in self._named(said)
         }
         return self.table(rows, said).assign(**sure)
+
+    def texts(self, rows: pd.DataFrame, said: list[Said]) -> list[str]:
+        classes = {
+            name for name, labels, _ in self._named(said) if any(isinstance(id_, str) for id_ in labels.ids)
+        }
+        ids = set(text_ids(ID, rows))
+        return [column for column, what in self.columns.items() if what in ids | classes]
+
+    def names(self) -> list[str]:
+        return list(self.columns)
 
     def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
         require_columns(table, list(self.columns))

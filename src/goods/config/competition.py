@@ -83,6 +83,8 @@ class CompetitionConfig(Strict):
     def of_target(self, target: str) -> CompetitionConfig:
         """The competition of one attribute: the known cards of that attribute, its classes, all test cards."""
         if target not in self.targets:
-            known = f"its targets are {', '.join(self.targets)}" if self.targets else "it has a single target"
-            raise GoodsError(f"competition {self.name} has no target {target!r}: {known}")
+            where = f"competition {self.name} has no target {target!r}"
+            if not self.targets:
+                raise GoodsError(f"{where}: it has a single target; leave /{target} out")
+            raise GoodsError(f"{where}: its targets are {', '.join(self.targets)}; name one of them")
         return self.model_copy(update={"name": f"{self.name}/{target}", "targets": ()})

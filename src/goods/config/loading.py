@@ -38,7 +38,7 @@ class OnceLoader(yaml.SafeLoader):
 
 def read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise GoodsError(f"{path}: no such config file; `ls {path.parent}` shows what there is")
+        raise GoodsError(f"{path}: no such config file; name one that is in {path.parent}")
     data = parsed_yaml(path.read_bytes(), str(path))
     if not isinstance(data, dict):
         raise GoodsError(f"{path}: expected a mapping of keys at the top level")
@@ -50,7 +50,7 @@ def parsed_yaml(text: str | bytes, where: str) -> Any:
     try:
         return yaml.load(text, OnceLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: the 99th of a month
-        raise GoodsError(f"{where}: not readable as YAML: {' '.join(str(error).split())}") from None
+        raise GoodsError(f"{where}: not readable as YAML ({' '.join(str(error).split())}); mend it") from None
 
 
 def override(data: dict[str, Any], settings: list[str]) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def set_key(data: dict[str, Any], dotted: str, value: Any) -> None:
     for parent in parents:
         data = data.setdefault(parent, {})
         if not isinstance(data, dict):
-            raise GoodsError(f"key {dotted}: {parent} is not a mapping")
+            raise GoodsError(f"key {dotted}: {parent} is not a mapping; set {parent} itself")
     data[last] = value
 
 
@@ -124,7 +124,7 @@ def read_experiment(path: Path) -> dict[str, Any]:
     own, default = first_with(path.name, folders), first_with(path.name, defaults)
     if own is None and default is None:
         known = {p.stem for where in (*folders, *defaults) for p in where.glob("*.yaml")} - {"competition"}
-        raise GoodsError(f"{path}: no such config file; {folder.name} has {', '.join(sorted(known))}")
+        raise GoodsError(f"{path}: no such config file; known are {', '.join(sorted(known))}")
     data = read_yaml(own or default or path)
     if "family" not in (data.get("model") or {}) and default is not None:
         data = laid_over(read_yaml(default), data)

@@ -62,7 +62,10 @@ class Predictions:
         """Rows in the order of `product_id` [m]; every id must be here exactly once."""
         order = pd.Index(self.product_id)
         if not order.is_unique:
-            raise GoodsError("predictions hold a product_id twice; train that experiment again")
+            raise GoodsError(
+                f"predictions hold product_id {order[order.duplicated()][0]} twice; train that experiment "
+                "again"
+            )
         rows = order.get_indexer(pd.Index(product_id))
         if (rows < 0).any():
             missing = product_id[rows < 0][:3].tolist()

@@ -93,7 +93,9 @@ def deal(rows: int, leaves: list[Leaf], seed: int, shape: Shape) -> tuple[np.nda
     """Labels (leaf index) and product ids of all cards, int64 [rows + rows // 5], train first."""
     classes = len(leaves)
     if not 1 <= classes <= rows:
-        raise GoodsError(f"classes={classes}, rows={rows}: every class needs a train card")
+        raise GoodsError(
+            f"classes={classes}, rows={rows}: every class needs a train card; ask for 1 to {rows} classes"
+        )
     rng = np.random.default_rng([seed, 2])
     sizes = shape.sizes(rows, leaves, rng)
     train = rng.permutation(np.repeat(np.arange(classes), sizes))

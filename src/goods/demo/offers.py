@@ -48,7 +48,7 @@ def offers(n: int, seed: int) -> pd.DataFrame:
 def _offers_by_line(n: int, seed: int) -> pd.DataFrame:
     """`offers` with the number of the line each product belongs to."""
     if n < 1:
-        raise GoodsError(f"offers: n={n} must be at least 1")
+        raise GoodsError(f"offers: n={n}, expected at least 1")
     columns = ["product", "line", "name", "categories", "color_parsed", "characteristic_attributes_mapping"]
     rows = Catalogue(n, Dice(np.random.default_rng([seed, 0]))).rows(n)
     blocks = []
@@ -69,7 +69,7 @@ def generate(folder: Path, rows: int = 3000, seed: int = 42) -> None:
     """
     folder = Path(folder)
     if rows < 50:
-        raise GoodsError(f"rows={rows}: a matching demo needs at least 50 train pairs")
+        raise GoodsError(f"rows={rows}: expected at least 50 train pairs, which a matching demo needs")
     if folder.exists() and (folder.is_file() or (any(folder.iterdir()) and not _is_contest(folder))):
         raise GoodsError(f"{folder}: is there already and is not a matching demo; choose another folder")
     for split, own, left, right, target, rng in deal(rows, seed):

@@ -144,7 +144,7 @@ def check_cards(cards: pd.DataFrame) -> None:
                 f"cards: column {column!r} is missing (they have {', '.join(map(str, cards))}); add it"
             )
     if cards.empty:
-        raise GoodsError("cards: there are none; a catalogue needs at least one")
+        raise GoodsError("cards: there are none; give at least one")
     if not cards.product_id.is_unique:
         twice = cards.product_id[cards.product_id.duplicated()].iloc[0]
         raise GoodsError(f"cards: product_id {twice} occurs more than once; drop the duplicate rows")

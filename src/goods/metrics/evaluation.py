@@ -18,7 +18,8 @@ METRICS: dict[str, Metric] = {m.name: m for m in _ALL}
 
 
 if len(METRICS) < len(_ALL):
-    raise GoodsError("two metrics of metrics/ have one name; give one of them another")
+    twice = next(m.name for m in _ALL if METRICS[m.name] is not m)
+    raise GoodsError(f"metrics/: two metrics have the name {twice}; give one of them another")
 
 
 def metric_of(name: str) -> Metric:

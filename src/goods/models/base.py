@@ -61,9 +61,7 @@ class Context:
 def products_of(family: str, context: Context) -> Products:
     """The products of a matching competition; GoodsError in any other."""
     if context.products is None:
-        raise GoodsError(
-            f"{family}: this family matches products; it needs a matching competition such as ozon"
-        )
+        raise GoodsError(f"{family}: this family matches products; name a matching competition such as ozon")
     return context.products
 
 

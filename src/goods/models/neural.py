@@ -77,7 +77,10 @@ class NeuralModel(ABC):
         from goods.models.training import Training
 
         if train.empty or (train.target < 0).any():
-            raise GoodsError(f"{self.config.family}: fit needs at least one card, all of them with a target")
+            raise GoodsError(
+                f"{self.config.family}: fit needs at least one card, all of them with a target; leave out "
+                "those without"
+            )
         trainer: TrainerConfig = self.config.trainer
         with threads(self.context), scratch_folder(self.context) as scratch:
             torch.manual_seed(self.context.seed)
@@ -148,7 +151,9 @@ class NeuralModel(ABC):
         try:
             settings = read_json(folder / "model.json")
             if settings["family"] != self.config.family:
-                raise GoodsError(f"{folder}: holds a {settings['family']} model, not {self.config.family}")
+                raise GoodsError(
+                    f"{folder}: holds a {settings['family']} model, not {self.config.family}; train it again"
+                )
             self.temperature = float(settings["temperature"])
             self.load_parts(folder, settings)
             net = self.build(restore=True)

@@ -100,7 +100,10 @@ def check_targets(config: CompetitionConfig, raw: Raw) -> None:
     """GoodsError unless the competition asks for attributes where its reader tells of some, and for those alone."""
     there = f"there are {', '.join(raw.targets)}" if raw.targets else "its reader tells of a single category"
     if unknown := set(config.targets) - set(raw.targets):
-        raise GoodsError(f"competition {config.name}: no attribute {min(unknown)!r}; {there}")
+        raise GoodsError(
+            f"competition {config.name}: no attribute {min(unknown)!r}, {there}; mend targets in "
+            "competition.yaml"
+        )
     if raw.targets and not config.targets:
         raise GoodsError(
             f"competition {config.name}: {there}; name those to predict as targets in competition.yaml"
@@ -148,7 +151,10 @@ def make_labels(raw: Raw) -> Labels:
     """
     ids = sorted(map(plain_id, raw.cards.category_id[raw.cards.split == "train"].unique()))
     if len(ids) < 2:
-        raise GoodsError("the train cards are of a single category: there is nothing to learn")
+        told = ", ".join(map(str, ids)) or "none"
+        raise GoodsError(
+            f"the train cards are of a single category: there is nothing to learn of {told}; give cards of two or more"
+        )
     ids += sorted({id_ for id_, path in raw.tree.items() if path.is_leaf} - set(ids))
     tree = raw.tree or {i: CategoryPath((str(i),), (str(i),), is_leaf=True) for i in ids}
     return Labels(ids, [tuple(map(plain, tree[i].names)) for i in ids], [tree[i].nodes for i in ids])

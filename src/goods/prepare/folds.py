@@ -160,7 +160,7 @@ def keep_given(ws: Workspace, problem: Problem, config: CompetitionConfig, name:
 
 def existing(path: Path) -> Path:
     if not path.is_file():
-        raise GoodsError(f"{path}: no such file")
+        raise GoodsError(f"{path}: no such file; name one by --from, folds or validation")
     return path
 
 

@@ -60,8 +60,8 @@ def validation_fold(path: Path, train: pd.DataFrame, known: pd.Series) -> np.nda
     scored = train.product_id.isin(ids).to_numpy()
     if not scored.any() or scored.all():
         raise GoodsError(
-            f"{path}: names {scored.sum()} of {len(train)} train cards; a part of them is to be scored and a part to "
-            "be fitted on"
+            f"{path}: names {scored.sum()} of {len(train)} train cards; name a part of them, the others are "
+            "fitted on"
         )
     return np.where(scored, 0, UNSCORED).astype(np.int8)
 
@@ -83,7 +83,7 @@ def check_parted(path: Path, fold: np.ndarray, groups: np.ndarray | None, train:
 
 def read_table(path: Path) -> pd.DataFrame:
     if not path.is_file():
-        raise GoodsError(f"{path}: no such file")
+        raise GoodsError(f"{path}: no such file; name a .parquet or .csv of folds")
     kind = path.suffix.lower()
     if kind not in (".parquet", ".csv"):
         raise GoodsError(f"{path}: expected a .parquet or .csv file")
@@ -91,9 +91,11 @@ def read_table(path: Path) -> pd.DataFrame:
         with within(str(path)):
             table = pd.read_parquet(path) if kind == ".parquet" else pd.read_csv(path, dtype=str)
     except (OSError, ValueError) as error:
-        raise GoodsError(f"{path}: not readable ({' '.join(str(error).split())[:200]})") from None
+        raise GoodsError(
+            f"{path}: not readable ({' '.join(str(error).split())[:200]}); write it again"
+        ) from None
     if table.empty:
-        raise GoodsError(f"{path}: holds no rows")
+        raise GoodsError(f"{path}: holds no rows; give a row for each card")
     return table
 
 
@@ -109,7 +111,9 @@ def ids_of(table: pd.DataFrame, column: str, path: Path, known: pd.Series) -> pd
     bad = values.isna() | (values % 1 != 0)
     if bad.any():
         row = int(bad.to_numpy().argmax())
-        raise GoodsError(f"{path}: row {row}: {column!r} is {table[column].iloc[row]}, not a whole number")
+        raise GoodsError(
+            f"{path}: row {row}: {column!r} is {table[column].iloc[row]}, not a whole number; mend that row"
+        )
     return each_once(values.astype("int64"), column, path)
 
 
@@ -124,4 +128,6 @@ def each_once(ids: pd.Series, column: str, path: Path) -> pd.Series:
 def check_ids(ids: pd.Series, known: pd.Series, column: str, path: Path) -> None:
     unknown = ids[~ids.isin(known)]
     if len(unknown):
-        raise GoodsError(f"{path}: {column} {unknown.iloc[0]} is no train card; {len(unknown)} such rows")
+        raise GoodsError(
+            f"{path}: {column} {unknown.iloc[0]} is no train card; leave out such rows ({len(unknown)})"
+        )

@@ -34,7 +34,9 @@ def empty(values: pd.Series) -> pd.Series:
 def column_of(train: pd.DataFrame, column: str, key: str) -> pd.Series:
     if column not in train or column in ("target", "split"):
         known = [name for name in train.columns if name not in ("target", "split")]
-        raise GoodsError(f"{key}: cards have no column {column!r}; there are {', '.join(known)}")
+        raise GoodsError(
+            f"{key}: cards have no column {column!r}; there are {', '.join(known)}: name one of them"
+        )
     return train[column]
 
 

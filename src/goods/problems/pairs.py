@@ -55,7 +55,10 @@ class PairsProblem(Problem):
 
     def check_rows(self, ws: Workspace, rows: pd.DataFrame) -> None:
         if "variantid1" not in rows:
-            raise GoodsError(f"{ws.competition} matches products: it has folds of pairs and none of cards")
+            raise GoodsError(
+                f"{ws.competition} matches products and has folds of pairs, none of cards; give the "
+                "prepared pairs"
+            )
 
     def why_no_folds(self, train: pd.DataFrame) -> str:
         counts = pd.concat([train.variantid1, train.variantid2]).value_counts()

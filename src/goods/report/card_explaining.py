@@ -47,7 +47,8 @@ def explain_cards(
     unknown = set(product_ids) - set(cards.product_id)
     if unknown:
         raise GoodsError(
-            f"product_id {min(unknown, key=str)} is neither a train nor a test card of {ws.competition}"
+            f"product_id {min(unknown, key=str)} is neither a train nor a test card of {ws.competition}; "
+            f"take one of {ws.cards}"
         )
     train = select(cards, "train")
     folds, names = load_dealt(ws, train), list(config.model.experiments)
@@ -61,7 +62,8 @@ def explain_cards(
         group = asked[[place == (k, part) for place in places]].reset_index(drop=True)
         if k == UNSCORED:
             raise GoodsError(
-                f"product_id {group.product_id[0]} of {ws.competition} is only fitted on: no model has left it out, "
+                f"product_id {group.product_id[0]} of {ws.competition} is only fitted on, no model has left "
+                "it out; "
                 "name another"
             )
         in_test = k == IN_TEST
@@ -121,7 +123,9 @@ def contributions(
         return seen, added, start
     pool = stack.pools.get(BLEND if method == CATBOOST else method)
     if pool is None:
-        raise GoodsError(f"method {method}: no explanation; CatBoost on candidates and pools have one")
+        raise GoodsError(
+            f"method {method}: no explanation; choose CatBoost on candidates or a pool, which have one"
+        )
     values = pd.DataFrame(calibrated.log_proba if pool.log else np.exp(calibrated.log_proba))
     values.columns = pd.Index(maker.names)
     start = np.zeros(len(values)) if pool.class_bias is None else pool.class_bias[table.cls]

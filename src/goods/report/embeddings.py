@@ -21,7 +21,7 @@ def embeddings(
     found = config.model.embeddings(config.name, context_without_labels(ws, config), asked)
     if not found:
         raise GoodsError(
-            f"experiment {config.name}: a probe takes frozen encoders: navec, contrastive, or transformer and image "
-            "with frozen: true"
+            f"experiment {config.name}: a probe takes frozen encoders; name one of navec, contrastive, or of "
+            "transformer and image with frozen: true"
         )
     return found

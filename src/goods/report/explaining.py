@@ -5,14 +5,23 @@ reads:  runs/<experiment>/, the predictions of what it builds on, prepared/, fol
 
 from __future__ import annotations
 
+import pandas as pd
+
+from goods.cards.labels import Labels
 from goods.cards.table import load_cards
 from goods.config.competition import CompetitionConfig
-from goods.core.ids import same_kind
+from goods.core.ids import Id, same_kind
+from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.problems.kinds import problem_of
 from goods.report.card_explaining import explain_cards
 from goods.report.pair_explaining import explain_pair
 from goods.report.reasons import as_text
+from goods.stack.glossary import description
+
+TRUE, SUBMITTED = "true class", "submitted class"
+OUT_OF_FOLD = f"{SUBMITTED}, were it a test card"
+GLOSSARY_LINE = "what the reasons are: docs/howto.md, Glossary of reasons"
 
 
 def explain(ws: Workspace, competition: CompetitionConfig, experiment: str, ids: list[str], most: int) -> str:
@@ -23,8 +32,27 @@ def explain(ws: Workspace, competition: CompetitionConfig, experiment: str, ids:
 def _cards(ws: Workspace, competition: CompetitionConfig, experiment: str, ids: list[str], most: int) -> str:
     cards = load_cards(ws)
     explained = explain_cards(ws, competition, experiment, same_kind(ids, cards.product_id))
-    titles = cards.set_index("product_id").title
-    return "\n".join(as_text(id_, titles[id_], candidates, most) for id_, candidates in explained.items())
+    asked = cards.set_index("product_id").loc[list(explained)]
+    answers = answers_of(ws, experiment, asked)
+    told = [
+        as_text(id_, asked.title[id_], candidates, most, answers[id_], description)
+        for id_, candidates in explained.items()
+    ]
+    return "\n".join([*told, GLOSSARY_LINE])
+
+
+def answers_of(ws: Workspace, experiment: str, asked: pd.DataFrame) -> dict[Id, dict[str, str]]:
+    """Of each of the cards, by product_id, what is true and what the finished experiment answers."""
+    labels, run = Labels.load(ws), ws.run(experiment)
+    answers: dict[Id, dict[str, str]] = {}
+    for split, group in asked.groupby("split"):
+        known = split == "train"
+        said = Predictions.load(run.oof if known else run.test).aligned(group.index.to_numpy())
+        for id_, target, chosen in zip(group.index.tolist(), group.target, said.classes[:, 0], strict=True):
+            answer = " → ".join(labels.paths[chosen])
+            true = " → ".join(labels.paths[target]) if known else ""
+            answers[id_] = {TRUE: true, OUT_OF_FOLD: answer} if known else {SUBMITTED: answer}
+    return answers
 
 
 def _pair(ws: Workspace, competition: CompetitionConfig, experiment: str, ids: list[str], most: int) -> str:

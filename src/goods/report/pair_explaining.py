@@ -35,10 +35,11 @@ def explain_pair(
     config = saved_config(ws, experiment)
     if not isinstance(config.model, PairsConfig):
         raise GoodsError(
-            f"experiment {experiment} is of family {config.model.family}; pairs are explained by family pairs alone"
+            f"experiment {experiment} is of family {config.model.family}; name one of family pairs, which "
+            "alone explains pairs"
         )
     if len(products) != 2:
-        raise GoodsError(f"{len(products)} products given; a pair is two")
+        raise GoodsError(f"{len(products)} products given; name the two of a pair")
     rows = load_rows(ws)
     ends = np.sort(np.stack(ends_of(rows), 1), axis=1)
     asked = sorted(int(id_) for id_ in products if not isinstance(id_, str))

@@ -47,7 +47,8 @@ def write_pairs_report(
     """Write the report of a finished run of the pairs family, unless it is there as it would be; returns its path."""
     if not isinstance(config.model, PairsConfig):
         raise GoodsError(
-            f"experiment {config.name} is of family {config.model.family}: reports are of family pairs"
+            f"experiment {config.name} is of family {config.model.family}; name one of family pairs, which "
+            "reports are made of"
         )
     path = out / competition.name / "report.html"
     board = board_of(out, competition.name, competition.metric)

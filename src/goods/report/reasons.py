@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,9 +36,19 @@ class Explained:
     reasons: list[Reason]
 
 
-def as_text(product_id: Id, title: str, candidates: list[Explained], most: int = 8) -> str:
-    lines = [f"{product_id}  {title}"]
+def as_text(
+    product_id: Id,
+    title: str,
+    candidates: list[Explained],
+    most: int = 8,
+    answers: Mapping[str, str] | None = None,
+    described: Callable[[str], str] = lambda feature: "",
+) -> str:
+    """`answers`: kind of answer → category, known of the card besides; `described` says what a feature is."""
+    lines = [f"{product_id}  {title}", *(f"  {kind}: {said}" for kind, said in (answers or {}).items())]
     for c in candidates:
         lines.append(f"  {c.proba:.4f}  {c.category}   (score starts at {c.start:+.2f})")
-        lines += [f"      {r.contribution:+.3f}  {r.feature} = {r.value:.4g}" for r in c.reasons[:most]]
+        for r in c.reasons[:most]:
+            told = described(r.feature)
+            lines.append(f"      {r.contribution:+.3f}  {r.feature} = {r.value:.4g}{told and f'   ({told})'}")
     return "\n".join(lines)

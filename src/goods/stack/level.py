@@ -36,7 +36,9 @@ PARTS = 5  # of the cards of a single scored fold, for the second level
 
 def stack_config(config: ExperimentConfig) -> StackConfig:
     if not isinstance(config.model, StackConfig):
-        raise GoodsError(f"experiment {config.name} is of family {config.model.family}, not stack")
+        raise GoodsError(
+            f"experiment {config.name} is of family {config.model.family}, not stack; name one that is"
+        )
     return config.model
 
 
@@ -44,15 +46,13 @@ def finished_run(ws: Workspace, experiment: str) -> Run:
     """The run of a finished stack; GoodsError if it is not one."""
     run = ws.run(experiment)
     check_done(run.path, "no finished run", "run scripts/stack.py first")
-    try:
-        stack_config(load_experiment(run.config))
-    except GoodsError as error:
-        if not read_json(run.report).get("limits"):
-            raise
+    config = load_experiment(run.config)
+    if not isinstance(config.model, StackConfig) and read_json(run.report).get("limits"):
         raise GoodsError(
-            f"{error}: the limits of its run left the stack out; run scripts/run_all.sh {ws.whole.competition} again "
-            "with higher limits, or without"
-        ) from None
+            f"experiment {config.name} is of family {config.model.family}, not stack: the limits of its run left the "
+            f"stack out; run scripts/run_all.sh {ws.whole.competition} again with higher limits, or without"
+        )
+    stack_config(config)
     return run
 
 

@@ -66,7 +66,10 @@ def make_bundle(
     """Write all of it; `wheels` puts those of "name==version" lines, and the project's own, into a folder. Returns the
     bytes of each part."""
     if competition_of(competition).read_new is None:
-        raise GoodsError(f"{competition.name}: new cards of this competition cannot be labelled, nor bundled")
+        raise GoodsError(
+            f"{competition.name}: new cards of this competition cannot be labelled, nor bundled; give its "
+            "reader a read_new"
+        )
     check_empty(bundle.out)
     spaces = parts(ws, competition)
     models = [folder for space, one in spaces for folder in model_folders(space, one, experiment)]

@@ -34,6 +34,8 @@ ATTRIBUTES = ("attributes", "characteristic_attributes_mapping")
 
 def read_catalogue(path: Path, truth: str | None = None) -> pd.DataFrame:
     """product_id int64, title str ("" where null), attributes str if there, and `truth` as the column `identity`."""
+    if path.is_dir():
+        raise GoodsError(f"{path}: a folder, expected a parquet file of cards")
     if not path.is_file():
         raise GoodsError(f"{path}: no such file; name a parquet file of cards")
     if not is_parquet(path):

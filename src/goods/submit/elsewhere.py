@@ -14,7 +14,7 @@ import pandas as pd
 from goods.cards.labels import Labels
 from goods.cards.table import select
 from goods.competitions.loading import competition_of
-from goods.competitions.submission import Said, Submission
+from goods.competitions.submission import CsvFormat, Said, Submission
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
@@ -23,32 +23,59 @@ from goods.prepare.prepared import parts
 from goods.problems.kinds import load_rows
 from goods.submit.entries import finished_report
 
-
-def read_submission(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
-    """A .parquet or .csv file, its ids, in the first column, as those of the test `rows`; GoodsError where it is
-    none."""
-    kind = path.suffix.lower()
-    if not path.is_file() or kind not in (".parquet", ".csv"):
-        raise GoodsError(f"{path}: {'expected .parquet or .csv' if path.is_file() else 'no such file'}")
-    try:
-        if kind == ".parquet":
-            return pd.read_parquet(path)
-        texts = not pd.api.types.is_integer_dtype(rows.product_id)
-        return pd.read_csv(path, dtype={pd.read_csv(path, nrows=0).columns[0]: str} if texts else None)
-    except (OSError, ValueError, IndexError) as error:
-        raise GoodsError(f"{path}: not readable ({' '.join(str(error).split())[:200]})") from None
+SEPARATORS = ",;\t|"  # that a file may have in place of the one it should have
 
 
 def checked_file(ws: Workspace, competition: CompetitionConfig, path: Path) -> pd.DataFrame:
     """The rows of a submission; GoodsError that names the file where the contest would not take it."""
     rows = select(load_rows(ws), "test")
-    table = read_submission(path, rows)
     nothing = Predictions(np.empty(0, np.int64), np.empty((0, 1), np.int32), np.empty((0, 1), np.float32))
     said: list[Said] = [(space.attribute, Labels.load(space), nothing) for space, _ in parts(ws, competition)]
+    submission = competition_of(competition).submission
+    table = read_submission(path, submission, submission.texts(rows, said))
+    if table.empty:
+        raise GoodsError(f"{path}: holds no rows; give one for each of the {len(rows)} test rows")
     try:
-        competition_of(competition).submission.check(table, rows, said)
+        submission.check(table, rows, said)
     except GoodsError as error:
         raise GoodsError(f"{path}: {error}") from None
+    return table
+
+
+def read_submission(path: Path, submission: Submission, texts: list[str]) -> pd.DataFrame:
+    """A .parquet file, or a .csv as the contest asks for it, whose columns `texts` stay as they are written; GoodsError
+    where it is none."""
+    kind = path.suffix.lower()
+    if path.is_dir():
+        raise GoodsError(f"{path}: a folder, expected a .parquet or .csv file")
+    if not path.is_file():
+        raise GoodsError(f"{path}: no such file; name a .parquet or .csv")
+    if kind not in (".parquet", ".csv"):
+        raise GoodsError(f"{path}: expected .parquet or .csv")
+    try:
+        return pd.read_parquet(path) if kind == ".parquet" else read_csv(path, submission, texts)
+    except (OSError, ValueError) as error:
+        raise GoodsError(
+            f"{path}: not readable ({' '.join(str(error).split())[:200]}); write it again"
+        ) from None
+
+
+def read_csv(path: Path, submission: Submission, texts: list[str]) -> pd.DataFrame:
+    csv = submission.csv or CsvFormat()
+    table = pd.read_csv(
+        path,
+        sep=csv.separator,
+        header=0 if csv.header else None,
+        names=None if csv.header else submission.names(),
+        index_col=False,
+        dtype=dict.fromkeys(texts, "str"),
+        keep_default_na=False,  # "NA" may be an id
+        na_values=[""],
+    )
+    only = str(table.columns[0])
+    other = [sign for sign in SEPARATORS if sign != csv.separator and sign in only]
+    if len(table.columns) == 1 and other:
+        raise GoodsError(f"{path}: its columns are divided by {other[0]!r}, expected {csv.separator!r}")
     return table
 
 
@@ -87,7 +114,9 @@ def compare(
         found = Predictions.load(space.run(experiment).test).aligned(rows.product_id.to_numpy())
         said.append((space.attribute, Labels.load(space), found))
     submission = competition_of(competition).submission
-    ids = submission.table(rows, said).iloc[:, 0]
+    own = submission.table(rows, said)
+    submission.classes(own, *said[0][:2])  # GoodsError, before anything is read, where they say none
+    ids = own.iloc[:, 0]
     tables = [in_order(checked_file(ws, competition, path), ids) for path in (first, second)]
     return [difference(submission, tables, one, experiment) for one in said]
 

@@ -54,9 +54,11 @@ def upload(client: Any, result: Path, contest: str, message: str) -> str:
             with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
                 said = client.competition_submit(str(file), message, contest, quiet=True)
         except (OSError, ValueError) as error:  # of requests are OSErrors
-            raise GoodsError(f"--kaggle {contest}: not sent, {reason(error)}; {result} is there") from None
+            raise GoodsError(
+                f"--kaggle {contest}: not sent, {reason(error)}; upload {result} by hand"
+            ) from None
     if said.message == client.COMPETITION_SUBMIT_UPLOAD_FAILED_MESSAGE:
-        raise GoodsError(f"--kaggle {contest}: not sent, the upload failed; {result} is there")
+        raise GoodsError(f"--kaggle {contest}: not sent, the upload failed; upload {result} by hand")
     return str(said.message)
 
 

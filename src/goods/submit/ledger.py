@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import subprocess
 from io import BytesIO, StringIO
 from itertools import count
@@ -79,6 +80,13 @@ def note_board(
 ) -> pd.Series:
     """Write what the contest's board says (`public`, `private`) into the row of the newest submission, or of that whose
     file hash begins with `submission`; returns the row."""
+    for name, value in scores.items():
+        if not math.isfinite(value):
+            raise GoodsError(f"--{name} {value}: expected a number, the score on the board")
+    if not path.exists():
+        raise GoodsError(
+            f"{path}: no such ledger; name its folder by --out, or run scripts/submit.py {competition} first"
+        )
     with locked(path):
         board = rows_of(path).reset_index(drop=True)
         there = board[(board.competition == competition) & (board.kind == SUBMISSION)]
@@ -105,6 +113,8 @@ def rows_of(path: Path) -> pd.DataFrame:
     """The rows there are, with all columns of the ledger: one of an older version lacks some, and holds submissions. A
     file that is damaged is kept under another name; those of its rows that are whole, where only its end is missing,
     go on."""
+    if path.is_dir():
+        raise GoodsError(f"{path}: a folder is where the ledger belongs; move it away")
     if not path.is_file():
         return completed(pd.DataFrame())
     content = path.read_bytes()
@@ -114,7 +124,10 @@ def rows_of(path: Path) -> pd.DataFrame:
         names = (f"{path.name}.damaged{'' if n == 1 else f'-{n}'}" for n in count(1))
         aside = next(name for name in names if not path.with_name(name).exists())
         path.replace(path.with_name(aside))
-        say(f"{path}: damaged, kept as {aside}; {0 if board is None else len(board)} rows of it go on")
+        say(
+            f"{path}: damaged, kept as {aside}; {0 if board is None else len(board)} rows of it go on, copy what else "
+            "is whole from there (UTF-8, commas)"
+        )
     return completed(pd.DataFrame() if board is None else board)
 
 

@@ -29,7 +29,7 @@ from goods.core.predictions import BLOCK
 from goods.submit.raw_batches import as_one, raw_batches
 from goods.submit.tables import written
 
-LAYOUT = "it has to hold photos named by id, such as images/test/<id>.jpg, or a zip of them"
+LAYOUT = "put photos there that are named by id, such as images/test/<id>.jpg, or a zip of them"
 OTHERWISE = "labelled without a photo"
 SHOWN = 5  # kinds of input problems that are named
 AT_ONCE = 1 << 28  # bytes of a file with something wrong that is read again as a whole, to say exactly what
@@ -46,7 +46,8 @@ class NewCards:
         read = contest.read_new
         if read is None:
             raise GoodsError(
-                f"{competition.name}: new cards of this competition cannot be labelled; its reader has no read_new"
+                f"{competition.name}: new cards of this competition cannot be labelled; give its reader a "
+                "read_new"
             )
         self.read, self.path, self.images, self.folder = read, path, images, folder
         try:

@@ -69,7 +69,10 @@ def check_finished(ws: Workspace, experiment: str) -> None:
     """GoodsError, before hours of blocking, unless the experiment and those below it are trained and score pairs."""
     config = saved_config(ws, experiment)
     if config.model.problem != "pairs":
-        raise GoodsError(f"experiment {experiment} is of family {config.model.family}, which scores no pairs")
+        raise GoodsError(
+            f"experiment {experiment} is of family {config.model.family}, which scores no pairs; name one "
+            "that does"
+        )
     for name in config.model.scored_by:
         check_finished(ws, name)
 

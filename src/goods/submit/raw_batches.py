@@ -51,6 +51,8 @@ def is_csv(path: Path) -> bool:
 
 
 def check_file(path: Path, any_kind: bool) -> None:
+    if path.is_dir() and not any_kind:
+        raise GoodsError(f"{path}: a folder, expected a parquet or csv file of cards")
     if not path.is_file():
         raise GoodsError(f"{path}: no such file; name a parquet or csv file of cards")
     if not any_kind and not is_csv(path) and not is_parquet(path):

@@ -40,13 +40,15 @@ def check_family(config: ExperimentConfig, found: Problem, competition: str) -> 
     wanted = PROBLEMS[config.model.problem]
     if wanted is not found:
         raise GoodsError(
-            f"experiment {config.name}: family {config.model.family} is for a competition that {wanted.needs}; "
-            f"{competition} does not"
+            f"experiment {config.name}: family {config.model.family} is for a competition that "
+            f"{wanted.needs}, "
+            f"which {competition} does not; leave it out"
         )
     if config.pseudo is not None and not found.takes_pseudo_labels:
         raise GoodsError(
-            f"experiment {config.name}: pseudo: does not apply to {found.name}: test {found.name} share products with "
-            "scored ones"
+            f"experiment {config.name}: pseudo: does not apply to {found.name}, whose test part shares "
+            "products with "
+            "scored ones; leave it out"
         )
 
 
@@ -131,8 +133,8 @@ def upstream_of(ws: Workspace, config: ExperimentConfig, k: int) -> dict[str, Up
         other = trained_config(ws, config, name)
         if (other.seed, other.inner_share) != (config.seed, config.inner_share):
             raise GoodsError(
-                f"experiment {config.name}: seed and inner_share must be those of {name}: its training cards "
-                "would be in the inner split that stops and calibrates this one"
+                f"experiment {config.name}: expected seed and inner_share of {name}, whose training cards "
+                "would else be in the inner split that stops and calibrates this one"
             )
         found[name] = Upstream(other.model, folder, fold_content(folder))
     return found

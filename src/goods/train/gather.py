@@ -103,7 +103,7 @@ def out_of_fold(run: Run, train: pd.DataFrame, folds: list[Path]) -> Predictions
     )
     if len(joined.product_id) != len(train):
         raise GoodsError(
-            f"{run.path}: folds hold {len(joined.product_id)} of {len(train)} train cards; --force"
+            f"{run.path}: folds hold {len(joined.product_id)} of {len(train)} train cards; add --force"
         )
     return joined.aligned(train.product_id.to_numpy())
 

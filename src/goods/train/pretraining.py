@@ -37,7 +37,9 @@ def pretrain(ws: Workspace, config: ExperimentConfig, force: bool = False) -> st
 def contrastive_model(ws: Workspace, config: ExperimentConfig) -> ContrastiveModel:
     """The experiment's model with a whole competition's cache and photos, without labels."""
     if not isinstance(config.model, ContrastiveConfig):
-        raise GoodsError(f"experiment {config.name} is of family {config.model.family}, not contrastive")
+        raise GoodsError(
+            f"experiment {config.name} is of family {config.model.family}, not contrastive; name one that is"
+        )
     return ContrastiveModel(config.model, context_without_labels(ws, config))
 
 

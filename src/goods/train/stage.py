@@ -37,12 +37,13 @@ def train(
     wanted = list(range(competition.n_folds)) if folds is None else folds
     for k in wanted:
         if not 0 <= k < competition.n_folds:
-            raise GoodsError(f"--fold {k}: {ws.competition} has folds 0 to {competition.n_folds - 1}")
+            last = competition.n_folds - 1
+            raise GoodsError(f"--fold {k}: {ws.competition} has folds 0 to {last}; name one of them")
     check_problem(ws, config)
     if config.pseudo and (competition.order_by or competition.validation):
         raise GoodsError(
             f"experiment {config.name}: pseudo: needs models of several folds, each fitted on half of the test "
-            f"cards; {ws.competition} has order_by or validation"
+            f"cards, and {ws.competition} has order_by or validation; leave one out"
         )
     if not ws.folds.is_file():
         raise GoodsError(f"{ws.folds}: missing; run scripts/make_folds.py {ws.competition} first")

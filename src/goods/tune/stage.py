@@ -116,7 +116,10 @@ def studied_folds(competition: CompetitionConfig, config: ExperimentConfig) -> l
         raise GoodsError(f"experiment {config.name} has no tune: block; add one with trials, folds and space")
     for k in config.tune.folds:
         if not 0 <= k < competition.n_folds:
-            raise GoodsError(f"experiment {config.name}: tune.folds names fold {k} of {competition.n_folds}")
+            raise GoodsError(
+                f"experiment {config.name}: tune.folds names fold {k}, expected 0 to "
+                f"{competition.n_folds - 1}"
+            )
     if len(set(config.tune.folds)) >= competition.n_folds:
         raise GoodsError(
             f"experiment {config.name}: tune.folds uses every fold; leave one to score the result"

@@ -128,7 +128,9 @@ def open_storage(url: str) -> Database | Journal:
         if address.drivername.startswith("sqlite"):
             raise
         reason = " ".join(str(error.orig).split())
-        raise GoodsError(f"--storage {address.render_as_string()}: cannot be used ({reason})") from None
+        raise GoodsError(
+            f"--storage {address.render_as_string()}: cannot be used ({reason}); start or name another"
+        ) from None
 
 
 def is_whole_journal(path: Path) -> bool:

@@ -27,7 +27,9 @@ DECODED = 1000  # photos at once
 
 def image_store(context: Context) -> ImageStore:
     if context.images is None:
-        raise GoodsError("an image model needs the data folder: cards have photos but no store was given")
+        raise GoodsError(
+            "context.images: cards have photos but no store was given; give one of the data folder"
+        )
     return context.images
 
 

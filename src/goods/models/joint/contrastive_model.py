@@ -101,7 +101,9 @@ class ContrastiveModel(NeuralModel):
         if self.encoders.net is None:
             folder = self.folder
             if folder is None:
-                raise GoodsError("contrastive: pretrained encoders are in the cache, and there is none")
+                raise GoodsError(
+                    "contrastive: pretrained encoders are in context.cache, and there is none; give one"
+                )
             check_done(folder, "the encoders are not pretrained", "run scripts/pretrain.py first")
             try:
                 self._load_encoders(folder)

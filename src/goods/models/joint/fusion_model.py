@@ -42,7 +42,9 @@ class FusionModel(NeuralModel):
         name = self._side(side).experiment
         model = upstream_model(self.context, name, fitted)
         if not isinstance(model, NeuralModel):
-            raise GoodsError(f"fusion: experiment {name} is no neural network; a side has to be one")
+            raise GoodsError(
+                f"fusion: experiment {name} is no neural network; name one that is for that side"
+            )
         return model
 
     def prepare(self, train: pd.DataFrame) -> None:

@@ -59,12 +59,15 @@ class KnnModel:
     def _load(self, source: SourceConfig) -> Any:
         model = upstream_model(self.context, source.experiment)
         if not hasattr(model, "embed" if source.layer == "trained" else "pretrained_vectors"):
-            raise GoodsError(f"knn: experiment {source.experiment} has no {source.layer} vectors")
+            raise GoodsError(
+                f"knn: experiment {source.experiment} has no {source.layer} vectors; name another "
+                "experiment or layer"
+            )
         return model
 
     def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
         if train.empty:
-            raise GoodsError("knn: fit needs at least one card")
+            raise GoodsError("knn: fit needs at least one card; give some")
         vectors, self.target = self.vectors(train), train.target.to_numpy(np.int64)
         self.index = self._index(vectors)
         if valid is not None and len(valid):

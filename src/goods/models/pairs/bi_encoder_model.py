@@ -150,7 +150,7 @@ class BiEncoderModel(PairEncoder):
             return
         known = train if valid is None else pd.concat([train, valid], ignore_index=True)
         if known.target.nunique() < 2:
-            raise GoodsError("bi_encoder: fit needs pairs that match and pairs that do not")
+            raise GoodsError("bi_encoder: fit needs pairs that match and pairs that do not; give both")
         fitted = LogisticRegression(C=1e3).fit(self.cosines(known)[:, None], known.target)
         self.line = [float(fitted.coef_[0, 0]), float(fitted.intercept_[0])]
 

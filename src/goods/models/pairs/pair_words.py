@@ -68,7 +68,7 @@ class PairWordsModel:
         """On the pairs of both: nothing is stopped or calibrated by the inner split."""
         rows = train if valid is None else pd.concat([train, valid], ignore_index=True)
         if rows.target.nunique() < 2:
-            raise GoodsError("pair_words: fit needs pairs that match and pairs that do not")
+            raise GoodsError("pair_words: fit needs pairs that match and pairs that do not; give both")
         table, names = self.parts(rows), items_of(self.products).columns
         kept = np.flatnonzero(table.getnnz(axis=0) >= self.config.min_pairs)
         self.columns = [names[i] for i in kept]

@@ -70,7 +70,7 @@ class PairsModel:
     def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
         """Choose the number of trees and the calibration by `valid`, where it has pairs of both kinds."""
         if train.target.nunique() < 2:
-            raise GoodsError("pairs: fit needs pairs that match and pairs that do not")
+            raise GoodsError("pairs: fit needs pairs that match and pairs that do not; give both")
         table, target = self.features(train), train.target.to_numpy()
         self.names, self.share = list(table.columns), float(target.mean())
         if not self.names:

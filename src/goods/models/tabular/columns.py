@@ -52,7 +52,7 @@ def taken(cards: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """The `columns` of the cards; GoodsError where one is missing."""
     if missing := [column for column in columns if column not in cards]:
         raise GoodsError(
-            f"the cards lack column {missing[0].partition(':')[2]!r}, which the model was fitted on"
+            f"the cards lack column {missing[0].partition(':')[2]!r}, which the model was fitted on; add it"
         )
     return cards[columns]
 

@@ -20,7 +20,9 @@ def check_skops() -> None:
     try:
         import skops.io  # noqa: F401
     except ImportError:
-        raise GoodsError("family sklearn keeps its models by skops: pip install 'skops>=0.12'") from None
+        raise GoodsError(
+            "family sklearn: its models are kept by skops, which is missing; pip install 'skops>=0.12'"
+        ) from None
 
 
 def unreadable(estimator: Any) -> str:

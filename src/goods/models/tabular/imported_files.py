@@ -59,7 +59,10 @@ def _of_long(
     codes = _class_codes(path, names.tolist(), labels)
     if table.duplicated([id_, "class"]).any():
         twice = table[table.duplicated([id_, "class"])].iloc[0]
-        raise GoodsError(f"{path}: class {twice['class']} of the id {twice[id_]} stands twice")
+        raise GoodsError(
+            f"{path}: class {twice['class']} of the id {twice[id_]} stands twice; write each class of a "
+            "card once"
+        )
     card, ids = pd.factorize(table[id_])
     dense = np.zeros((len(ids), len(names)), np.float32)
     dense[card, which] = _numbers(path, table["probability"])
@@ -74,7 +77,8 @@ def _of_arrays(path: Path, labels: Labels) -> tuple[np.ndarray, np.ndarray, np.n
         classes = np.tile(_class_codes(path, classes.astype(str).tolist(), labels), (len(ids), 1))
     if ids.ndim != 1 or classes.shape != proba.shape or len(classes) != len(ids):
         raise GoodsError(
-            f"{path}: product_id, classes and proba do not go together: {classes.shape}, {proba.shape}"
+            f"{path}: product_id, classes and proba do not go together: {ids.shape}, {classes.shape}, "
+            f"{proba.shape}; write a row per card in each"
         )
     if classes.size and not (classes.min() >= 0 and classes.max() < labels.n_classes):
         raise GoodsError(
@@ -112,7 +116,7 @@ def _class_codes(path: Path, names: list[str], labels: Labels) -> np.ndarray:
     unknown = sorted(set(names) - set(codes))
     if unknown:
         raise GoodsError(
-            f"{path}: {unknown[0]!r} is neither the id nor the name of a class; classes are such as "
+            f"{path}: {unknown[0]!r} is neither the id nor the name of a class; write ids such as "
             f"{', '.join(list(by_id)[:5])}"
         )
     if len(set(names)) < len(names):
@@ -129,7 +133,9 @@ def _like_cards(ids: np.ndarray, dtype: Any, path: Path, id_: str) -> np.ndarray
         if np.issubdtype(np.asarray(ids).dtype, np.number) and (whole != ids).any():
             raise ValueError(f"{ids[whole != ids][0]}")
     except (ValueError, TypeError) as error:
-        raise GoodsError(f"{path}: an id in {id_} is no whole number, as the cards' are ({error})") from None
+        raise GoodsError(
+            f"{path}: an id in {id_} is no whole number, as the cards' are ({error}); write the cards' own"
+        ) from None
     return whole
 
 

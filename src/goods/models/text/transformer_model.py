@@ -59,7 +59,10 @@ class TransformerModel(NeuralModel):
             else:
                 folder = adapted_folder(self.config, self.context)
                 if folder is None or done_key(folder) is None:
-                    raise GoodsError("transformer: model.mlm needs `warm` with the texts of all cards first")
+                    raise GoodsError(
+                        "transformer: model.mlm has no adapted encoder; call warm with the texts of all "
+                        "cards first"
+                    )
                 self.encoder = encoder_from_files(folder, with_weights=True)
         return self.encoder
 

@@ -1,0 +1,51 @@
+"""Ids and classes that are texts stay as they are written: "007" is not 7, whatever file they stand in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from goods.cards.labels import Labels
+from goods.competitions.submission import ClassIds, ClassProbabilities, CsvFormat, PairScores
+from goods.competitions.table_submission import TableSubmission
+from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions
+from goods.submit.elsewhere import read_csv, read_submission
+
+ROWS = pd.DataFrame({"product_id": pd.Series(["007", "012", "NA"], dtype="str"), "split": "test"})
+LABELS = Labels(["01", "02"], [("Чашки",), ("Столы",)], [("01",), ("02",)])
+SAID = [
+    ("target", LABELS, Predictions(np.arange(3), np.zeros((3, 1), np.int32), np.ones((3, 1), np.float32)))
+]
+
+
+@pytest.mark.parametrize(("separator", "header"), [(",", True), (";", True), ("\t", False)])
+def test_a_checked_csv_file_keeps_zeros_wherever_its_columns_are(tmp_path, separator, header):
+    asked = TableSubmission({"label": "target", "sku": "id"}, CsvFormat(separator, header))
+    table, path = asked.table(ROWS, SAID), tmp_path / "result.csv"
+    table.to_csv(path, sep=separator, header=header, index=False)
+    read = read_submission(path, asked, asked.texts(ROWS, SAID))
+    pd.testing.assert_frame_equal(read, table, check_dtype=False)
+    assert read.sku.tolist() == ["007", "012", "NA"] and read.label.tolist() == ["01", "01", "01"]
+    asked.check(read, ROWS, SAID)
+
+
+def test_whole_numbers_are_read_as_such():
+    rows = pd.DataFrame({"product_id": [7, 12]})
+    labels = Labels([1, 2], [("a",), ("b",)], [("1",), ("2",)])
+    said = [("target", labels, SAID[0][2])]
+    for asked in (
+        ClassIds("id", "class"),
+        ClassProbabilities("id"),
+        TableSubmission({"id": "id", "class": "target"}),
+        PairScores(("a", "b"), "target"),
+    ):
+        assert asked.texts(rows, said) == []
+
+
+def test_a_file_with_another_separator_says_which(tmp_path):
+    path = tmp_path / "other.csv"
+    path.write_text("id,class\n7,1\n")
+    with pytest.raises(GoodsError, match=r"its columns are divided by ',', expected ';'"):
+        read_csv(path, TableSubmission({"id": "id", "class": "target"}, CsvFormat(";")), [])
