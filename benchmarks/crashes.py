@@ -1,18 +1,21 @@
-"""Runs that are killed at random moments and go on: are the bytes the same in the end, and nothing finished done twice?
+"""Runs that are killed at random moments of every stage and go on: are the bytes the same in the end, and nothing
+finished done twice?
 
 reads:  configs/
 writes: --folder: configs of a small demo shop, an undisturbed run, the disturbed ones and what they said; the same as
         JSON to --out
 
 A run is all stages of the shop, folds in worker processes, in a process group of its own. It is killed with the group
-(SIGKILL) after a time drawn evenly between none and --share of what an undisturbed run takes, and started again until
-it ends by itself. With --writes N it is killed right before or after one of its next N renames of a written file
-instead, and trains its folds itself. The next begins from nothing, until there were --kills or --minutes are over.
+(SIGKILL) --each times in every stage, at moments drawn evenly from what the stage takes an undisturbed run, and started
+again until it ends by itself; of a stage that goes on near its end the next drawn moment may lie behind it. With
+--writes N it is killed right before or after one of its next N renames of a written file instead, and trains its folds
+itself. The next begins from nothing, until there were --kills or --minutes are over.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import random
 import shutil
@@ -24,19 +27,24 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psutil
 import yaml
 
-from goods import cli
+from goods import cli, pipeline
+from goods.config.experiment import ExperimentConfig
 from goods.config.loading import override, read_experiment
 from goods.core import execution
 from goods.core.artifacts import write_json
 from goods.core.hashing import file_hash
+from goods.core.processes import PR_SET_PDEATHSIG
 from goods.core.workspace import Workspace
 from goods.pipeline import Options, run_all
+from goods.tune import stage as tuning
 
 NAME = "demo"
 EXPERIMENTS = {
@@ -70,30 +78,67 @@ COMPARED = (
 OF_PHOTOS = ("features-", "pair-", "pixels-")  # caches
 WRONG = ("Traceback", "error:", "damaged", "is not what was written", "is missing")
 MOST_SECONDS = 600  # of one run
+HUNG = 124
+MARKS = "stages"  # file that a run notes in what it is at
+STAGES: dict[str, ModuleType] = {  # functions that are a stage, and where a run finds them
+    "prepare": pipeline,
+    "make_folds": pipeline,
+    "tune": tuning,
+    "train": pipeline,
+    "stack": pipeline,
+    "write_report": pipeline,
+    "submit": pipeline,
+}
 
 
-def shop(folder: Path, experiments: tuple[str, ...] = JOINED, rows: int = 500, n_folds: int = 3) -> Path:
+def shop(folder: Path, args: argparse.Namespace) -> Path:
     """Configs of the demo below `folder`, cut down."""
     source, made = cli.CONFIGS / NAME, folder / "configs" / NAME
     made.mkdir(parents=True)
     competition = yaml.safe_load((source / "competition.yaml").read_text(encoding="utf-8"))
-    competition |= {"demo_rows": rows, "demo_classes": 60, "n_folds": n_folds}
+    competition |= {"demo_rows": 500, "demo_classes": 60, "n_folds": args.folds}
     (made / "competition.yaml").write_text(yaml.safe_dump(competition), encoding="utf-8")
     for name, settings in EXPERIMENTS.items():
         data = override(read_experiment(source / f"{name}.yaml"), settings)
         if name == "stack":
-            data["model"]["experiments"] = list(experiments)
+            data["model"]["experiments"] = args.experiments
         (made / f"{name}.yaml").write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
     return made.parent
 
 
 @dataclass(frozen=True)
 class Kill:
-    """When a run is killed: after `seconds`, or by the rename `write` (counted from 1), `before` it or after."""
+    """When a run is killed: so many seconds after a stage began, as `after` draws them (None: not in this stage), or by
+    the rename `write` (counted from 1), `before` it or after."""
 
-    seconds: float = MOST_SECONDS
+    after: Callable[[str], float | None] = lambda stage: None
     write: int | None = None
     before: bool = False
+
+
+def note_stages(folder: Path) -> None:
+    """Have this process add a line to the folder's marks as it begins a stage: when, and its name."""
+
+    def noted(name: str, stage: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(stage)
+        def begun(*args: Any, **named: Any) -> Any:
+            configs = (a.name for a in args if isinstance(a, ExperimentConfig))
+            with (folder / MARKS).open("a", encoding="utf-8") as file:
+                file.write(f"{time.monotonic()} {' '.join((name, *configs))}\n")
+            return stage(*args, **named)
+
+        return begun
+
+    noted("start", lambda: None)()
+    for name, module in STAGES.items():
+        setattr(module, name, noted(name, getattr(module, name)))
+
+
+def marks(folder: Path) -> list[tuple[float, str]]:
+    """(seconds, stage) as they were begun."""
+    path = folder / MARKS
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() else []
+    return [(float(when), stage) for when, _, stage in (line.partition(" ") for line in lines)]
 
 
 def die_by_write(kill: Kill) -> None:
@@ -117,11 +162,13 @@ def die_by_write(kill: Kill) -> None:
 def attempt(configs: Path, folder: Path, kill: Kill, one_process: bool = False) -> int | None:
     """Run all stages in `folder` until the `kill`: the exit code, or None where it was killed. What it says is added
     to the folder's log."""
+    seen = len(marks(folder))
     child = os.fork()
     if child == 0:
         code = 1
         try:
             os.setsid()
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # it ends with this process
             log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(log, 1)
             os.dup2(log, 2)
@@ -129,6 +176,7 @@ def attempt(configs: Path, folder: Path, kill: Kill, one_process: bool = False) 
                 execution.cores = lambda: 1
             if kill.write is not None:
                 die_by_write(kill)
+            note_stages(folder)
             options = Options(configs, folder / "work", folder / "out", offline=True)
             cli.run(lambda: print(run_all(NAME, options)))
             code = 0
@@ -137,17 +185,28 @@ def attempt(configs: Path, folder: Path, kill: Kill, one_process: bool = False) 
         finally:
             sys.stderr.flush()
             os._exit(code)
-    until = time.monotonic() + kill.seconds
+    return watch(child, folder, kill, seen)
+
+
+def watch(child: int, folder: Path, kill: Kill, seen: int) -> int | None:
+    """As `attempt`, of a run that is process `child`, in a folder that had `seen` marks before; it is an end with code
+    HUNG where it takes too long."""
+    until, drawn = time.monotonic() + MOST_SECONDS, False
     while time.monotonic() < until:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             end_group(child)
             code = os.waitstatus_to_exitcode(status)
             return None if code == -signal.SIGKILL else code
+        begun = marks(folder)
+        if len(begun) > seen:
+            seen, after = len(begun), kill.after(begun[-1][1])
+            drawn = after is not None
+            until = time.monotonic() + (MOST_SECONDS if after is None else after)
         time.sleep(0.003)
     end_group(child)
     os.waitpid(child, 0)
-    return None
+    return None if drawn else HUNG
 
 
 def end_group(group: int) -> None:
@@ -183,9 +242,36 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(p.relative_to(folder)): file_hash(p) for p in kept}
 
 
+class Kills:
+    """Draws when runs are killed: `spans` are seconds of the stages of an undisturbed run, `args` what is asked for."""
+
+    def __init__(self, rng: random.Random, spans: dict[str, float], args: argparse.Namespace) -> None:
+        self.rng, self.spans, self.args, self.left = rng, spans, args, args.kills
+        self.ends = time.monotonic() + 60 * args.minutes
+        self.owed: Counter[str] = Counter()
+
+    def goes_on(self) -> bool:
+        return self.left > 0 and time.monotonic() < self.ends
+
+    def begin(self) -> None:
+        """A run begins from nothing."""
+        self.owed = Counter(dict.fromkeys(self.spans, self.args.each))
+
+    def made(self, stage: str) -> None:
+        self.left -= 1
+        self.owed[stage] -= 1
+
+    def draw(self) -> Kill:
+        if not self.goes_on():
+            return Kill()
+        if self.args.writes is not None:
+            return Kill(write=self.rng.randint(1, self.args.writes), before=self.rng.random() < 0.3)
+        return Kill(lambda stage: self.rng.uniform(0, self.spans[stage]) if self.owed[stage] > 0 else None)
+
+
 @dataclass
 class Found:
-    """`stages`: what a run had said last when it was killed, and how often."""
+    """`stages`: what runs were at when they were killed, and how often."""
 
     kills: int = 0
     runs: int = 0
@@ -202,16 +288,17 @@ def disturb(
     configs: Path,
     folder: Path,
     expected: dict[str, str],
-    draw: Callable[[], Kill | None],
+    kills: Kills,
     found: Found,
     one_process: bool,
 ) -> None:
     """One run from nothing, killed as it is drawn until it ends or no kill is drawn; what is wrong is added to
     `found`."""
     folder.mkdir()
+    kills.begin()
     done: dict[str, int] = {}
     while True:
-        code = attempt(configs, folder, draw() or Kill(), one_process)
+        code = attempt(configs, folder, kills.draw(), one_process)
         now = finished_folds(folder)
         found.faults += [
             f"{folder.name}: {name} was trained twice" for name in done if now.get(name) != done[name]
@@ -220,7 +307,9 @@ def disturb(
         if code is not None:
             break
         found.kills += 1
-        found.stages[stage_of(folder)] += 1
+        stage = marks(folder)[-1][1]
+        found.stages[stage] += 1
+        kills.made(stage)
     found.runs += 1
     said = (folder / "log").read_text(encoding="utf-8", errors="replace")
     found.faults += [f"{folder.name}: said {word!r}" for word in WRONG if word in said]
@@ -234,42 +323,25 @@ def disturb(
     )
 
 
-def stage_of(folder: Path) -> str:
-    """What a run was at: the first words of the last line that a stage said."""
-    stages = ("prepare", "folds", "tune", "train", "stack", "submit")
-    said = (folder / "log").read_text(encoding="utf-8", errors="replace").replace("\r", "\n").split("\n")
-    lines = [line.split(":")[0] for line in said if line.split(" ")[0].rstrip(":") in stages]
-    return f"after {lines[-1]}" if lines else "before prepare"
-
-
 def crashes(folder: Path, args: argparse.Namespace) -> Found:
     """Kill runs in `folder`, which is empty."""
-    configs = shop(folder, tuple(args.experiments))
-    rng, found, alone = random.Random(args.seed), Found(), args.writes is not None
+    configs = shop(folder, args)
+    found, alone = Found(), args.writes is not None
     (folder / "undisturbed").mkdir()
     started = time.monotonic()
     if (code := attempt(configs, folder / "undisturbed", Kill(), alone)) != 0:
         found.faults.append(f"undisturbed: ended with {code}")
         return found
-    whole, expected = time.monotonic() - started, contents(folder / "undisturbed")
-    ends = time.monotonic() + 60 * args.minutes
-
-    def goes_on() -> bool:
-        return found.kills < args.kills and time.monotonic() < ends
-
-    def draw() -> Kill | None:
-        if not goes_on():
-            return None
-        if alone:
-            return Kill(write=rng.randint(1, args.writes), before=rng.random() < 0.3)
-        return Kill(rng.uniform(0, args.share * whole))
-
-    while goes_on():
+    expected = contents(folder / "undisturbed")
+    times = [when for when, _ in marks(folder / "undisturbed")] + [time.monotonic()]
+    spans = {stage: times[i + 1] - times[i] for i, (_, stage) in enumerate(marks(folder / "undisturbed"))}
+    kills = Kills(random.Random(args.seed), spans, args)
+    while kills.goes_on():
         place, faults = folder / f"run-{found.runs}", len(found.faults)
-        disturb(configs, place, expected, draw, found, alone)
+        disturb(configs, place, expected, kills, found, alone)
         if len(found.faults) == faults:
             shutil.rmtree(place)
-        told = f"{found.kills} kills, {found.runs} runs, {len(found.faults)} faults"
+        told = f"{found.kills} kills, {found.runs} runs, {len(found.faults)} faults; {dict(found.stages)}"
         print(told, file=sys.stderr, flush=True)
     found.seconds = round(time.monotonic() - started, 1)
     return found
@@ -281,7 +353,8 @@ def main() -> None:
     )
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--minutes", type=float, default=120.0)
-    parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--each", type=int, default=2, help="kills of one run in each of its stages")
+    parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--writes", type=int, metavar="N")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(

@@ -1,10 +1,17 @@
-"""Finished runs of tiny shops, and what is done to their files: the next run has to mend each by itself."""
+"""Finished runs of tiny shops, and what is done to their files: the next run has to mend each by itself.
+
+PYTHONPATH=src:tests .venv/bin/python -m artifact_corpus many --every 20 --minutes 10
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import shutil
+import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -232,3 +239,42 @@ def readers_of_caches(run: Run) -> tuple[str, ...]:
     families = ("navec", "transformer-frozen", "image-small-cnn", "image-frozen", "clip", "words", "stack")
     markers = (f"{run.place}/runs/{name}/fold_0/DONE" for name in families)
     return tuple(marker for marker in markers if (run.folder / marker).is_file())
+
+
+def cases_of(run: Run) -> list[tuple[str, str]]:
+    """(file, what is done to it), all there are."""
+    return [(name, how) for name in run.files() for how in DAMAGES]
+
+
+def faults_of(run: Run, other: Run, case: tuple[str, str], folder: Path) -> list[str]:
+    """Of one case; what is cached is asked for again."""
+    name, how = case
+    redo = readers_of_caches(run) if "cache" in Path(name).parts else ()
+    return list(faults(run, other, name, how, folder, redo))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("--every", type=int, default=1, help="of this many cases one is tried")
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=600.0)
+    args = parser.parse_args()
+    ends, tried, wrong = time.monotonic() + 60 * args.minutes, 0, 0
+    with tempfile.TemporaryDirectory(prefix="artifacts-") as folder:
+        run, other = finished(args.kind, Path(folder))
+        cases = cases_of(run)
+        chosen = cases[args.first :: args.every]
+        for case in chosen:
+            if time.monotonic() > ends:
+                break
+            found = faults_of(run, other, case, Path(folder, "again"))
+            tried, wrong = tried + 1, wrong + bool(found)
+            if found:
+                print(*case, *found, sep="\n  ", flush=True)
+            print(f"{tried} of {len(cases)} cases, {wrong} wrong", flush=True)
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

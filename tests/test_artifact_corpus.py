@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
-from artifact_corpus import DAMAGES, KINDS, Run, damage, faults, finished, readers_of_caches
+from artifact_corpus import DAMAGES, KINDS, Run, cases_of, damage, faults, faults_of, finished
 
 NAMES = [
     "prepared/DONE",
@@ -105,9 +104,6 @@ def whole(request, tmp_path_factory) -> tuple[Run, Run]:
 @pytest.mark.parametrize("how", DAMAGES)
 def test_every_file_of_every_kind_is_made_again(whole, tmp_path, how):
     run, other = whole
-    wrong = {}
-    for name in run.files():
-        redo = readers_of_caches(run) if "cache" in Path(name).parts else ()
-        if found := list(faults(run, other, name, how, tmp_path / "again", redo)):
-            wrong[name] = found
-    assert wrong == {}
+    cases = [case for case in cases_of(run) if case[1] == how]
+    found = {case: faults_of(run, other, case, tmp_path / "again") for case in cases}
+    assert {case: wrong for case, wrong in found.items() if wrong} == {}

@@ -1,17 +1,22 @@
 """The ledger of experiments and submissions, submissions that are kept, and what a contest's board says of them."""
 
+import os
 import shutil
+from threading import Thread
 
 import pandas as pd
 import pytest
+import yaml
 from conftest import ROOT, competition_config, write_shop
 
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
+from goods.core.hashing import read_hash
 from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
+from goods.submit import stage
 from goods.submit.entries import record_experiment
 from goods.submit.ledger import LEADERBOARD, append_leaderboard, note_board, rows_of
 from goods.submit.stage import submit
@@ -62,6 +67,18 @@ def test_a_ledger_whose_cells_are_not_what_they_should_be_is_kept_aside(tmp_path
     append_leaderboard(board, {"competition": "c", "experiment": "b", "score": 0.75, "rows": 4})
     assert rows_of(board).experiment.tolist() == ["b"]
     assert (tmp_path / "leaderboard.csv.damaged").read_text() == spoiled
+
+
+def test_the_rows_of_a_damaged_ledger_stay_where_nothing_is_written_to_it(tmp_path):
+    board = tmp_path / "leaderboard.csv"
+    board.write_text(f"{OLD}c,b")
+    for _ in range(2):
+        with pytest.raises(GoodsError, match="no submission of other"):
+            note_board(board, "other", {"public": 1.0})
+        assert rows_of(board).experiment.tolist() == ["a"]
+    append_leaderboard(board, {"competition": "c", "experiment": "b", "score": 0.75})
+    assert rows_of(board).experiment.tolist() == ["a", "b"]
+    assert [path.name for path in tmp_path.glob("*damaged*")] == ["leaderboard.csv.damaged"]
 
 
 def test_an_experiment_between_two_equal_submissions_makes_no_second_row(tmp_path):
@@ -148,6 +165,48 @@ def test_of_kept_submissions_the_newest_stay(trained, tmp_path):
     assert there[0] == "2020-01-03-0123456789ab"
     assert len(there) == 3
     assert there[-1] == "notes"
+
+
+def test_one_that_was_being_removed_is_not_taken_for_the_newest(trained, tmp_path, monkeypatch):
+    ws, competition = trained
+    result = submit(ws, competition, "linear", tmp_path)
+    for name in ("2020-01-01-0123456789ab", "2020-01-01-1123456789ab"):
+        (result.with_name(name) / "inner").mkdir(parents=True)
+        os.utime(result.with_name(name), (0, int(name[11])))
+
+    def killed(folder):
+        (folder / "inner").rmdir()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(shutil, "rmtree", killed)
+        submit(ws, competition, "linear", tmp_path, most=2)
+    submit(ws, competition, "linear", tmp_path, most=2)
+    there = sorted(path.name for path in result.parent.iterdir() if path.is_dir())
+    assert there[:-1] == ["2020-01-01-1123456789ab"]
+
+
+def test_submissions_that_meet_are_kept_with_their_own_settings(trained, tmp_path, monkeypatch):
+    ws, competition = trained
+    shutil.copytree(ws.path, tmp_path / "work" / NAME)
+    two = Workspace(tmp_path / "work", NAME)
+    train(two, competition, load_experiment(CONFIGS / "linear.yaml", ["name=other", "model.C=0.01"]))
+    keep, threads = stage.keep, []
+
+    def meanwhile(*args):
+        if not threads:
+            threads.append(Thread(target=submit, args=(two, competition, "other", tmp_path)))
+            threads[0].start()
+            threads[0].join(1.5)
+        return keep(*args)
+
+    monkeypatch.setattr(stage, "keep", meanwhile)
+    submit(two, competition, "linear", tmp_path)
+    threads[0].join()
+    for row in rows_of(tmp_path / "leaderboard.csv").itertuples():
+        (folder,) = (tmp_path / NAME).glob(f"*-{row.file_hash[:12]}")
+        assert yaml.safe_load((folder / "experiment.yaml").read_text())["name"] == row.experiment
+    assert row.file_hash == read_hash(tmp_path / NAME / "result.parquet")
 
 
 def test_train_and_tune_add_a_row_when_they_finish_something_anew(trained, tmp_path, run_script):

@@ -7,16 +7,19 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
 
+from goods.budget.alone import note_limits
 from goods.config.loading import load_experiment
 from goods.core import artifacts
-from goods.core.artifacts import write_text
-from goods.core.done import begin, check_done, done_key, flaw, is_done, mark_done
+from goods.core.artifacts import read_json, write_json, write_text
+from goods.core.done import begin, change, check_done, done_key, flaw, is_done, mark_done
 from goods.core.errors import GoodsError
+from goods.core.workspace import Run
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.report.verification import verify
@@ -99,6 +102,42 @@ def test_what_is_not_whole_begins_from_nothing_and_says_so(folder, capsys):
     assert not (folder / "inner/b.txt").exists()
     assert (folder / "study.db").exists()
     assert "a.txt is not what was written: it is done again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize("write", range(1, 5))
+def test_a_finished_folder_is_whole_at_every_moment_while_a_file_is_changed(
+    folder, monkeypatch, write, before
+):
+    run, left, rename = Run(folder), write, Path.replace
+    write_json(run.report, {"score": 1})
+    mark_done(folder, "key")
+
+    def killed(path, to):
+        nonlocal left
+        left -= 1
+        if left or not before:
+            rename(path, to)
+        if not left:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
+        patched.setattr(Path, "replace", killed)
+        note_limits(run, {"seconds": 2})
+    assert is_done(folder, "key")
+    note_limits(run, {"seconds": 2})
+    assert is_done(folder, "key")
+    assert read_json(run.report) == {"score": 1, "limits": {"seconds": 2}}
+    note_limits(run, {"seconds": 3})
+    assert is_done(folder, "key")
+
+
+def test_what_a_changed_file_was_before_is_not_what_was_written(folder):
+    change(folder, "a.txt", "что теперь")
+    assert is_done(folder, "key")
+    assert (folder / "a.txt").read_text(encoding="utf-8") == "что теперь"
+    write_text(folder / "a.txt", "what is in it")
+    assert flaw(folder) == "a.txt is not what was written"
 
 
 def test_a_file_is_on_the_disk_before_its_name_and_all_before_done(tmp_path, monkeypatch):

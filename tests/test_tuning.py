@@ -24,7 +24,7 @@ from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.train.stage import train
-from goods.tune import abandoned, startup
+from goods.tune import abandoned, stage, startup
 from goods.tune.abandoned import present, queue_again
 from goods.tune.budget import within_budget
 from goods.tune.objectives import Objective
@@ -183,6 +183,29 @@ def test_workers_that_start_together_draw_different_trials(tmp_path):
             worker.result(timeout=60)
     assert len(drawn) >= 4
     assert len(set(drawn)) == len(drawn)
+
+
+def test_workers_that_start_together_begin_the_folder_one_after_the_other(ws, competition, monkeypatch):
+    inside, most, begin = 0, 0, stage.begin
+
+    def slow(folder, key):
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.2)
+        begin(folder, key)
+        inside -= 1
+
+    def refused(*_):
+        raise GoodsError("as far as it goes")
+
+    monkeypatch.setattr(stage, "begin", slow)
+    monkeypatch.setattr(stage, "present", refused)
+    config = load_experiment(LINEAR, SMALL)
+    with ThreadPoolExecutor(2) as pool:
+        ended = [pool.submit(tune, ws, competition, config) for _ in range(2)]
+    assert all("as far as" in str(one.exception()) for one in ended)
+    assert most == 1
 
 
 def test_one_worker_draws_by_how_many_trials_there_are(tmp_path):

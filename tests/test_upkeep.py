@@ -133,6 +133,15 @@ def test_nothing_is_deleted_unasked_and_only_what_was_named(options, run_script,
     assert code == 2 and "nothing to clean" in err
 
 
+@pytest.mark.parametrize("outside", [".", "..", "../mine", ""])
+def test_nothing_but_a_folder_of_the_work_folder_is_deleted(tmp_path, run_script, outside):
+    for place in ("mine", "work/shop/runs"):
+        (tmp_path / place).mkdir(parents=True)
+    code, _, err = run_script("clean", outside, "--all", "--yes", "--work", tmp_path / "work")
+    assert code == 2 and "nothing to clean" in err
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["mine", "runs", "shop", "work"]
+
+
 def test_what_a_machine_lacks_is_said_with_what_will_not_work(monkeypatch, tmp_path):
     absent = {"torch", "timm"}
     monkeypatch.setattr(machine, "_version", lambda name: None if name in absent else "1.0")

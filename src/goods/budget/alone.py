@@ -8,8 +8,8 @@ from typing import Any
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.artifacts import read_json, write_json
-from goods.core.done import begin, done_key, mark_done
+from goods.core.artifacts import json_text, read_json
+from goods.core.done import begin, change, done_key
 from goods.core.log import say
 from goods.core.workspace import ALL, Run, Workspace
 from goods.problems.kinds import problem_of
@@ -49,9 +49,9 @@ def submit_as(ws: Workspace, competition: CompetitionConfig, config: ExperimentC
 
 def note_limits(run: Run, limits: dict[str, Any] | None) -> None:
     """Say in report.json what kept the run from more, or that nothing did."""
-    key, report = done_key(run.path), read_json(run.report)
-    if key is None or report.get("limits") == limits:
+    report = read_json(run.report)
+    if done_key(run.path) is None or report.get("limits") == limits:
         return
     others = {name: value for name, value in report.items() if name != "limits"}
-    write_json(run.report, others if limits is None else others | {"limits": limits})
-    mark_done(run.path, key)
+    told = others if limits is None else others | {"limits": limits}
+    change(run.path, run.report.name, json_text(told))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import tempfile
 import zipfile
 import zlib
@@ -69,9 +70,13 @@ def _force(path: Path) -> None:
         os.close(handle)
 
 
+def json_text(value: Any) -> str:
+    """As it stands in a file."""
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
+
 def write_json(path: Path, value: Any) -> None:
-    with atomic(path) as temporary:
-        temporary.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    write_text(path, json_text(value))
 
 
 def read_json(path: Path) -> Any:
@@ -83,6 +88,11 @@ def read_json(path: Path) -> Any:
 def write_text(path: Path, text: str) -> None:
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def copy_file(source: Path, to: Path) -> None:
+    with atomic(to) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def write_parquet(path: Path, table: pd.DataFrame) -> None:

@@ -11,12 +11,12 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from goods.core.artifacts import on_disk, write_json, write_text
 from goods.core.errors import GoodsError
-from goods.core.hashing import content_of, file_hash
+from goods.core.hashing import bytes_hash, content_of, file_hash
 from goods.core.log import say
 
 DONE, STARTED = "DONE", "STARTED"
@@ -25,17 +25,23 @@ LOGS = "logs"  # for people; nothing reads them again
 
 @dataclass(frozen=True)
 class Done:
-    """What a stage was made from, and (bytes, hash) of its files by their names below its folder."""
+    """What a stage was made from, and (bytes, hash) of its files by their names below its folder; `coming` of those
+    that are being changed: as they will be."""
 
     key: str
     files: dict[str, tuple[int, str]]
+    coming: dict[str, tuple[int, str]] = field(default_factory=dict)
 
 
 def read_done(folder: Path) -> Done | None:
     """What DONE says, whether it still holds or not; None where there is none, or it cannot be read."""
     try:
         told = json.loads((folder / DONE).read_text(encoding="utf-8"))
-        return Done(str(told["key"]), {str(name): (int(n), str(h)) for name, (n, h) in told["files"].items()})
+        files, coming = (
+            {str(name): (int(n), str(h)) for name, (n, h) in part.items()}
+            for part in (told["files"], told.get("coming", {}))
+        )
+        return Done(str(told["key"]), files, coming)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -50,10 +56,12 @@ def flaw(folder: Path) -> str | None:
 
 def _unlike(folder: Path, done: Done) -> str | None:
     """The first file that is not as `done` says, and why; None where all are."""
-    for name, (size, digest) in done.files.items():
+    for name, written in done.files.items():
         path = folder / name
         try:
-            if path.stat().st_size != size or file_hash(path) != digest:
+            size = path.stat().st_size
+            known = [digest for n, digest in (written, done.coming.get(name, written)) if n == size]
+            if not known or file_hash(path) not in known:
                 return f"{name} is not what was written"
         except OSError:
             return f"{name} is missing"
@@ -83,8 +91,31 @@ def mark_done(folder: Path, key: str, leave_out: tuple[str, ...] = ()) -> None:
     """`leave_out`: names of files that may change later."""
     files = {name: path for name, path in _files(folder) if name not in leave_out}
     on_disk(files.values())
-    told = {name: [path.stat().st_size, file_hash(path)] for name, path in files.items()}
-    write_json(folder / DONE, {"key": key, "files": told})
+    _tell(folder, Done(key, {name: _written(path) for name, path in files.items()}))
+
+
+def change(folder: Path, name: str, text: str) -> None:
+    """Give a finished and whole folder another text in its file `name`: it is whole whenever that is interrupted, with
+    the file as it was or as it is to be."""
+    done = read_done(folder)
+    assert done is not None
+    content = text.encode("utf-8")
+    coming = (len(content), bytes_hash(content))
+    files = done.files | {
+        one: _written(folder / one) for one in done.coming
+    }  # of a change that was interrupted
+    _tell(folder, Done(done.key, files, {name: coming}))
+    write_text(folder / name, text)
+    _tell(folder, Done(done.key, files | {name: coming}))
+
+
+def _written(path: Path) -> tuple[int, str]:
+    return path.stat().st_size, file_hash(path)
+
+
+def _tell(folder: Path, done: Done) -> None:
+    told = {"key": done.key, "files": done.files} | ({"coming": done.coming} if done.coming else {})
+    write_json(folder / DONE, told)
 
 
 def begin(folder: Path, key: str) -> None:

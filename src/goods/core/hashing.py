@@ -56,6 +56,11 @@ def read_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
+def bytes_hash(content: bytes) -> str:
+    """As `read_hash` of a file that holds them."""
+    return xxhash.xxh3_128_hexdigest(content)
+
+
 def content_of(path: Path, leave_out: tuple[str, ...] = ()) -> str:
     """Hash of a file, or of a folder's files by their names below it: the same wherever they lie. Hidden files, and
     files and folders named in `leave_out`, do not count."""

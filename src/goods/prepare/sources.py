@@ -17,8 +17,8 @@ from goods.cards.images import SEPARATOR, ImageStore
 from goods.cards.photo_files import Found, find_photos
 from goods.cards.table import photo_names
 from goods.competitions.inputs import Seen, seen_again
-from goods.core.artifacts import read_json, write_json
-from goods.core.done import done_key, is_done, mark_done
+from goods.core.artifacts import json_text, read_json
+from goods.core.done import change, done_key, is_done
 from goods.core.errors import GoodsError
 from goods.core.filehashes import FileHashes
 from goods.core.hashing import content_hash
@@ -105,6 +105,5 @@ def kept(spaces: set[Workspace], sources: Sources | None) -> bool:
     for space in spaces:
         record = read_json(space.source)
         if record["data"] != str(sources.data):
-            write_json(space.source, record | {"data": str(sources.data)})
-            mark_done(space.prepared, key)
+            change(space.prepared, space.source.name, json_text(record | {"data": str(sources.data)}))
     return True

@@ -10,11 +10,12 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from goods.core.artifacts import atomic, write_text
+from goods.core.artifacts import copy_file, write_text
 from goods.core.errors import GoodsError
 from goods.core.hashing import read_hash
 
 SHOWN = 12  # signs of a hash in a folder's name
+GOING = ".removed-"  # begins the name of a folder that is being removed
 REPORT, KEY = "report.html", "key"
 
 
@@ -42,7 +43,9 @@ def keep(result: Path, files: dict[str, str], most: int | None = None) -> Path:
     if most is not None:
         others = [one for one in kept(result.parent) if one != folder]
         for old in others[: max(0, len(others) + 1 - most)]:
-            shutil.rmtree(old)
+            old.rename(old.with_name(f"{GOING}{old.name}"))  # half of one is no submission
+        for going in result.parent.glob(f"{GOING}*/"):
+            shutil.rmtree(going)
     return folder
 
 
@@ -59,8 +62,3 @@ def kept(folder: Path, digest: str = "") -> list[Path]:
     day = "[0-9]" * 4 + "-[0-9][0-9]-[0-9][0-9]"
     found = folder.glob(f"{day}-{digest[:SHOWN]}*/")
     return sorted(found, key=lambda one: (one.name[:10], one.stat().st_mtime_ns))
-
-
-def copy_file(source: Path, to: Path) -> None:
-    with atomic(to) as temporary:
-        shutil.copyfile(source, temporary)

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
-from goods.core.artifacts import write_csv
+from goods.core.artifacts import copy_file, write_csv
 from goods.core.errors import GoodsError
 from goods.core.log import say
 
@@ -111,7 +111,7 @@ def locked(path: Path) -> FileLock:
 
 def rows_of(path: Path) -> pd.DataFrame:
     """The rows there are, with all columns of the ledger: one of an older version lacks some, and holds submissions. A
-    file that is damaged is kept under another name; those of its rows that are whole, where only its end is missing,
+    file that is damaged is copied to another name; those of its rows that are whole, where only its end is missing,
     go on."""
     if path.is_dir():
         raise GoodsError(f"{path}: a folder is where the ledger belongs; move it away")
@@ -121,11 +121,11 @@ def rows_of(path: Path) -> pd.DataFrame:
     lines, cut = content.splitlines(keepends=True), not content.endswith(b"\n")
     board = parsed(b"".join(lines[:-1] if cut else lines))
     if cut or board is None:
-        names = (f"{path.name}.damaged{'' if n == 1 else f'-{n}'}" for n in count(1))
-        aside = next(name for name in names if not path.with_name(name).exists())
-        path.replace(path.with_name(aside))
+        paths = (path.with_name(f"{path.name}.damaged{'' if n == 1 else f'-{n}'}") for n in count(1))
+        aside = next(one for one in paths if not one.exists() or one.read_bytes() == content)
+        copy_file(path, aside)  # it stays itself until the rows that go on are written
         say(
-            f"{path}: damaged, kept as {aside}; {0 if board is None else len(board)} rows of it go on, copy what else "
+            f"{path}: damaged, kept as {aside.name}; {0 if board is None else len(board)} rows of it go on; mend what "
             "is whole from there (UTF-8, commas)"
         )
     return completed(pd.DataFrame() if board is None else board)

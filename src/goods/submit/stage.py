@@ -19,6 +19,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.loading import dump
 from goods.core.artifacts import write_csv, write_parquet
 from goods.core.hashing import file_hash
+from goods.core.locks import one_at_a_time
 from goods.core.log import say
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
@@ -38,7 +39,14 @@ def submit(
     most: int | None = None,
 ) -> Path:
     """Write result.parquet for a finished run and keep a copy of it (`most`: of so many submissions); a row is added to
-    the ledger when it is another than the last one."""
+    the ledger when it is another than the last one. Submissions of a competition wait for each other."""
+    with one_at_a_time(out / competition.name):
+        return write_submission(ws, competition, experiment, out, note, most)
+
+
+def write_submission(
+    ws: Workspace, competition: CompetitionConfig, experiment: str, out: Path, note: str, most: int | None
+) -> Path:
     table, entry = result_table(ws, competition, experiment), entry_of(ws, competition, experiment)
     path = out / competition.name / "result.parquet"
     write_parquet(path, table)

@@ -15,7 +15,7 @@ from goods.config.experiment import ExperimentConfig
 from goods.config.loading import dump
 from goods.core.artifacts import read_json, write_json, write_text
 from goods.core.code import code_hash
-from goods.core.done import is_done, mark_done
+from goods.core.done import change, is_done, mark_done
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash, file_hash
 from goods.core.locks import one_at_a_time
@@ -68,8 +68,9 @@ def join(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig
         [file_hash(f / "test.npz") for f in testers],
     )
     if is_done(run.path, key):
-        if keep_config(run, config):
-            mark_done(run.path, key)
+        # weights may have moved, and what is loaded later is where they are now
+        if run.config.read_text(encoding="utf-8") != dump(config):
+            change(run.path, run.config.name, dump(config))
         say(f"train {config.name}: unchanged, {headline(read_json(run.report))}")
         return False
     (run.path / "DONE").unlink(missing_ok=True)
@@ -83,7 +84,7 @@ def join(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig
     oof, test, agreed = config.model.finish(rows, oof, test, fold, honest, competition.metric)
     oof.save(run.oof)
     test.save(run.test)
-    keep_config(run, config)
+    write_text(run.config, dump(config))
     report = oof_report(ws, competition, oof, train, tuned_on) | hidden_share(photos_hidden) | agreed
     said = [read_json(f / "report.json") for f in folds]
     report |= {name: [of_fold[name] for of_fold in said] for name in OF_FOLDS}
@@ -106,16 +107,6 @@ def out_of_fold(run: Run, train: pd.DataFrame, folds: list[Path]) -> Predictions
             f"{run.path}: folds hold {len(joined.product_id)} of {len(train)} train cards; add --force"
         )
     return joined.aligned(train.product_id.to_numpy())
-
-
-def keep_config(run: Run, config: ExperimentConfig) -> bool:
-    """Write config.yaml where it says something else: weights may have moved, and what is loaded later is where they
-    are now. Whether it did."""
-    text = dump(config)
-    if run.config.is_file() and run.config.read_text(encoding="utf-8", errors="replace") == text:
-        return False
-    write_text(run.config, text)
-    return True
 
 
 def oof_report(

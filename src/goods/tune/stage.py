@@ -25,6 +25,7 @@ from goods.core.artifacts import read_json, write_json, write_text
 from goods.core.done import begin, is_done, mark_done
 from goods.core.errors import GoodsError
 from goods.core.execution import remote, resources, run_job
+from goods.core.locks import one_at_a_time
 from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.train.foundations import check_problem
@@ -61,9 +62,10 @@ def tune(
     if not force and is_done(folder, key):
         say(f"tune {config.name}: unchanged, {summary(read_json(folder / 'report.json'))}")
         return False
-    if force:
-        begin(folder, "forced")
-    begin(folder, key)
+    with one_at_a_time(folder):  # workers may start together
+        if force:
+            begin(folder, "forced")
+        begin(folder, key)
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # what ends a trial is raised as well
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
     file = file_of(storage, folder)
