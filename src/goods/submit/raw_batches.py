@@ -29,7 +29,7 @@ def raw_batches(
 ) -> Iterator[tuple[int, Path]]:
     """(number of the first row, file of at most `rows` rows) of all of `path` in order, at least one. Each file is in
     `folder` until the next is asked for. `tables` reads it where it is neither parquet nor CSV alone."""
-    check_file(path, any_kind=tables is not None)
+    check_file(path, tables)
     found = tables(path) if tables else _csv(path) if is_csv(path) else _parquet(path, rows)
     file, first = folder / f"{path.stem}.parquet", 0
     for table in rebatched(found, rows):
@@ -41,7 +41,7 @@ def raw_batches(
 
 def as_one(path: Path, folder: Path, tables: Tables | None = None) -> Iterator[tuple[int, Path]]:
     """All of `path` as one batch; a parquet file is its own, of which a reader reads what it takes."""
-    check_file(path, any_kind=tables is not None)
+    check_file(path, tables)
     one = tables is None and not is_csv(path)
     return iter([(0, path)]) if one else raw_batches(path, sys.maxsize, folder, tables)
 
@@ -50,12 +50,12 @@ def is_csv(path: Path) -> bool:
     return path.suffix.lower() == ".csv"
 
 
-def check_file(path: Path, any_kind: bool) -> None:
-    if path.is_dir() and not any_kind:
+def check_file(path: Path, tables: Tables | None = None) -> None:
+    if path.is_dir():
         raise GoodsError(f"{path}: a folder, expected a parquet or csv file of cards")
     if not path.is_file():
         raise GoodsError(f"{path}: no such file; name a parquet or csv file of cards")
-    if not any_kind and not is_csv(path) and not is_parquet(path):
+    if tables is None and not is_csv(path) and not is_parquet(path):  # else they know their kinds of files
         raise GoodsError(
             f"{path}: neither parquet nor a csv file by its name; cards are read from .parquet and .csv (not packed, "
             "with commas): write it as one of them"
