@@ -20,12 +20,14 @@ def main() -> None:
     cli.add_weights(parser)
     args = parser.parse_args()
 
+    from goods.core.locks import working
     from goods.report.probing import probe
 
     ws, competition = cli.competition_of(args)
     cli.check_writable(args.out)
     configs = cli.named_experiments(args, ws.whole.competition)
-    print(probe(ws, competition, configs, args.out, not args.no_maps))
+    with working(ws, alone=False, wait=args.wait):
+        print(probe(ws, competition, configs, args.out, not args.no_maps))
 
 
 if __name__ == "__main__":

@@ -99,6 +99,15 @@ def test_those_that_train_side_by_side_keep_out_only_one_that_changes_all(tmp_pa
         process.wait()
 
 
+def test_probe_which_fills_caches_keeps_off_a_run_that_is_alone(tmp_path, run_script, monkeypatch):
+    monkeypatch.setattr("goods.report.probing.probe", lambda *_: "probed")
+    asked = ("probe", "kazanexpress2023", "navec", "--work", tmp_path, "--out", tmp_path / "out")
+    with working(Workspace(tmp_path, "kazanexpress2023"), alone=True):
+        code, _, err = run_script(*asked)
+    assert code == 2 and "in use by" in err
+    assert run_script(*asked)[:2] == (0, "probed\n")
+
+
 def test_one_waits_where_it_is_told_to(tmp_path, shop_ws, capsys):
     process = holder(tmp_path, "alone", 1.0)
     started = time.monotonic()
