@@ -128,7 +128,7 @@ def test_the_notebook_is_one(tmp_path):
     nbformat.validate(nbformat.from_dict(notebook("title")))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1500)
 def test_an_environment_of_the_bundles_wheels_alone_gives_the_published_bytes(
     made, tmp_path, run_script, monkeypatch
