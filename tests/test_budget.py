@@ -316,7 +316,7 @@ def test_what_an_earlier_run_within_limits_has_trained_answers_where_nothing_fit
     assert f"stack: {left} alone" in capsys.readouterr().err
     assert stack_report(options)["score"] == score
     with pytest.raises(GoodsError) as caught:
-        explain(ws, competition, "stack", [5000], 3)
+        explain(ws, competition, "stack", ["5000"], 3)
     assert str(caught.value) == (
         "experiment stack is of family linear, not stack: the limits of its run left the stack out; run "
         "scripts/run_all.sh kazanexpress2023 again with higher limits, or without"

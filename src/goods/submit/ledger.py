@@ -112,7 +112,7 @@ def rows_of(path: Path) -> pd.DataFrame:
 
 
 def readable(path: Path) -> tuple[pd.DataFrame, bool]:
-    """As `rows_of`, of a damaged file those rows that are whole where only its end is missing, and whether it is not."""
+    """As `rows_of`, of a damaged file those that are whole where only its end is missing; and whether it was whole."""
     if not path.is_file():
         return completed(pd.DataFrame()), True
     content = path.read_bytes()
