@@ -77,7 +77,7 @@ def test_a_contest_of_ones_own_needs_one_file_where_the_package_is_installed(tmp
     assert load_experiment(configs / "mine" / "stack.yaml").model.family == "stack"
     with pytest.raises(GoodsError, match=r"known are .*demo, .*mine"):
         load_competition("other", configs)
-    with pytest.raises(GoodsError, match=r"no such config file; mine has .*fasttext"):
+    with pytest.raises(GoodsError, match=r"no such config file; known are .*fasttext"):
         load_experiment(configs / "mine" / "nothing.yaml")
 
 

@@ -66,13 +66,14 @@ def append_leaderboard(path: Path, row: dict[str, Any]) -> None:
     file and experiment; runs that end at the same time wait for each other."""
     row = {"kind": SUBMISSION} | row
     with locked(path):
-        board = rows_of(path)
+        board, whole = readable(path)
         of_kind = board[(board.competition == row["competition"]) & (board.kind == SUBMISSION)].tail(1)
         same = [row.get(name) for name in SAME]
         if row["kind"] == SUBMISSION and len(of_kind) and of_kind[list(SAME)].iloc[0].tolist() == same:
             return
         added = pd.DataFrame([row], columns=list(LEADERBOARD))
-        write_csv(path, completed(pd.concat([board, added]) if len(board) else added))
+        rows = completed(pd.concat([board, added]) if len(board) else added)
+        write_rows(path, rows, board, whole)
 
 
 def note_board(
@@ -88,7 +89,8 @@ def note_board(
             f"{path}: no such ledger; name its folder by --out, or run scripts/submit.py {competition} first"
         )
     with locked(path):
-        board = rows_of(path).reset_index(drop=True)
+        board, whole = readable(path)
+        board = board.reset_index(drop=True)
         there = board[(board.competition == competition) & (board.kind == SUBMISSION)]
         if submission is not None:
             there = there[there.file_hash.fillna("").str.startswith(submission)]
@@ -100,7 +102,7 @@ def note_board(
         row = there.index[-1]
         for name, value in scores.items():
             board.loc[row, name] = value
-        write_csv(path, board)
+        write_rows(path, board, board, whole)
         return board.loc[row]
 
 
@@ -110,25 +112,33 @@ def locked(path: Path) -> FileLock:
 
 
 def rows_of(path: Path) -> pd.DataFrame:
-    """The rows there are, with all columns of the ledger: one of an older version lacks some, and holds submissions. A
-    file that is damaged is copied to another name; those of its rows that are whole, where only its end is missing,
-    go on."""
+    """The rows there are, with all columns of the ledger: one of an older version lacks some, and holds submissions."""
+    board, whole = readable(path)
+    if not whole:
+        say(f"{path}: damaged; {len(board)} rows of it are read")
+    return board
+
+
+def readable(path: Path) -> tuple[pd.DataFrame, bool]:
+    """As `rows_of`, of a damaged file those that are whole where only its end is missing; and whether it was whole."""
     if path.is_dir():
         raise GoodsError(f"{path}: a folder is where the ledger belongs; move it away")
     if not path.is_file():
-        return completed(pd.DataFrame())
+        return completed(pd.DataFrame()), True
     content = path.read_bytes()
     lines, cut = content.splitlines(keepends=True), not content.endswith(b"\n")
     board = parsed(b"".join(lines[:-1] if cut else lines))
-    if cut or board is None:
-        paths = (path.with_name(f"{path.name}.damaged{'' if n == 1 else f'-{n}'}") for n in count(1))
-        aside = next(one for one in paths if not one.exists() or one.read_bytes() == content)
-        copy_file(path, aside)  # it stays itself until the rows that go on are written
-        say(
-            f"{path}: damaged, kept as {aside.name}; {0 if board is None else len(board)} rows of it go on; mend what "
-            "is whole from there (UTF-8, commas)"
-        )
-    return completed(pd.DataFrame() if board is None else board)
+    return completed(pd.DataFrame() if board is None else board), not cut and board is not None
+
+
+def write_rows(path: Path, board: pd.DataFrame, found: pd.DataFrame, whole: bool) -> None:
+    """Write the ledger anew; what was `found`, where it was not `whole`, is kept under another name."""
+    if not whole:
+        names = (f"{path.name}.damaged{'' if n == 1 else f'-{n}'}" for n in count(1))
+        aside = next(name for name in names if not path.with_name(name).exists())
+        copy_file(path, path.with_name(aside))
+        say(f"{path}: damaged, kept as {aside}; {len(found)} rows of it go on; mend what is whole from there")
+    write_csv(path, board)
 
 
 def parsed(content: bytes) -> pd.DataFrame | None:
