@@ -9,9 +9,8 @@ with interpreter.Ready():
 
 
 def main() -> None:
-    parser = cli.parser(
-        __doc__, ".venv/bin/python scripts/distil.py kazanexpress2023 stack --unlabelled more_cards.parquet"
-    )
+    example = ".venv/bin/python scripts/distil.py kazanexpress2023 stack --unlabelled more_cards.parquet"
+    parser = cli.parser(__doc__, example, force=True, wait=True)
     cli.add_competition(parser)
     parser.add_argument(
         "experiment",

@@ -7,7 +7,8 @@ with interpreter.Ready():
 
 
 def main() -> None:
-    parser = cli.parser(__doc__, ".venv/bin/python scripts/probe.py kazanexpress2023 navec image-frozen clip")
+    example = ".venv/bin/python scripts/probe.py kazanexpress2023 navec image-frozen clip"
+    parser = cli.parser(__doc__, example, wait=True)
     cli.add_competition(parser)
     parser.add_argument(
         "experiments",

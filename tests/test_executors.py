@@ -40,7 +40,7 @@ def test_an_address_without_ray_and_ray_that_is_missing_are_told_in_one_line(
 ):
     asked = (script, *ARGUMENTS[script], "--work", tmp_path / "work")
     code, _, err = run_script(*asked, "--address", "auto")
-    assert (code, err) == (2, "error: --address auto: goes with --executor ray\n")
+    assert (code, err) == (2, "error: --address auto: goes with --executor ray; add that or leave it out\n")
     monkeypatch.setitem(sys.modules, "ray", None)
     code, _, err = run_script(*asked, "--executor", "ray")
     assert (code, err) == (2, "error: --executor ray: Ray is not installed; pip install 'goods[ray]'\n")

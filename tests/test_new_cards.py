@@ -65,7 +65,7 @@ def test_new_cards_without_the_photos_an_experiment_looks_at_are_loud(trained, t
 def test_a_folder_without_photos_of_the_cards_is_refused(trained, tmp_path):
     wrong = write_shop(tmp_path / "wrong", n_test=1, photos=True) / "images" / "train"
     with pytest.raises(
-        GoodsError, match=f"--images {wrong}: holds no photo .* photos named by id, such as images/test/"
+        GoodsError, match=f"--images {wrong}: holds no photo .* named by id, such as images/test/"
     ):
         predict(trained, tmp_path / "new.parquet", images=wrong)
     assert not (tmp_path / "new.parquet").exists()

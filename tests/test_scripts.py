@@ -15,8 +15,18 @@ def test_every_script_says_what_it_takes(run_script, name):
     assert out.startswith("usage: ") and "--work" in out
 
 
-FORCED = {"make_folds", "new_competition", "prepare", "pretrain", "run_all", "stack", "train", "tune"}
-WAITING = FORCED - {"new_competition"} | {"clean"}
+FORCED = {
+    "distil",
+    "make_folds",
+    "new_competition",
+    "prepare",
+    "pretrain",
+    "run_all",
+    "stack",
+    "train",
+    "tune",
+}
+WAITING = FORCED - {"new_competition"} | {"clean", "probe"}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -116,7 +116,9 @@ def write_labelled(
                     said.append(asked.predict(mine, partial(bar, len(batch))))
                     cards.append(mine[list(COLUMNS)])
     if not cards:
-        raise GoodsError(f"--unlabelled {unlabelled}: all of its cards are train or test cards already")
+        raise GoodsError(
+            f"--unlabelled {unlabelled}: all of its cards are train or test cards already; name a file of others"
+        )
     write_parquet(folder / CARDS, pd.concat(cards, ignore_index=True))
     joined(said).save(folder / SAID)
     say(f"distil: {sum(map(len, cards))} further cards labelled by {teacher}")
