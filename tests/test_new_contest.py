@@ -195,7 +195,7 @@ def test_a_contest_of_several_attributes_needs_no_more(tmp_path, add_reader):
     ("targets", "message"),
     [
         ((), "there are light, water; name those to predict as targets in competition.yaml"),
-        (("light", "soil"), "no attribute 'soil'; there are light, water"),
+        (("light", "soil"), "no attribute 'soil', there are light, water"),
     ],
 )
 def test_attributes_that_the_reader_and_the_competition_disagree_on_are_told(
@@ -212,7 +212,7 @@ def test_targets_of_a_contest_with_a_single_category_are_refused(tmp_path, add_r
     add_reader("books", BOOKS)
     write_splits(tmp_path / "data", books)
     config = competition_config(name="books", reader="books", targets=("light",))
-    with pytest.raises(GoodsError, match="no attribute 'light'; its reader tells of a single category"):
+    with pytest.raises(GoodsError, match="no attribute 'light', its reader tells of a single category"):
         prepare(Workspace(tmp_path / "work", "books"), config, tmp_path / "data")
 
 

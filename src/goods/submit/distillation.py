@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from goods.cards.table import COLUMNS, load_cards
+from goods.cards.table import COLUMNS, beside_text, load_cards
 from goods.competitions.loading import reader_module
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
@@ -114,7 +114,7 @@ def write_labelled(
                 mine = batch[~np.isin(batch.product_id.to_numpy(), known)].reset_index(drop=True)
                 if len(mine):
                     said.append(asked.predict(mine, partial(bar, len(batch))))
-                    cards.append(mine[list(COLUMNS)])
+                    cards.append(mine[[*COLUMNS, *beside_text(mine)]])
     if not cards:
         raise GoodsError(
             f"--unlabelled {unlabelled}: all of its cards are train or test cards already; name a file of others"
