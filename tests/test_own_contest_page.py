@@ -98,4 +98,4 @@ def test_five_minutes_are_commands_that_run(house):  # noqa: F811
         assert ran.returncode == 0, ran.stderr[-2000:]
     result = pd.read_parquet(house / "submissions" / "myshop" / "result.parquet")
     assert (result.label.to_numpy() == hidden.to_numpy()).mean() > 0.8
-    assert "myshop,linear,weighted_f1" in (house / "submissions" / "leaderboard.csv").read_text()
+    assert "myshop,submission,linear,,weighted_f1" in (house / "submissions" / "leaderboard.csv").read_text()
