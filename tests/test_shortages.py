@@ -17,12 +17,14 @@ import pytest
 import torch
 from catboost import CatBoostRegressor
 from conftest import ROOT
+from joblib import delayed
 from safetensors.torch import save_file
 
 from goods import cli
 from goods.cards.labels import Labels
 from goods.config.loading import load_experiment
 from goods.core.execution import Resources, run_jobs
+from goods.core.processes import in_processes
 from goods.core.scratch import temporary_files_in
 from goods.core.shortages import shortage
 from goods.models.base import Context
@@ -213,3 +215,16 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(
     folder = tmp_path / "file" / "below"
     code, _, err = run_script(script, *arguments, option, folder)
     assert code == 2 and f"{folder}: cannot be written to" in err
+
+
+def _written() -> str:
+    with tempfile.NamedTemporaryFile() as file:
+        return file.name
+
+
+def test_workers_of_a_later_run_of_one_process_write_to_its_own_temporary_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv("TMPDIR", raising=False)
+    for name in ("first", "second"):
+        with temporary_files_in(tmp_path / name):
+            files = list(in_processes((delayed(_written)() for _ in range(2)), 2))
+        assert all(file.startswith(str(tmp_path / name)) for file in files)

@@ -59,6 +59,20 @@ class TableSubmission(Submission):
                 require_ids(table, column, rows.product_id)
         if len(table) != len(rows):
             raise GoodsError(f"submission has {len(table)} rows, expected {len(rows)}")
+        for name, labels, _ in self._named(said):
+            for column in (column for column, what in self.columns.items() if what == name):
+                unknown = table[column][self.classes(table, column, labels) < 0]
+                if len(unknown):
+                    raise GoodsError(
+                        f"submission: {column} of row {unknown.index[0]} is {unknown.iloc[0]!r}, expected a class such "
+                        f"as {labels.ids[0]!r}"
+                    )
+
+    def classes(self, table: pd.DataFrame, target: str, labels: Labels) -> np.ndarray:
+        """`target`: a column, or what it holds."""
+        held = {what: column for column, what in self.columns.items()}
+        column = target if target in table else held.get(target, held.get(TARGET, target))
+        return pd.Index(labels.ids, dtype=object).get_indexer(pd.Index(table[column], dtype=object))
 
     def _named(self, said: list[Said]) -> list[Said]:
         return [(TARGET, *said[0][1:])] if TARGET in self.columns.values() else said

@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -50,10 +51,18 @@ def in_processes(calls: Iterable[tuple], workers: int, threads: int | None = Non
     """Results of joblib's `delayed` calls in order, `workers` of them at a time, or as many as `limits` allow, with
     `threads` each."""
     workers = min(workers, _limits.workers or workers)
-    settings = {"inner_max_num_threads": threads, "initializer": end_with, "initargs": (os.getpid(),)}
+    # with other arguments joblib starts other processes: those there are have the temporary folder of before
+    begin = {"initializer": begin_in, "initargs": (os.getpid(), tempfile.gettempdir())}
+    settings = {"inner_max_num_threads": threads, **begin}
     with _no_ctrl_c(), parallel_config(backend="loky", **settings):
         results = Parallel(n_jobs=workers, return_as="generator")(calls)
     yield from results
+
+
+def begin_in(parent: int, temporary: str) -> None:
+    """Called in a worker process that `parent` has started: temporary files go to the folder `temporary`."""
+    tempfile.tempdir = temporary
+    end_with(parent)
 
 
 def end_with(parent: int) -> None:
