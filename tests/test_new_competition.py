@@ -176,6 +176,49 @@ def test_a_folder_without_train_or_test_is_refused(tmp_path, configs, tables, me
         new_competition("none", write(tmp_path / "raw", **tables), configs)
 
 
+def parts_of(n: int, *numbers: int) -> list[dict[str, list]]:
+    return [
+        {
+            "id": [100 * k + i for i in range(n)],
+            "title": words(n, k),
+            "label": [f"k{i % 3}" for i in range(n)],
+        }
+        for k in numbers
+    ]
+
+
+def prepared(tmp_path: Path, configs: Path, name: str) -> Workspace:
+    ws = Workspace(tmp_path / "work", name)
+    prepare(ws, load_competition(name, configs), None)
+    return ws
+
+
+def test_numbered_files_are_parts_of_one_table(tmp_path, configs, capsys):
+    data = tmp_path / "raw"
+    data.mkdir()
+    for k, part in zip((0, 1, 2, 10), parts_of(12, 0, 1, 2, 10), strict=True):
+        pd.DataFrame(part).to_json(data / f"train_{k}.jsonl.gz", orient="records", lines=True)
+    for k, part in zip((1, 2), parts_of(6, 50, 51), strict=True):
+        pd.DataFrame(part).drop(columns="label").to_csv(data / f"test_part{k}.csv", index=False)
+    new_competition("parts", data, configs)
+    files = table_of(configs, "parts")["files"]
+    assert files["train"] == [f"train_{k}.jsonl.gz" for k in (0, 1, 2, 10)]  # by number, not by name
+    assert files["test"] == ["test_part1.csv", "test_part2.csv"]
+    assert "warning" not in capsys.readouterr().err
+    cards = pd.read_parquet(prepared(tmp_path, configs, "parts").cards)
+    assert cards.split.value_counts().to_dict() == {"train": 48, "test": 12}
+
+
+def test_numbered_files_of_other_columns_are_told(tmp_path, configs, capsys):
+    one, two, test = parts_of(12, 1, 2, 3)
+    del test["label"]
+    data = write(tmp_path / "raw", train_1=one, train_2=two | {"price": [1] * 12}, test=test)
+    new_competition("differ", data, configs)
+    told = "warning: train_1.csv, train_2.csv look like parts of one table, but their columns differ"
+    assert told in capsys.readouterr().err
+    assert table_of(configs, "differ")["files"]["train"] == "train_1.csv"
+
+
 @pytest.mark.slow
 def test_from_an_unknown_folder_to_a_submission(tmp_path, configs):
     data, hidden = raw_files(tmp_path, "text_and_label")

@@ -17,7 +17,7 @@ Columns = dict[str, Column]
 def guess(data: Path) -> Guess:
     """GoodsError where there is nothing to guess from."""
     sources = find_sources(data)
-    made = Guess()
+    made = Guess(warnings=list(sources.warnings))
     roles = ("train", "test", "validation", "unlabelled")
     why = f"by their names; not used: {', '.join(sources.other)}" if sources.other else "by their names"
     made.say("files", {role: sources.of[role].name for role in roles if role in sources.of}, LIKELY, why)
