@@ -219,6 +219,18 @@ def test_numbered_files_of_other_columns_are_told(tmp_path, configs, capsys):
     assert table_of(configs, "differ")["files"]["train"] == "train_1.csv"
 
 
+def test_one_part_in_a_folder_is_what_the_folder_is_called(tmp_path, configs):
+    train, test = parts_of(12, 1, 2)
+    del test["label"]
+    (tmp_path / "raw").mkdir()
+    write(tmp_path / "raw" / "train", part_0=train)
+    write(tmp_path / "raw" / "test", part_0=test)
+    new_competition("folders", tmp_path / "raw", configs)
+    assert table_of(configs, "folders")["files"] == {"train": "train/part_0.csv", "test": "test/part_0.csv"}
+    cards = pd.read_parquet(prepared(tmp_path, configs, "folders").cards)
+    assert cards.split.value_counts().to_dict() == {"train": 12, "test": 12}
+
+
 @pytest.mark.slow
 def test_from_an_unknown_folder_to_a_submission(tmp_path, configs):
     data, hidden = raw_files(tmp_path, "text_and_label")

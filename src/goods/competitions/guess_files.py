@@ -134,9 +134,13 @@ def tables_below(data: Path) -> list[Source]:
         elif parts:
             alone = len(parts) == 1 and suffix_of(parts[0]) not in PARQUET
             name = parts[0].relative_to(data).as_posix() if alone else folder.name
-            sources.append(source_of(parts, name))
+            sources.append(source_of(parts, name, alone))
     return sources
 
 
-def source_of(parts: list[Path], name: str) -> Source:
-    return Source(name, Table(tuple(parts), AS_FOUND), role_of(name))
+def source_of(parts: list[Path], name: str, only: bool = False) -> Source:
+    """`only`: of its folder, whose name may say what it is for."""
+    role = role_of(name)
+    if role is None and only:
+        role = role_of(name.rpartition("/")[0])
+    return Source(name, Table(tuple(parts), AS_FOUND), role)
