@@ -231,6 +231,19 @@ def test_one_part_in_a_folder_is_what_the_folder_is_called(tmp_path, configs):
     assert cards.split.value_counts().to_dict() == {"train": 12, "test": 12}
 
 
+@pytest.mark.parametrize("sampled", [True, False])
+def test_an_id_that_is_there_twice_stays_the_id(tmp_path, configs, capsys, sampled):
+    train, test = parts_of(60, 1, 2)
+    train["id"][1] = train["id"][0]
+    del test["label"]
+    sample = {"sample_submission": {"id": test["id"], "label": ["k0"] * 60}} if sampled else {}
+    new_competition("twice", write(tmp_path / "raw", train=train, test=test, **sample), configs)
+    assert "warning: 'id' is taken for the id, though 1 of 60 rows of train" in capsys.readouterr().err
+    assert table_of(configs, "twice")["id"] == "id"
+    with pytest.raises(GoodsError, match=r"id 100\b"):
+        prepared(tmp_path, configs, "twice")
+
+
 @pytest.mark.slow
 def test_from_an_unknown_folder_to_a_submission(tmp_path, configs):
     data, hidden = raw_files(tmp_path, "text_and_label")

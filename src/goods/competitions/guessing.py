@@ -11,6 +11,7 @@ from goods.competitions.guess_photos import guess_photo
 from goods.competitions.guess_target import guess_target
 from goods.competitions.guess_warnings import warnings_of
 
+NEARLY = 0.9  # share of the values of an id that are different, at least
 Columns = dict[str, Column]
 
 
@@ -48,24 +49,33 @@ def columns_of(source: Source) -> Columns:
 
 
 def guess_id(made: Guess, sources: Sources, train: Columns, test: Columns) -> str | None:
-    """The column of ids: one whose values are all different, in both files, and shared by none of both."""
+    """The column of ids: one whose values are all different, in both files, and shared by none of both. Some of train
+    may be there twice where the sample submission or the column's name says that it is the id."""
     sample = sources.of["sample"].table.names if "sample" in sources.of else []
-    found: list[tuple[bool, bool, int, str]] = []
+    found: list[tuple[bool, bool, bool, int, str]] = []
     for name in (name for name in train if name in test):
         one, other = train[name], test[name]
-        if not (one.unique and other.unique and one.length < WORDS) or one.has_fractions:
+        nearly = name in sample or (one.called("id") and one.values >= NEARLY * len(one.cells))
+        if not other.unique or not (one.unique or nearly) or one.length >= WORDS or one.has_fractions:
             continue
         if set(map(str, one.there)).isdisjoint(map(str, other.there)):
-            found.append((name in sample, one.called("id"), -len(found), name))
-        elif one.called("id"):
+            found.append((name in sample, one.unique, one.called("id"), -len(found), name))
+        elif one.unique and one.called("id"):
             made.warnings.append(
                 f"{name!r} is different in each row, but train and test share some of its values: no id"
             )
     if not found:
         made.notes["id"] = (LIKELY, "no column has a value of its own in each row: rows are numbered")
         return None
-    in_sample, called, _, name = max(found)
-    why = "different in every row" + (", in the sample submission too" if in_sample else "")
+    in_sample, unique, called, _, name = max(found)
+    why = "different in every row" if unique else "different in every row of test"
+    why += ", in the sample submission too" if in_sample else ""
+    if not unique:
+        rows = len(train[name].cells)
+        made.warnings.append(
+            f"{name!r} is taken for the id, though {rows - train[name].values:,} of {rows:,} rows of train have none "
+            "of their own: remove them, or remove table.id"
+        )
     made.say("id", name, SURE if in_sample else LIKELY if called else UNSURE, why)
     return str(name)
 
