@@ -21,6 +21,7 @@ from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.pipeline import Options, run_all
 from goods.prepare.stage import prepare
+from goods.submit.elsewhere import checked_file
 
 
 @pytest.fixture
@@ -242,6 +243,63 @@ def test_an_id_that_is_there_twice_stays_the_id(tmp_path, configs, capsys, sampl
     assert table_of(configs, "twice")["id"] == "id"
     with pytest.raises(GoodsError, match=r"id 100\b"):
         prepared(tmp_path, configs, "twice")
+
+
+def with_sample(tmp_path: Path, sample: str, **test_ids: list) -> Path:
+    train, test = parts_of(12, 1, 2)
+    del test["label"]
+    data = write(tmp_path / "raw", train=train, test=test | test_ids)
+    (data / "sample_submission.csv").write_text(sample, encoding="utf-8")
+    return data
+
+
+@pytest.mark.parametrize(
+    ("first", "sign", "style"),
+    [
+        ("id;label", ";", {"separator": ";"}),
+        ("id\tlabel", "\t", {"separator": "\t"}),
+        (None, ",", {"header": False}),
+        (None, ";", {"separator": ";", "header": False}),
+    ],
+)
+def test_the_sample_passes_as_it_is_written(tmp_path, configs, first, sign, style):
+    rows = [f"{200 + i}{sign}k0" for i in range(12)]
+    data = with_sample(tmp_path, "\n".join([*([first] if first else []), *rows]) + "\n")
+    new_competition("styled", data, configs)
+    submission = table_of(configs, "styled")["submission"]
+    assert submission["columns"] == {"id": "id", "label": "target"}
+    assert {name: submission.get(name) for name in style} == style
+    ws = prepared(tmp_path, configs, "styled")
+    competition = load_competition("styled", configs)
+    assert len(checked_file(ws, competition, data / "sample_submission.csv")) == 12
+
+
+@pytest.mark.parametrize("first", ["item,answer", "answer,item"])
+def test_a_sample_of_other_names_is_matched_by_its_ids(tmp_path, configs, capsys, first):
+    rows = [(str(200 + i), "k1") for i in reversed(range(12))]
+    rows = rows if first.startswith("item") else [row[::-1] for row in rows]
+    data = with_sample(tmp_path, "\n".join([first, *map(",".join, rows)]) + "\n")
+    new_competition("renamed", data, configs)
+    submission = table_of(configs, "renamed")["submission"]
+    assert submission["columns"] == {"item": "id", "answer": "target"}
+    assert list(submission["columns"]) == first.split(",") and "warning" not in capsys.readouterr().err
+    ws = prepared(tmp_path, configs, "renamed")
+    competition = load_competition("renamed", configs)
+    assert len(checked_file(ws, competition, data / "sample_submission.csv")) == 12
+
+
+def test_a_sample_of_numbered_rows_is_matched_by_the_numbers(tmp_path, configs):
+    train, test = parts_of(12, 1, 2)
+    del train["id"], test["id"], test["label"]
+    data = write(tmp_path / "raw", train=train, test=test, sample={"n": range(12), "answer": ["k0"] * 12})
+    new_competition("numbered", data, configs)
+    assert table_of(configs, "numbered")["submission"]["columns"] == {"n": "id", "answer": "target"}
+
+
+def test_a_sample_of_other_ids_and_names_is_told(tmp_path, configs, capsys):
+    data = with_sample(tmp_path, "item,answer\n1,k0\n2,k1\n")
+    new_competition("foreign", data, configs)
+    assert "warning: the sample submission has columns item, answer" in capsys.readouterr().err
 
 
 @pytest.mark.slow

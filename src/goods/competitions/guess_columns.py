@@ -54,9 +54,13 @@ class Column:
     def words(self) -> list[str]:
         return [str(plain_value(cell)) for cell in self.some]
 
+    @property
+    def all_words(self) -> list[str]:
+        return [str(plain_value(cell)) for cell in self.there]
+
     @cached_property
     def values(self) -> int:
-        return len({str(plain_value(cell)) for cell in self.there})
+        return len(set(self.all_words))
 
     @property
     def unique(self) -> bool:

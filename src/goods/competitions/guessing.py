@@ -8,6 +8,7 @@ from goods.competitions.guess import LIKELY, SURE, UNSURE, Guess
 from goods.competitions.guess_columns import FEW, WORDS, Column
 from goods.competitions.guess_files import Source, Sources, find_sources
 from goods.competitions.guess_photos import guess_photo
+from goods.competitions.guess_sample import guess_sample
 from goods.competitions.guess_target import guess_target
 from goods.competitions.guess_warnings import warnings_of
 
@@ -36,7 +37,7 @@ def guess(data: Path) -> Guess:
     left = [column for column in left if photo is None or column.name not in photo]
     used = guess_texts(made, left)
     guess_beside(made, [column for column in left if column.name not in used])
-    guess_sample(made, sources, key)
+    guess_sample(made, sources, columns, key)
     words = "".join(word for column in train.values() if column.is_text for word in column.words[:200])
     made.cyrillic = sum("а" <= sign <= "я" for sign in words.lower()) > 0.3 * max(1, len(words))
     made.warnings += warnings_of(train, test, answers, made)
@@ -135,27 +136,3 @@ def guess_beside(made: Guess, columns: list[Column]) -> None:
     made.say("categories", few, LIKELY, f"at most {FEW} different values")
     if of_ids:
         made.warnings.append(f"not used, as they look like ids: {', '.join(c.name for c in of_ids)}")
-
-
-def guess_sample(made: Guess, sources: Sources, key: str | None) -> None:
-    """Columns of the submission as the contest's own example has them."""
-    if "sample" not in sources.of:
-        return
-    target = made.section.get("target")
-    targets = {target: "target"} if isinstance(target, str) else {name: name for name in target or ()}
-    known = targets | ({} if key is None else {key: "id"})
-    names = sources.of["sample"].table.names
-    free = [name for name in names if name not in known]
-    lacking = [what for name, what in known.items() if name not in names]
-    if len(free) == len(lacking) == 1:  # called otherwise than in the files
-        known[free[0]] = lacking[0]
-    if set(names) <= set(known):
-        submission = {"columns": {name: known[name] for name in names}, "csv": True}
-        sample = sources.of["sample"].name
-        if key is not None:
-            submission["sample"] = sample
-        made.say("submission", submission, SURE, f"as {sample} has it")
-    else:
-        made.warnings.append(
-            f"the sample submission has columns {', '.join(names)}; say under submission what they hold"
-        )
