@@ -302,6 +302,23 @@ def test_a_sample_of_other_ids_and_names_is_told(tmp_path, configs, capsys):
     assert "warning: the sample submission has columns item, answer" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "names", [("l1", "l2", "l3"), ("category_level_1", "category_level_2", "category_level_3")]
+)
+def test_of_levels_one_to_one_the_deepest_is_the_target(tmp_path, configs, names):
+    n = 60
+    kinds = [i % 6 for i in range(n)]
+    levels = [[f"top {k % 2}" for k in kinds], [f"middle {k}" for k in kinds], [f"leaf {k}" for k in kinds]]
+    cards = {"id": list(range(n)), "title": words(n)}
+    test = {"id": [100, 101], "title": words(2, 1)}
+    data = write(tmp_path / "raw", train=cards | dict(zip(names, levels, strict=True)), test=test)
+    new_competition("levels", data, configs)
+    section = table_of(configs, "levels")
+    assert section["target"] == names[2] and section["tree"] == {"columns": list(names)}
+    paths = Labels.load(prepared(tmp_path, configs, "levels")).paths
+    assert ("top 1", "middle 3", "leaf 3") in paths and len(paths) == 6
+
+
 @pytest.mark.slow
 def test_from_an_unknown_folder_to_a_submission(tmp_path, configs):
     data, hidden = raw_files(tmp_path, "text_and_label")

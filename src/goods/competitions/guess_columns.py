@@ -122,6 +122,12 @@ class Column:
             and self.photos < 0.5
         )
 
+    @property
+    def depth(self) -> int:
+        """The number at the end of its name, such as that of a level; -1 where there is none."""
+        number = re.search(r"\d+$", self.name.strip())
+        return int(number[0]) if number else -1
+
     def called(self, what: str) -> bool:
         return bool(re.search(NAMES[what], self.name.strip().lower()))
 
