@@ -96,7 +96,7 @@ def add_labels(found: Sources, candidates: list[Source]) -> list[str]:
 
 
 def with_parts(sources: list[Source], found: Sources) -> list[Source]:
-    """Files that differ in a number at the end of their names are one table, where all have the same columns."""
+    """Files whose names differ in a number at the end are one table, where they have the same columns."""
     groups: dict[tuple[str, str], list[Source]] = {}
     for source in sources:
         groups.setdefault(part_of(source) or (source.told, ""), []).append(source)

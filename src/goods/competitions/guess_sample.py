@@ -1,4 +1,4 @@
-"""What the contest's own example says of the submission: its columns, its separator and whether it has a header."""
+"""What the contest's own example says of the submission: columns, separator, header."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def ids_of_test(test: Columns, key: str | None) -> list[str]:
 
 
 def called_otherwise(sample: Columns, known: dict[str, str], ids: list[str]) -> dict[str, str]:
-    """`known`, and the sample's names for what it calls otherwise than the files: the column of the test ids, and the
-    only column that is left for the only thing that is."""
+    """`known`, and the sample's names for what it calls otherwise than the files: the column of the test
+    ids, and the only column that is left for the only thing that is."""
     known = dict(known)
     held = [known[name] for name in sample if name in known]
     if "id" not in held:

@@ -50,8 +50,8 @@ def columns_of(source: Source) -> Columns:
 
 
 def guess_id(made: Guess, sources: Sources, train: Columns, test: Columns) -> str | None:
-    """The column of ids: one whose values are all different, in both files, and shared by none of both. Some of train
-    may be there twice where the sample submission or the column's name says that it is the id."""
+    """The column of ids: one whose values are all different, in both files, and shared by none of both.
+    Some of train may be there twice where the sample submission or the name says that it is the id."""
     sample = sources.of["sample"].table.names if "sample" in sources.of else []
     found: list[tuple[bool, bool, bool, int, str]] = []
     for name in (name for name in train if name in test):
@@ -73,9 +73,10 @@ def guess_id(made: Guess, sources: Sources, train: Columns, test: Columns) -> st
     why += ", in the sample submission too" if in_sample else ""
     if not unique:
         rows = len(train[name].cells)
+        twice = rows - train[name].values
         made.warnings.append(
-            f"{name!r} is taken for the id, though {rows - train[name].values:,} of {rows:,} rows of train have none "
-            "of their own: remove them, or remove table.id"
+            f"{name!r} is taken for the id, though {twice:,} of {rows:,} rows of train have "
+            "none of their own: remove them, or remove table.id"
         )
     made.say("id", name, SURE if in_sample else LIKELY if called else UNSURE, why)
     return str(name)
