@@ -54,9 +54,13 @@ class Column:
     def words(self) -> list[str]:
         return [str(plain_value(cell)) for cell in self.some]
 
+    @property
+    def all_words(self) -> list[str]:
+        return [str(plain_value(cell)) for cell in self.there]
+
     @cached_property
     def values(self) -> int:
-        return len({str(plain_value(cell)) for cell in self.there})
+        return len(set(self.all_words))
 
     @property
     def unique(self) -> bool:
@@ -117,6 +121,12 @@ class Column:
             and self.dates < 0.5
             and self.photos < 0.5
         )
+
+    @property
+    def depth(self) -> int:
+        """The number at the end of its name, such as that of a level; -1 where there is none."""
+        number = re.search(r"\d+$", self.name.strip())
+        return int(number[0]) if number else -1
 
     def called(self, what: str) -> bool:
         return bool(re.search(NAMES[what], self.name.strip().lower()))

@@ -19,15 +19,22 @@ ROLES = {  # in the order in which names are asked
     "test": r"test|eval",
     "train": r"train|labell?ed|learn",
 }
+PART = re.compile(r"[_\-. ]*(?:part|shard|chunk)?[_\-. ]*\d+(?:[_\-]of[_\-]\d+)?$", re.IGNORECASE)
+IN_PARTS = ("train", "test", "validation", "unlabelled", "labels")  # roles that may be in numbered files
 AS_FOUND = TextFormat.model_validate({})
 
 
 @dataclass
 class Source:
-    """A file, or a folder of parts, by its name below the data folder."""
+    """A file, a folder of parts, or a list of parts, by the names below the data folder."""
 
-    name: str
+    name: str | list[str]
     table: Table
+    role: str | None
+
+    @property
+    def told(self) -> str:
+        return self.name if isinstance(self.name, str) else ", ".join(self.name)
 
 
 @dataclass
@@ -36,9 +43,7 @@ class Sources:
 
     of: dict[str, Source] = field(default_factory=dict)
     other: list[str] = field(default_factory=list)
-
-    def name(self, role: str) -> str | None:
-        return self.of[role].name if role in self.of else None
+    warnings: list[str] = field(default_factory=list)
 
 
 def role_of(name: str) -> str | None:
@@ -56,18 +61,18 @@ def find_sources(data: Path) -> Sources:
         raise GoodsError(f"{data}: no such folder; name that of the raw files with --data")
     found = Sources()
     labels: list[Source] = []
-    for source in tables_below(data):
-        role = role_of(source.name)
+    for source in with_parts(tables_below(data), found):
+        role = source.role
         if role == "labels" or (role == "train" and "train" in found.of):
             labels.append(source)
         elif role is None or role in found.of:
-            found.other.append(source.name)
+            found.other.append(source.told)
         else:
             found.of[role] = source
     for role in ("train", "test"):
         if role not in found.of:
             there = (
-                ", ".join(found.other + [source.name for source in found.of.values()]) or "no table at all"
+                ", ".join(found.other + [source.told for source in found.of.values()]) or "no table at all"
             )
             raise GoodsError(
                 f"{data}: no file whose name says that it holds the {role} cards ({there}); rename it to "
@@ -86,23 +91,56 @@ def add_labels(found: Sources, candidates: list[Source]) -> list[str]:
         if names - test and not train - test and "labels" not in found.of:
             found.of["labels"] = source
         else:
-            left.append(source.name)
+            left.append(source.told)
     return left
+
+
+def with_parts(sources: list[Source], found: Sources) -> list[Source]:
+    """Files whose names differ in a number at the end are one table, where they have the same columns."""
+    groups: dict[tuple[str, str], list[Source]] = {}
+    for source in sources:
+        groups.setdefault(part_of(source) or (source.told, ""), []).append(source)
+    made: list[Source] = []
+    for group in groups.values():
+        group.sort(key=lambda source: [int(n) for n in re.findall(r"\d+", source.told)])
+        if len(group) > 1 and len({frozenset(source.table.names) for source in group}) > 1:
+            names = ", ".join(source.told for source in group)
+            found.warnings.append(
+                f"{names} look like parts of one table, but their columns differ: see table.files"
+            )
+        elif len(group) > 1:
+            parts = tuple(part for source in group for part in source.table.parts)
+            group = [Source([source.told for source in group], Table(parts, AS_FOUND), group[0].role)]
+        made += group
+    return made
+
+
+def part_of(source: Source) -> tuple[str, str] | None:
+    """What is the same in the names of a table's numbered parts; None where the source is no such file."""
+    file = source.table.parts[0]
+    stem, dot, suffix = file.name.partition(".")
+    if source.role not in IN_PARTS or len(source.table.parts) > 1 or not PART.search(stem):
+        return None
+    return source.told.removesuffix(file.name) + PART.sub("", stem), dot + suffix
 
 
 def tables_below(data: Path) -> list[Source]:
     """Tables of the folder itself and of the folders in it; a folder of several parquet or text files is one table."""
-    sources = [source_of(data, [p], p.name) for p in sorted(data.iterdir()) if p.is_file() and is_table(p)]
+    sources = [source_of([p], p.name) for p in sorted(data.iterdir()) if p.is_file() and is_table(p)]
     for folder in sorted(p for p in data.iterdir() if p.is_dir() and p.name[0] not in "._"):
         parts = sorted(p for p in folder.rglob("*") if p.is_file() and is_table(p))
         if len({role_of(p.name) for p in parts} - {None}) > 1 or len({suffix_of(p) for p in parts}) > 1:
-            sources += [source_of(data, [p], p.relative_to(data).as_posix()) for p in parts]
+            sources += [source_of([p], p.relative_to(data).as_posix()) for p in parts]
         elif parts:
             alone = len(parts) == 1 and suffix_of(parts[0]) not in PARQUET
             name = parts[0].relative_to(data).as_posix() if alone else folder.name
-            sources.append(source_of(data, parts, name))
+            sources.append(source_of(parts, name, alone))
     return sources
 
 
-def source_of(data: Path, parts: list[Path], name: str) -> Source:
-    return Source(name, Table(tuple(parts), AS_FOUND))
+def source_of(parts: list[Path], name: str, only: bool = False) -> Source:
+    """`only`: of its folder, whose name may say what it is for."""
+    role = role_of(name)
+    if role is None and only:
+        role = role_of(name.rpartition("/")[0])
+    return Source(name, Table(tuple(parts), AS_FOUND), role)

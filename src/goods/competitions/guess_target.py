@@ -31,7 +31,7 @@ def guess_target(
     # what decides all the others is the class, they are its path, its name or its levels
     finest = [c for c in plain if all(decides(c.cells, other.cells) for other in classes if other is not c)]
     several = [c for c in (finest or plain) if c.called("target")] or finest or plain
-    best = max(several, key=lambda c: (c.called("id"), c.called("target"), c.values), default=None)
+    best = max(several, key=lambda c: (c.called("id"), c.called("target"), c.values, c.depth), default=None)
     if best is None:
         both = [
             c.name
@@ -76,8 +76,10 @@ def guess_tree(
         and len(c.cells) == len(classes.cells)
         and decides(classes.cells, c.cells)
     ]
-    levels.sort(key=lambda c: c.values)
-    if classes.is_text and not any(c.values == classes.values for c in levels):
+    levels.sort(key=lambda c: (c.values, c.depth))
+    if classes.is_text and not any(
+        c.values == classes.values and not 0 <= c.depth < classes.depth for c in levels
+    ):
         levels.append(classes)
     if len(levels) > 1:
         made.say("tree", {"columns": [c.name for c in levels]}, LIKELY, "each class lies in one of each")

@@ -8,16 +8,18 @@ from goods.competitions.guess import LIKELY, SURE, UNSURE, Guess
 from goods.competitions.guess_columns import FEW, WORDS, Column
 from goods.competitions.guess_files import Source, Sources, find_sources
 from goods.competitions.guess_photos import guess_photo
+from goods.competitions.guess_sample import guess_sample
 from goods.competitions.guess_target import guess_target
 from goods.competitions.guess_warnings import warnings_of
 
+NEARLY = 0.9  # share of the values of an id that are different, at least
 Columns = dict[str, Column]
 
 
 def guess(data: Path) -> Guess:
     """GoodsError where there is nothing to guess from."""
     sources = find_sources(data)
-    made = Guess()
+    made = Guess(warnings=list(sources.warnings))
     roles = ("train", "test", "validation", "unlabelled")
     why = f"by their names; not used: {', '.join(sources.other)}" if sources.other else "by their names"
     made.say("files", {role: sources.of[role].name for role in roles if role in sources.of}, LIKELY, why)
@@ -35,7 +37,7 @@ def guess(data: Path) -> Guess:
     left = [column for column in left if photo is None or column.name not in photo]
     used = guess_texts(made, left)
     guess_beside(made, [column for column in left if column.name not in used])
-    guess_sample(made, sources, key)
+    guess_sample(made, sources, columns, key)
     words = "".join(word for column in train.values() if column.is_text for word in column.words[:200])
     made.cyrillic = sum("а" <= sign <= "я" for sign in words.lower()) > 0.3 * max(1, len(words))
     made.warnings += warnings_of(train, test, answers, made)
@@ -48,24 +50,34 @@ def columns_of(source: Source) -> Columns:
 
 
 def guess_id(made: Guess, sources: Sources, train: Columns, test: Columns) -> str | None:
-    """The column of ids: one whose values are all different, in both files, and shared by none of both."""
+    """The column of ids: one whose values are all different, in both files, and shared by none of both.
+    Some of train may be there twice where the sample submission or the name says that it is the id."""
     sample = sources.of["sample"].table.names if "sample" in sources.of else []
-    found: list[tuple[bool, bool, int, str]] = []
+    found: list[tuple[bool, bool, bool, int, str]] = []
     for name in (name for name in train if name in test):
         one, other = train[name], test[name]
-        if not (one.unique and other.unique and one.length < WORDS) or one.has_fractions:
+        nearly = name in sample or (one.called("id") and one.values >= NEARLY * len(one.cells))
+        if not other.unique or not (one.unique or nearly) or one.length >= WORDS or one.has_fractions:
             continue
         if set(map(str, one.there)).isdisjoint(map(str, other.there)):
-            found.append((name in sample, one.called("id"), -len(found), name))
-        elif one.called("id"):
+            found.append((name in sample, one.unique, one.called("id"), -len(found), name))
+        elif one.unique and one.called("id"):
             made.warnings.append(
                 f"{name!r} is different in each row, but train and test share some of its values: no id"
             )
     if not found:
         made.notes["id"] = (LIKELY, "no column has a value of its own in each row: rows are numbered")
         return None
-    in_sample, called, _, name = max(found)
-    why = "different in every row" + (", in the sample submission too" if in_sample else "")
+    in_sample, unique, called, _, name = max(found)
+    why = "different in every row" if unique else "different in every row of test"
+    why += ", in the sample submission too" if in_sample else ""
+    if not unique:
+        rows = len(train[name].cells)
+        twice = rows - train[name].values
+        made.warnings.append(
+            f"{name!r} is taken for the id, though {twice:,} of {rows:,} rows of train have "
+            "none of their own: remove them, or remove table.id"
+        )
     made.say("id", name, SURE if in_sample else LIKELY if called else UNSURE, why)
     return str(name)
 
@@ -125,27 +137,3 @@ def guess_beside(made: Guess, columns: list[Column]) -> None:
     made.say("categories", few, LIKELY, f"at most {FEW} different values")
     if of_ids:
         made.warnings.append(f"not used, as they look like ids: {', '.join(c.name for c in of_ids)}")
-
-
-def guess_sample(made: Guess, sources: Sources, key: str | None) -> None:
-    """Columns of the submission as the contest's own example has them."""
-    if "sample" not in sources.of:
-        return
-    target = made.section.get("target")
-    targets = {target: "target"} if isinstance(target, str) else {name: name for name in target or ()}
-    known = targets | ({} if key is None else {key: "id"})
-    names = sources.of["sample"].table.names
-    free = [name for name in names if name not in known]
-    lacking = [what for name, what in known.items() if name not in names]
-    if len(free) == len(lacking) == 1:  # called otherwise than in the files
-        known[free[0]] = lacking[0]
-    if set(names) <= set(known):
-        submission = {"columns": {name: known[name] for name in names}, "csv": True}
-        sample = sources.of["sample"].name
-        if key is not None:
-            submission["sample"] = sample
-        made.say("submission", submission, SURE, f"as {sample} has it")
-    else:
-        made.warnings.append(
-            f"the sample submission has columns {', '.join(names)}; say under submission what they hold"
-        )

@@ -1,0 +1,77 @@
+"""What the contest's own example says of the submission: columns, separator, header."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from goods.competitions.dialect import dialect_of
+from goods.competitions.guess import SURE, Guess
+from goods.competitions.guess_columns import Column
+from goods.competitions.guess_files import AS_FOUND, Source, Sources
+from goods.competitions.table_files import TEXT, suffix_of
+
+Columns = dict[str, Column]
+
+
+def guess_sample(made: Guess, sources: Sources, columns: dict[str, Columns], key: str | None) -> None:
+    """Columns of the submission as the contest's own example has them."""
+    if "sample" not in sources.of:
+        return
+    source, sample = sources.of["sample"], columns["sample"]
+    target = made.section.get("target")
+    targets = {target: "target"} if isinstance(target, str) else {name: name for name in target or ()}
+    known = targets | ({} if key is None else {key: "id"})
+    ids = ids_of_test(columns["test"], key)
+    names = list(sample)
+    header = not any(name in ids for name in names)
+    if header:
+        known = called_otherwise(sample, known, ids)
+    elif len(names) == 2 and isinstance(target, str):
+        known = {"id" if key is None else key: "id", target: "target"}
+        names = list(known) if names[0] in ids else list(known)[::-1]
+    if not set(names) <= set(known):
+        made.warnings.append(
+            f"the sample submission has columns {', '.join(names)}; say under submission what they hold"
+        )
+        return
+    submission: dict[str, Any] = {"columns": {name: known[name] for name in names}, "csv": True}
+    submission |= style_of(source, names)
+    if not header:
+        submission["header"] = False
+    elif key is not None:  # without a header there are no names to compare
+        submission["sample"] = source.told
+    made.say("submission", submission, SURE, f"as {source.told} has it")
+
+
+def ids_of_test(test: Columns, key: str | None) -> list[str]:
+    """As the sample would have them; of rows without ids their numbers."""
+    if key is not None:
+        return test[key].all_words
+    return [str(row) for row in range(len(next(iter(test.values())).cells))]
+
+
+def called_otherwise(sample: Columns, known: dict[str, str], ids: list[str]) -> dict[str, str]:
+    """`known`, and the sample's names for what it calls otherwise than the files: the column of the test
+    ids, and the only column that is left for the only thing that is."""
+    known = dict(known)
+    held = [known[name] for name in sample if name in known]
+    if "id" not in held:
+        wanted = sorted(ids)
+        same = [c.name for c in sample.values() if c.name not in known and sorted(c.all_words) == wanted]
+        if len(same) == 1:
+            known[same[0]] = "id"
+            held.append("id")
+    free = [name for name in sample if name not in known]
+    lacking = [what for what in dict.fromkeys(known.values()) if what not in held]
+    if len(free) == len(lacking) == 1:
+        known[free[0]] = lacking[0]
+    return known
+
+
+def style_of(source: Source, names: list[str]) -> dict[str, str]:
+    """The separator, where it is another than the usual."""
+    path = source.table.parts[0]
+    if suffix_of(path) not in TEXT or len(names) < 2:
+        return {}
+    separator = dialect_of(path, AS_FOUND).separator
+    return {} if separator == "," else {"separator": separator}
