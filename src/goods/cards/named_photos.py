@@ -35,7 +35,7 @@ def named_photos(
         pieces, suffix = split(name)
         if not pieces:
             continue
-        found = [photo for photo in there.get(pieces[-1], ()) if _encodable(photo.ref)]
+        found = [photo for photo in there.get(pieces[-1], ()) if encodable(photo.ref)]
         if found:
             best = min(found, key=lambda p: (-common(p.pieces, pieces), p.suffix != suffix, p.rank, p.ref))
             refs[product_id] = best.ref
@@ -58,7 +58,7 @@ def common(one: tuple[str, ...], other: tuple[str, ...]) -> int:
     return n
 
 
-def _encodable(ref: str) -> bool:
+def encodable(ref: str) -> bool:
     """Whether a table can hold the reference: names of files are bytes, not always text."""
     try:
         ref.encode()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from goods.cards.images import SEPARATOR, ImageStore
-from goods.cards.named_photos import named_photos
+from goods.cards.named_photos import encodable, named_photos
 from goods.cards.photo_names import (
     OTHER_ZIP,
     SPLITS,
@@ -104,7 +104,7 @@ def find_photos(
         whose = readings(path, known[split_of(path.rpartition("/")[0])])
         if not whose:
             found.unmatched.append(ref)
-        elif not _can_be_kept(ref):
+        elif not encodable(ref):
             found.problems += [(r.product_id, f"file name {ref!a} cannot be kept") for r in whose]
         elif len(whose) > 1:
             found.problems += [(r.product_id, f"may be another card's: {ref}") for r in whose]
@@ -159,12 +159,3 @@ def _choose(product_id: Id, photos: list[Candidate], found: Found) -> None:
         found.problems.append((product_id, f"which of {', '.join(names[:2])}?"))
     else:
         found.refs[product_id] = best.ref
-
-
-def _can_be_kept(ref: str) -> bool:
-    """Whether a table can hold the reference: names of files are bytes, not always text."""
-    try:
-        ref.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -61,7 +61,7 @@ class TableSubmission(Submission):
             raise GoodsError(f"submission has {len(table)} rows, expected {len(rows)}")
         for name, labels, _ in self._named(said):
             for column in (column for column, what in self.columns.items() if what == name):
-                unknown = table[column][self.classes(table, column, labels) < 0]
+                unknown = table[column][index_of(table[column], labels) < 0]
                 if len(unknown):
                     raise GoodsError(
                         f"submission: {column} of row {unknown.index[0]} is {unknown.iloc[0]!r}, expected a class such "
@@ -69,13 +69,16 @@ class TableSubmission(Submission):
                     )
 
     def classes(self, table: pd.DataFrame, target: str, labels: Labels) -> np.ndarray:
-        """`target`: a column, or what it holds."""
-        held = {what: column for column, what in self.columns.items()}
-        column = target if target in table else held.get(target, held.get(TARGET, target))
-        return pd.Index(labels.ids, dtype=object).get_indexer(pd.Index(table[column], dtype=object))
+        column = next(column for column, what in self.columns.items() if what in (TARGET, target))
+        return index_of(table[column], labels)
 
     def _named(self, said: list[Said]) -> list[Said]:
         return [(TARGET, *said[0][1:])] if TARGET in self.columns.values() else said
+
+
+def index_of(answers: pd.Series, labels: Labels) -> np.ndarray:
+    """int [n] class of each of the contest's ids, -1 for what is none."""
+    return pd.Index(labels.ids, dtype=object).get_indexer(pd.Index(answers, dtype=object))
 
 
 def answer_of(labels: Labels, predictions: Predictions) -> pd.Series:

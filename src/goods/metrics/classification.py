@@ -10,17 +10,6 @@ from goods.cards.labels import Labels
 from goods.metrics.base import ClassMetric
 
 
-def lca_accuracy(true: np.ndarray, predicted: np.ndarray, labels: Labels) -> float:
-    """As defined below; 0 for no cards."""
-    sets = [frozenset(a.tolist()) for a in labels.ancestors]
-    pairs, counts = np.unique(np.stack([true, predicted], 1), axis=0, return_counts=True)
-    common = [len(sets[t] & sets[p]) for t, p in pairs.tolist()]
-    scores = [
-        np.exp(n - len(sets[t])) if n else 0.0 for n, t in zip(common, pairs[:, 0].tolist(), strict=True)
-    ]
-    return float(np.average(scores, weights=counts)) if len(counts) else 0.0
-
-
 def f1(true: np.ndarray, predicted: np.ndarray, average: Literal["weighted", "macro"]) -> float:
     """Mean of the F1 of each class that is true or predicted; 0 for no cards. scikit-learn's to the last digit, without
     its checks of the input: studies and pools ask for it hundreds of times."""
@@ -77,6 +66,13 @@ def hierarchical_accuracy(true: np.ndarray, predicted: np.ndarray, labels: Label
     counts, common, of_true, of_predicted = _common(true, predicted, labels)
     shares = common / np.maximum(of_true, of_predicted)
     return float(np.average(shares, weights=counts)) if len(counts) else 0.0
+
+
+def lca_accuracy(true: np.ndarray, predicted: np.ndarray, labels: Labels) -> float:
+    """As defined below; 0 for no cards."""
+    counts, common, of_true, _ = _common(true, predicted, labels)
+    scores = np.where(common > 0, np.exp(common - of_true), 0.0)
+    return float(np.average(scores, weights=counts)) if len(counts) else 0.0
 
 
 def hierarchical_f1(true: np.ndarray, predicted: np.ndarray, labels: Labels) -> float:

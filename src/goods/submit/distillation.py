@@ -25,16 +25,15 @@ from goods.core.done import begin, is_done, mark_done
 from goods.core.errors import GoodsError
 from goods.core.execution import free_memory
 from goods.core.hashing import content_hash, file_hash
-from goods.core.kept import Kept
 from goods.core.locks import one_at_a_time
 from goods.core.log import say
 from goods.core.predictions import joined
 from goods.core.workspace import ALL, Workspace
 from goods.prepare.prepared import parts, prepared_key
-from goods.submit.batches import KEPT, LOADED
+from goods.submit.batches import Asked
 from goods.submit.new_cards import NewCards
 from goods.submit.prediction import bar_over
-from goods.submit.predictor import Predictor, model_folders, saved_config, size_of
+from goods.submit.predictor import model_folders, saved_config, size_of
 from goods.train.stage import train
 from goods.train.teaching import CARDS, SAID
 
@@ -103,9 +102,8 @@ def write_labelled(
     folder: Path,
 ) -> None:
     known = load_cards(ws).product_id.to_numpy()
-    sizes = sum(size_of(path) for path in model_folders(ws, competition, teacher))
-    stay = sizes * LOADED < free_memory() / 2
-    asked = Predictor(ws, competition, teacher, images, Kept(KEPT), stay)
+    finished = Asked(ws, competition, teacher, images)
+    (asked,) = finished.predictors(stay=finished.memory < free_memory() / 2)
     cards, said = [], []
     with tempfile.TemporaryDirectory(prefix="goods-cards-") as temporary:
         new = NewCards(unlabelled, competition, images, Path(temporary))

@@ -21,7 +21,7 @@ from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.problems.kinds import load_rows
-from goods.submit.entries import finished_report
+from goods.submit.stage import said_of
 
 SEPARATORS = ",;\t|"  # that a file may have in place of the one it should have
 
@@ -108,11 +108,7 @@ def compare(
 ) -> list[Difference]:
     """Where the second submission differs from the first, by target; classes only."""
     rows = select(load_rows(ws), "test")
-    said: list[Said] = []
-    for space, _ in parts(ws, competition):
-        finished_report(space, experiment)
-        found = Predictions.load(space.run(experiment).test).aligned(rows.product_id.to_numpy())
-        said.append((space.attribute, Labels.load(space), found))
+    said = said_of(ws, competition, experiment, rows)
     submission = competition_of(competition).submission
     own = submission.table(rows, said)
     submission.classes(own, *said[0][:2])  # GoodsError, before anything is read, where they say none

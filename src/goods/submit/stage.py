@@ -65,12 +65,18 @@ def write_submission(
 def result_table(ws: Workspace, competition: CompetitionConfig, experiment: str) -> pd.DataFrame:
     """The checked rows of result.parquet, in the order of the test rows."""
     rows = select(load_rows(ws), "test")
+    said = said_of(ws, competition, experiment, rows)
+    submission = competition_of(competition).submission
+    table = submission.table(rows, said)
+    submission.check(table, rows, said)
+    return table
+
+
+def said_of(ws: Workspace, competition: CompetitionConfig, experiment: str, rows: pd.DataFrame) -> list[Said]:
+    """What a finished experiment says of each target, in the order of the test `rows`."""
     said: list[Said] = []
     for space, _ in parts(ws, competition):
         finished_report(space, experiment)
         predictions = Predictions.load(space.run(experiment).test).aligned(rows.product_id.to_numpy())
         said.append((space.attribute, Labels.load(space), predictions))
-    submission = competition_of(competition).submission
-    table = submission.table(rows, said)
-    submission.check(table, rows, said)
-    return table
+    return said
