@@ -1,14 +1,19 @@
 import json
+import re
 import time
+from pathlib import Path
 from unittest import mock
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from goods.cards.fields import parse_name_value_characteristics, parse_text_fields
 from goods.cards.flathtml import ENTITIES, flat_markup
-from goods.cards.text import strip_html
+from goods.cards.text import LETTER, occurrences, strip_html
+
+SOURCES = Path(__file__).parents[1] / "src"
 
 
 @pytest.mark.parametrize(
@@ -165,3 +170,20 @@ def test_huge_texts_of_open_tags_are_read_in_a_moment():
         started = time.process_time()
         assert flat_markup(text) is None
         assert time.process_time() - started < 1
+
+
+def test_signs_are_counted_as_unicode_has_them():
+    texts = pd.Series(["Привет 12 ab", "", "é ½ 7"], dtype="str")
+    assert occurrences(texts, LETTER).tolist() == [8, 0, 2]  # a fraction is no digit
+    assert occurrences(texts[:0], LETTER).tolist() == []
+
+
+def test_no_pattern_of_pandas_means_something_else_to_arrow():
+    """`Series.str.count(r"\\w")` counts ASCII alone in some versions of pandas, so classes that Unicode decides are not
+    asked of it; `findall` is Python's in all of them."""
+    asked = re.compile(r"\.str\.(?:count|contains|replace|match|fullmatch|split)\([^)]*\\[wWdDsSbB]")
+    assert asked.search('texts.str.count(r"[^\\W]")')
+    found = [
+        f"{path.name}: {line}" for path in SOURCES.rglob("*.py") for line in asked.findall(path.read_text())
+    ]
+    assert not found

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import html
 import re
+from typing import TYPE_CHECKING
 
 from lxml import etree
 from lxml.html.defs import tags
 
 from goods.cards.flathtml import flat_markup
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_CHARS = 20_000  # longer texts are cut: spam, and no model reads that far
 
@@ -50,6 +54,15 @@ TAGS = frozenset(tags) | {"bdi", "data", "dialog", "frame", "main", "nobr", "nof
 TAGS |= {"picture", "rb", "search", "slot", "template"}
 
 _SKIPPED_TAGS = ("script", "style", "head", "template")
+
+
+LETTER = re.compile(r"[^\W\d_]")
+
+
+def occurrences(texts: pd.Series, pattern: re.Pattern[str]) -> pd.Series:
+    """How often the pattern occurs in each text. By Python's `re`: to some versions of pandas `Series.str.count` is
+    Arrow's, to which only ASCII is a letter, a digit or a blank."""
+    return texts.map(lambda text: len(pattern.findall(text))).astype("int64")
 
 
 def is_squeezed(text: str) -> bool:

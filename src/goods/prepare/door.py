@@ -14,6 +14,7 @@ import pandas as pd
 
 from goods.cards.hiding import POINTS, differs
 from goods.cards.table import TEXT_FIELDS, Issues, has_photo
+from goods.cards.text import LETTER, occurrences
 from goods.problems.splitting import near_duplicate_keys
 
 SPLITS = ("train", "test")
@@ -62,7 +63,7 @@ def _shares(part: pd.DataFrame) -> dict[str, Any]:
     text = (
         some.title + " " + some.description.str.slice(stop=SEEN) + " " + some.attributes.str.slice(stop=SEEN)
     )
-    letters = max(1, int(text.str.count(r"[^\W\d_]").sum()))
+    letters = max(1, int(occurrences(text, LETTER).sum()))
     return {
         "rows": len(part),
         "photos": _mean(has_photo(part)),

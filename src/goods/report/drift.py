@@ -51,6 +51,6 @@ def drift_of(train: pd.DataFrame, test: pd.DataFrame, seed: int = 0) -> Drift | 
 def text_of(cards: pd.DataFrame) -> pd.Series:
     """Title, attributes, start of the description and shop, and in brackets what else a card shows."""
     photo = pd.Series(np.where(has_photo(cards), "[photo]", "[no-photo]").tolist(), cards.index)
-    shop = "[shop:" + cards["shop"].str.replace(r"\s+", "_", regex=True) + "]"
+    shop = "[shop:" + cards["shop"].map(lambda shop: "_".join(shop.split())) + "]"
     description = cards.description.str.slice(stop=300)
     return cards.title + " " + cards.attributes + " " + description + " " + shop + " " + photo

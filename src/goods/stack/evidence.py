@@ -11,6 +11,7 @@ import pandas as pd
 
 from goods.cards.labels import Labels
 from goods.cards.table import number_columns
+from goods.cards.text import LETTER, occurrences
 from goods.core.calibration import logit
 from goods.stack.candidates import FLOOR, Candidates, best_two, normalise_by_card, ranks
 from goods.stack.categories import CategoryNames
@@ -150,7 +151,7 @@ class Evidence(TreeEvidence):
     @property
     def letters(self) -> pd.Series:
         """Of each card's title, at least 1."""
-        return self.cards.title.str.count(r"[^\W\d_]").clip(lower=1)
+        return occurrences(self.cards.title, LETTER).clip(lower=1)
 
     @property
     def candidates(self) -> pd.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,12 +11,14 @@ import pandas as pd
 import scipy.sparse as sp
 
 from goods.cards.table import TEXT_FIELDS, category_columns, number_columns
+from goods.cards.text import occurrences
 from goods.core.errors import GoodsError
 
+DIGIT = re.compile("[0-9]")
 LENGTHS: dict[str, Callable[[pd.Series], pd.Series]] = {
     "signs": lambda texts: texts.map(len),
     "words": lambda texts: texts.map(lambda text: len(text.split())),
-    "digits": lambda texts: texts.str.count(r"\d"),
+    "digits": lambda texts: occurrences(texts, DIGIT),
 }
 
 
