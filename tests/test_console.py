@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -207,3 +208,13 @@ def test_a_fold_that_was_asked_for_says_its_score_and_its_seconds(ws, capsys):
 
 def test_parameters_are_told_with_four_digits():
     assert params_told({"C": 0.123456789, "n": 12, "loss": "log"}) == "C=0.1235, n=12, loss=log"
+
+
+def test_worker_processes_say_when_as_the_main_one_does():
+    code = (
+        "from joblib import delayed; from goods.core.log import say; from goods.core.processes import in_processes; "
+        "list(in_processes([delayed(say)('a\\nb')] * 2, workers=2))"
+    )
+    lines = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr
+    assert len(lines.splitlines()) == 4
+    assert all(re.fullmatch(r"\d\d:\d\d:\d\d [ab]", line) for line in lines.splitlines())

@@ -339,6 +339,22 @@ def test_a_worker_says_once_what_it_waits_for(tmp_path, monkeypatch, capsys):
     assert [t.state.name for t in study.trials] == ["FAIL", "COMPLETE"]
 
 
+def test_a_worker_tells_of_its_own_trial_and_of_all_that_are_finished(tmp_path, capsys):
+    config = load_experiment(LINEAR, [*SMALL, "tune.trials=4"])
+    study, watch = open_study(config, f"sqlite:///{tmp_path / 'study.db'}", "key")
+
+    def objective(trial):
+        if trial.number == 1:  # meanwhile others finish the one before and the one after
+            study.tell(0, 0.9)
+            study.add_trial(optuna.trial.create_trial(value=0.1))
+        return suggest(trial, config.tune.space)["C"] * 0 + 0.5
+
+    study.ask()
+    work(study, objective, config, FileLock(tmp_path / "study.lock"), watch, told=True)
+    told = [line.split() for line in capsys.readouterr().err.splitlines()]
+    assert [(words[2], words[4]) for words in told] == [("3/4", "0.5000"), ("4/4", "0.5000")]
+
+
 def test_only_the_first_of_the_processes_that_share_a_study_is_alone(tmp_path):
     path, lock = tmp_path / "study.workers", FileLock(tmp_path / "study.lock")
     with present(path, lock) as first, present(path, lock) as second:

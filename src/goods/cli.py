@@ -11,7 +11,6 @@ import argparse
 import os
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from goods.core.errors import GoodsError
 from goods.core.folders import check_local, check_writable
-from goods.core.log import saying_to
+from goods.core.log import saying_to, stamped
 from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
 from goods.core.warned import told_at_the_end
@@ -261,11 +260,7 @@ def run(main: Callable[[], None]) -> None:
 
 def tell(message: str) -> None:
     """A message on stderr. Where no terminal shows it as it comes, each of its lines says when that was."""
-    said = spelled(message)
-    if not sys.stderr.isatty():
-        now = time.strftime("%H:%M:%S")
-        said = "\n".join(f"{now} {line}".rstrip() for line in said.splitlines())
-    print(said, file=sys.stderr, flush=True)
+    print(stamped(spelled(message)), file=sys.stderr, flush=True)
 
 
 def used_folders() -> tuple[Path, list[Path]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,11 +12,29 @@ def _to_stderr(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def stamped(message: str) -> str:
+    """The message, with the time before each of its lines where no terminal shows them as they come."""
+    if sys.stderr.isatty():
+        return message
+    now = time.strftime("%H:%M:%S")
+    return "\n".join(f"{now} {line}".rstrip() for line in message.splitlines())
+
+
+def _stamped_to_stderr(message: str) -> None:
+    _to_stderr(stamped(message))
+
+
 _sink: Callable[[str], None] = _to_stderr
 
 
 def say(message: str) -> None:
     _sink(message)
+
+
+def say_stamped() -> None:
+    """From now on: a process that works for another says things as that does."""
+    global _sink
+    _sink = _stamped_to_stderr
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from typing import Any
 
 from joblib import Parallel, parallel_config
 
+from goods.core.log import say_stamped
+
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 POLL_SECONDS = 0.5
 
@@ -62,6 +64,7 @@ def in_processes(calls: Iterable[tuple], workers: int, threads: int | None = Non
 def begin_in(parent: int, temporary: str) -> None:
     """Called in a worker process that `parent` has started: temporary files go to the folder `temporary`."""
     tempfile.tempdir = temporary
+    say_stamped()
     end_with(parent)
 
 

@@ -55,4 +55,4 @@ def work_along(
     lock = FileLock(folder / "study.lock")
     study, watch = open_study(config, url, key)
     with present(folder / "study.workers", lock):
-        work(study, objective_of(ws, competition, config, given), config, lock, watch)
+        work(study, objective_of(ws, competition, config, given), config, lock, watch, told=True)

@@ -41,12 +41,17 @@ def work(
     config: ExperimentConfig,
     lock: FileLock,
     watch: Watch,
+    told: bool = False,
 ) -> None:
-    """Run trials until the study has enough, whoever ran them; `lock` is held while one takes its number."""
+    """Run trials until the study has enough, whoever ran them; `lock` is held while one takes its number; `told`:
+    that others may be waited for goes without saying."""
     assert config.tune is not None
+    own = -1
 
     def drawn(trial: optuna.Trial) -> float:
+        nonlocal own
         assert config.tune is not None
+        own = trial.number
         with lock:
             number = take_draw(trial)
         # a sampler per trial, seeded by its draw: a resumed study goes on as if never stopped
@@ -56,7 +61,6 @@ def work(
         with watch.storage.beating(trial):
             return objective(trial)
 
-    told = False
     while True:
         queue_again(study, watch.stale(), lock)
         trials = study.get_trials(deepcopy=False)
@@ -75,12 +79,11 @@ def work(
             time.sleep(1)
             continue
         study.optimize(drawn, n_trials=1)
-        last = max(
-            (t for t in study.get_trials(deepcopy=False) if t.state in FINISHED), key=lambda t: t.number
-        )
+        trials = study.get_trials(deepcopy=False)
+        last, finished = trials[own], sum(t.state in FINISHED for t in trials)
         value = f"{last.value:.4f}" if last.value is not None else "-"
         say(
-            f"tune {config.name}: {finished + 1}/{config.tune.trials} {last.state.name.lower()} {value} "
+            f"tune {config.name}: {finished}/{config.tune.trials} {last.state.name.lower()} {value} "
             f"{params_told(last.params)}"
         )
 
