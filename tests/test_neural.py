@@ -153,7 +153,7 @@ def test_same_seed_gives_the_same_bytes_also_after_a_kill(tmp_path, monkeypatch,
 
 
 def test_processes_that_cut_batches_go_on_with_the_epoch_after_the_kill(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "loader_workers", lambda context: 2)
+    monkeypatch.setattr(loop, "loader_workers", lambda context: 1)
     train, config = toy_cards(80, 0), navec_config(trainer=trainer(epochs=3))
 
     def fitted(name: str) -> dict[str, torch.Tensor]:
