@@ -30,7 +30,7 @@ from goods.models.batchbar import BatchBar
 from goods.models.inference import cannot_repeat, repeatable, run_network
 from goods.models.learner import Learner
 from goods.models.network import Network, Weights, cpu_weights
-from goods.models.rows import Rows, batches
+from goods.models.rows import BatchOrder, Rows, batches
 from goods.models.training import DivergenceCheck, Training
 from goods.models.weights import BestWeights, EpochCheckpoint, greedy_soup, left_by_a_kill
 
@@ -167,6 +167,7 @@ def callbacks_of(
         callbacks.append(EMAWeightAveraging(decay=config.ema, use_buffers=False))
     if context.progress:
         callbacks.append(BatchBar(len(loader)))
+    assert isinstance(loader.sampler, BatchOrder)
     return [*callbacks, EpochCheckpoint(checkpoint, loader.sampler)]
 
 
