@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
+from conftest import ROOT
 from safetensors.torch import load_file, save_file
 from test_neural import toy_cards, toy_context, toy_photos, trainer
 from tiny_weights import image_folder
@@ -33,9 +36,19 @@ BACKBONES = [
     ("resnet10t.c3_in1k", 32),
     ("efficientnet_b0.ra_in1k", 32),
     ("convnext_atto.d2_in1k", 32),
+    ("convnextv2_atto.fcmae_ft_in1k", 32),
     pytest.param("vit_tiny_patch16_224.augreg_in21k_ft_in1k", 224, marks=pytest.mark.slow),
+    pytest.param("vit_tiny_patch16_dinov3_qkvb.eupe_lvd1689m", 256, marks=pytest.mark.slow),
     pytest.param("maxvit_rmlp_pico_rw_256.sw_in1k", 256, marks=pytest.mark.slow),
 ]
+
+
+def test_timm_has_weights_of_the_backbones_that_the_page_names():
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    table = page.partition("| `backbone` |")[2].partition("\n\n")[0]
+    named = re.findall(r"`(\w+\.\w+)`", table.replace("model.size", ""))
+    assert len(named) == 5
+    assert [name for name in named if name not in timm.list_pretrained(name.partition(".")[0] + "*")] == []
 
 
 @pytest.mark.parametrize("frozen", [True, False])

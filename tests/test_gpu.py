@@ -129,7 +129,7 @@ def test_the_same_fold_twice_is_the_same_bytes(tmp_path, kind, capsys):
 
 
 @pytest.mark.xfail(
-    reason="on an H200 a killed training that went on ended with other bytes; why is not known"
+    reason="on an H200 it ended with other bytes while its first batches were of another epoch; not run there since"
 )
 @pytest.mark.parametrize("kind", ["navec-attention", "transformer-scratch", "image-small_cnn"])
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])

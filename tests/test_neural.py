@@ -20,6 +20,7 @@ from goods.cards.ragged import Ragged
 from goods.cards.tokens import encode_fields
 from goods.config.trainer import TrainerConfig
 from goods.core.errors import GoodsError
+from goods.models import loop
 from goods.models.base import Context
 from goods.models.image.image import ImageConfig
 from goods.models.image.image_model import ImageModel
@@ -149,6 +150,22 @@ def test_same_seed_gives_the_same_bytes_also_after_a_kill(tmp_path, monkeypatch,
     for name, value in whole.items():
         assert torch.equal(value, twin[name]), name
         assert torch.equal(value, resumed[name]), name
+
+
+def test_processes_that_cut_batches_go_on_with_the_epoch_after_the_kill(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "loader_workers", lambda context: 1)
+    train, config = toy_cards(80, 0), navec_config(trainer=trainer(epochs=3))
+
+    def fitted(name: str) -> dict[str, torch.Tensor]:
+        model = NavecModel(config, toy_context(tmp_path / name))
+        model.fit(train, None)
+        return model.net.state_dict()
+
+    whole = fitted("whole")
+    with killed_after(monkeypatch, 1), pytest.raises(KeyError):
+        fitted("resumed")
+    resumed = fitted("resumed")
+    assert [name for name, value in whole.items() if not torch.equal(value, resumed[name])] == []
 
 
 def test_an_early_stopped_fit_that_was_killed_before_its_end_does_not_train_on(tmp_path, monkeypatch):

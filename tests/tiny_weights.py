@@ -42,6 +42,7 @@ ENCODERS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "unigram",
         {"max_position_embeddings": 66, "pad_token_id": 1, "type_vocab_size": 1},
     ),
+    "roberta": ("roberta", "bpe", {"max_position_embeddings": 65, "type_vocab_size": 1}),
     "deberta-v2": (
         "deberta-v2",
         "unigram-bert",

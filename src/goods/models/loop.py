@@ -21,6 +21,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.nn import functional as F
+from torch.utils.data import DataLoader
 
 from goods.config.trainer import TrainerConfig
 from goods.core.log import say
@@ -29,7 +30,7 @@ from goods.models.batchbar import BatchBar
 from goods.models.inference import cannot_repeat, repeatable, run_network
 from goods.models.learner import Learner
 from goods.models.network import Network, Weights, cpu_weights
-from goods.models.rows import Rows, batches
+from goods.models.rows import BatchOrder, Rows, batches
 from goods.models.training import DivergenceCheck, Training
 from goods.models.weights import BestWeights, EpochCheckpoint, greedy_soup, left_by_a_kill
 
@@ -128,7 +129,7 @@ def fit(
     with quiet(), stopping_as_python_does():
         trainer = L.Trainer(
             max_epochs=min(epochs, config.stop_after or epochs),
-            callbacks=callbacks_of(first, config, context, len(loader), checkpoint),
+            callbacks=callbacks_of(first, config, context, loader, checkpoint),
             logger=TensorBoardLogger(scratch, name="", version="logs"),
             limit_val_batches=0 if valid is None else 1.0,
             **trainer_settings(config, context),
@@ -158,15 +159,16 @@ def loader_workers(context: Context) -> int:
 
 
 def callbacks_of(
-    first: Callback, config: TrainerConfig, context: Context, n_batches: int, checkpoint: Path
+    first: Callback, config: TrainerConfig, context: Context, loader: DataLoader, checkpoint: Path
 ) -> list[Callback]:
     """In the order they are called: `first` before the averaging, which takes the averaged weights out again."""
     callbacks = [first]
     if config.ema is not None:
         callbacks.append(EMAWeightAveraging(decay=config.ema, use_buffers=False))
     if context.progress:
-        callbacks.append(BatchBar(n_batches))
-    return [*callbacks, EpochCheckpoint(checkpoint)]
+        callbacks.append(BatchBar(len(loader)))
+    assert isinstance(loader.sampler, BatchOrder)
+    return [*callbacks, EpochCheckpoint(checkpoint, loader.sampler)]
 
 
 def trainer_settings(config: TrainerConfig, context: Context) -> dict[str, Any]:

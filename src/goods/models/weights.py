@@ -18,6 +18,7 @@ from goods.core.artifacts import atomic
 from goods.core.log import say
 from goods.models.learner import Learner
 from goods.models.network import Weights, cpu_weights
+from goods.models.rows import BatchOrder
 from goods.models.training import Training
 
 PARTS = {"state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks"}  # of a checkpoint
@@ -106,10 +107,16 @@ def left_by_a_kill(checkpoint: Path) -> Path | None:
 
 
 class EpochCheckpoint(Callback):
-    """One checkpoint, replaced whole after every epoch."""
+    """One checkpoint, replaced whole after every epoch. Gone on from, `order` begins with the epoch after it: lightning
+    tells it so only when processes have already cut the first batches."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, order: BatchOrder) -> None:
+        self.path, self.order = path, order
+
+    def on_load_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        self.order.set_epoch(checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         with atomic(self.path) as temporary:
