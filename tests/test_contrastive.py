@@ -176,12 +176,12 @@ def test_a_killed_pretraining_ends_with_the_same_vectors(photos, tmp_path, monke
     assert (resumed.vectors(cards) == whole.vectors(cards)).all()
 
 
-@pytest.mark.parametrize("text", ["navec", "transformer"])
+@pytest.mark.parametrize("text", ["navec", "own vectors", "transformer"])
 @pytest.mark.parametrize("tune", [False, True])
 def test_the_head_learns_and_comes_back_from_disk(photos, tmp_path, tune, text):
     cards, context = photos
-    side = navec_config() if text == "navec" else scratch_config()
-    config = joint_config(tune=tune, text=side.model_dump())
+    sides = {"navec": navec_config(), "own vectors": navec_config(own_vectors=8)}
+    config = joint_config(tune=tune, text=sides.get(text, scratch_config()).model_dump())
     model = ContrastiveModel(config, context)
     model.warm(cards)
     model.fit(cards[:120], cards[120:140])

@@ -21,6 +21,11 @@ class NavecConfig(FamilyConfig):
     on_gpu: ClassVar[bool] = True
     vectors: LocalPath = PACKAGED
     tune_vectors: bool = False
+    own_vectors: int = Field(
+        0,
+        ge=0,
+        description="width of vectors learned besides from the texts of all cards, labels unused; 0: none",
+    )
     head: Literal["pooled", "textcnn", "attention"] = "attention"
     lemmatizer: Literal["pymorphy3", "natasha", "none"] = "pymorphy3"
     subword_buckets: int = Field(20_000, ge=1)

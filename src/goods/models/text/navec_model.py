@@ -8,12 +8,14 @@ from typing import Any
 import pandas as pd
 import torch
 
+from goods.cards.cooccurrence import WordVectors
 from goods.cards.tokens import encode_fields, tokenized
 from goods.cards.wordvectors import load_vectors, look_up
 from goods.models.base import Context
 from goods.models.neural import NeuralModel
 from goods.models.text.navec import NavecConfig
 from goods.models.text.navec_network import NavecNetwork, NavecRows
+from goods.models.text.own_vectors import FILE, learn, learned
 
 
 class NavecModel(NeuralModel):
@@ -22,11 +24,10 @@ class NavecModel(NeuralModel):
     def __init__(self, config: NavecConfig, context: Context) -> None:
         super().__init__(config, context)
         self.vocabulary: dict[str, int] = {}  # word → row of the tuned table; row 0 is nobody's
+        self.own: WordVectors | None = None
 
     def warm(self, cards: pd.DataFrame) -> None:
-        if self.context.cache is None:
-            return
-        for name in self.config.fields:
+        for name in self.config.fields if self.context.cache is not None else ():
             tokenized(
                 cards[name].tolist(),
                 name,
@@ -36,8 +37,12 @@ class NavecModel(NeuralModel):
                 workers=self.context.threads,
                 progress=self.context.progress,
             )
+        if self.config.own_vectors:
+            self.own = learn(cards, self.config, self.context)
 
     def prepare(self, train: pd.DataFrame) -> None:
+        if self.config.own_vectors and self.own is None:
+            self.own = learned(self.config, self.context)
         self.vocabulary = {}
         if self.config.tune_vectors:
             _, words = encode_fields(train, self.config.fields, self.config.lemmatizer, self.context.cache)
@@ -46,7 +51,7 @@ class NavecModel(NeuralModel):
             self.vocabulary = {word: i for i, word in enumerate(known, start=1)}
 
     def encode(self, cards: pd.DataFrame) -> NavecRows:
-        return NavecRows(cards, self.config, self.context, self.vocabulary)
+        return NavecRows(cards, self.config, self.context, self.vocabulary, self.own)
 
     def build(self, restore: bool = False) -> NavecNetwork:
         width_in = int(load_vectors(self.config.vectors).pq.dim)
@@ -60,5 +65,10 @@ class NavecModel(NeuralModel):
     def settings(self) -> dict[str, Any]:
         return {"vocabulary": list(self.vocabulary)}
 
+    def save_parts(self, folder: Path) -> None:
+        if self.own is not None:  # new cards are read with what the network was trained on
+            self.own.save(folder / FILE)
+
     def load_parts(self, folder: Path, settings: dict[str, Any]) -> None:
+        self.own = WordVectors.load(folder / FILE) if self.config.own_vectors else None
         self.vocabulary = {word: i for i, word in enumerate(settings["vocabulary"], start=1)}

@@ -1,8 +1,8 @@
 """Navec words: frozen or tuned Navec vectors plus trained hashed words and sub-words, one branch per field.
 
 A word's vector is the sum of a projection of its Navec vector (where it has one: also for words the train
-cards lack), a hashed word embedding and the mean of its hashed 3- to 5-grams. TextCNN head: Wirojwatanakul
-and Wangperawong 2019 (arXiv 1907.03063).
+cards lack), one of its own vector (cards/cooccurrence.py), a hashed word embedding and the mean of its hashed 3- to
+5-grams. TextCNN head: Wirojwatanakul and Wangperawong 2019 (arXiv 1907.03063).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from goods.cards.cooccurrence import WordVectors
 from goods.cards.ragged import Ragged
 from goods.cards.texthash import joined_texts
 from goods.cards.tokens import encode_fields
@@ -40,7 +41,7 @@ def subwords(word: str, buckets: int) -> list[int]:
 @dataclass(frozen=True)
 class FieldWords:
     """Words of cards, alike for all models of a config: `fields` as numbers into the distinct words, of which there are
-    a hash, sub-words and a row of the Navec `table`."""
+    a hash, sub-words and a row of the Navec `table` and, where there are, of the own vectors' (`own`)."""
 
     fields: dict[str, Ragged]
     words: list[str]
@@ -48,16 +49,19 @@ class FieldWords:
     subwords: Ragged
     rows: np.ndarray
     table: np.ndarray
+    own: np.ndarray | None
 
     @staticmethod
-    def of(cards: pd.DataFrame, config: NavecConfig, context: Context) -> FieldWords:
+    def of(cards: pd.DataFrame, config: NavecConfig, context: Context, own: WordVectors | None) -> FieldWords:
         def read() -> FieldWords:
             fields, words = encode_fields(cards, config.fields, config.lemmatizer, context.cache)
             hashes = np.array([zlib.crc32(w.encode()) for w in words], np.int64)
             grams = Ragged.of([subwords(w, config.subword_buckets) for w in words], np.int64)
-            return FieldWords(fields, words, hashes, grams, *look_up(config.vectors, words))
+            own_rows = None if own is None else own.rows(words)
+            return FieldWords(fields, words, hashes, grams, *look_up(config.vectors, words), own_rows)
 
-        settings = ("words", config.fields, config.lemmatizer, config.subword_buckets, config.vectors)
+        shapes = None if own is None else own.key
+        settings = ("words", config.fields, config.lemmatizer, config.subword_buckets, config.vectors, shapes)
         given = joined_texts(cards, list(config.fields))
         return made_once(context.kept, settings, given, read, lambda made: made.nbytes)
 
@@ -73,12 +77,18 @@ class NavecRows:
     lengths: np.ndarray | None = None
 
     def __init__(
-        self, cards: pd.DataFrame, config: NavecConfig, context: Context, vocabulary: dict[str, int]
+        self,
+        cards: pd.DataFrame,
+        config: NavecConfig,
+        context: Context,
+        vocabulary: dict[str, int],
+        own: WordVectors | None = None,
     ):
         self.target = cards.target.to_numpy(np.int64)
-        known = FieldWords.of(cards, config, context)
+        known = FieldWords.of(cards, config, context, own)
         self.fields, self.word_bucket, self.subwords = known.fields, known.hashes, known.subwords
         self.rows, self.table, self.buckets = known.rows, known.table, config.subword_buckets
+        self.own = None if own is None or known.own is None else (known.own, own.table)
         # row in the tuned table, 0 where the word has none (its frozen vector is used)
         self.tuned = np.array([vocabulary.get(w, 0) for w in known.words], np.int64)
 
@@ -93,6 +103,9 @@ class NavecRows:
             "grams": grams.values,
             "gram_offsets": grams.offsets[:-1],
         }
+        if self.own is not None:
+            own_rows, table = self.own
+            arrays["own"] = table[own_rows[words]]
         start = 0
         for name, field in taken.items():
             arrays[f"{name}_words"] = local[start : start + len(field.values)]
@@ -167,16 +180,18 @@ class NavecNetwork(Network):
         total = sum(head.width_out + width for head in self.heads.values())  # type: ignore[misc,operator]
         self.body = hidden_layers(total, config.hidden, config.dropout)
         self.last = nn.Linear(config.hidden, n_classes)
+        self.project_own = nn.Linear(config.own_vectors, width, bias=False) if config.own_vectors else None
 
     def word_vectors(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         vectors = batch["vectors"]
         if self.tuned is not None:
             vectors = torch.where(batch["tuned"][:, None] > 0, self.tuned(batch["tuned"]), vectors)
-        return (
+        summed = (
             self.project(vectors)
             + self.words(batch["word"])
             + self.grams(batch["grams"], batch["gram_offsets"])
         )
+        return summed if self.project_own is None else summed + self.project_own(batch["own"])
 
     def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         vectors = self.word_vectors(batch)
