@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 
 import numpy as np
@@ -175,6 +176,7 @@ def test_the_whole_way_to_a_result_with_confidences(tmp_path, school, run_script
     assert f"macro_f1={np.mean([s['score'] for s in scores]):.4f}" in line
     assert "binary_f1" in scores[1]["scores"] and "binary_f1" not in scores[0]["scores"]
     assert (path.parent / "sex" / "report.html").is_file()
+    check_overview(path.with_name("report.html"), targets)
     before = path.read_bytes()
     run_all("wildberries", options)
     assert path.read_bytes() == before
@@ -189,11 +191,32 @@ def test_the_whole_way_to_a_result_with_confidences(tmp_path, school, run_script
     assert np.allclose(new.sex_confidence, expected.proba[:, 0], atol=1e-5)
 
 
+def check_overview(page, targets):
+    """One page has a row and a section for each attribute, and every link of it leads to a file."""
+    html = page.read_text(encoding="utf-8")
+    table = pd.read_html(io.StringIO(html), attrs={"id": "attribute-table"}, encoding="utf-8")[0]
+    assert table.attribute.tolist() == list(targets)
+    work = page.parents[2] / "work/wildberries"
+    for row in table.itertuples():
+        report = read_json(work / row.attribute / "runs/stack/report.json")
+        assert [row.macro_f1, row._6] == pytest.approx([report["score"], report["sd"]], abs=6e-5)
+        known = (load_cards(Workspace(work.parent, f"wildberries/{row.attribute}")).target >= 0).sum()
+        assert row._3 == known and row._7 < row.macro_f1
+    links = re.findall(r'href="([^"#]+)"', html)
+    assert {f"{name}/report.html" for name in targets} <= set(links)
+    assert all((page.parent / link).is_file() for link in links)
+    assert [copy.read_bytes() == page.read_bytes() for copy in page.parent.glob("20*/report.html")] == [True]
+
+
 def test_attributes_without_time_for_a_stack_are_still_answered(tmp_path, school):
     configs = small_configs(tmp_path / "configs", "wildberries", ["linear"])
     options = Options(configs, tmp_path / "work", tmp_path / "out", school, budget=Budget(seconds=1e-3))
     assert "rows=30 macro_f1=" in run_all("wildberries", options)
     assert pd.read_parquet(tmp_path / "out/wildberries/result.parquet").notna().all(axis=None)
+    html = (tmp_path / "out/wildberries/report.html").read_text(encoding="utf-8")
+    assert (
+        html.count('id="attribute-') == 5 and "/report.html" not in html
+    )  # no attribute has a page of its own
 
 
 def test_scripts_ask_for_the_target(ws, run_script):
