@@ -83,15 +83,12 @@ def attribute_row(ws: Workspace, experiment: str) -> dict[str, Any]:
 
 
 def prior_score(judged: Judged) -> float:
-    """Score of giving every card the shares of the classes, so the most frequent one: mean over the judged folds."""
-    share = judged.class_size / judged.class_size.sum()
+    """Score of giving every card the shares of the classes, so the most frequent one first."""
+    share, n = judged.class_size / judged.class_size.sum(), len(judged.cards)
     order = np.argsort(-share, kind="stable")[:TOP_K].astype(np.int32)
-    metric, scores = card_metric(judged.report["metric"]), []
-    for _, fold in judged.cards.groupby("fold"):
-        said = Predictions(
-            fold.product_id.to_numpy(),
-            np.tile(order, (len(fold), 1)),
-            np.tile(share[order].astype(np.float32), (len(fold), 1)),
-        )
-        scores.append(metric.judge(fold.target.to_numpy(), said, judged.labels))
-    return float(np.mean(scores))
+    said = Predictions(
+        judged.cards.product_id.to_numpy(),
+        np.tile(order, (n, 1)),
+        np.tile(share[order].astype(np.float32), (n, 1)),
+    )
+    return card_metric(judged.report["metric"]).judge(judged.target, said, judged.labels)
