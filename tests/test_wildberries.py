@@ -31,7 +31,6 @@ from goods.pipeline import Options, run_all
 from goods.prepare.folds import load_folds, make_folds
 from goods.prepare.prepared import parts
 from goods.prepare.stage import prepare
-from goods.report.stage import write_report
 from goods.submit.prediction import predict_file
 from goods.train.stage import train
 
@@ -231,13 +230,16 @@ addEventListener("load", () => {
 @pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium to open the page with")
 @pytest.mark.parametrize("width", [400, 1280])
-def test_a_browser_shows_the_page_on_all_attributes(ws, competition, tmp_path, width):
+def test_a_browser_shows_the_page_on_all_attributes(ws, competition, tmp_path, run_script, width):
     config = load_experiment(CONFIGS / "wildberries" / "linear.yaml")
     for space, of_target in parts(ws, competition):
         make_folds(space, of_target)
         train(space, of_target, config)
-    html = write_report(ws, competition, config, tmp_path / "out").read_text(encoding="utf-8")
-    seen = shown(html, WATCH, tmp_path, width)
+    out = tmp_path / "out"
+    code, printed, _ = run_script("report", "wildberries", "linear", "--work", ws.root, "--out", out)
+    page = out / "wildberries" / "report.html"
+    assert code == 0 and printed.strip() == str(page)
+    seen = shown(page.read_text(encoding="utf-8"), WATCH, tmp_path, width)
     assert seen["problems"] == [] and seen["outside"] == 0 and seen["width"] <= 0
     assert len(seen["scores"]) == 4 and seen["scores"] == sorted(seen["scores"], reverse=True)
 
