@@ -11,6 +11,7 @@ def main() -> None:
     cli.add_finished(parser)
     args = parser.parse_args()
 
+    from goods.prepare.prepared import parts
     from goods.report.stage import write_report
     from goods.submit.entries import key_of
     from goods.submit.kept import keep_report
@@ -18,8 +19,9 @@ def main() -> None:
 
     ws, competition = cli.competition_of(args)
     cli.check_writable(args.out)
-    path = write_report(ws, competition, saved_config(ws, args.experiment), args.out)
-    keep_report(path, key_of([ws], args.experiment))
+    spaces = [space for space, _ in parts(ws, competition)]
+    path = write_report(ws, competition, saved_config(spaces[0], args.experiment), args.out)
+    keep_report(path, key_of(spaces, args.experiment))
     print(path)
 
 

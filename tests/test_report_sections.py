@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import re
-import shutil
-import subprocess
-from html import unescape
-
 import numpy as np
 import pandas as pd
 import pytest
+from browser import BROWSER, shown
 from conftest import ROOT
 from sklearn.metrics import f1_score
 
@@ -170,7 +165,6 @@ def test_a_single_experiment_has_a_report_and_it_is_not_made_twice(ws, competiti
     assert path.with_name("linear-errors.csv").is_file()
 
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
 WATCH = """<script>
 const problems = [];
 addEventListener("error", (event) => problems.push(event.message));
@@ -201,23 +195,7 @@ def test_a_browser_shows_the_page_without_errors_or_overflow_and_sorts_its_table
     config = load_experiment(ROOT / "configs" / "kazanexpress2023" / "linear.yaml")
     train(ws, competition, config)
     html = write_report(ws, competition, config, tmp_path).read_text(encoding="utf-8")
-    page = tmp_path / "watched.html"
-    page.write_text(html.replace("<head>", "<head>" + WATCH), encoding="utf-8")
-    flags = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--virtual-time-budget=4000",
-        f"--window-size={width},900",
-    ]
-    shown = subprocess.run(
-        [BROWSER, *flags, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    ).stdout
-    seen = json.loads(unescape(re.search(r'data-seen="([^"]*)"', shown)[1]))
+    seen = shown(html, WATCH, tmp_path, width)
     assert seen["problems"] == [] and seen["outside"] == 0
     assert seen["width"] <= 0
     assert seen["falling"] and seen["shown"] == 1

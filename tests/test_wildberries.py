@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from browser import BROWSER, shown
 from conftest import ROOT, SHARED, small_configs
 from PIL import Image
+from sklearn.metrics import f1_score
 
 from goods.budget.limits import Budget
 from goods.cards.labels import Labels
@@ -26,6 +29,7 @@ from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.pipeline import Options, run_all
 from goods.prepare.folds import load_folds, make_folds
+from goods.prepare.prepared import parts
 from goods.prepare.stage import prepare
 from goods.submit.prediction import predict_file
 from goods.train.stage import train
@@ -175,6 +179,7 @@ def test_the_whole_way_to_a_result_with_confidences(tmp_path, school, run_script
     assert f"macro_f1={np.mean([s['score'] for s in scores]):.4f}" in line
     assert "binary_f1" in scores[1]["scores"] and "binary_f1" not in scores[0]["scores"]
     assert (path.parent / "sex" / "report.html").is_file()
+    check_overview(path.with_name("report.html"), targets)
     before = path.read_bytes()
     run_all("wildberries", options)
     assert path.read_bytes() == before
@@ -189,11 +194,64 @@ def test_the_whole_way_to_a_result_with_confidences(tmp_path, school, run_script
     assert np.allclose(new.sex_confidence, expected.proba[:, 0], atol=1e-5)
 
 
+def check_overview(page, targets):
+    """One page has a row and a section for each attribute, and every link of it leads to a file."""
+    html = page.read_text(encoding="utf-8")
+    table = pd.read_html(io.StringIO(html), attrs={"id": "attribute-table"}, encoding="utf-8")[0]
+    assert table.attribute.tolist() == list(targets)
+    for row in table.itertuples():
+        space = Workspace(page.parents[2] / "work", f"wildberries/{row.attribute}")
+        report, train = read_json(space.run("stack").report), select(load_cards(space), "train")
+        assert [row.macro_f1, row._6] == pytest.approx([report["score"], report["sd"]], abs=6e-5)
+        always = np.full(len(train), train.target.mode()[0])
+        assert row._7 == pytest.approx(f1_score(train.target, always, average="macro"), abs=6e-5)
+        assert row.known == len(train)
+    links = re.findall(r'href="([^"#]+)"', html)
+    assert {f"{name}/report.html" for name in targets} <= set(links)
+    assert all((page.parent / link).is_file() for link in links)
+    assert [copy.read_bytes() == page.read_bytes() for copy in page.parent.glob("20*/report.html")] == [True]
+
+
+WATCH = """<script>
+const problems = [];
+addEventListener("error", (event) => problems.push(event.message));
+addEventListener("load", () => {
+  const table = document.getElementById("attribute-table");
+  table.tHead.rows[0].cells[4].querySelector("button").click();
+  document.documentElement.dataset.seen = JSON.stringify({
+    problems, width: document.documentElement.scrollWidth - innerWidth,
+    scores: [...table.tBodies[0].rows].map((row) => parseFloat(row.cells[4].textContent)),
+    outside: performance.getEntriesByType("resource").filter((entry) => !entry.name.startsWith("data:")).length,
+  });
+});
+</script>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium to open the page with")
+@pytest.mark.parametrize("width", [400, 1280])
+def test_a_browser_shows_the_page_on_all_attributes(ws, competition, tmp_path, run_script, width):
+    config = load_experiment(CONFIGS / "wildberries" / "linear.yaml")
+    for space, of_target in parts(ws, competition):
+        make_folds(space, of_target)
+        train(space, of_target, config)
+    out = tmp_path / "out"
+    code, printed, _ = run_script("report", "wildberries", "linear", "--work", ws.root, "--out", out)
+    page = out / "wildberries" / "report.html"
+    assert code == 0 and printed.strip() == str(page)
+    seen = shown(page.read_text(encoding="utf-8"), WATCH, tmp_path, width)
+    assert seen["problems"] == [] and seen["outside"] == 0 and seen["width"] <= 0
+    assert len(seen["scores"]) == 4 and seen["scores"] == sorted(seen["scores"], reverse=True)
+
+
 def test_attributes_without_time_for_a_stack_are_still_answered(tmp_path, school):
     configs = small_configs(tmp_path / "configs", "wildberries", ["linear"])
     options = Options(configs, tmp_path / "work", tmp_path / "out", school, budget=Budget(seconds=1e-3))
     assert "rows=30 macro_f1=" in run_all("wildberries", options)
     assert pd.read_parquet(tmp_path / "out/wildberries/result.parquet").notna().all(axis=None)
+    html = (tmp_path / "out/wildberries/report.html").read_text(encoding="utf-8")
+    assert html.count('id="attribute-') == 5  # a table, and a section for each attribute
+    assert "/report.html" not in html  # none has a page of its own
 
 
 def test_scripts_ask_for_the_target(ws, run_script):

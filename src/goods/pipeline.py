@@ -97,17 +97,17 @@ def run_all_stages(
     headline(f"{ws.whole.competition}: prepare")
     prepare(ws.whole, load_competition(ws.whole.competition, options.configs), options.data, options.force)
     spaces = parts(ws, competition)
-    for i, (space, of_target) in enumerate(spaces):
-        left = len(spaces) - i
+    for left, (space, of_target) in zip(range(len(spaces), 0, -1), spaces, strict=True):
         run_stages(space, of_target, stack_experiment, options, options.budget.part_ends(started, left), left)
     headline(f"{ws.competition}: submit")
     path = submit(ws, competition, stack_experiment.name, options.out)
-    if (report := path.with_name(REPORT)).is_file():
-        keep_report(report, key_of([space for space, _ in spaces], stack_experiment.name))
     if competition.targets:
+        write_report(ws, competition, stack_experiment, options.out)
         table = comparison(ws, competition, stack_experiment.name)
         write_text(path.with_name("comparison.md"), table)
         say(table)
+    if (report := path.with_name(REPORT)).is_file():
+        keep_report(report, key_of([space for space, _ in spaces], stack_experiment.name))
     return path
 
 

@@ -23,13 +23,7 @@ def comparison(ws: Workspace, competition: CompetitionConfig, experiment: str) -
     rows = []
     for space, _ in parts(ws, competition):
         report = finished_report(space, experiment)
-        best: dict[str, tuple[float, str]] = {}
-        for base in report.get("base", ()):  # none where one experiment is alone
-            scored, modality = finished_report(space, base), modality_of(space, base)
-            macro = scored["scores"]["macro_f1"]
-            if macro > best.get(modality, (-1.0, ""))[0]:
-                best[modality] = (macro, f"{macro_f1(scored)} ({base})")
-        scores = report["scores"]
+        best, scores = best_by_modality(space, report), report["scores"]
         rows.append(
             {"attribute": space.attribute, "known cards": str((load_cards(space).target >= 0).sum())}
             | {modality: best.get(modality, (0.0, "–"))[1] for modality in ("text", "image", "fusion")}
@@ -40,6 +34,18 @@ def comparison(ws: Workspace, competition: CompetitionConfig, experiment: str) -
             }
         )
     return pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True) + "\n"
+
+
+def best_by_modality(ws: Workspace, report: dict[str, Any]) -> dict[str, tuple[float, str]]:
+    """text, image and fusion → macro F1 of the best of a stack's base experiments that look at that, and how it is
+    shown; empty where `report` is of one experiment alone."""
+    best: dict[str, tuple[float, str]] = {}
+    for base in report.get("base", ()):
+        scored, modality = finished_report(ws, base), modality_of(ws, base)
+        macro = scored["scores"]["macro_f1"]
+        if macro > best.get(modality, (-1.0, ""))[0]:
+            best[modality] = (macro, f"{macro_f1(scored)} ({base})")
+    return best
 
 
 def macro_f1(report: dict[str, Any]) -> str:

@@ -80,6 +80,8 @@ def memory(ledger: pd.DataFrame, ws: Workspace, experiment: str) -> str:
 def written(ws: Workspace, competition: CompetitionConfig, result: Path, out: Path) -> list[Path]:
     """The submission, the reports of this run with their lists, and the copy that is kept."""
     files = [result, result.with_suffix(".csv"), result.with_name("comparison.md")]
+    if competition.targets:
+        files.append(result.with_name(REPORT))
     for space, _ in parts(ws, competition):
         report = out / space.competition / REPORT
         if report.is_file():

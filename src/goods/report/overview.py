@@ -1,0 +1,34 @@
+"""The report of a competition of several attributes: one page, a row and a section for each of them.
+
+reads:  runs/<experiment>/ of every attribute, prepared/, folds.parquet, submissions/leaderboard.csv
+writes: submissions/<competition>/report.html
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from goods.config.competition import CompetitionConfig
+from goods.core.code import code_hash
+from goods.core.done import done_key
+from goods.core.hashing import content_hash
+from goods.core.workspace import Workspace
+from goods.prepare.prepared import parts
+from goods.report.board import board_of
+from goods.report.page import holds
+from goods.submit.kept import REPORT
+
+
+def write_overview(ws: Workspace, competition: CompetitionConfig, experiment: str, out: Path) -> Path:
+    """Write the page of an experiment that every attribute has finished, unless it is there as it would be; returns
+    its path. It names the reports of the attributes that are there."""
+    path, spaces = out / competition.name / REPORT, parts(ws, competition)
+    board = board_of(out, competition.name, competition.metric)
+    reports = [space.attribute for space, _ in spaces if (out / space.competition / REPORT).is_file()]
+    keys = [done_key(space.run(experiment).path) for space, _ in spaces]
+    key = content_hash(code_hash(__name__), competition.metric, experiment, keys, reports, board)
+    if not holds(path, key):
+        from goods.report.overview_page import write_page  # loads for seconds: only who makes it pays
+
+        write_page(ws, competition, experiment, path, reports, board, key)
+    return path
