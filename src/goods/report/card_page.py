@@ -19,6 +19,7 @@ from goods.core.artifacts import read_json, write_csv, write_text
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import metric_of
 from goods.prepare.door import rows_of
+from goods.prepare.order import telling
 from goods.report.classes import class_rows, f1_by_size, size_rows
 from goods.report.confusion import branch_maps, distance_rows, frequent_confusions
 from goods.report.curves import automation_curve, folds_plot, reliability_plots
@@ -84,6 +85,7 @@ def page_of(
         definitions=list(next(iter(report["decoders"].values()))) if base else [],
         came_in=rows_of(door),
         warnings=door["warnings"],
+        order=telling(door["order"]),
         problems=door["problems"],
         rows=experiments + method_rows(config, report),
         folds_plot=folds_plot(

@@ -29,6 +29,7 @@ from goods.metrics.pairs import LEVEL, PAIR_METRICS, best_f1, curve, masked_area
 from goods.metrics.reliability import expected_calibration_error
 from goods.models.pairs.pairs import PairsConfig
 from goods.prepare.folds import load_folds
+from goods.prepare.order import telling
 from goods.problems.kinds import load_rows
 from goods.report.board import board_of
 from goods.report.experiments import experiment_row
@@ -59,6 +60,7 @@ def write_pairs_report(
     honest = train[~np.isin(load_folds(ws, train), report["tuned_on"])]
     oof = Predictions.load(ws.run(config.name).oof).aligned(honest.product_id.to_numpy())
     match, target, category = oof.proba_of(1), honest.target.to_numpy(), honest.category.to_numpy(str)
+    door = read_json(ws.door)
     f1, threshold = best_f1(target, match)
     sure = np.maximum(match, 1 - match)
     text = render(
@@ -71,6 +73,8 @@ def write_pairs_report(
         name=config.name,
         report=report,
         board=board,
+        warnings=door["warnings"],
+        order=telling(door["order"]),
         definition=metric_of(report["metric"]).definition,
         metrics=[m.name for m in PAIR_METRICS],
         definitions=[(m.name, m.definition) for m in PAIR_METRICS],
