@@ -57,6 +57,22 @@ def test_the_report_of_pairs_and_of_what_has_none(trained_pairs, tmp_path):
         write_report(trained_pairs, OZON, ozon_config("words"), tmp_path)
 
 
+@pytest.mark.parametrize("name", ["report.css", "report.js", "base.html.j2"])
+def test_a_change_of_a_template_makes_the_page_again(ws, competition, tmp_path, monkeypatch, name):
+    config = load_experiment(CONFIGS / "linear.yaml")
+    train(ws, competition, config)
+    path = write_report(ws, competition, config, tmp_path)
+    made, source = path.stat().st_mtime_ns, PAGES.loader.get_source
+
+    def changed(environment, template):
+        text, *rest = source(environment, template)
+        return (text + "\n" if template == name else text, *rest)
+
+    monkeypatch.setattr(PAGES.loader, "get_source", changed)
+    write_report(ws, competition, config, tmp_path)
+    assert path.stat().st_mtime_ns != made
+
+
 PAGE_NAMES = [n for n in PAGES.list_templates() if n.endswith(".j2") and not n.startswith("base")]
 
 
