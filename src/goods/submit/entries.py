@@ -20,6 +20,7 @@ from goods.config.presets import PRESETS
 from goods.core.artifacts import read_json
 from goods.core.done import check_done, done_key
 from goods.core.hashing import content_hash
+from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.submit.ledger import EXPERIMENT, LEDGER, append_leaderboard, git_sha
@@ -122,35 +123,48 @@ def record_experiment(
     experiment: str,
     out: Path,
     repeats: dict[str, Any] | None = None,
+    anew: bool = True,
 ) -> None:
-    """Add the row of an experiment that was finished just now; `repeats`: its report under several assignments."""
+    """Add the row of a finished experiment; of one that was not finished `anew` just now only where it has none, as
+    after a run that was killed before. `repeats`: its report under several assignments."""
     row = entry_of(ws, competition, experiment)
     if repeats is not None:
         row |= {name: repeats[name] for name in ("score", "sd", "folds")}
         row["note"] = (
             f"mean of {len(repeats['scores'])} fold assignments, ± {repeats['between']:.4f} between them"
         )
-    append_leaderboard(out / LEDGER, row | {"kind": EXPERIMENT, "memory_mb": peak_memory()})
+    record(out / LEDGER, row, anew)
 
 
 def record_study(
-    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, out: Path, seconds: float
+    ws: Workspace,
+    competition: CompetitionConfig,
+    config: ExperimentConfig,
+    out: Path,
+    seconds: float,
+    anew: bool = True,
 ) -> None:
-    """Add the row of a study that was finished just now; its score has chosen the parameters."""
+    """Add the row of a finished study as that of an experiment; its score has chosen the parameters."""
     folder = ws.tuning(config.name)
     report = read_json(folder / "report.json")
     row = {
         "date": now(),
         "competition": competition.name,
-        "kind": EXPERIMENT,
         "experiment": folder.name,
         "metric": competition.metric,
         "score": report["optimistic_score"],
         "folds": len(config.tune.folds) if config.tune else 0,
-        "seconds": round(seconds, 1),
-        "memory_mb": peak_memory(),
         "key": done_key(folder),
         "git_sha": git_sha(),
         "note": report["note"],
+        **({"seconds": round(seconds, 1)} if anew else {}),
     }
-    append_leaderboard(out / LEDGER, row)
+    record(out / LEDGER, row, anew)
+
+
+def record(path: Path, row: dict[str, Any], anew: bool) -> None:
+    """Add the row of an experiment, with the memory of the command that has made it."""
+    measured = {"memory_mb": peak_memory()} if anew else {}
+    added = append_leaderboard(path, row | {"kind": EXPERIMENT} | measured, once=not anew)
+    if added and not anew:
+        say(f"{path}: had no row of {row['experiment']}, it is added")
