@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from conftest import NO_OTHERS, OZON, ROOT, as_written, ozon_config
 
@@ -32,6 +34,10 @@ def test_a_row_names_the_family_of_the_config_and_texts_are_escaped(ws, competit
     assert "<td>clip<td>linear\n" in html and "<td>stack: catboost<td>stack\n" in html
     assert "<h3>&lt;b&gt;" in html and "<h3><b>" not in html
     assert '<tr><td>cards<td class="n">240<td class="n">40</tr>' in html
+    rows = re.findall(r'<tr><td>(.+)<td class="n">(.+)<td class="n">(.+)</tr>', html.split("What it took")[2])
+    took = {name: (float(seconds), int(mb.replace(",", ""))) for name, seconds, mb in rows[:3]}
+    assert list(took) == ["prepare", "clip", "stack"]
+    assert all(seconds > 0 and memory > 50 for seconds, memory in took.values())
     assert "http://" not in html.replace("http://www.w3.org", "") and "https://" not in html
 
 
@@ -52,7 +58,7 @@ def test_an_order_that_tells_the_class_has_its_figures_in_the_report(ws, competi
 
 def test_the_report_of_pairs_and_of_what_has_none(trained_pairs, tmp_path):
     html = write_report(trained_pairs, OZON, ozon_config("stack", *NO_OTHERS), tmp_path).read_text("utf-8")
-    assert "<td>stack\n" in html and "cat3_grouped" in html
+    assert "<td>stack\n" in html and "cat3_grouped" in html and "What it took" in html
     with pytest.raises(GoodsError, match="words is of family pair_words; name one of family pairs"):
         write_report(trained_pairs, OZON, ozon_config("words"), tmp_path)
 

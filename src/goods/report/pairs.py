@@ -29,10 +29,10 @@ from goods.prepare.folds import load_folds
 from goods.prepare.order import telling
 from goods.problems.kinds import load_rows
 from goods.report.board import board_of
-from goods.report.experiments import experiment_row
+from goods.report.experiments import experiment_row, taken_rows
 from goods.report.key import is_main, page_key, page_path
 from goods.report.page import holds, new_figure, plain_label, render, svg
-from goods.submit.entries import finished_report, limits_of
+from goods.submit.entries import finished_report, limits_of, made_of
 from goods.submit.ledger import git_sha
 
 SHOWN = 25  # pairs of each kind of error
@@ -78,6 +78,7 @@ def write_pairs_report(
         metrics=[m.name for m in PAIR_METRICS],
         definitions=[(m.name, m.definition) for m in PAIR_METRICS],
         rows=[experiment_row(ws, name) for name in (*base, config.name)],
+        taken=taken_rows(ws, made_of(ws, config.name)),
         curves=curves_plot(target, match, category),
         categories=[category_row(name, target, match, category) for name in np.unique(category)],
         ece=expected_calibration_error(sure, (match >= 0.5) == (target == 1)),
