@@ -31,7 +31,7 @@ from goods.config.presets import PRESETS
 from goods.core.artifacts import write_text
 from goods.core.errors import GoodsError
 from goods.core.folders import check_writable
-from goods.core.locks import working
+from goods.core.locks import working, writing
 from goods.core.log import say
 from goods.core.processes import limited
 from goods.core.progress import headline, live
@@ -77,7 +77,8 @@ def run_all(name: str, options: Options) -> str:
     check_configs(options, competition, stack_experiment)
     for folder in (options.work, options.out):
         check_writable(folder)
-    with live(), working(ws, alone=True, wait=options.wait), limited(options.budget.limits):
+    held = working(ws, alone=True, wait=options.wait), writing(options.out / name, options.wait)
+    with live(), held[0], held[1], limited(options.budget.limits):
         path = run_all_stages(ws, competition, stack_experiment, options, started)
     tell_end(ws, competition, stack_experiment.name, path)
     metric, score, _ = overall(ws, competition, stack_experiment.name)
