@@ -16,6 +16,7 @@ from filelock import FileLock
 from goods.core.artifacts import copy_file, write_csv
 from goods.core.errors import GoodsError
 from goods.core.log import say
+from goods.submit.mirror import mirror
 
 LEDGER = "leaderboard.csv"
 EXPERIMENT, SUBMISSION = "experiment", "submission"  # kinds of row
@@ -78,6 +79,7 @@ def append_leaderboard(path: Path, row: dict[str, Any], once: bool = False) -> b
         added = pd.DataFrame([row], columns=list(LEADERBOARD))
         rows = completed(pd.concat([board, added]) if len(board) else added)
         write_rows(path, rows, board, whole)
+    mirror(row, NUMBERS)
     return True
 
 
