@@ -77,7 +77,7 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
     check_room({ws.path: PREPARED * tables_in(data)}, "the prepared cards")
     with measured() as taken:
         write(ws, config, data, hashes, settings)
-    taken.note(ws.prepared)
+    taken.note(ws.path)  # not in prepared/, all of whose files are data
 
 
 def write(ws: Workspace, config: CompetitionConfig, data: Path, hashes: FileHashes, settings: str) -> None:

@@ -45,7 +45,7 @@ def score_row(name: str, family: str, report: dict[str, Any], seconds: list[floa
 def taken_rows(ws: Workspace, names: list[str]) -> list[dict[str, Any]]:
     """What each stage took, `seconds` (of experiments those of fitting, folds added up) and `memory`, MB of its largest
     process, None where nobody noted it: cards, studies, experiments in the order of `names`."""
-    rows = [(PREPARE, taken_in(ws.whole.prepared))]
+    rows = [(PREPARE, taken_in(ws.whole.path))]
     for name in names:
         config, report = load_experiment(ws.run(name).config), read_json(ws.run(name).report)
         if config.tuned_on:
