@@ -40,7 +40,8 @@ Tabulated = tuple[Candidates, pd.DataFrame]
 def without_both(level: Level, base: list[Predictions], j: int, k: int) -> Tabulated:
     """Candidates and features of the cards of folds j and k, which count the labels of neither."""
     merged = np.where(level.fold == k, j, level.fold)
-    maker = CandidateFeatures(level.train, merged, level.labels, level.maker.names)
+    names, id_order = level.maker.names, level.model.id_order
+    maker = CandidateFeatures(level.train, merged, level.labels, names, id_order)
     table, features = tabulate(maker, level.model, level.train, merged, base)
     entries = np.flatnonzero(merged[table.card] == j)
     return table.take(entries), features.iloc[entries]

@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", help="override a config key")
     args = parser.parse_args()
 
+    from goods.competitions.frames import configs_of
     from goods.config.loading import load_experiment
     from goods.core.folders import check_writable
     from goods.core.locks import working
@@ -35,7 +36,11 @@ def main() -> None:
 
     check_writable(args.work)
     ws, competition = cli.competition_of(args)
-    path = cli.CONFIGS / args.competition.partition("/")[0] / f"{args.name}.yaml"
+    path = (
+        configs_of(args.work, args.competition, cli.CONFIGS)
+        / args.competition.partition("/")[0]
+        / f"{args.name}.yaml"
+    )
     config = load_experiment(path, [*args.set, f"model.teacher={args.experiment}"])
     with working(ws, alone=False, wait=args.wait):
         distil(ws, competition, config, args.unlabelled, args.images, args.force)

@@ -29,26 +29,28 @@ def main() -> None:
     args = parser.parse_args()
 
     from goods.budget.limits import budget
+    from goods.competitions.frames import configs_of
     from goods.pipeline import Options, run_all
 
     cli.check_weights(args)
     values = vars(args)
     within = budget(values.pop("time_limit"), values.pop("memory_limit"), values.pop("workers"))
     name = values.pop("competition")
+    configs = configs_of(args.work, name, cli.CONFIGS)
     with cli.executing(values.pop("executor"), values.pop("address"), args.work):
-        line = run_all(name, Options(configs=cli.CONFIGS, budget=within, **values))
-    tell_next(args, name)
+        line = run_all(name, Options(configs=configs, budget=within, **values))
+    tell_next(args, name, configs)
     print(line)
 
 
-def tell_next(args: Namespace, name: str) -> None:
+def tell_next(args: Namespace, name: str, configs: Path) -> None:
     from goods.competitions.loading import load_competition
     from goods.config.presets import PRESETS
     from goods.core.log import say
     from goods.core.workspace import Workspace
     from goods.report.summary import next_commands
 
-    ws, competition = Workspace(args.work, name), load_competition(name, cli.CONFIGS)
+    ws, competition = Workspace(args.work, name), load_competition(name, configs)
     options = "" if args.work == cli.ROOT / "work" else f"--work {quote(str(args.work))}"
     commands = next_commands(ws, competition, Path(PRESETS[args.preset]).stem, options)
     say("\n".join(["next:", *(f"  {command}" for command in commands)]))

@@ -23,10 +23,9 @@ def main() -> None:
     ws, competition, config = cli.experiment_of(args)
     with working(ws, alone=False, wait=args.wait):
         finished = stack(ws, competition, config, args.force)
-    if finished:
-        from goods.submit.entries import record_experiment
+    from goods.submit.entries import record_experiment
 
-        record_experiment(ws, competition, config.name, cli.ledger_folder(args))
+    record_experiment(ws, competition, config.name, cli.ledger_folder(args), anew=finished)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ def main() -> None:
     cli.add_weights(parser)
     args = parser.parse_args()
 
+    from goods.competitions.frames import configs_of
     from goods.core.folders import disk_used
     from goods.pipeline import Options
     from goods.upkeep.cleaning import amount
@@ -24,8 +25,9 @@ def main() -> None:
     ws, competition = cli.competition_of(args)
     cli.check_weights(args)
     weights = {name: getattr(args, name) for name in ("offline", "text_weights", "image_weights")}
+    configs = configs_of(args.work, args.competition, cli.CONFIGS)
     for state in status(
-        ws, competition, Options(cli.CONFIGS, args.work, args.work, preset=args.preset, **weights)
+        ws, competition, Options(configs, args.work, args.work, preset=args.preset, **weights)
     ):
         print(f"{state.word:<10} {state.name:<24} {amount(state.size):>10}  {state.why}".rstrip())
     print(f"{ws.path}: {amount(disk_used(ws.path))}, of which caches {amount(disk_used(ws.cache))}")

@@ -22,6 +22,7 @@ def main() -> None:
     args = parser.parse_args()
 
     from goods.budget.space import check_training
+    from goods.core.done import done_key
     from goods.core.errors import GoodsError
     from goods.core.locks import working
     from goods.train.repeats import train_repeats
@@ -35,10 +36,11 @@ def main() -> None:
             check_training(ws, competition, config)
         finished = train(ws, competition, config, args.fold, args.force)
         repeats = train_repeats(ws, competition, config, args.force) if args.fold is None else None
-    if finished or (repeats is not None and repeats["anew"]):
+    if done_key(ws.run(config.name).path) is not None:
         from goods.submit.entries import record_experiment
 
-        record_experiment(ws, competition, config.name, cli.ledger_folder(args), repeats)
+        anew = finished or (repeats is not None and repeats["anew"])
+        record_experiment(ws, competition, config.name, cli.ledger_folder(args), repeats, anew)
 
 
 if __name__ == "__main__":

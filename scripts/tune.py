@@ -25,6 +25,7 @@ def main() -> None:
     cli.add_executor(parser)
     args = parser.parse_args()
 
+    from goods.core.done import done_key
     from goods.core.locks import working
     from goods.tune.stage import tune
 
@@ -32,11 +33,11 @@ def main() -> None:
     ws, competition, config = cli.experiment_of(args)
     with working(ws, alone=False, wait=args.wait), cli.executing(args.executor, args.address, args.work):
         finished = tune(ws, competition, config, args.force, args.storage)
-    if finished:
+    if done_key(ws.tuning(config.name)) is not None:
         from goods.submit.entries import record_study
 
         seconds = time.perf_counter() - started
-        record_study(ws, competition, config, cli.ledger_folder(args), seconds)
+        record_study(ws, competition, config, cli.ledger_folder(args), seconds, finished)
 
 
 if __name__ == "__main__":

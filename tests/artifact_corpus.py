@@ -26,8 +26,8 @@ from goods.demo.offers import generate
 from goods.pipeline import Options, run_all
 
 DAMAGES = ("deleted", "emptied", "halved", "flipped", "another")
-LEFT_OUT = {  # of JSON: times, where raw files are and when they were made
-    "report.json": ("fit_seconds", "predict_seconds", "cards_per_second"),
+LEFT_OUT = {  # of JSON: times, memory, where raw files are and when they were made
+    "report.json": ("fit_seconds", "predict_seconds", "cards_per_second", "memory_mb"),
     "source.json": ("data", "photos"),
     "folds.json": ("key",),
 }

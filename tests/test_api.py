@@ -62,6 +62,19 @@ def test_frames_become_a_submission_a_board_and_answers_on_new_cards(folders, ca
     assert again.submission.equals(result.submission)
 
 
+def test_scripts_know_a_competition_of_frames(folders, run_script, tmp_path):
+    described = {"id": "sku", "text": ["name"], "target": "kind", "n_folds": 3, "stack": LINEAR}
+    goods.run(train=frame(90), test=frame(12, 1).drop(columns="kind"), offline=True, **described, **folders)
+    places = ["--work", folders["work"]]
+    code, out, _ = run_script("status", "frames", "--offline", *places)
+    assert code == 0 and {line.split()[0] for line in out.splitlines()[:-1]} == {"done"}
+    assert run_script("prepare", "frames", *places)[0] == 0
+    code, out, _ = run_script("submit", "frames", "linear", *places, "--out", tmp_path / "alone")
+    assert code == 0 and (tmp_path / "alone" / "frames" / "result.parquet").is_file()
+    train = ["train", folders["work"] / "settings" / "frames" / "linear.yaml", "--set", "model.C=0.5"]
+    assert run_script(*train, "--set", "name=mine", *places)[0] == 0
+
+
 def test_a_competition_of_a_named_folder_of_configs_is_run_and_answers_on_new_cards(
     tmp_path, folders, capsys
 ):

@@ -41,6 +41,7 @@ OUTSIDE = [
     "out/leaderboard.csv",
     "out/kazanexpress2023/result.parquet",
     "work/kazanexpress2023/locks/work.db",
+    "out/.kazanexpress2023.locks/work.db",
 ]
 
 

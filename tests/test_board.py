@@ -232,6 +232,15 @@ def test_train_and_tune_add_a_row_when_they_finish_something_anew(trained, tmp_p
     assert (rows.memory_mb > 50).all()
     assert (rows.seconds > 0).all()
     assert "optimistic" in rows.note[1]
+    ledger = tmp_path / "submissions" / "leaderboard.csv"
+    ledger.unlink()  # as if both had been killed before they wrote it
+    for _ in range(2):
+        code, _, told = run_script("train", *once)
+        assert code == 0 and run_script("tune", *once, *study)[0] == 0
+    again = rows_of(ledger)
+    same = ["kind", "experiment", "score", "sd", "folds", "key", "note"]
+    assert again[same].equals(rows[same]) and "had no row" not in told
+    assert (again.memory_mb > 50).all() and again.seconds[0] == rows.seconds[0] and again.seconds[1] > 0
 
 
 def test_where_no_score_can_be_noted_one_line_says_what_to_do_and_nothing_is_made(tmp_path):

@@ -24,6 +24,7 @@ from goods.stack.candidates import (
 from goods.stack.categories import CategoryNames
 from goods.stack.counts import KeyCounts
 from goods.stack.features import FEATURES, CandidateFeatures
+from goods.stack.idorder import IdNeighbours
 from goods.stack.neighbours import Neighbours, TitleNeighbours, largest
 from goods.stack.numbers import Numbers, numbers
 
@@ -336,6 +337,45 @@ def test_features_do_not_depend_on_product_ids():
     fold, table = np.arange(len(train)) % 4, everything(len(train), 3)
     shuffled = train.assign(product_id=train.product_id.sample(frac=1, random_state=0).to_numpy())
     pd.testing.assert_frame_equal(made(train, fold, table)[0], made(shuffled, fold, table)[0])
+
+
+def test_the_order_of_ids_is_looked_at_only_where_asked_and_knows_no_class_of_a_card_s_own_fold():
+    train = cards()
+    train["target"] = (np.arange(len(train)) // 10).astype(np.int32).clip(0, 2)  # told by the ids
+    fold, table = np.arange(len(train)) % 4, everything(len(train), 3)
+
+    def told(cards):
+        maker = CandidateFeatures(cards, fold, LABELS, ["one"], id_order=True)
+        near = maker.neighbours(cards, fold)
+        features = maker.make(cards, fold, table, near)
+        return features, maker.sources(cards, fold, near)["near ids"]
+
+    assert not [column for column in made(train, fold, table)[0] if "ids" in column]
+    (before, named) = told(train)
+    assert (before.near_ids_votes[table.cls == train.target.to_numpy()[table.card]] > 0.4).all()
+    changed = train.assign(target=np.where(fold == 1, (train.target + 1) % 3, train.target))
+    (after, renamed) = told(changed)
+    own = fold[table.card] == 1
+    columns = ["near_ids_votes", "near_ids_best"]
+    pd.testing.assert_frame_equal(before[columns][own], after[columns][own])
+    assert not before[columns][~own].equals(
+        after[columns][~own]
+    )  # the test can fail: other folds do see them
+    here = [np.stack(x)[:, fold[x[0]] == 1] for x in (named, renamed)]
+    assert np.array_equal(*here)
+
+
+def test_neighbours_by_id_are_those_on_either_side_and_never_the_card_itself():
+    ids, target = pd.Series([10, 40, 20, 30]), np.array([0, 3, 1, 2])
+    near = IdNeighbours(ids, target, np.zeros(4, int)).find(pd.Series([20, 25, 99]), None)
+    assert [sorted(near.cls[i][near.similarity[i] > 0].tolist()) for i in range(3)] == [
+        [0, 2, 3],
+        [0, 1, 2, 3],
+        [0, 1, 2, 3],
+    ]
+    assert near.similarity[2][::2].tolist() == [1, 0.5, pytest.approx(1 / 3), 0.25]
+    texts = IdNeighbours(pd.Series(["b", "a"]), np.array([1, 0]), np.zeros(2, int))
+    assert texts.find(pd.Series(["aa"]), None).cls[0][:2].tolist() == [0, 1]
 
 
 def test_a_feature_is_one_line(monkeypatch):

@@ -96,10 +96,11 @@ def test_the_end_of_a_run_is_a_table_the_paths_and_what_to_do_next(whole_run):
     folder, _, err = whole_run
     lines = [line[9:] for line in err.splitlines()]
     at = next(i for i, line in enumerate(lines) if "weighs" in line)
-    assert lines[at + 1].split() == ["experiment", "out-of-fold", "seconds", "weight"]
-    rows = [line.split() for line in lines[at + 2 : at + 5]]
-    assert [row[0] for row in rows] == ["linear-tuned", "fasttext", "stack"]
-    assert all(re.fullmatch(r"-?\d+\.\d\d", row[5]) for row in rows[:2]) and len(rows[2]) == 5
+    assert lines[at + 1].split() == ["stage", "out-of-fold", "seconds", "weight", "peak", "memory"]
+    rows = [line.split() for line in lines[at + 2 : at + 7]]
+    assert [row[0] for row in rows] == ["prepare", "linear-tuning", "linear-tuned", "fasttext", "stack"]
+    assert all(re.fullmatch(r"-?\d+\.\d\d", row[5]) for row in rows[2:4]) and len(rows[4]) == 7
+    assert all(row[-1] == "MB" and int(row[-2].replace(",", "")) > 50 for row in rows)
     first, last = lines.index("written:") + 1, lines.index("next:")
     paths = [Path(line.strip()) for line in lines[first:last]]
     assert [p.name for p in paths[:4]] == [

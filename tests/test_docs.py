@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+READMES = [ROOT / "README.md", ROOT / "README.ru.md"]
+PAGES = [*READMES, *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = re.compile(r"^ *(?:\.venv/bin/python|python) (scripts/\w+\.py.*)$|^ *bash scripts/run_all\.sh(.*)$")
 
 
@@ -55,6 +56,20 @@ def test_every_command_of_a_page_is_taken_by_its_script(page, monkeypatch):
 
 def test_commands_are_found():
     assert len(commands_of(ROOT / "README.md")) > 15
+
+
+def test_both_readmes_have_the_same_commands_links_and_figures():
+    english, russian = (page.read_text(encoding="utf-8") for page in READMES)
+    assert commands_of(READMES[0]) == commands_of(READMES[1])
+    for what in (
+        r"\]\((?!README)([^)]+)\)",
+        r"\d\.\d{4}",
+        r"--[a-z-]+",
+        r"scripts/\w+\.\w+",
+        r"`(\w+\.\w+)`",
+    ):
+        assert re.findall(what, english) == re.findall(what, russian), what
+    assert max(len(text.splitlines()) for text in (english, russian)) <= 150
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -121,6 +121,44 @@ def test_a_difference_that_chance_makes_is_not_told():
     assert door_of(cards_like(1000, 1))["warnings"] == []
 
 
+def test_ids_that_tell_the_class_are_loud_with_both_shares():
+    rng, order = np.random.default_rng(0), np.repeat(np.arange(10), 20)
+    ids = rng.permutation(1000)[:200]
+    by_id = describe(cards_like(200), {"shop": pd.Series(order[rng.permutation(200)], index=ids)}, Issues())
+    assert not any(found["tells"] for found in by_id["order"]) and by_id["warnings"] == []
+    door = describe(cards_like(200), {"shop": pd.Series(order, index=np.sort(ids)).sample(frac=1)}, Issues())
+    (of_ids, of_rows) = door["order"]
+    assert of_ids == {
+        "target": "shop",
+        "order": "ids",
+        "same": round(190 / 199, 6),
+        "chance": round(19 / 199, 6),
+        "tells": True,
+    }
+    assert of_rows["order"] == "rows" and not of_rows["tells"]
+    (warning,) = door["warnings"]
+    assert warning.startswith(
+        "the order of ids tells the class: 95.5 % of neighbours are of one class, 9.5 %"
+    )
+    assert f"warning: {warning}" in lines(door)
+
+
+def test_an_order_of_rows_that_tells_the_class_is_told_where_ids_do_not():
+    classes = {
+        "colour": pd.Series(np.repeat([0, 1], 50), index=np.random.default_rng(1).permutation(100)),
+        "season": pd.Series(np.arange(100) % 2),
+        "few": pd.Series(np.zeros(9)),
+    }
+    (warning,) = describe(cards_like(), classes, Issues())["warnings"]
+    assert warning.startswith("the order of rows in the train file tells the class of colour: 99.0 % of")
+
+
+def test_cards_of_mostly_one_class_are_no_order():
+    rng = np.random.default_rng(2)
+    classes = {"shop": pd.Series((rng.random(2000) < 0.05).astype(int))}
+    assert describe(cards_like(), classes, Issues())["warnings"] == []
+
+
 def test_input_problems_are_counted_by_field_and_kind():
     issues = Issues()
     for i in range(3):

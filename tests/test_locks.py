@@ -10,12 +10,13 @@ import threading
 import time
 
 import pytest
-from conftest import ROOT, competition_config
+from conftest import ROOT, competition_config, small_configs, write_shop
 
 from goods.core.artifacts import atomic
 from goods.core.errors import GoodsError
-from goods.core.locks import one_at_a_time, working
+from goods.core.locks import one_at_a_time, working, writing
 from goods.core.workspace import Workspace
+from goods.pipeline import Options, run_all
 from goods.prepare.folds import make_folds
 
 HOLD = """
@@ -52,6 +53,19 @@ def test_a_run_that_is_alone_keeps_others_out_and_says_who_it_is(tmp_path, shop_
     finally:
         process.kill()
         process.wait()
+
+
+def test_whole_runs_with_one_folder_of_submissions_do_not_mix_their_pages(tmp_path):
+    """Another work folder is no other place for result.parquet and report.html, which belong together."""
+    shop, out = write_shop(tmp_path / "shop", n_train=60, n_test=8), tmp_path / "out"
+    configs = small_configs(tmp_path / "configs", "kazanexpress2023", ["linear"])
+    options = Options(configs, tmp_path / "other", out, shop, preset="light")
+    message = r"kazanexpress2023 is in use by process .+ wait for it with --wait, or give another --out"
+    with writing(out / "kazanexpress2023"), pytest.raises(GoodsError, match=message):
+        run_all("kazanexpress2023", options)
+    assert not (tmp_path / "other" / "kazanexpress2023" / "prepared").exists()
+    with writing(out / "kazanexpress2023"):  # the one that was refused holds nothing
+        pass
 
 
 def test_what_killed_runs_left_half_written_is_gone_once_a_run_is_alone(shop_ws):

@@ -14,6 +14,8 @@ from raw_tables import FORMATS
 from test_table import SECTIONS
 
 from goods.cards.labels import Labels
+from goods.competitions.guess_columns import Column
+from goods.competitions.guess_header import is_card
 from goods.competitions.loading import load_competition
 from goods.competitions.new import new_competition
 from goods.config.loading import DEFAULTS, load_experiment
@@ -113,6 +115,75 @@ def test_what_may_be_wrong_is_told(tmp_path, configs, capsys):
     assert "target: 'label' (" in told
     section = table_of(configs, "odd")
     assert "numbers" not in section and "categories" not in section
+
+
+def test_a_column_of_another_name_in_test_is_no_target(tmp_path, configs, capsys):
+    n = 60
+    brands, prices = [f"brand{i % 7}" for i in range(n)], [100 + i * 13 % 997 for i in range(n)]
+    train = {
+        "id": list(range(n)),
+        "title": words(n),
+        "brand": brands,
+        "price": prices,
+        "kind": list("abcd") * 15,
+    }
+    test = {"id": list(range(100, 130)), "title": words(30, 2), "vendor": brands[:30], "cost": prices[30:]}
+    new_competition("renamed", write(tmp_path / "raw", train=train, test=test), configs)
+    told = capsys.readouterr().err
+    for pair in ("'brand' of train looks like 'vendor'", "'price' of train looks like 'cost'"):
+        assert f"warning: {pair} of test under another name: rename one of both" in told
+    assert "target: 'kind' (likely: the only column that test lacks)" in told
+
+
+def test_a_class_like_a_column_of_test_alone_stays_the_target(tmp_path, configs):
+    n = 40
+    train = {"id": list(range(n)), "title": words(n), "answer": [i % 9 for i in range(n)]}
+    test = {"id": [100, 101, 102], "title": words(3, 2), "stock": [1, 5, 7]}
+    new_competition("stock", write(tmp_path / "raw", train=train, test=test), configs)
+    assert table_of(configs, "stock")["target"] == "answer"
+
+
+def test_prices_with_a_unit_are_numbers_and_what_is_left_out_is_named(tmp_path, configs, capsys):
+    n = 90
+    train = {
+        "id": list(range(n)),
+        "title": words(n),
+        "description": [f"{text} {text}" for text in words(n, 1)],
+        "price": [f"1 {200 + i},50 руб" for i in range(n)],
+        "made": [f"series{i} rev{i}" for i in range(n)],
+        "kind": [f"k{i % 3}" for i in range(n)],
+    }
+    test = {name: cells[:5] for name, cells in train.items() if name != "kind"} | {
+        "id": list(range(100, 105))
+    }
+    new_competition("priced", write(tmp_path / "raw", train=train, test=test), configs)
+    assert table_of(configs, "priced")["numbers"] == ["price"]
+    assert (
+        "warning: not used, as their cells are neither numbers nor of at most 60 values: 'made'; name them"
+        in (capsys.readouterr().err)
+    )
+    ws = Workspace(tmp_path / "work", "priced")
+    prepare(ws, load_competition("priced", configs), None)
+    assert pd.read_parquet(ws.cards)["number:price"].tolist()[:2] == [1200.5, 1201.5]
+
+
+@pytest.mark.parametrize("headless", ["train", "test"])
+def test_a_file_without_names_of_columns_is_told(tmp_path, configs, headless):
+    n = 40
+    train = pd.DataFrame({"id": range(n), "title": words(n), "kind": ["mug", "knife"] * 20})
+    test = pd.DataFrame({"id": range(100, 110), "title": words(10, 2)})
+    (tmp_path / "raw").mkdir()
+    for name, table in (("train", train), ("test", test)):
+        table.to_csv(tmp_path / "raw" / f"{name}.csv", index=False, header=name != headless)
+    message = rf"{headless}\.csv: its first line looks like a card, .*; write a line of names above it$"
+    with pytest.raises(GoodsError, match=message):
+        new_competition("headless", tmp_path / "raw", configs)
+
+
+@pytest.mark.parametrize("names", [["0", "1", "2"], ["id", "2019", "2020"], ["", "designation", "code"]])
+def test_odd_names_of_columns_are_names(names):
+    cells = [[1, 2, 3], [5, 6, 7], [8, 9, 7]] if names[1].isdigit() else [[1, 2, 3], list("abc"), list("xyz")]
+    assert not is_card(names, [Column(name, pd.Series(c)) for name, c in zip(names, cells, strict=True)])
 
 
 def test_a_target_that_test_has_too_is_asked_for(tmp_path, configs, capsys):

@@ -32,6 +32,9 @@ FOLDERS = {  # what a notebook writes below the work folder, and texts that its 
     "04-your-own-model": ("own-model", ["right by bayes alone", "with bayes"]),
     "05-your-own-contest": ("own-contest", ["metric: weighted_f1", "stationery stack: macro_f1", "on test"]),
 }
+PATIENCE = (
+    1_200  # seconds for a kernel's start or a cell, of which a minute is needed where no other job runs
+)
 LARGEST = 300_000  # characters of a notebook with its outputs
 
 
@@ -52,7 +55,8 @@ def execute(tmp_path, monkeypatch):
         monkeypatch.setenv("GOODS_WORK", str(work))
         notebook = nbformat.read(path, as_version=4)
         where = {"metadata": {"path": str(folder)}}
-        return NotebookClient(notebook, kernel_name="python3", timeout=300, resources=where).execute()
+        patience = {"timeout": PATIENCE, "startup_timeout": PATIENCE}
+        return NotebookClient(notebook, kernel_name="python3", resources=where, **patience).execute()
 
     return on
 
@@ -104,7 +108,7 @@ def is_module(dotted: str) -> bool:
 def files_of_the_clone() -> set[Path]:
     folders = ("notebooks", "configs", "docs", "src", "scripts", "submissions")
     found = {file for name in folders for file in (ROOT / name).rglob("*") if "__pycache__" not in file.parts}
-    return found | set(ROOT.iterdir())
+    return found | {path for path in ROOT.iterdir() if path.name[0] != "."}  # others keep their caches there
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from conftest import NO_OTHERS, OZON, ROOT, as_written, ozon_config
 
 from goods.cards.table import load_cards
 from goods.config.loading import load_experiment
-from goods.core.artifacts import write_parquet
+from goods.core.artifacts import json_text, read_json, write_parquet
+from goods.core.done import change
 from goods.core.errors import GoodsError
 from goods.report.page import PAGES, render
 from goods.report.stage import write_report
@@ -31,14 +34,49 @@ def test_a_row_names_the_family_of_the_config_and_texts_are_escaped(ws, competit
     assert "<td>clip<td>linear\n" in html and "<td>stack: catboost<td>stack\n" in html
     assert "<h3>&lt;b&gt;" in html and "<h3><b>" not in html
     assert '<tr><td>cards<td class="n">240<td class="n">40</tr>' in html
+    rows = re.findall(r'<tr><td>(.+)<td class="n">(.+)<td class="n">(.+)</tr>', html.split("What it took")[2])
+    took = {name: (float(seconds), int(mb.replace(",", ""))) for name, seconds, mb in rows[:3]}
+    assert list(took) == ["prepare", "clip", "stack"]
+    assert all(seconds > 0 and memory > 50 for seconds, memory in took.values())
     assert "http://" not in html.replace("http://www.w3.org", "") and "https://" not in html
+
+
+def test_an_order_that_tells_the_class_has_its_figures_in_the_report(ws, competition, tmp_path):
+    config = load_experiment(CONFIGS / "linear.yaml")
+    train(ws, competition, config)
+    assert "tells the class" not in write_report(ws, competition, config, tmp_path / "a").read_text("utf-8")
+    found = {"target": "shop", "same": 0.988, "chance": 0.017}
+    orders = [
+        found | {"order": "ids", "tells": True},
+        found | {"order": "rows", "same": 0.02, "tells": False},
+    ]
+    change(ws.prepared, "door.json", json_text(read_json(ws.door) | {"order": orders}))
+    html = write_report(ws, competition, config, tmp_path / "b").read_text("utf-8")
+    assert "<h3>Order of ids tells the class</h3>" in html
+    assert '<td>shop<td>ids<td class="n">98.8<td class="n">1.7</tr>' in html
 
 
 def test_the_report_of_pairs_and_of_what_has_none(trained_pairs, tmp_path):
     html = write_report(trained_pairs, OZON, ozon_config("stack", *NO_OTHERS), tmp_path).read_text("utf-8")
-    assert "<td>stack\n" in html and "cat3_grouped" in html
+    assert "<td>stack\n" in html and "cat3_grouped" in html and "What it took" in html
     with pytest.raises(GoodsError, match="words is of family pair_words; name one of family pairs"):
         write_report(trained_pairs, OZON, ozon_config("words"), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["report.css", "report.js", "base.html.j2"])
+def test_a_change_of_a_template_makes_the_page_again(ws, competition, tmp_path, monkeypatch, name):
+    config = load_experiment(CONFIGS / "linear.yaml")
+    train(ws, competition, config)
+    path = write_report(ws, competition, config, tmp_path)
+    made, source = path.stat().st_mtime_ns, PAGES.loader.get_source
+
+    def changed(environment, template):
+        text, *rest = source(environment, template)
+        return (text + "\n" if template == name else text, *rest)
+
+    monkeypatch.setattr(PAGES.loader, "get_source", changed)
+    write_report(ws, competition, config, tmp_path)
+    assert path.stat().st_mtime_ns != made
 
 
 PAGE_NAMES = [n for n in PAGES.list_templates() if n.endswith(".j2") and not n.startswith("base")]

@@ -9,7 +9,11 @@ import pytest
 import yaml
 from conftest import as_written, small_configs, write_shop
 
+from goods.budget import costs
+from goods.budget.costs import Cost
+from goods.budget.limits import Budget
 from goods.competitions.loading import load_competition
+from goods.config.loading import load_experiment
 from goods.core import code
 from goods.core.artifacts import read_json, write_json
 from goods.core.done import DONE, STARTED
@@ -103,6 +107,47 @@ def test_runs_of_other_presets_are_told_of_last(options):
     shutil.copytree(runs / "linear", runs / "mine")
     *_, (name, (word, why)) = states(options).items()
     assert (name, word, why) == ("mine", "done", "not of preset quick")
+
+
+def limited_run(options: Options, tmp_path, budget: Budget) -> Options:
+    limited = replace(options, work=tmp_path / "limited")
+    run_all(NAME, replace(limited, budget=budget))
+    return limited
+
+
+def test_after_a_limited_run_what_it_joined_is_done_and_the_rest_was_left_out(options, tmp_path, monkeypatch):
+    monkeypatch.setitem(costs.MEASURED, "fasttext", Cost(base=3.0))
+    limited = limited_run(options, tmp_path, Budget(gigabytes=2.0))
+    found = states(limited)
+    assert found["linear"] == ("done", "")
+    assert found["fasttext"] == ("missing", "left out by the limits of the last run")
+    word, why = found["stack"]
+    assert word == "done" and why.startswith("within 2 GB: left out memory limit: fasttext")
+    setting(limited, "linear", "C", 3.0)
+    found = states(limited)
+    assert found["stack"] == ("stale", "until linear is done")
+
+
+def test_one_experiment_alone_is_done_until_its_settings_change(options, tmp_path, monkeypatch):
+    monkeypatch.setitem(costs.MEASURED, "stack", Cost(base=30.0))
+    limited = limited_run(options, tmp_path, Budget(gigabytes=4.0))
+    run = Workspace(limited.work, NAME).run("stack")
+    assert load_experiment(run.config).model.family == "linear"
+    found = states(limited)
+    assert found["stack"][0] == "done" and "linear alone" in found["stack"][1]
+    assert found["linear"] == ("done", "")
+    page = (limited.out / NAME / "report.html").read_text(encoding="utf-8")
+    assert "This run was kept within 4 GB" in page and "linear alone" in page
+    setting(limited, "linear", "C", 3.0)
+    assert states(limited)["stack"] == ("stale", "settings model.C changed; 0 of 3 folds done")
+
+
+def test_a_run_of_the_shares_of_classes_is_done_and_has_a_page(options, tmp_path):
+    limited = limited_run(options, tmp_path, Budget(gigabytes=0.01))
+    found = states(limited)
+    assert found["stack"][0] == "done"
+    assert found["fasttext"] == ("missing", "left out by the limits of the last run")
+    assert (limited.out / NAME / "report.html").is_file()
 
 
 def test_without_a_note_of_the_inputs_nothing_is_made_up(tmp_path):

@@ -13,7 +13,11 @@ from goods import __version__, cli
 from goods.core.completion import SHELLS, VARIABLE, beginning, script
 
 SCRIPTS = Path(__file__).parent / "scripts"
-OTHERWISE = {"run_all": "run", "make_demo": "demo"}  # what a script is called among the commands
+OTHERWISE = {
+    "run_all": "run",
+    "make_demo": "demo",
+    "curves": "tensorboard",
+}  # what a script is called among the commands
 FIRST = ("run", "status", "prepare", "make-folds", "train", "tune", "stack", "submit", "predict")
 COMPLETION = "completion"
 

@@ -163,9 +163,11 @@ def executing(executor: str, address: str | None, work: Path) -> Iterator[None]:
 
 def competition_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig]:
     """Where the files of `args.competition` are, and its settings."""
+    from goods.competitions.frames import configs_of
     from goods.competitions.loading import load_competition
 
-    return Workspace(args.work, args.competition), load_competition(args.competition, CONFIGS)
+    configs = configs_of(args.work, args.competition, CONFIGS)
+    return Workspace(args.work, args.competition), load_competition(args.competition, configs)
 
 
 def add_experiment(made: argparse.ArgumentParser) -> None:
@@ -208,11 +210,13 @@ def named_experiments(args: argparse.Namespace, competition: str) -> list[Experi
 def experiment_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig, ExperimentConfig]:
     """The experiment of the command line, the competition (or its --target) and where its files are, which can be
     written to."""
+    from goods.competitions.frames import configs_of
     from goods.competitions.loading import load_competition
 
     check_writable(args.work)
     config = load_config(args)
-    competition = load_competition(config.competition, CONFIGS)
+    configs = configs_of(args.work, config.competition, CONFIGS)
+    competition = load_competition(config.competition, configs)
     if args.target or competition.targets:
         if not args.target:
             raise GoodsError(

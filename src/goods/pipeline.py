@@ -16,6 +16,7 @@ from goods.budget.course import PILOT, Course
 from goods.budget.headlines import announce
 from goods.budget.limits import NO_LIMITS, Budget
 from goods.budget.plan import TUNED, Plan
+from goods.budget.reporting import report_in_time
 from goods.budget.size import size_of
 from goods.budget.space import check_course
 from goods.cards.hiding import like_test
@@ -30,7 +31,7 @@ from goods.config.presets import PRESETS
 from goods.core.artifacts import write_text
 from goods.core.errors import GoodsError
 from goods.core.folders import check_writable
-from goods.core.locks import working
+from goods.core.locks import working, writing
 from goods.core.log import say
 from goods.core.processes import limited
 from goods.core.progress import headline, live
@@ -40,7 +41,6 @@ from goods.prepare.prepared import parts
 from goods.prepare.stage import prepare
 from goods.problems.kinds import PROBLEMS, load_rows
 from goods.report.comparison import comparison
-from goods.report.stage import write_report
 from goods.report.summary import tell_end
 from goods.stack.stage import stack
 from goods.submit.entries import key_of, overall
@@ -77,7 +77,8 @@ def run_all(name: str, options: Options) -> str:
     check_configs(options, competition, stack_experiment)
     for folder in (options.work, options.out):
         check_writable(folder)
-    with live(), working(ws, alone=True, wait=options.wait), limited(options.budget.limits):
+    held = working(ws, alone=True, wait=options.wait), writing(options.out / name, options.wait)
+    with live(), held[0], held[1], limited(options.budget.limits):
         path = run_all_stages(ws, competition, stack_experiment, options, started)
     tell_end(ws, competition, stack_experiment.name, path)
     metric, score, _ = overall(ws, competition, stack_experiment.name)
@@ -125,14 +126,16 @@ def run_stages(
     course = course_of(ws, competition, stack_experiment, options, ends)
     check_course(course, options.out, targets)
     if options.budget.plans and not course.finished:
-        run_within(course, stack_experiment, options)
-        return
-    for experiment in course.needed(course.plan):
-        train_experiment(course, options, experiment, course.load(experiment))
-        course.done = list(dict.fromkeys((*course.done, experiment)))
-    join(course, stack_experiment, options)
+        submitted = run_within(course, stack_experiment, options)
+    else:
+        for experiment in course.needed(course.plan):
+            train_experiment(course, options, experiment, course.load(experiment))
+            course.done = list(dict.fromkeys((*course.done, experiment)))
+        join(course, stack_experiment, options)
+        submitted = stack_experiment
     limits = options.budget.told(course.estimate, course.told) if options.budget.plans else None
-    note_limits(ws.run(stack_experiment.name), limits)
+    note_limits(ws.run(submitted.name), limits)
+    report_in_time(course, submitted, options.out)
 
 
 def course_of(
@@ -160,8 +163,8 @@ def course_of(
     return course
 
 
-def run_within(course: Course, stack_experiment: ExperimentConfig, options: Options) -> None:
-    """As much of the base experiments and the stack as the budget allows; the last experiment's run says what not."""
+def run_within(course: Course, stack_experiment: ExperimentConfig, options: Options) -> ExperimentConfig:
+    """As much of the base experiments and the stack as the budget allows; returns what is submitted."""
     ws, competition, name = course.ws, course.competition, stack_experiment.name
     pilot = course.pilot()
     if pilot is not None:
@@ -173,17 +176,16 @@ def run_within(course: Course, stack_experiment: ExperimentConfig, options: Opti
         if course.in_time(needed, training):
             course.done.append(needed)
     last = joining(stack_experiment, course.plan.experiments)
-    if not (course.plan.joined and course.in_time(name, partial(join, course, last, options))):
-        finished = course.done or [config.name for config in course.piloted]
-        if not finished:
-            train(ws, competition, prior(ws, stack_experiment.seed), force=options.force)
-        submit_as(ws, competition, best_of(ws, finished or [PRIOR]), name)
-        (options.out / ws.competition / "report.html").unlink(missing_ok=True)  # of another run
-    note_limits(ws.run(name), options.budget.told(course.estimate, course.told))
+    if course.plan.joined and course.in_time(name, partial(join, course, last, options)):
+        return last
+    finished = course.done or [config.name for config in course.piloted]
+    if not finished:
+        train(ws, competition, prior(ws, stack_experiment.seed), force=options.force)
+    return submit_as(ws, competition, best_of(ws, finished or [PRIOR]), name)
 
 
 def join(course: Course, stack_experiment: ExperimentConfig, options: Options) -> None:
-    """The last experiment over finished ones, and its report."""
+    """The last experiment over finished ones."""
     ws, competition, name = course.ws, course.competition, stack_experiment.name
     if not course.finished:
         announce(course, f"{'stack' if stack_experiment.model.second_level else 'train'} {name}", name)
@@ -191,8 +193,6 @@ def join(course: Course, stack_experiment: ExperimentConfig, options: Options) -
         stack(ws, competition, stack_experiment, options.force)
     else:
         train(ws, competition, stack_experiment, force=options.force)
-    headline(f"{ws.competition}: report")
-    write_report(ws, competition, stack_experiment, options.out)
 
 
 def load(options: Options, name: str, file: str) -> ExperimentConfig:

@@ -33,8 +33,11 @@ def best_of(ws: Workspace, names: list[str]) -> ExperimentConfig:
     return load_experiment(ws.run(best).config)
 
 
-def submit_as(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, name: str) -> None:
-    """Make runs/<name>/ of the finished run of `config`: its folds are copied, as nothing in them depends on a name."""
+def submit_as(
+    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, name: str
+) -> ExperimentConfig:
+    """Make runs/<name>/ of the finished run of `config`: its folds are copied, as nothing in them depends on a name.
+    Returns the config by that name."""
     renamed = config.model_copy(update={"name": name})
     models = [*range(competition.n_folds), *([ALL] if refits(config) else [])]
     if not all(is_trained(ws, renamed, k) for k in models):
@@ -43,8 +46,9 @@ def submit_as(ws: Workspace, competition: CompetitionConfig, config: ExperimentC
             folder = ws.run(name).fold(k)
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(ws.run(config.name).fold(k), folder)
-    say(f"{name}: {config.name} alone, no report.html")
+    say(f"{name}: {config.name} alone")
     train(ws, competition, renamed)
+    return renamed
 
 
 def note_limits(run: Run, limits: dict[str, Any] | None) -> None:

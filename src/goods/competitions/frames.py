@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from goods.config.loading import DEFAULTS
+from goods.config.loading import COMPETITION, DEFAULTS, competition_folders, first_with
 from goods.config.presets import PRESETS
 from goods.core.artifacts import atomic, write_text
 from goods.core.errors import GoodsError
@@ -30,6 +30,14 @@ def settings_of(work: Path) -> Path:
     return work / "settings"
 
 
+def configs_of(work: Path, name: str, configs: Path) -> Path:
+    """The folder with the configs of a competition: `configs`, or what frames of that name were given as below `work`
+    where that alone has it."""
+    folder, own = name.partition("/")[0], settings_of(work)
+    there = first_with(COMPETITION, competition_folders(configs / folder)) is not None
+    return configs if there or not (own / folder / COMPETITION).is_file() else own
+
+
 def competition_of_frames(
     work: Path, name: str, train: pd.DataFrame, test: pd.DataFrame, described: dict[str, Any], configs: Path
 ) -> Path:
@@ -44,12 +52,13 @@ def competition_of_frames(
     own = settings_of(work)
     for path in (configs / DEFAULTS).glob("*.yaml"):
         write_text(own / DEFAULTS / path.name, path.read_text(encoding="utf-8"))
-    write_text(own / name / "competition.yaml", as_yaml(settings(described)))
+    raw = Workspace(work, name).raw
+    write_text(own / name / COMPETITION, as_yaml({"data": str(raw.resolve())} | settings(described)))
     for preset in PRESETS.values():
         changed = {"model": described["stack"]} if described.get("stack") else {}
         write_text(own / name / preset, as_yaml(changed))
     for split, frame in (("train", train), ("test", test)):
-        write_frame(Workspace(work, name).raw / f"{split}.parquet", split, frame)
+        write_frame(raw / f"{split}.parquet", split, frame)
     return own
 
 

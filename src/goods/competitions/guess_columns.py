@@ -25,6 +25,10 @@ NAMES = {  # how columns are called
 }
 SAMPLE = 2_000  # cells that are looked at
 DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d.*)?|\d\d?[./]\d\d?[./]\d{4}( \d\d:\d\d.*)?")
+UNIT = re.compile(  # words beside a number that leave it one
+    r"(?:руб|коп|тенге|грн|шт|грамм|литр|метр|мин|час|rub|usd|eur|gbp|kzt|byn|uah|cny|pcs|gram|kilo)[^\W\d_]*",
+    re.I,
+)
 FEW = 60  # values of a category beside the text
 WORDS = 3  # of a title, at least, on average
 
@@ -89,7 +93,7 @@ class Column:
                     isinstance(cell, str)
                     and len(cell) < 30
                     and float_of(cell) is not None
-                    and not re.search(r"[^\W\d_]{3}", cell)
+                    and not re.search(r"[^\W\d_]{3}", UNIT.sub("", cell))
                 )
             )
         )

@@ -7,7 +7,9 @@ from pathlib import Path
 from goods.competitions.guess import LIKELY, SURE, UNSURE, Guess
 from goods.competitions.guess_columns import FEW, WORDS, Column
 from goods.competitions.guess_files import Source, Sources, find_sources
+from goods.competitions.guess_header import check_header
 from goods.competitions.guess_photos import guess_photo
+from goods.competitions.guess_renamed import renamed
 from goods.competitions.guess_sample import guess_sample
 from goods.competitions.guess_target import guess_target
 from goods.competitions.guess_warnings import warnings_of
@@ -24,6 +26,8 @@ def guess(data: Path) -> Guess:
     why = f"by their names; not used: {', '.join(sources.other)}" if sources.other else "by their names"
     made.say("files", {role: sources.of[role].name for role in roles if role in sources.of}, LIKELY, why)
     columns = {role: columns_of(source) for role, source in sources.of.items()}
+    for role, source in sources.of.items():
+        check_header(source, columns[role])
     train, test = columns["train"], columns["test"]
     made.rows = len(next(iter(train.values())).cells)
     key = guess_id(made, sources, train, test)
@@ -86,7 +90,14 @@ def guess_labels(made: Guess, sources: Sources, columns: dict[str, Columns]) -> 
     """What only labelled cards have: columns of train that test lacks, or those of a file of labels."""
     train, test = columns["train"], columns["test"]
     if "labels" not in columns:
-        return {name: column for name, column in train.items() if name not in test}
+        lacking = {name: column for name, column in train.items() if name not in test}
+        twins = renamed(train, test, set(columns.get("sample") or {}))
+        for name, other in twins.items():
+            made.warnings.append(
+                f"{name!r} of train looks like {other!r} of test under another name: rename one of both, as it is "
+                "neither used nor taken for the target"
+            )
+        return {name: column for name, column in lacking.items() if name not in twins}
     told = columns["labels"]
     keys = [name for name in told if name in train and told[name].unique]
     labels = {"file": sources.of["labels"].name} | ({"key": keys[0]} if keys else {})
@@ -135,5 +146,11 @@ def guess_beside(made: Guess, columns: list[Column]) -> None:
     few = [c.name for c in columns if c.name not in numbers and c not in of_ids and 1 < c.values <= FEW]
     made.say("numbers", numbers, LIKELY, "most of their cells are numbers")
     made.say("categories", few, LIKELY, f"at most {FEW} different values")
+    used = {*numbers, *few, *(c.name for c in of_ids)}
+    if left := [c.name for c in columns if c.name not in used and c.values > 1]:
+        made.warnings.append(
+            f"not used, as their cells are neither numbers nor of at most {FEW} values: "
+            f"{', '.join(map(repr, left))}; name them among table.description or table.attributes to use them"
+        )
     if of_ids:
         made.warnings.append(f"not used, as they look like ids: {', '.join(c.name for c in of_ids)}")

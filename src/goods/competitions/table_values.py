@@ -22,6 +22,8 @@ from goods.core.ids import Id
 WHOLE = re.compile(r"(?:0|-?[1-9][0-9]{0,17})")
 WHOLE_CLASS = re.compile(WHOLE.pattern + r"(?:\.0)?")  # as pandas writes whole numbers beside missing ones
 NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
+COMMAS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?(?![0-9,])")  # 1,299,000 and 1,299.50
+POINTS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?(?![0-9.])")  # 1.299.000 and 1.299,50
 BETWEEN = re.compile(r"(?<=[0-9])[ \u00a0\u2009\u202f'_](?=[0-9]{3})")  # thousands
 LONGEST_ID = 200
 
@@ -115,7 +117,9 @@ def floats_of(column: pd.Series, ids: pd.Series, name: str, issues: Issues) -> p
 def float_of(text: str) -> float | None:
     """The first number of a text, "1 299,50 ₽" → 1299.5; None where there is none or more than one."""
     plain = BETWEEN.sub("", text)
-    if plain.count(",") > 1 or ("," in plain and "." in plain):
-        plain = plain.replace(",", "")  # 1,299,000 and 1,299.50
-    found = NUMBER.findall(plain)
-    return float(found[0].replace(",", ".")) if len(found) == 1 else None
+    if (found := COMMAS.search(plain)) and (found[0].count(",") > 1 or "." in found[0]):
+        plain = plain.replace(",", "")
+    elif (found := POINTS.search(plain)) and (found[0].count(".") > 1 or "," in found[0]):
+        plain = plain.replace(found[0], found[0].replace(".", ""))
+    numbers_ = NUMBER.findall(plain)
+    return float(numbers_[0].replace(",", ".")) if len(numbers_) == 1 else None

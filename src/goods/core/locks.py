@@ -35,18 +35,33 @@ def working(ws: Workspace, alone: bool, wait: bool = False) -> Iterator[None]:
 
     Where that cannot be, `wait` until it can, or GoodsError says who holds it.
     """
-    folder = ws.whole.path / "locks"
+    with _held(ws.whole.path, ws.whole.path / "locks", "--work", alone, wait):
+        if alone:
+            remove_leftovers(ws.whole.path)
+        yield
+
+
+@contextmanager
+def writing(folder: Path, wait: bool = False) -> Iterator[None]:
+    """Hold a competition's folder of submissions for a whole run, whose submission and pages belong together; as
+    `working` alone. The lock lies beside the folder."""
+    with _held(folder, folder.with_name(f".{folder.name}.locks"), "--out", alone=True, wait=wait):
+        yield
+
+
+@contextmanager
+def _held(what: Path, folder: Path, option: str, alone: bool, wait: bool) -> Iterator[None]:
+    """Hold `what` by a lock in `folder`; `option` gives another."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "work.db"
     try:
         lock = ReadWriteLock(path, is_singleton=False)
-        _acquire(lock, ws, alone, wait)
+        _acquire(lock, what, option, alone, wait)
     except sqlite3.DatabaseError as error:
         raise GoodsError(f"{path}: damaged ({error}); remove it and run again") from None
     mine = folder / f"holder-{socket.gethostname()}-{os.getpid()}.json"
     try:
         if alone:
-            remove_leftovers(ws.whole.path)
             for left in folder.glob("holder-*.json"):
                 left.unlink()
         write_json(mine, _myself())
@@ -73,7 +88,7 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _acquire(lock: ReadWriteLock, ws: Workspace, alone: bool, wait: bool) -> None:
+def _acquire(lock: ReadWriteLock, what: Path, option: str, alone: bool, wait: bool) -> None:
     folder, told = Path(lock.lock_file).parent, False
     acquire = lock.acquire_write if alone else lock.acquire_read
     while True:
@@ -83,7 +98,7 @@ def _acquire(lock: ReadWriteLock, ws: Workspace, alone: bool, wait: bool) -> Non
         except Timeout:
             if not wait:
                 raise GoodsError(
-                    f"{ws.whole.path} is in use by {_holders(folder)}; wait for it with --wait, or give another --work"
+                    f"{what} is in use by {_holders(folder)}; wait for it with --wait, or give another {option}"
                 ) from None
             if not told:
                 say(f"waiting for {_holders(folder)} to end")

@@ -115,6 +115,12 @@ class Workspace:
         return self.path / "raw"
 
     @property
+    def curves(self) -> Path:
+        """TensorBoard logs of all networks; of targets in a folder each, below that of the whole competition."""
+        logs = self.whole.path / "logs"
+        return logs if self.competition == self.whole.competition else logs / self.attribute
+
+    @property
     def cache(self) -> Path:
         return self.whole.path / "cache"
 

@@ -38,7 +38,8 @@ class Context:
     """What a model gets besides its config and cards.
 
     `cache` is a folder for derived data keyed by content (None: compute and do not keep); `scratch` is the
-    fold's folder for checkpoints and TensorBoard logs of a fit under way (None: a temporary one). `upstream`
+    fold's folder for checkpoints of a fit under way (None: a temporary one), `curves` that for its TensorBoard logs
+    (None: below `scratch`). `upstream`
     holds this fold of the experiments the config names: trained on the same cards, so no more seen than those. Of pairs
     `products` has the cards, and `scores` what other experiments say of each pair: out of fold for train pairs.
     `kept` holds what models built one after the other share (trials of a study); None: nothing is shared.
@@ -51,6 +52,7 @@ class Context:
     images: ImageStore | None = None
     cache: Path | None = None
     scratch: Path | None = None
+    curves: Path | None = None
     progress: bool = False
     upstream: dict[str, Upstream] = field(default_factory=dict)
     products: Products | None = None

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import copy
 import logging
+import re
+import shutil
 import signal
 import threading
 import warnings
@@ -24,6 +26,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from goods.config.trainer import TrainerConfig
+from goods.core.done import LOGS
 from goods.core.log import say
 from goods.models.base import Context
 from goods.models.batchbar import BatchBar
@@ -126,11 +129,12 @@ def fit(
     learner = Learner(net, config, epochs * -(-len(loader) // config.accumulate), context.seed)
     best = BestWeights(training, config.patience, config.soup) if valid is not None else None
     first = DivergenceCheck(training) if best is None else best
+    resumed = left_by_a_kill(checkpoint)
     with quiet(), stopping_as_python_does():
         trainer = L.Trainer(
             max_epochs=min(epochs, config.stop_after or epochs),
             callbacks=callbacks_of(first, config, context, loader, checkpoint),
-            logger=TensorBoardLogger(scratch, name="", version="logs"),
+            logger=curves_of(context, scratch, training, anew=resumed is None),
             limit_val_batches=0 if valid is None else 1.0,
             **trainer_settings(config, context),
         )
@@ -138,7 +142,7 @@ def fit(
             learner,
             loader,
             None if valid is None else batches(valid, 4 * config.batch_size),
-            ckpt_path=left_by_a_kill(checkpoint),
+            ckpt_path=resumed,
             weights_only=True,
         )
     if best is not None and best.weights:
@@ -147,6 +151,18 @@ def fit(
     net.to(context.device if on_gpu(context) else "cpu")
     checkpoint.unlink(missing_ok=True)
     return trainer.current_epoch if best is None else best.best_epoch
+
+
+def curves_of(context: Context, scratch: Path, training: Training, anew: bool) -> TensorBoardLogger:
+    """Where losses and rates are logged: of each family and each of its trainings (such as transformer-mlm) by itself,
+    rid of an earlier one's where it begins `anew`."""
+    if context.curves is None:
+        return TensorBoardLogger(scratch, name="", version=LOGS)
+    of = training.settings.removeprefix("model.").removesuffix("trainer")
+    name = re.sub(r"\W+", "-", f"{training.family} {of}").strip("-")
+    if anew:
+        shutil.rmtree(context.curves / name, ignore_errors=True)
+    return TensorBoardLogger(context.curves, name="", version=name)
 
 
 def on_gpu(context: Context) -> bool:

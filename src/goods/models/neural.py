@@ -1,7 +1,7 @@
 """What every neural family shares: batches cut from pre-encoded cards, the loop, saving and loading.
 
 writes: `context.scratch`/training-<key>.ckpt after every epoch (removed when a fit ends) and TensorBoard
-logs below it. A fit that finds its checkpoint goes on from it and ends with the same weights as one that was
+logs in `context.curves`. A fit that finds its checkpoint goes on from it and ends with the same weights as one that was
 never stopped: batch order and random numbers of an epoch depend on seed and epoch alone.
 """
 

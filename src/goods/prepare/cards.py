@@ -80,8 +80,8 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, sources: Sou
 
 
 def known_classes(config: CompetitionConfig, raw: Raw) -> dict[str, pd.Series]:
-    """The train cards' classes by target; by the competition's name where it has a single one."""
-    train = raw.cards[raw.cards.split == "train"]
+    """The train cards' classes by target, indexed by id; by the competition's name where it has a single one."""
+    train = raw.cards[raw.cards.split == "train"].set_index("product_id")
     if not config.targets:
         return {config.name: train.category_id}
     return {name: train[f"target_{name}"].dropna() for name in config.targets}

@@ -1,7 +1,7 @@
 """What came in, train beside test: where they differ, out-of-fold scores need not hold on the test cards.
 
 writes: prepared/door.json: rows, photos, empty fields, lengths, alphabets, known titles and shops per split, classes,
-        input problems, warnings
+        what their order tells, input problems, warnings
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pandas as pd
 from goods.cards.hiding import POINTS, differs
 from goods.cards.table import TEXT_FIELDS, Issues, has_photo
 from goods.cards.text import LETTER, occurrences
+from goods.prepare.order import order_of, told
 from goods.problems.splitting import near_duplicate_keys
 
 SPLITS = ("train", "test")
@@ -29,8 +30,8 @@ ALPHABETS = {"cyrillic": "[а-яёА-ЯЁ]", "latin": "[a-zA-Z]"}
 def describe(
     cards: pd.DataFrame, classes: dict[str, pd.Series], issues: Issues, grouped: bool = False
 ) -> dict[str, Any]:
-    """What door.json holds; `classes` are those of the train cards known, by target; `grouped`: near-duplicates are
-    kept in one fold."""
+    """What door.json holds; `classes` are those of the train cards known, by target, indexed by id in the order of the
+    file; `grouped`: near-duplicates are kept in one fold."""
     parts = {split: of_split(cards, split) for split in SPLITS}
     keys = {split: near_duplicate_keys(part) for split, part in parts.items()}
     table = {
@@ -43,11 +44,12 @@ def describe(
     door: dict[str, Any] = {
         **table,
         "classes": {name: _class_sizes(known) for name, known in classes.items()},
+        "order": order_of(classes),
         "problems": [
             [*what, n] for what, n in sorted(problems.items(), key=lambda item: (-item[1], item[0]))
         ],
     }
-    return door | {"warnings": warnings(door, grouped)}
+    return door | {"warnings": [*warnings(door, grouped), *told(door["order"])]}
 
 
 def of_split(cards: pd.DataFrame, split: str) -> pd.DataFrame:

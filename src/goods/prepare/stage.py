@@ -24,6 +24,7 @@ from goods.core.filehashes import FileHashes
 from goods.core.folders import check_room
 from goods.core.hashing import content_hash
 from goods.core.log import say
+from goods.core.taken import measured
 from goods.core.workspace import Workspace
 from goods.prepare.cards import write_cards
 from goods.prepare.pairs import write_pairs
@@ -74,7 +75,14 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
         say(f"prepare: unchanged, {ws.cards} kept")
         return
     check_room({ws.path: PREPARED * tables_in(data)}, "the prepared cards")
-    inputs = Inputs(data, hashes)
+    with measured() as taken:
+        write(ws, config, data, hashes, settings)
+    taken.note(ws.path)  # not in prepared/, all of whose files are data
+
+
+def write(ws: Workspace, config: CompetitionConfig, data: Path, hashes: FileHashes, settings: str) -> None:
+    """Read the raw files and write prepared/."""
+    competition, inputs = competition_of(config), Inputs(data, hashes)
     raw = competition.read(inputs.path)
     sources = Sources(competition.problem, data, hashes, settings, inputs.seen())
     if isinstance(raw, RawPairs):

@@ -52,7 +52,7 @@ def explain_cards(
         )
     train = select(cards, "train")
     folds, names = load_dealt(ws, train), list(config.model.experiments)
-    report, maker = read_json(run.report), maker_of(train, folds, labels, names)
+    report, maker = read_json(run.report), maker_of(train, folds, labels, config.model)
     fold_of = dict(zip(train.product_id, folds.fold.tolist(), strict=True))
     part_of = dict(zip(train.product_id[folds.scored], parts_of(train, folds, competition), strict=True))
     asked = cards[cards.product_id.isin(product_ids)]
@@ -70,7 +70,7 @@ def explain_cards(
         files = [ws.run(name).test if in_test else ws.run(name).oof for name in names]
         own, known = (None if in_test else np.full(len(group), k)), maker
         if folds.partial and not in_test:
-            own, known = None, maker_before(problem_of(ws), train, folds, labels, names, k)
+            own, known = None, maker_before(problem_of(ws), train, folds, labels, config.model, k)
         table, features = tabulate(known, config.model, group, own, [Predictions.load(f) for f in files])
         every = [ALL] if config.refit else range(len(report["winner_by_fold"]))
         judges = [FoldStack.load(run.fold(number)) for number in (every if in_test else [part])]

@@ -19,11 +19,12 @@ from goods.core.artifacts import read_json, write_csv, write_text
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import metric_of
 from goods.prepare.door import rows_of
+from goods.prepare.order import telling
 from goods.report.classes import class_rows, f1_by_size, size_rows
 from goods.report.confusion import branch_maps, distance_rows, frequent_confusions
 from goods.report.curves import automation_curve, folds_plot, reliability_plots
 from goods.report.drift import drift_of
-from goods.report.experiments import experiment_row, score_row
+from goods.report.experiments import experiment_row, score_row, taken_rows
 from goods.report.gallery import gallery
 from goods.report.judged import Judged, judge
 from goods.report.left_out import left_out_rows
@@ -31,6 +32,7 @@ from goods.report.page import render
 from goods.report.slices import agreement_rows, slice_rows
 from goods.report.suspects import suspected_labels
 from goods.stack.config import StackConfig
+from goods.submit.entries import limits_of, made_of
 from goods.submit.ledger import git_sha
 
 LISTED = 60  # suspected labels in the page; the file has all
@@ -77,6 +79,7 @@ def page_of(
         stack=config if base else None,
         name=config.name,
         report=report,
+        limits=limits_of(report),
         judged=judged,
         files=files,
         metric=metric_of(report["metric"]),
@@ -84,11 +87,13 @@ def page_of(
         definitions=list(next(iter(report["decoders"].values()))) if base else [],
         came_in=rows_of(door),
         warnings=door["warnings"],
+        order=telling(door["order"]),
         problems=door["problems"],
         rows=experiments + method_rows(config, report),
         folds_plot=folds_plot(
             [*experiments, {"name": config.name, "folds": report["folds"]}] if base else experiments
         ),
+        taken=taken_rows(ws, made_of(ws, config.name)),
         left_out=left_out_rows(ws, judged, base),
         slices=slice_rows(judged),
         agreement=agreement_rows(ws, judged, base) if base else [],

@@ -7,8 +7,12 @@ from typing import Any
 import numpy as np
 
 from goods.config.loading import load_experiment
+from goods.core.artifacts import read_json
+from goods.core.taken import Taken, taken_in
 from goods.core.workspace import Workspace
-from goods.submit.entries import finished_report
+from goods.submit.entries import finished_report, memory_of
+
+PREPARE = "prepare"  # the stage that is no experiment
 
 
 def experiment_row(ws: Workspace, name: str) -> dict[str, Any]:
@@ -18,6 +22,7 @@ def experiment_row(ws: Workspace, name: str) -> dict[str, Any]:
     return {
         **score_row(name, family, report, report["fit_seconds"]),
         "rate": round(float(np.mean(report["cards_per_second"]))),
+        "memory": memory_of(report),
         "warning": report.get("warning"),
     }
 
@@ -33,4 +38,21 @@ def score_row(name: str, family: str, report: dict[str, Any], seconds: list[floa
         "scores": report["scores"],
         "seconds": sum(seconds),
         "rate": "",
+        "memory": memory_of(report),
     }
+
+
+def taken_rows(ws: Workspace, names: list[str]) -> list[dict[str, Any]]:
+    """What each stage took, `seconds` (of experiments those of fitting, folds added up) and `memory`, MB of its largest
+    process, None where nobody noted it: cards, studies, experiments in the order of `names`."""
+    rows = [(PREPARE, taken_in(ws.whole.path))]
+    for name in names:
+        config, report = load_experiment(ws.run(name).config), read_json(ws.run(name).report)
+        if config.tuned_on:
+            study = ws.tuning(name.removesuffix("-tuned"))
+            rows.append((study.name, taken_in(study)))
+        rows.append((name, Taken(sum(report.get("fit_seconds", ())), memory_of(report) or 0)))
+    known = [(name, taken) for name, taken in rows if taken is not None]
+    return [
+        {"name": name, "seconds": taken.seconds, "memory": taken.memory_mb or None} for name, taken in known
+    ]

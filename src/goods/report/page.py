@@ -13,6 +13,8 @@ import matplotlib
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from goods.core.hashing import content_hash
+
 PAGES = jinja2.Environment(
     loader=jinja2.PackageLoader("goods.report"),
     autoescape=True,
@@ -68,6 +70,13 @@ def png(figure: Figure, dpi: int) -> str:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
     return base64.b64encode(stream.getvalue()).decode()
+
+
+def templates_key() -> str:
+    """Hash of all that pages are made of besides code: their templates, stylesheet and script."""
+    assert PAGES.loader is not None
+    names = PAGES.list_templates()
+    return content_hash([(name, PAGES.loader.get_source(PAGES, name)[0]) for name in names])
 
 
 def holds(path: Path, key: str) -> bool:

@@ -18,10 +18,7 @@ from goods.cards.table import load_cards, select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import read_json, write_text
-from goods.core.code import code_hash
-from goods.core.done import done_key
 from goods.core.errors import GoodsError
-from goods.core.hashing import content_hash
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import metric_of
@@ -29,11 +26,13 @@ from goods.metrics.pairs import LEVEL, PAIR_METRICS, best_f1, curve, masked_area
 from goods.metrics.reliability import expected_calibration_error
 from goods.models.pairs.pairs import PairsConfig
 from goods.prepare.folds import load_folds
+from goods.prepare.order import telling
 from goods.problems.kinds import load_rows
 from goods.report.board import board_of
-from goods.report.experiments import experiment_row
+from goods.report.experiments import experiment_row, taken_rows
+from goods.report.key import is_main, page_key, page_path
 from goods.report.page import holds, new_figure, plain_label, render, svg
-from goods.submit.entries import finished_report
+from goods.submit.entries import finished_report, limits_of, made_of
 from goods.submit.ledger import git_sha
 
 SHOWN = 25  # pairs of each kind of error
@@ -44,23 +43,25 @@ TOP = 25  # features
 def write_pairs_report(
     ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, out: Path
 ) -> Path:
-    """Write the report of a finished run of the pairs family, unless it is there as it would be; returns its path."""
-    if not isinstance(config.model, PairsConfig):
+    """Write the report of a finished run of the pairs family, or of what stands for it where limits left it out, unless
+    it is there as it would be; returns its path."""
+    if not is_main(config):
         raise GoodsError(
             f"experiment {config.name} is of family {config.model.family}; name one of family pairs, which "
             "reports are made of"
         )
-    path = out / competition.name / "report.html"
-    board = board_of(out, competition.name, competition.metric)
-    key = content_hash(code_hash(__name__), competition.metric, done_key(ws.run(config.name).path), board)
+    path, board = page_path(out, competition, config), board_of(out, competition.name, competition.metric)
+    key = page_key(__name__, ws, competition, config.name, board)
     if holds(path, key):
         return path
     report, train = finished_report(ws, config.name), select(load_rows(ws), "train")
     honest = train[~np.isin(load_folds(ws, train), report["tuned_on"])]
     oof = Predictions.load(ws.run(config.name).oof).aligned(honest.product_id.to_numpy())
     match, target, category = oof.proba_of(1), honest.target.to_numpy(), honest.category.to_numpy(str)
+    door = read_json(ws.door)
     f1, threshold = best_f1(target, match)
     sure = np.maximum(match, 1 - match)
+    base = config.model.experiments if isinstance(config.model, PairsConfig) else ()
     text = render(
         "pairs",
         key=key,
@@ -71,16 +72,22 @@ def write_pairs_report(
         name=config.name,
         report=report,
         board=board,
+        warnings=door["warnings"],
+        order=telling(door["order"]),
         definition=metric_of(report["metric"]).definition,
         metrics=[m.name for m in PAIR_METRICS],
         definitions=[(m.name, m.definition) for m in PAIR_METRICS],
-        rows=[experiment_row(ws, name) for name in (*config.model.experiments, config.name)],
+        rows=[experiment_row(ws, name) for name in (*base, config.name)],
+        taken=taken_rows(ws, made_of(ws, config.name)),
         curves=curves_plot(target, match, category),
         categories=[category_row(name, target, match, category) for name in np.unique(category)],
         ece=expected_calibration_error(sure, (match >= 0.5) == (target == 1)),
         f1=f1,
         threshold=threshold,
-        importance=importance(ws, config.name, competition.n_folds),
+        importance=importance(ws, config.name, competition.n_folds)
+        if isinstance(config.model, PairsConfig)
+        else [],
+        limits=limits_of(report),
         galleries=[
             (
                 "Surest of no match, and wrong",

@@ -1,6 +1,6 @@
 """What a run says at its end: what its experiments scored and took, the files it wrote, what may be asked next.
 
-reads: runs/, submissions/leaderboard.csv, what is in submissions/<competition>/
+reads: runs/, prepared/, what is in submissions/<competition>/
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ import shlex
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from goods.cards.table import select
 from goods.config.competition import CompetitionConfig
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
-from goods.core.done import done_key
 from goods.core.hashing import file_hash
 from goods.core.log import say
 from goods.core.tables import Cells, show_table
@@ -23,37 +21,40 @@ from goods.core.workspace import Workspace
 from goods.matching.groups import ends_of
 from goods.prepare.prepared import parts
 from goods.problems.kinds import load_rows, problem_of
+from goods.report.experiments import PREPARE, taken_rows
 from goods.stack.fit import BLEND
 from goods.submit.entries import joined, made_of
 from goods.submit.kept import REPORT, kept
-from goods.submit.ledger import EXPERIMENT, LEDGER, rows_of
 
-HEAD = ["experiment", "out-of-fold", "seconds", "weight", "peak memory"]
+HEAD = ["stage", "out-of-fold", "seconds", "weight", "peak memory"]
 LISTS = ("errors.csv", "suspected_labels.csv")  # beside a report
 
 
 def tell_end(ws: Workspace, competition: CompetitionConfig, experiment: str, result: Path) -> None:
     """The table of all that `experiment`, submitted as `result`, is made of, and the paths of the files."""
     out = result.parents[len(Path(competition.name).parts)]
-    ledger, rows = rows_of(out / LEDGER), []
+    rows: list[Cells] = []
     for space, _ in parts(ws, competition):
-        rows += experiment_rows(space, experiment, ledger, space.competition if competition.targets else "")
+        own = stage_rows(space, experiment, space.competition if competition.targets else "")
+        rows += [row for row in own if row not in rows]  # all targets have the same cards
     show_table(f"{competition.name}: {competition.metric}, what it took and what it weighs", HEAD, rows)
     say("\n".join(["written:", *(f"  {path}" for path in written(ws, competition, result, out))]))
 
 
-def experiment_rows(ws: Workspace, experiment: str, ledger: pd.DataFrame, below: str) -> list[Cells]:
-    """One for each experiment, that which joins the others last; `below`: what their names follow."""
-    weights, rows = pool_weights(ws, experiment), []
-    for name in made_of(ws, experiment):
-        report = read_json(ws.run(name).report)
+def stage_rows(ws: Workspace, experiment: str, below: str) -> list[Cells]:
+    """One for each stage that something was noted of, the experiment that joins the others last; `below`: what their
+    names follow."""
+    weights, rows, names = pool_weights(ws, experiment), [], made_of(ws, experiment)
+    for taken in taken_rows(ws, names):
+        name = taken["name"]
+        report = read_json(ws.run(name).report) if name in names else None
         rows.append(
             [
-                f"{below}/{name}".lstrip("/"),
-                f"{report['score']:.4f} ± {report['sd']:.4f}",
-                f"{sum(report.get('fit_seconds', ())):.1f}",
+                name if name == PREPARE else f"{below}/{name}".lstrip("/"),
+                "" if report is None else f"{report['score']:.4f} ± {report['sd']:.4f}",
+                f"{taken['seconds']:.1f}",
                 f"{weights[name]:.2f}" if name in weights else "",
-                memory(ledger, ws, name),
+                "" if taken["memory"] is None else f"{taken['memory']:,} MB",
             ]
         )
     return rows
@@ -67,14 +68,6 @@ def pool_weights(ws: Workspace, experiment: str) -> dict[str, float]:
     pools = [read_json(path)["pools"].get(BLEND) for path in sorted(run.path.glob("fold_*/methods.json"))]
     found = [pool["weights"] for pool in pools if pool is not None and len(pool["weights"]) == len(names)]
     return dict(zip(names, np.mean(found, axis=0).tolist(), strict=True)) if found else {}
-
-
-def memory(ledger: pd.DataFrame, ws: Workspace, experiment: str) -> str:
-    """MB at most while it was trained by itself, where the ledger has that."""
-    same = (ledger.kind == EXPERIMENT) & (ledger.competition == ws.competition)
-    same &= (ledger.experiment == experiment) & (ledger.key == done_key(ws.run(experiment).path))
-    known = ledger[same].memory_mb.dropna()
-    return f"{int(known.iloc[-1]):,} MB" if len(known) else ""
 
 
 def written(ws: Workspace, competition: CompetitionConfig, result: Path, out: Path) -> list[Path]:

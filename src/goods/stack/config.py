@@ -33,6 +33,9 @@ class StackConfig(PresetConfig):
     calibration: Literal["none", "temperature", "vector"] = Field(
         "temperature", description="of each base model, before pooling and boosting"
     )
+    id_order: bool = Field(
+        False, description="classes of the train cards with the nearest ids are features: docs/own-contest.md"
+    )
     loss: Literal["Logloss", "QuerySoftMax", "YetiRank"] = "Logloss"
     monotone: bool = Field(False, description="log-odds and counts may only speak for a class, never against")
     iterations: int = Field(400, ge=1)

@@ -104,12 +104,14 @@ class Evidence(TreeEvidence):
     near: Neighbours
     categories: CategoryNames
     numbers: Numbers
+    near_ids: Neighbours | None = None  # only where the order of ids may tell the class
 
     @property
     def families(self) -> dict[str, dict[str, Any]]:
         return super().families | {
             "model": {name: name for name in self.names},
             "key": {key: key for key in self.counted},
+            "order": self.orders,
             "source": {source.replace(" ", "_"): source for source in self.table.named},
             "number": {name: name for name in number_columns(self.cards)},
         }
@@ -139,6 +141,11 @@ class Evidence(TreeEvidence):
     def votes(self) -> np.ndarray:
         """float32 [3, m]: see `Neighbours.features`."""
         return self.near.features(self.table).T
+
+    @cached_property
+    def orders(self) -> dict[str, np.ndarray]:
+        """Order in which neighbours are looked at → float32 [3, m]: see `Neighbours.features`."""
+        return {} if self.near_ids is None else {"near_ids": self.near_ids.features(self.table).T}
 
     @cached_property
     def name_likeness(self) -> np.ndarray:

@@ -19,6 +19,7 @@ from goods.stack.candidates import Candidates, Named
 from goods.stack.categories import CategoryNames
 from goods.stack.counts import KeyCounts, card_keys
 from goods.stack.evidence import BlendEvidence, Evidence, TreeEvidence
+from goods.stack.idorder import IdNeighbours
 from goods.stack.neighbours import Neighbours, TitleNeighbours
 from goods.stack.numbers import Numbers
 
@@ -42,6 +43,8 @@ FEATURES: dict[str, Callable[..., np.ndarray]] = {
     "neighbour_votes": lambda e: e.votes[0],
     "neighbour_best": lambda e: e.votes[1],
     "nearest_title": lambda e: e.votes[2],
+    "{order}_votes": lambda e, order: order[0],
+    "{order}_best": lambda e, order: order[1],
     "name_characters": lambda e: e.name_likeness[0],
     "name_meaning": lambda e: e.name_likeness[1],
     "numbers_fit": lambda e: e.numbers_fit(),
@@ -93,16 +96,24 @@ class CandidateFeatures:
     """What the train cards tell of any card's candidates, and the features made of it.
 
     `fold` int [n] is that of each train card; `names` are those of the base models, in the order of the candidates'
-    log-probabilities.
+    log-probabilities; `id_order`: classes of the cards with the nearest ids are told too.
     """
 
-    def __init__(self, train: pd.DataFrame, fold: np.ndarray, labels: Labels, names: list[str]) -> None:
+    def __init__(
+        self,
+        train: pd.DataFrame,
+        fold: np.ndarray,
+        labels: Labels,
+        names: list[str],
+        id_order: bool = False,
+    ) -> None:
         self.labels, self.names = labels, names
         target = train.target.to_numpy()
         self.counts = {
             key: KeyCounts(values, target, fold, labels.n_classes) for key, values in card_keys(train).items()
         }
         self.titles = TitleNeighbours(train.title, target, fold)
+        self.ids = IdNeighbours(train.product_id, target, fold) if id_order else None
         self.categories = CategoryNames(labels)
         self.numbers = Numbers(train.attributes, target, fold, labels.n_classes)
 
@@ -112,18 +123,22 @@ class CandidateFeatures:
     def sources(self, cards: pd.DataFrame, fold: np.ndarray | None, near: Neighbours) -> dict[str, Named]:
         """Candidates besides those of the models; `fold` is each card's own fold, None for new cards."""
         keys = card_keys(cards)
-        return {
+        found = {
             "similar titles": near.named(PER_SOURCE),
             "same title words": self.counts["title"].named(keys["title"], fold, PER_SOURCE),
             "shop": self.counts["shop"].named(keys["shop"], fold, PER_SOURCE),
             "category name": self.categories.named(cards.title, PER_SOURCE),
         }
+        if self.ids is not None:
+            found["near ids"] = self.ids.find(cards.product_id, fold).named(PER_SOURCE)
+        return found
 
     def make(
         self, cards: pd.DataFrame, fold: np.ndarray | None, table: Candidates, near: Neighbours
     ) -> pd.DataFrame:
         """float32, one row per entry of `table`: all that does not depend on the blend."""
-        known = (self.counts, near, self.categories, self.numbers)
+        near_ids = None if self.ids is None else self.ids.find(cards.product_id, fold)
+        known = (self.counts, near, self.categories, self.numbers, near_ids)
         return features_of(Evidence(self.labels, table, self.names, cards, fold, *known), FEATURES)
 
     def with_blend(self, features: pd.DataFrame, table: Candidates, blend: np.ndarray) -> pd.DataFrame:

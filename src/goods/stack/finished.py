@@ -54,7 +54,7 @@ class FinishedStack:
     def load(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> FinishedStack:
         model, labels, run = stack_config(config), Labels.load(ws), ws.run(config.name)
         train, report = select(load_cards(ws), "train"), read_json(run.report)
-        maker = maker_of(train, load_dealt(ws, train), labels, list(model.experiments))
+        maker = maker_of(train, load_dealt(ws, train), labels, model)
         numbers = [ALL] if config.refit else range(len(report["winner_by_fold"]))
         return FinishedStack(maker, model, [FoldStack.load(run.fold(k)) for k in numbers], report)
 

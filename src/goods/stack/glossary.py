@@ -27,6 +27,8 @@ GLOSSARY = {
     "neighbour_votes": "share of the category among train cards with similar titles",
     "neighbour_best": "likeness of the card to the category's most similar title",
     "nearest_title": "likeness of the card to the most similar title of any category",
+    "{order}_votes": "share of the category among the train cards with {order}, only with id_order",
+    "{order}_best": "how near the nearest of the category's train cards with {order} is, only with id_order",
     "name_characters": "likeness of the title and the category's name by letters",
     "name_meaning": "likeness of the title and the category's name by word vectors",
     "numbers_fit": "how usual the numbers in the card's attributes are in the category",
@@ -47,10 +49,11 @@ GLOSSARY = {
     "level{depth}_mass": "probability that the pool gives the category's node at depth {depth}",
 }
 MEMBERS = {
+    "order": "near_ids",
     "depth": r"\d+",
     "number": rf"{NUMBER}.+",
 }  # how a family's members are written, where not as any word
-WORDS = ("key", "source")  # families whose members are words, joined by underscores
+WORDS = ("key", "source", "order")  # families whose members are words, joined by underscores
 OF_ALL = {  # counted by nothing
     "given_any": "log of the share of all train cards that are of the category",
     "cards_any": "all train cards (log of 1 + their number)",

@@ -107,11 +107,11 @@ def make_level(ws: Workspace, competition: CompetitionConfig, config: Experiment
     model, labels, runs = stack_config(config), Labels.load(ws), base_runs(ws, config)
     cards, photos_hidden = like_test(load_cards(ws))
     train = select(cards, "train")
-    folds, names = load_dealt(ws, train), list(model.experiments)
-    maker = maker_of(train, folds, labels, names)
+    folds = load_dealt(ws, train)
+    maker = maker_of(train, folds, labels, model)
     base = [Predictions.load(r.oof) for r in runs]
     if folds.partial:
-        before = partial(maker_before, problem_of(ws), train, folds, labels, names)
+        before = partial(maker_before, problem_of(ws), train, folds, labels, model)
         table, features = tabulate_scored(before, model, train, folds, base)
     else:
         table, features = tabulate(maker, model, train, folds.fold, base)
@@ -147,18 +147,19 @@ def parts_of(train: pd.DataFrame, folds: Folds, competition: CompetitionConfig) 
     return assign_folds(train.target.to_numpy()[folds.scored], groups, PARTS, competition.seed)
 
 
-def maker_of(train: pd.DataFrame, folds: Folds, labels: Labels, names: list[str]) -> CandidateFeatures:
+def maker_of(train: pd.DataFrame, folds: Folds, labels: Labels, model: StackConfig) -> CandidateFeatures:
     """What all train cards tell of others; of each other too where every fold leaves out itself alone."""
     fold = np.zeros_like(folds.fold) if folds.partial else folds.fold
-    return CandidateFeatures(train, fold, labels, names)
+    return CandidateFeatures(train, fold, labels, list(model.experiments), model.id_order)
 
 
 def maker_before(
-    problem: Problem, train: pd.DataFrame, folds: Folds, labels: Labels, names: list[str], k: int
+    problem: Problem, train: pd.DataFrame, folds: Folds, labels: Labels, model: StackConfig, k: int
 ) -> CandidateFeatures:
     """What those train cards tell that models of fold k may be fitted on."""
     known = train[folds.may_fit(problem, train, k)].reset_index(drop=True)
-    return CandidateFeatures(known, np.zeros(len(known), np.int8), labels, names)
+    fold = np.zeros(len(known), np.int8)
+    return CandidateFeatures(known, fold, labels, list(model.experiments), model.id_order)
 
 
 def tabulate_scored(

@@ -31,6 +31,7 @@ from goods.core.locks import one_at_a_time
 from goods.core.log import say
 from goods.core.predictions import Predictions
 from goods.core.progress import track
+from goods.core.taken import measured
 from goods.core.workspace import ALL, Run, Workspace
 from goods.prepare.prepared import prepared_key
 from goods.stack.candidates import Candidates
@@ -82,7 +83,9 @@ def stack(
             say(f"stack {config.name}: unchanged, {describe(read_json(run.report))}")
             return False
         begin(run.path, key)
-        report = fit_and_choose(ws, competition, config, run)
+        with measured() as taken:
+            report = fit_and_choose(ws, competition, config, run)
+        write_json(run.report, report | {"memory_mb": [taken.memory_mb]})
         if stack_key(ws, competition, config) != key:
             raise GoodsError(
                 f"{run.path}: prepared/, folds.parquet or base experiments were changed meanwhile; run again"
@@ -96,7 +99,7 @@ def stack(
 def fit_and_choose(
     ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, run: Run
 ) -> dict[str, Any]:
-    """All that a stack's folder holds but its DONE; returns the report."""
+    """All that a stack's folder holds but its report, which is returned, and its DONE."""
     started = time.perf_counter()
     level = make_level(ws, competition, config)
     folds, oof, calibrated = fit_stacks(level, run)
@@ -122,7 +125,6 @@ def fit_and_choose(
         "fit_seconds": [round(time.perf_counter() - started, 2)],
     }
     write_text(run.config, dump(config))
-    write_json(run.report, report)
     return report
 
 

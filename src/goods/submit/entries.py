@@ -20,6 +20,8 @@ from goods.config.presets import PRESETS
 from goods.core.artifacts import read_json
 from goods.core.done import check_done, done_key
 from goods.core.hashing import content_hash
+from goods.core.log import say
+from goods.core.taken import highest_mb, taken_in
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.submit.ledger import EXPERIMENT, LEDGER, append_leaderboard, git_sha
@@ -112,8 +114,12 @@ def limits_of(report: dict[str, Any]) -> str:
 
 def peak_memory() -> int:
     """MB of the largest process of this command so far."""
-    most = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return round(max(most) / 1024)
+    return max(highest_mb(), round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024))
+
+
+def memory_of(report: dict[str, Any]) -> int | None:
+    """MB of the largest process that computed a part of a finished run; None where that is not known."""
+    return max(report.get("memory_mb") or [0]) or None
 
 
 def record_experiment(
@@ -122,35 +128,52 @@ def record_experiment(
     experiment: str,
     out: Path,
     repeats: dict[str, Any] | None = None,
+    anew: bool = True,
 ) -> None:
-    """Add the row of an experiment that was finished just now; `repeats`: its report under several assignments."""
+    """Add the row of a finished experiment; of one that was not finished `anew` just now only where it has none, as
+    after a run that was killed before. `repeats`: its report under several assignments."""
     row = entry_of(ws, competition, experiment)
     if repeats is not None:
         row |= {name: repeats[name] for name in ("score", "sd", "folds")}
         row["note"] = (
             f"mean of {len(repeats['scores'])} fold assignments, ± {repeats['between']:.4f} between them"
         )
-    append_leaderboard(out / LEDGER, row | {"kind": EXPERIMENT, "memory_mb": peak_memory()})
+    spaces = [space for space, _ in parts(ws, competition)]
+    memory = [memory_of(read_json(space.run(experiment).report)) for space in spaces]
+    known = [found for found in (*memory, peak_memory() if anew else None) if found is not None]
+    record(out / LEDGER, row | ({"memory_mb": max(known)} if known else {}), anew)
 
 
 def record_study(
-    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, out: Path, seconds: float
+    ws: Workspace,
+    competition: CompetitionConfig,
+    config: ExperimentConfig,
+    out: Path,
+    seconds: float,
+    anew: bool = True,
 ) -> None:
-    """Add the row of a study that was finished just now; its score has chosen the parameters."""
+    """Add the row of a finished study as that of an experiment; its score has chosen the parameters."""
     folder = ws.tuning(config.name)
     report = read_json(folder / "report.json")
     row = {
         "date": now(),
         "competition": competition.name,
-        "kind": EXPERIMENT,
         "experiment": folder.name,
         "metric": competition.metric,
         "score": report["optimistic_score"],
         "folds": len(config.tune.folds) if config.tune else 0,
-        "seconds": round(seconds, 1),
-        "memory_mb": peak_memory(),
         "key": done_key(folder),
         "git_sha": git_sha(),
         "note": report["note"],
     }
-    append_leaderboard(out / LEDGER, row)
+    if anew:
+        row |= {"seconds": round(seconds, 1), "memory_mb": peak_memory()}
+    elif (taken := taken_in(folder)) is not None:
+        row |= {"seconds": round(taken.seconds, 1), "memory_mb": taken.memory_mb}
+    record(out / LEDGER, row, anew)
+
+
+def record(path: Path, row: dict[str, Any], anew: bool) -> None:
+    added = append_leaderboard(path, row | {"kind": EXPERIMENT}, once=not anew)
+    if added and not anew:
+        say(f"{path}: had no row of {row['experiment']}, it is added")

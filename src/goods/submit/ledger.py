@@ -16,6 +16,7 @@ from filelock import FileLock
 from goods.core.artifacts import copy_file, write_csv
 from goods.core.errors import GoodsError
 from goods.core.log import say
+from goods.submit.mirror import mirror
 
 LEDGER = "leaderboard.csv"
 EXPERIMENT, SUBMISSION = "experiment", "submission"  # kinds of row
@@ -59,21 +60,27 @@ WHOLE = ("folds", "memory_mb", "rows")  # numbers without a fraction
 NUMBERS = ("score", "sd", "public", "private", "seconds", *WHOLE)
 LEAST = {"competition", "experiment", "score"}  # columns of any ledger, however old
 SAME = ("experiment", "file_hash")  # of two submissions that say the same
+SAME_RUN = ("competition", "kind", "experiment", "key")  # of two rows that tell of one run
 
 
-def append_leaderboard(path: Path, row: dict[str, Any]) -> None:
+def append_leaderboard(path: Path, row: dict[str, Any], once: bool = False) -> bool:
     """Add a row below those there are, unless it is a submission and the last one of its competition is of the same
-    file and experiment; runs that end at the same time wait for each other."""
+    file and experiment or, with `once`, there is a row of the same run; whether it was added. Runs that end at the same
+    time wait for each other."""
     row = {"kind": SUBMISSION} | row
     with locked(path):
         board, whole = readable(path)
         of_kind = board[(board.competition == row["competition"]) & (board.kind == SUBMISSION)].tail(1)
         same = [row.get(name) for name in SAME]
         if row["kind"] == SUBMISSION and len(of_kind) and of_kind[list(SAME)].iloc[0].tolist() == same:
-            return
+            return False
+        if once and (board[list(SAME_RUN)] == [row.get(name) for name in SAME_RUN]).all(axis=1).any():
+            return False
         added = pd.DataFrame([row], columns=list(LEADERBOARD))
         rows = completed(pd.concat([board, added]) if len(board) else added)
         write_rows(path, rows, board, whole)
+    mirror(row, NUMBERS)
+    return True
 
 
 def note_board(

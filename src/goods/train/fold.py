@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from goods.core.errors import GoodsError
 from goods.core.execution import Resources
 from goods.core.ids import id_array
 from goods.core.predictions import BLOCK, TOP_K, Predictions, best_classes, mean_of
+from goods.core.taken import measured
 from goods.core.workspace import ALL, Workspace
 from goods.models.base import Context, Model, Refitted, WholeFitted
 from goods.prepare.folds import load_dealt
@@ -59,6 +61,15 @@ def write_fold(ws: Workspace, config: ExperimentConfig, k: int, progress: bool, 
 
     With k = ALL no fold is left out, none is predicted, and what inner splits choose is the mean of the folds'.
     """
+    with measured() as taken:
+        report = fit_and_predict(ws, config, k, progress, resources)
+    write_json(ws.run(config.name).fold(k) / "report.json", report | {"memory_mb": taken.memory_mb})
+
+
+def fit_and_predict(
+    ws: Workspace, config: ExperimentConfig, k: int, progress: bool, resources: Resources
+) -> dict[str, Any]:
+    """All of fold_<k>/ but its report, which is returned."""
     folder = ws.run(config.name).fold(k)
     problem = problem_of(ws)
     rows, _ = rows_seen(ws, config)
@@ -91,16 +102,13 @@ def write_fold(ws: Workspace, config: ExperimentConfig, k: int, progress: bool, 
         valid.save(folder / "valid.npz")
     on_test.save(folder / "test.npz")
     n_predicted = len(test) + (len(valid.product_id) if valid is not None else 0)
-    write_json(
-        folder / "report.json",
-        {
-            "fit_seconds": round(fitted - started, 2),
-            "predict_seconds": round(predicted - fitted, 2),
-            "cards_per_second": round(n_predicted / (predicted - fitted), 1),
-            "pseudo_labelled": len(extra),
-            "threads": resources.threads,
-        },
-    )
+    return {
+        "fit_seconds": round(fitted - started, 2),
+        "predict_seconds": round(predicted - fitted, 2),
+        "cards_per_second": round(n_predicted / (predicted - fitted), 1),
+        "pseudo_labelled": len(extra),
+        "threads": resources.threads,
+    }
 
 
 def drawn(target: pd.Series, config: ExperimentConfig) -> np.ndarray:

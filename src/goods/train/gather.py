@@ -29,7 +29,12 @@ from goods.train.foundations import tuned_below
 from goods.train.keys import inputs_key, judges, refits
 from goods.train.rows import rows_seen
 
-OF_FOLDS = ("fit_seconds", "cards_per_second", "threads")  # what a run's report repeats of its folds'
+OF_FOLDS = (
+    "fit_seconds",
+    "cards_per_second",
+    "memory_mb",
+    "threads",
+)  # what a run's report repeats of its folds'
 
 
 def test_predictions(run: Run, config: ExperimentConfig, competition: CompetitionConfig) -> Predictions:

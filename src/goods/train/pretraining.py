@@ -1,7 +1,7 @@
 """Train the encoders of a contrastive experiment on all cards of a competition, labels unused.
 
 reads:  prepared/cards.parquet of the whole competition, its photos
-writes: work/<competition>/cache/pair-<hash>/ (encoders, report.json, TensorBoard logs, DONE)
+writes: work/<competition>/cache/pair-<hash>/ (encoders, report.json, DONE), logs/<experiment>/
 """
 
 from __future__ import annotations
@@ -53,5 +53,6 @@ def context_without_labels(ws: Workspace, config: ExperimentConfig) -> Context:
         threads=given.threads,
         images=ImageStore(data_folder(ws)),
         cache=ws.cache,
+        curves=ws.curves / config.name,
         progress=True,
     )

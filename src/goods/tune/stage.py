@@ -27,6 +27,7 @@ from goods.core.errors import GoodsError
 from goods.core.execution import remote, resources, run_job
 from goods.core.locks import one_at_a_time
 from goods.core.log import say
+from goods.core.taken import measured
 from goods.core.workspace import Workspace
 from goods.train.foundations import check_problem
 from goods.tune.abandoned import present, queue_again, running
@@ -55,8 +56,7 @@ def tune(
     `storage`: the address of a database, "journal", or None for a file that machines share if jobs run on several.
     """
     folder, folds = ws.tuning(config.name), studied_folds(competition, config)
-    stacked = config.model.second_level
-    if not stacked:
+    if not config.model.second_level:
         check_problem(ws, config)
     key = study_key(ws, competition, config)
     if not force and is_done(folder, key):
@@ -66,6 +66,24 @@ def tune(
         if force:
             begin(folder, "forced")
         begin(folder, key)
+    with measured() as taken:
+        report = search(ws, competition, config, folds, key, storage)
+    mark_done(folder, key, leave_out=STUDY_FILES)
+    taken.note(folder)
+    say(f"tune {config.name}: {summary(report)}")
+    return True
+
+
+def search(
+    ws: Workspace,
+    competition: CompetitionConfig,
+    config: ExperimentConfig,
+    folds: list[int],
+    key: str,
+    storage: str | None,
+) -> dict[str, Any]:
+    """All of a study's folder but its DONE; returns the report."""
+    folder, stacked = ws.tuning(config.name), config.model.second_level
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # what ends a trial is raised as well
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
     file = file_of(storage, folder)
@@ -100,9 +118,7 @@ def tune(
         "trials": {state.name.lower(): states.count(state) for state in sorted(set(states))},
     }
     write_json(folder / "report.json", report)
-    mark_done(folder, key, leave_out=STUDY_FILES)
-    say(f"tune {config.name}: {summary(report)}")
-    return True
+    return report
 
 
 def file_of(storage: str | None, folder: Path) -> Path | None:

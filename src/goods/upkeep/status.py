@@ -15,10 +15,12 @@ from typing import Any
 import pandas as pd
 
 from goods.budget.course import Course
-from goods.budget.plan import TUNED
+from goods.budget.plan import TUNED, Plan
+from goods.config.base import PresetConfig
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
+from goods.core.artifacts import read_json
 from goods.core.done import STARTED, done_key, flaw, read_done
 from goods.core.errors import GoodsError
 from goods.core.filehashes import FileHashes
@@ -31,9 +33,11 @@ from goods.prepare.prepared import data_folder, parts
 from goods.prepare.sources import present
 from goods.prepare.stage import settings_key
 from goods.stack.stage import stack_inputs, stack_key
+from goods.submit.entries import limits_of
 from goods.train.keys import fold_inputs, fold_key
 
 DONE, STALE, DAMAGED, UNFINISHED, MISSING = "done", "stale", "damaged", "unfinished", "missing"
+LEFT_OUT = "left out by the limits of the last run"
 SHOWN = 4  # changed inputs that are named
 
 
@@ -45,6 +49,15 @@ class State:
     word: str
     why: str = ""
     size: int = 0
+
+
+@dataclass(frozen=True)
+class Within:
+    """What a run whose limits left things out came to: the experiments it joins, none where one stands alone, and the
+    state of that."""
+
+    joined: tuple[str, ...]
+    state: State
 
 
 def status(ws: Workspace, competition: CompetitionConfig, options: Options) -> list[State]:
@@ -75,9 +88,18 @@ def states_of_target(
     if folds.word == MISSING:
         return
     course = course_of(space, competition, with_possible(space, options, preset), options, None)
-    found = [state for name in course.needed(course.plan) for state in experiment_states(course, name)]
-    last = joined_state(course, course.join(course.plan.experiments))
-    if last.word == DONE and (open_ := [state.name for state in found if state.word != DONE]):
+    within = within_limits(course, preset.name)
+    kept = course.needed(course.plan if within is None else Plan(within.joined))
+    found, open_ = [], []
+    for name in dict.fromkeys((*course.needed(course.plan), *kept)):
+        for state in experiment_states(course, name):
+            if name not in kept and state.word != DONE:
+                state = replace(state, why=f"{state.why}; {LEFT_OUT}".removeprefix("; "))
+            elif state.word != DONE:
+                open_.append(state.name)
+            found.append(state)
+    last = joined_state(course, course.join(course.plan.experiments)) if within is None else within.state
+    if last.word == DONE and open_:
         last = replace(last, word=STALE, why=f"until {', '.join(open_)} is done")
     found.append(last)
     yield from (replace(state, name=prefix + state.name) for state in found)
@@ -88,6 +110,34 @@ def states_of_target(
             yield State(
                 f"{prefix}{folder.name}", word, f"not of preset {options.preset}" + why, disk_used(folder)
             )
+
+
+def within_limits(course: Course, name: str) -> Within | None:
+    """Of the last experiment's run, where its limits left something out."""
+    run = course.ws.run(name)
+    report = read_json(run.report) if word_of(run.path)[0] == DONE else {}
+    if not (report.get("limits") or {}).get("left_out"):
+        return None
+    saved = load_experiment(run.config)
+    if isinstance(saved.model, PresetConfig):
+        joined = saved.model.experiments
+        found = [joined_state(course, course.join(joined))]
+    else:
+        joined, found = (), [joined_state(course, config) for config in standing_in(course, saved)]
+    state = next((state for state in found if state.word == DONE), found[0])
+    return Within(joined, replace(state, why=limits_of(report)) if state.word == DONE else state)
+
+
+def standing_in(course: Course, saved: ExperimentConfig) -> list[ExperimentConfig]:
+    """What an experiment that stands alone for the preset's last would be trained with now: one of the preset's of
+    its family, by its name and on its share of the rows."""
+    found = []
+    for name in course.needed(course.plan):
+        config, best = course.load(name), course.ws.tuning(name.removesuffix(TUNED)) / "best.yaml"
+        found += [config, *([load_experiment(best)] if name.endswith(TUNED) and best.is_file() else [])]
+    alike = [config for config in found if config.model.family == saved.model.family]
+    asked = {"name": saved.name, "share": saved.share}
+    return [config.model_copy(update=asked) for config in alike] or [saved]
 
 
 def label(ws: Workspace, space: Workspace) -> str:
