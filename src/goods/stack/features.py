@@ -44,7 +44,8 @@ FEATURES: dict[str, Callable[..., np.ndarray]] = {
     "nearest_title": lambda e: e.votes[2],
     "name_characters": lambda e: e.name_likeness[0],
     "name_meaning": lambda e: e.name_likeness[1],
-    "numbers_fit": lambda e: e.numbers_fit(),
+    "numbers_say": lambda e: e.numbers_say,
+    "numbers_lead": lambda e: e.numbers_lead,
     "named_by_{source}": lambda e, source: e.table.named[source],
     "title_chars": lambda e: e.per_card(e.cards.title.str.len()),
     "description_chars": lambda e: e.per_card(e.cards.description.str.len()),
@@ -104,7 +105,7 @@ class CandidateFeatures:
         }
         self.titles = TitleNeighbours(train.title, target, fold)
         self.categories = CategoryNames(labels)
-        self.numbers = Numbers(train.attributes, target, fold, labels.n_classes)
+        self.numbers = Numbers(train.title, train.attributes, target, fold, labels.n_classes)
 
     def neighbours(self, cards: pd.DataFrame, fold: np.ndarray | None) -> Neighbours:
         return self.titles.find(cards.title, fold)
