@@ -41,7 +41,7 @@ SETTINGS: dict[str, dict] = {
     "5,000 cards": {"max_cards": 5_000},
 }
 FEATURES = {
-    "numbers among attributes": ("numbers_fit",),
+    "numbers among attributes": ("numbers_",),
     "similar titles": ("neighbour_", "nearest_title"),
     "category names": ("name_",),
     "counts by shop and words": ("given_", "cards_"),

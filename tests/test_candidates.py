@@ -26,7 +26,6 @@ from goods.stack.counts import KeyCounts
 from goods.stack.features import FEATURES, CandidateFeatures
 from goods.stack.idorder import IdNeighbours
 from goods.stack.neighbours import Neighbours, TitleNeighbours, largest
-from goods.stack.numbers import Numbers, numbers
 
 
 def predictions(classes, proba):
@@ -254,32 +253,6 @@ def test_a_category_is_named_by_its_name_alone():
     assert (names.features(pd.Series(["", "12", "shirt"]), table) >= 0).all()
 
 
-def test_numbers_are_read_from_attributes():
-    assert numbers("Вес: 12,5 г; Белки: 3; Белки: 9; Цвет: белый") == {"вес": 12.5, "белки": 3.0}
-    assert numbers("Артикул: 1.2.3; Дата: 01.02.2024") == {}
-    assert numbers("Состав: белок: 7; Номер: " + "9" * 400) == {"белок": 7.0}
-    assert numbers("слово " * 50_000 + "без конца") == {}  # one pass, however long
-
-
-def test_the_fit_of_numbers_is_a_likelihood_ratio_and_leaves_the_own_fold_out(monkeypatch):
-    monkeypatch.setattr("goods.stack.numbers.RARE_NUMBERS", 2)
-    values = np.array([1.0, 1.2, 0.9, 9.0, 11.0, 10.0])
-    attributes = pd.Series([f"Жиры: {v:g}" for v in values])
-    target, fold = np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 0, 1, 0, 1])
-    made = Numbers(attributes, target, fold, 2)
-    table = everything(6, 2)
-    fit = made.features(attributes, fold, table).reshape(6, 2)
-    assert (fit[:3, 0] > fit[:3, 1]).all()
-    assert (fit[3:, 1] > fit[3:, 0]).all()
-    # card 0 by hand: of class 0 the other fold holds one card, 1.2; three pseudo-cards of all
-    x, mean, var = np.log1p(values), np.log1p(values).mean(), np.log1p(values).var()
-    own_mean = (x[1] + 3 * mean) / 4
-    own_var = (x[1] ** 2 + 3 * (var + mean**2)) / 4 - own_mean**2
-    expected = -0.5 * np.log(own_var / var) - 0.5 * (x[0] - own_mean) ** 2 / own_var
-    assert fit[0, 0] == pytest.approx(expected + 0.5 * (x[0] - mean) ** 2 / var, rel=1e-4)
-    assert made.features(pd.Series(["Цвет: белый"]), None, everything(1, 2)).tolist() == [0, 0]
-
-
 def cards(n=40):
     rng = np.random.default_rng(0)
     return pd.DataFrame(
@@ -410,7 +383,8 @@ def test_families_take_turns_by_member_and_the_columns_stay_in_order():
             "nearest_title",
             "name_characters",
             "name_meaning",
-            "numbers_fit",
+            "numbers_say",
+            "numbers_lead",
         ],
         *["named_by_models", "named_by_category_name", "title_chars", "description_chars", "attribute_chars"],
         *["cyrillic", "has_image", "sale", "candidates"],

@@ -210,6 +210,14 @@ def test_what_cannot_work_is_one_message(tmp_path, path, params, told):
         model.predict(toy_cards())
 
 
+@pytest.mark.filterwarnings("error:The number of unique classes")
+def test_classes_of_one_card_each_are_no_warning(tmp_path):
+    cards = toy_cards(40).assign(target=np.arange(40) % 25)
+    model = estimator(tmp_path, "sklearn.linear_model.LogisticRegression")
+    model.fit(cards, None)
+    assert len(model.classes) == 25
+
+
 def test_parts_are_estimators_themselves_and_share_the_seed():
     steps = [
         ["cut", {"estimator": "sklearn.decomposition.TruncatedSVD", "params": {"n_components": 2}}],

@@ -54,6 +54,14 @@ def told_at_the_end() -> Iterator[None]:
             tell(found)
 
 
+@contextmanager
+def rare_classes() -> Iterator[None]:
+    """Within, scikit-learn does not warn that many classes have few cards, which is expected of a shop."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The number of unique classes")
+        yield
+
+
 def add(found: Counter[str]) -> None:
     """What was counted in another process: to that of this one, or told where nothing is counted."""
     if _counting is None:

@@ -222,6 +222,17 @@ def ranks(table: Candidates, value: np.ndarray) -> np.ndarray:
     return rank
 
 
+def lead(table: Candidates, value: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """float [m]: `value` less that of the card's best other entry by `rank` [m]; 0 where it has no other."""
+    starts, group = table.segments
+    of_rank = np.full((2, len(starts)), -1)
+    for place in (0, 1):
+        entries = np.flatnonzero(rank == place)
+        of_rank[place, group[entries]] = entries
+    rival = np.where(rank == 0, of_rank[1, group], of_rank[0, group])
+    return np.where(rival < 0, 0, value - value[rival])
+
+
 def softmax_by_card(table: Candidates, score: np.ndarray) -> np.ndarray:
     """float64 [m]: probabilities that sum to 1 within each card that has entries."""
     starts, group = table.segments

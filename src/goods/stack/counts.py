@@ -11,8 +11,6 @@ from goods.stack.candidates import Candidates, Named
 
 SMOOTHING = 5.0  # pseudo-cards of the class prior in "class given shop" and the like
 
-PRIOR_CARDS = 3.0  # pseudo-cards of all classes in a class's mean and variance
-
 
 def find(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """[..., m] columns of `values` [..., k] at the `wanted` of the sorted `keys` [k], zeros for those not there."""

@@ -13,7 +13,7 @@ from goods.cards.labels import Labels
 from goods.cards.table import number_columns
 from goods.cards.text import LETTER, occurrences
 from goods.core.calibration import logit
-from goods.stack.candidates import FLOOR, Candidates, best_two, normalise_by_card, ranks
+from goods.stack.candidates import FLOOR, Candidates, best_two, lead, normalise_by_card, ranks
 from goods.stack.categories import CategoryNames
 from goods.stack.counts import KeyCounts, card_keys
 from goods.stack.neighbours import Neighbours
@@ -152,8 +152,15 @@ class Evidence(TreeEvidence):
         """float32 [2, m]: see `CategoryNames.features`."""
         return self.categories.features(self.cards.title, self.table).T
 
-    def numbers_fit(self) -> np.ndarray:
-        return self.numbers.features(self.cards.attributes, self.fold, self.table)
+    @cached_property
+    def numbers_say(self) -> np.ndarray:
+        """float32 [m]: see `Numbers.features`."""
+        return self.numbers.features(self.cards.title, self.cards.attributes, self.fold, self.table)
+
+    @property
+    def numbers_lead(self) -> np.ndarray:
+        """float [m]: over what the numbers say for the strongest other candidate of the models."""
+        return lead(self.table, self.numbers_say, ranks(self.table, self.proba.mean(1)))
 
     @property
     def letters(self) -> pd.Series:

@@ -47,7 +47,8 @@ FEATURES: dict[str, Callable[..., np.ndarray]] = {
     "{order}_best": lambda e, order: order[1],
     "name_characters": lambda e: e.name_likeness[0],
     "name_meaning": lambda e: e.name_likeness[1],
-    "numbers_fit": lambda e: e.numbers_fit(),
+    "numbers_say": lambda e: e.numbers_say,
+    "numbers_lead": lambda e: e.numbers_lead,
     "named_by_{source}": lambda e, source: e.table.named[source],
     "title_chars": lambda e: e.per_card(e.cards.title.str.len()),
     "description_chars": lambda e: e.per_card(e.cards.description.str.len()),
@@ -115,7 +116,7 @@ class CandidateFeatures:
         self.titles = TitleNeighbours(train.title, target, fold)
         self.ids = IdNeighbours(train.product_id, target, fold) if id_order else None
         self.categories = CategoryNames(labels)
-        self.numbers = Numbers(train.attributes, target, fold, labels.n_classes)
+        self.numbers = Numbers(train.title, train.attributes, target, fold, labels.n_classes)
 
     def neighbours(self, cards: pd.DataFrame, fold: np.ndarray | None) -> Neighbours:
         return self.titles.find(cards.title, fold)

@@ -1,86 +1,129 @@
-"""How the numbers of a card fit those of a class."""
+"""What the numbers of a card say for a class, read as terms: naive Bayes.
+
+A term is the band a number falls in, two numbers' bands together, a band together with the title's first word (a loaf
+with much fat is a cake) or a percentage in the title.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from goods.stack.candidates import Candidates
-from goods.stack.categories import ENTRIES
-from goods.stack.counts import PRIOR_CARDS, find, ranges
+from goods.stack.counts import find
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 RARE_NUMBERS = 50  # a number's name on fewer train cards tells nothing
 
-NO_NUMBER = 0.0
+BANDS = 12  # of a number, with about as many train cards each
+
+PAIRED = 6  # names whose bands are taken in pairs: those on the most train cards
+
+LEAST_CARDS = 2  # a term on fewer train cards tells nothing
+
+PRIOR_CARDS = 20.0  # pseudo-cards of all classes in a term's share of a class's cards
+
+ENTRIES = 20_000  # entries whose terms are looked up at once
 
 NUMBER = re.compile(r"\s*(-?\d{1,15}(?:[.,]\d{1,15})?)(?![\d.,]*\d)")
 
+PERCENTAGE = re.compile(r"(?<![\d.,])(\d{1,3}(?:[.,]\d{1,3})?)\s?%")
+
+WORD = re.compile(r"\w+")
+
 
 class Numbers:
-    """Fit of a card's numeric attributes ("name: 12.5") to a class: log-likelihood against all cards, of a normal
-    distribution of log(1 + value), each with pseudo-cards of the whole."""
+    """Train cards with each term, by class and fold. Bands and terms are of all train cards and know no classes."""
 
-    def __init__(self, attributes: pd.Series, target: np.ndarray, fold: np.ndarray, n_classes: int) -> None:
-        self.n_classes, self.n_folds = n_classes, int(fold.max()) + 1
-        card, names, x = listed_numbers(attributes)
-        counts = pd.Series(names, dtype="str").value_counts()
-        self.names = pd.Index(sorted(counts.index[counts >= RARE_NUMBERS]))
-        name = self.names.get_indexer(names).astype(np.int64)
-        card, name, x = card[name >= 0], name[name >= 0], x[name >= 0]
-        self.whole = self._moments(name, x, len(self.names))
-        cell = name * n_classes + target[card]
-        self.cells, at = np.unique(cell, return_inverse=True)
-        self.by_cell = self._moments(at, x, len(self.cells))
-        self.fold_cells, at = np.unique(cell * self.n_folds + fold[card], return_inverse=True)
-        self.by_fold = self._moments(at, x, len(self.fold_cells))
+    def __init__(
+        self, titles: pd.Series, attributes: pd.Series, target: np.ndarray, fold: np.ndarray, n_classes: int
+    ) -> None:
+        from scipy import sparse
+        from sklearn.feature_extraction.text import CountVectorizer  # a second to import
 
-    @staticmethod
-    def _moments(at: np.ndarray, x: np.ndarray, size: int) -> np.ndarray:
-        """float64 [3, size]: number, sum and sum of squares of x by position."""
-        return np.stack([np.bincount(at, weights=x**moment, minlength=size) for moment in range(3)])
+        found = [numbers(text) for text in attributes]
+        values: dict[str, list[float]] = {}
+        for row in found:
+            for name, value in row.items():
+                values.setdefault(name, []).append(value)
+        often = [name for name, its in values.items() if len(its) >= RARE_NUMBERS]
+        often.sort(key=lambda name: (-len(values[name]), name))
+        shares = np.arange(1, BANDS) / BANDS
+        self.edges = {name: np.quantile(values[name], shares) for name in often}
+        self.paired = set(often[:PAIRED])
+        self.terms = CountVectorizer(analyzer=list, min_df=LEAST_CARDS, binary=True, dtype=np.float32)
+        self.with_term: list[sparse.csr_matrix] = []  # [C, V] of each fold
+        n_folds, n = int(fold.max()) + 1, len(target)
+        cell = fold.astype(np.int64) * n_classes + target
+        self.cards = np.bincount(cell, minlength=n_folds * n_classes).reshape(n_folds, n_classes)
+        try:
+            terms = self.terms.fit_transform(self._terms(titles, found))
+        except ValueError:  # no number at all, or only terms of single cards
+            return
+        for k in range(n_folds):
+            rows = np.flatnonzero(fold == k)
+            ones = np.ones(len(rows), np.float32)
+            of_class = sparse.csr_matrix((ones, (target[rows], rows)), (n_classes, n))
+            self.with_term.append((of_class @ terms).tocsr())
 
-    def features(self, attributes: pd.Series, card_fold: np.ndarray | None, table: Candidates) -> np.ndarray:
-        """float32 [m]: sum over the card's numbers; NO_NUMBER where it has none."""
-        total = np.full(len(table.card), NO_NUMBER)
-        card, names, x = listed_numbers(attributes)
-        name = self.names.get_indexer(names).astype(np.int64)
-        card, name, x = card[name >= 0], name[name >= 0], x[name >= 0]
-        first, last = (np.searchsorted(card, table.card, side=side) for side in ("left", "right"))
-        for start in range(0, len(total), ENTRIES):
-            block = slice(start, start + ENTRIES)
-            each = (last - first)[block]
-            entry = np.repeat(np.arange(len(each)), each)
-            at = ranges(first[block], each)
-            own = None if card_fold is None else card_fold[card[at]]
-            fit = self._fit(name[at], x[at], table.cls[block][entry], own)
-            total[block] += np.bincount(entry, fit, minlength=len(each))
-        return total.astype(np.float32)
+    def _terms(self, titles: pd.Series, found: list[dict[str, float]]) -> Iterator[list[str]]:
+        """The terms of each card, `found` are the numbers of each."""
+        for title, row in zip(titles, found, strict=True):
+            bands = {
+                name: f"{name} {np.searchsorted(self.edges[name], value)}"
+                for name, value in row.items()
+                if name in self.edges
+            }
+            paired = sorted(band for name, band in bands.items() if name in self.paired)
+            first = WORD.search(title.lower())
+            yield [
+                *bands.values(),
+                *(f"{one}, {other}" for one, other in combinations(paired, 2)),
+                *(f"{first[0]}: {band}" for band in bands.values() if first),
+                *(half_percents(percentage) for percentage in PERCENTAGE.findall(title)),
+            ]
 
-    def _fit(self, name: np.ndarray, x: np.ndarray, cls: np.ndarray, own: np.ndarray | None) -> np.ndarray:
-        """float64 [m]: log-likelihood ratio of each number for a class, fold `own` left out."""
-        n, first, second = self.whole[:, name]
-        mean_all = first / n
-        var_all = np.maximum(second / n - mean_all**2, 1e-6)
-        cell = name * self.n_classes + cls
-        moments = find(self.cells, self.by_cell, cell)
-        if own is not None:
-            moments = moments - find(self.fold_cells, self.by_fold, cell * self.n_folds + own)
-        count, one, two = moments
-        mean = (one + PRIOR_CARDS * mean_all) / (count + PRIOR_CARDS)
-        square = (two + PRIOR_CARDS * (var_all + mean_all**2)) / (count + PRIOR_CARDS)
-        var = np.maximum(square - mean**2, 0.01 * var_all)
-        fit = -0.5 * np.log(var / var_all) - 0.5 * (x - mean) ** 2 / var + 0.5 * (x - mean_all) ** 2 / var_all
-        return fit.clip(-10, 10)
+    def features(
+        self, titles: pd.Series, attributes: pd.Series, card_fold: np.ndarray | None, table: Candidates
+    ) -> np.ndarray:
+        """float32 [m]: log of how much likelier the card's terms are in the class than anywhere, over the square root
+        of their number; 0 without terms. Cards of the card's own fold do not count."""
+        out = np.zeros(len(table.card), np.float32)
+        if not self.with_term:
+            return out
+        terms = self.terms.transform(self._terms(titles, [numbers(text) for text in attributes]))
+        of_entry = np.zeros(len(out)) if card_fold is None else card_fold[table.card]
+        for own in [None] if card_fold is None else range(len(self.with_term)):
+            entries = np.arange(len(out)) if own is None else np.flatnonzero(of_entry == own)
+            keys, ratios, absent = self._log_ratios(own)
+            for start in range(0, len(entries), ENTRIES):
+                block = entries[start : start + ENTRIES]
+                cls, asked = table.cls[block].astype(np.int64), terms[table.card[block]]
+                each = np.diff(asked.indptr)
+                present = find(keys, ratios, np.repeat(cls, each) * terms.shape[1] + asked.indices)
+                total = np.bincount(np.repeat(np.arange(len(block)), each), present, len(block))
+                out[block] = (total + absent[cls] * each) / np.sqrt(np.maximum(each, 1))
+        return out
 
-
-def listed_numbers(attributes: pd.Series) -> tuple[np.ndarray, list[str], np.ndarray]:
-    """(card int64 [m] in order, name, log(1 + value) float64 [m]) of the numbers among the cards' attributes."""
-    found = [numbers(text) for text in attributes]
-    card = np.repeat(np.arange(len(found)), [len(row) for row in found])
-    values = np.array([max(0.0, value) for row in found for value in row.values()], np.float64)
-    return card, [name for row in found for name in row], np.log1p(values)
+    def _log_ratios(self, own: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Log of a term's smoothed share of a class's cards over its share of all cards, fold `own` left out, as a sum:
+        of what stands at the key class · V + term, 0 where no card of the class has it, and of one of [C]."""
+        others = [k for k in range(len(self.with_term)) if k != own]
+        counts = sum((self.with_term[k] for k in others), self.with_term[0] * 0).tocsr()
+        counts.sort_indices()
+        cards = self.cards[others].sum(0)
+        n = max(1, int(cards.sum()))
+        share = (np.asarray(counts.sum(0)).ravel() / n).clip(0.5 / n)
+        cls = np.repeat(np.arange(len(cards)), np.diff(counts.indptr))
+        ratios = np.log1p(counts.data / (PRIOR_CARDS * share[counts.indices]))
+        return cls * counts.shape[1] + counts.indices, ratios, -np.log1p(cards / PRIOR_CARDS)
 
 
 def numbers(text: str) -> dict[str, float]:
@@ -93,3 +136,8 @@ def numbers(text: str) -> dict[str, float]:
             name = names[0].rsplit(":", 1)[-1].strip().lower()
             found.setdefault(name, float(match[1].replace(",", ".")))
     return found
+
+
+def half_percents(written: str) -> str:
+    """The term of a percentage: "0,45" → "0.5 %"."""
+    return f"{round(2 * float(written.replace(',', '.'))) / 2:g} %"

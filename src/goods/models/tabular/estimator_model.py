@@ -19,6 +19,7 @@ from goods.core.artifacts import read_json, read_npz, write_json, write_npz
 from goods.core.calibration import fit_temperature, to_proba
 from goods.core.errors import GoodsError
 from goods.core.log import say
+from goods.core.warned import rare_classes
 from goods.models.base import Context
 from goods.models.tabular.columns import Columns, check_beside_text
 from goods.models.tabular.estimator import EstimatorConfig, built
@@ -74,7 +75,8 @@ class EstimatorModel:
         self.classes, label = seen_classes(target)
         self.fitted = self._new()
         try:
-            self.fitted.fit(x, label)
+            with rare_classes():
+                self.fitted.fit(x, label)
         except (TypeError, ValueError) as error:
             told = " ".join(str(error).split())[:300]
             raise GoodsError(f"estimator {self.config.estimator}: {told}; mend its params") from None

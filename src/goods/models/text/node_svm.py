@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import log_softmax
 from sklearn.svm import LinearSVC
+
+from goods.core.warned import rare_classes
 
 UNSEEN = -30.0  # log-probability of a class without train cards
 
@@ -53,8 +54,7 @@ def fit_node(
 
         coef[:, present], intercept[present] = fit_one_vs_rest(used, label, len(present), C, seed, threads)
         return Node(children, columns, coef, intercept)
-    with warnings.catch_warnings():  # of few cards many may be alone in their class
-        warnings.filterwarnings("ignore", message="The number of unique classes")
+    with rare_classes():
         svm = LinearSVC(C=C, tol=1e-2, random_state=seed, max_iter=200).fit(used, label)
     if len(present) == 2:  # scikit-learn keeps one column for two classes
         coef[:, present] = np.stack([-svm.coef_[0], svm.coef_[0]], 1)
