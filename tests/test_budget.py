@@ -15,11 +15,12 @@ from conftest import small_configs, write_shop
 
 from goods.budget import costs
 from goods.budget.costs import Clock, Cost, cost_of
-from goods.budget.course import PILOT_SHARE, with_trials
+from goods.budget.course import PILOT_SHARE
 from goods.budget.limits import NO_LIMITS, Budget, budget
 from goods.budget.pace import bounded, taken
 from goods.budget.plan import TUNED, Ladder, Plan
 from goods.budget.size import Size, siblings
+from goods.budget.trials import with_trials
 from goods.cards.labels import Labels
 from goods.competitions.loading import load_competition
 from goods.config.base import FamilyConfig
@@ -30,6 +31,7 @@ from goods.core.artifacts import read_json
 from goods.core.deadline import OutOfTime, deadline
 from goods.core.errors import GoodsError
 from goods.core.execution import Resources, at_once, run_jobs
+from goods.core.predictions import Predictions, mean_of
 from goods.core.processes import Limits, limited
 from goods.core.workspace import Workspace
 from goods.models.text.fasttext_model import FastTextModel
@@ -38,6 +40,7 @@ from goods.pipeline import Options, course_of, load_preset, run_all
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.report.explaining import explain
+from goods.submit.prediction import predict_file
 from goods.train.fold import drawn
 from goods.train.stage import train
 from goods.tune.stage import tune
@@ -321,6 +324,49 @@ def test_what_an_earlier_run_within_limits_has_trained_answers_where_nothing_fit
         "experiment stack is of family linear, not stack: the limits of its run left the stack out; run "
         "scripts/run_all.sh kazanexpress2023 again with higher limits, or without"
     )
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_finished_folds_answer_beside_the_pilot(finished, tmp_path, capsys, share):
+    options, name = shop_options(tmp_path, finished.data, Budget(1e-3)), "kazanexpress2023"
+    ws, competition = Workspace(options.work, name), load_competition(name, options.configs)
+    prepare(ws, competition, finished.data)
+    make_folds(ws, competition)
+    config = load_experiment(options.configs / name / "linear.yaml")
+    pilot = config.model_copy(update={"name": "pilot", "share": PILOT_SHARE})
+    train(ws, competition, pilot)
+    train(ws, competition, config.model_copy(update={"share": share}), [0])
+    run_all(name, options)
+    told = f"time limit: 1 of {competition.n_folds} folds are answered by linear, the others by the pilot"
+    assert told in capsys.readouterr().err and told in stack_report(options)["limits"]["left_out"]
+    said = [ws.run("linear" if k == 0 else "pilot").fold(k) for k in range(competition.n_folds)]
+    mean = mean_of([Predictions.load(folder / "test.npz") for folder in said])
+    assert (Predictions.load(ws.run("stack").test).proba == mean.proba).all()
+    first = Predictions.load(said[0] / "valid.npz")
+    assert (Predictions.load(ws.run("stack").oof).aligned(first.product_id).proba == first.proba).all()
+    out = tmp_path / "new.parquet"
+    assert predict_file(ws, competition, "stack", finished.data / "test.parquet", None, out) == 40
+    run_all(name, replace(options, budget=NO_LIMITS))
+    assert result(options) == result(finished)
+
+
+def test_of_what_is_alone_beside_a_pilot_one_fold_has_to_be_ready(finished):
+    name = "kazanexpress2023"
+    course = course_of(
+        Workspace(finished.work, name),
+        load_competition(name, finished.configs),
+        load_preset(finished, name),
+        finished,
+        None,
+    )
+    course.done, alone = [], Plan(("linear",), joined=False)
+    rounds = -(
+        -course.size.folds // at_once(course.size.folds, execution.resources(course.size.folds, False))
+    )
+    closing = course.clock.pace * course.closing
+    all_folds = course.seconds(alone) - closing
+    course.piloted.append(course.smallest())
+    assert course.seconds(alone) - closing == pytest.approx(all_folds / rounds)
 
 
 def test_an_own_family_is_no_network_unless_it_trains_like_one():

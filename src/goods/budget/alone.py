@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
+from goods.budget.course import PILOT, Course
+from goods.budget.plan import SHARES
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
@@ -13,6 +15,7 @@ from goods.core.done import begin, change, done_key
 from goods.core.log import say
 from goods.core.workspace import ALL, Run, Workspace
 from goods.problems.kinds import problem_of
+from goods.train.gather import gather
 from goods.train.keys import is_trained, refits
 from goods.train.stage import train
 
@@ -40,11 +43,50 @@ def submit_as(ws: Workspace, competition: CompetitionConfig, config: ExperimentC
     if not all(is_trained(ws, renamed, k) for k in models):
         begin(ws.run(name).path, f"copied from {config.name}")
         for k in models:
-            folder = ws.run(name).fold(k)
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(ws.run(config.name).fold(k), folder)
+            copy_fold(ws.run(config.name), ws.run(name), k)
     say(f"{name}: {config.name} alone, no report.html")
     train(ws, competition, renamed)
+
+
+def answer_alone(course: Course, best: ExperimentConfig, name: str) -> None:
+    """Make runs/<name>/ of the `best` that is finished. Where that is no more than a pilot, the folds that are finished
+    of what it is the pilot of answer in place of its own."""
+    better, found = most_of(course) if best.name == PILOT and not refits(best) else (best, [])
+    if found:
+        submit_folds(course, better, best, found, name)
+    else:
+        submit_as(course.ws, course.competition, best, name)
+
+
+def most_of(course: Course) -> tuple[ExperimentConfig, list[int]]:
+    """What a pilot is of, on the most rows of which any fold is finished, and these folds; none where none is."""
+    config, found = course.plain(), []
+    for share in (1.0, *SHARES):
+        config = config.model_copy(update={"share": share})
+        found = [k for k in range(course.competition.n_folds) if is_trained(course.ws, config, k)]
+        if found:
+            break
+    return config, found
+
+
+def submit_folds(
+    course: Course, better: ExperimentConfig, pilot: ExperimentConfig, found: list[int], name: str
+) -> None:
+    """Make runs/<name>/ of the folds that are `found` of `better`, and of the pilot's for the others: a model of the
+    same settings on fewer rows. Each row is scored by one that has not seen it, new rows get the mean of both kinds."""
+    run, n_folds = course.ws.run(name), course.competition.n_folds
+    begin(run.path, f"folds of {better.name} and {pilot.name}")
+    for k in range(n_folds):
+        copy_fold(course.ws.run((better if k in found else pilot).name), run, k)
+    course.leave_out(
+        f"time limit: {len(found)} of {n_folds} folds are answered by {better.name}, the others by the {pilot.name}"
+    )
+    gather(course.ws, course.competition, better.model_copy(update={"name": name}))
+
+
+def copy_fold(run: Run, to: Run, k: int) -> None:
+    shutil.rmtree(to.fold(k), ignore_errors=True)
+    shutil.copytree(run.fold(k), to.fold(k))
 
 
 def note_limits(run: Run, limits: dict[str, Any] | None) -> None:
