@@ -31,7 +31,7 @@ from goods.core.artifacts import read_json
 from goods.core.deadline import OutOfTime, deadline
 from goods.core.errors import GoodsError
 from goods.core.execution import Resources, at_once, run_jobs
-from goods.core.predictions import Predictions, mean_of
+from goods.core.predictions import Predictions
 from goods.core.processes import Limits, limited
 from goods.core.workspace import Workspace
 from goods.models.text.fasttext_model import FastTextModel
@@ -40,6 +40,7 @@ from goods.pipeline import Options, course_of, load_preset, run_all
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.report.explaining import explain
+from goods.report.verification import verify
 from goods.submit.prediction import predict_file
 from goods.train.fold import drawn
 from goods.train.stage import train
@@ -326,47 +327,56 @@ def test_what_an_earlier_run_within_limits_has_trained_answers_where_nothing_fit
     )
 
 
-@pytest.mark.parametrize("share", [1.0, 0.5])
-def test_finished_folds_answer_beside_the_pilot(finished, tmp_path, capsys, share):
+@pytest.mark.parametrize(("share", "other"), [(1.0, "pilot"), (0.5, "prior")])
+def test_finished_folds_answer_where_no_experiment_is_ready(finished, tmp_path, capsys, share, other):
     options, name = shop_options(tmp_path, finished.data, Budget(1e-3)), "kazanexpress2023"
     ws, competition = Workspace(options.work, name), load_competition(name, options.configs)
     prepare(ws, competition, finished.data)
     make_folds(ws, competition)
     config = load_experiment(options.configs / name / "linear.yaml")
-    pilot = config.model_copy(update={"name": "pilot", "share": PILOT_SHARE})
-    train(ws, competition, pilot)
-    train(ws, competition, config.model_copy(update={"share": share}), [0])
+    if other == "pilot":
+        train(ws, competition, config.model_copy(update={"name": "pilot", "share": PILOT_SHARE}))
+    train(ws, competition, config.model_copy(update={"share": share}), [1])
     run_all(name, options)
-    told = f"time limit: 1 of {competition.n_folds} folds are answered by linear, the others by the pilot"
-    assert told in capsys.readouterr().err and told in stack_report(options)["limits"]["left_out"]
-    said = [ws.run("linear" if k == 0 else "pilot").fold(k) for k in range(competition.n_folds)]
-    mean = mean_of([Predictions.load(folder / "test.npz") for folder in said])
-    assert (Predictions.load(ws.run("stack").test).proba == mean.proba).all()
-    first = Predictions.load(said[0] / "valid.npz")
-    assert (Predictions.load(ws.run("stack").oof).aligned(first.product_id).proba == first.proba).all()
+    told = f"time limit: 1 of {competition.n_folds} folds of linear are ready and answer"
+    assert told in capsys.readouterr().err
+    assert any(line.startswith(told) for line in stack_report(options)["limits"]["left_out"])
+    ready, whole = ws.run("linear").fold(1), ws.run("stack")
+    said, given = Predictions.load(ready / "test.npz"), Predictions.load(whole.test)
+    np.testing.assert_allclose(given.proba, said.aligned(given.product_id).proba, atol=1e-6)
+    for k in range(competition.n_folds):
+        left_out = Predictions.load(ws.run("linear" if k == 1 else other).fold(k) / "valid.npz")
+        assert (Predictions.load(whole.oof).aligned(left_out.product_id).proba == left_out.proba).all()
     out = tmp_path / "new.parquet"
     assert predict_file(ws, competition, "stack", finished.data / "test.parquet", None, out) == 40
+    assert not verify(ws)[1]
     run_all(name, replace(options, budget=NO_LIMITS))
     assert result(options) == result(finished)
 
 
-def test_of_what_is_alone_beside_a_pilot_one_fold_has_to_be_ready(finished):
-    name = "kazanexpress2023"
-    course = course_of(
-        Workspace(finished.work, name),
-        load_competition(name, finished.configs),
-        load_preset(finished, name),
-        finished,
-        None,
-    )
+def test_of_what_is_alone_one_round_of_folds_has_to_be_ready(finished):
+    name, ws = "kazanexpress2023", Workspace(finished.work, "kazanexpress2023")
+    competition = load_competition(name, finished.configs)
+    course = course_of(ws, competition, load_preset(finished, name), finished, None)
     course.done, alone = [], Plan(("linear",), joined=False)
-    rounds = -(
-        -course.size.folds // at_once(course.size.folds, execution.resources(course.size.folds, False))
-    )
-    closing = course.clock.pace * course.closing
-    all_folds = course.seconds(alone) - closing
-    course.piloted.append(course.smallest())
-    assert course.seconds(alone) - closing == pytest.approx(all_folds / rounds)
+    side_by_side = at_once(course.size.folds, execution.resources(course.size.folds, False))
+    spent = (course.seconds(alone) - course.clock.pace * course.closing) / course.doubt("linear", alone)
+    whole = course.training(course.plain())
+    assert spent == pytest.approx(whole / -(-course.size.folds // side_by_side))
+
+
+def test_no_pilot_is_trained_where_the_first_folds_of_its_experiment_are_next(finished, monkeypatch):
+    name, ws = "kazanexpress2023", Workspace(finished.work, "kazanexpress2023")
+    competition = load_competition(name, finished.configs)
+    course = course_of(ws, competition, load_preset(finished, name), finished, None)
+    monkeypatch.setattr("goods.budget.course.CLOSING", (0.0, 0.0))
+    course.done, course.plan = [], Plan(("linear",), joined=False)
+    fits = course.seconds(course.plan)
+    course.ends = time.perf_counter() + 1.2 * fits
+    assert course.pilot() is None
+    monkeypatch.setattr("goods.budget.course.PILOT_TIME", 100.0)
+    course.ends = time.perf_counter() + 1.2 * fits / 2
+    assert course.pilot() is not None
 
 
 def test_an_own_family_is_no_network_unless_it_trains_like_one():

@@ -11,7 +11,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core.artifacts import json_text, read_json
-from goods.core.done import begin, change, done_key
+from goods.core.done import DONE, begin, change, done_key, mark_done
 from goods.core.log import say
 from goods.core.workspace import ALL, Run, Workspace
 from goods.problems.kinds import problem_of
@@ -43,23 +43,24 @@ def submit_as(ws: Workspace, competition: CompetitionConfig, config: ExperimentC
     if not all(is_trained(ws, renamed, k) for k in models):
         begin(ws.run(name).path, f"copied from {config.name}")
         for k in models:
-            copy_fold(ws.run(config.name), ws.run(name), k)
+            copy_fold(ws.run(config.name), k, ws.run(name), k)
     say(f"{name}: {config.name} alone, no report.html")
     train(ws, competition, renamed)
 
 
 def answer_alone(course: Course, best: ExperimentConfig, name: str) -> None:
-    """Make runs/<name>/ of the `best` that is finished. Where that is no more than a pilot, the folds that are finished
-    of what it is the pilot of answer in place of its own."""
-    better, found = most_of(course) if best.name == PILOT and not refits(best) else (best, [])
-    if found:
-        submit_folds(course, better, best, found, name)
+    """Make runs/<name>/ of the `best` that is finished; where that is no more than a pilot or the shares of the
+    classes, of the folds that are finished of the experiment that is left alone."""
+    better, found = most_of(course) if best.name in (PILOT, PRIOR) else (best, [])
+    if found and not refits(better):
+        submit_folds(course, better, found, best, name)
     else:
         submit_as(course.ws, course.competition, best, name)
 
 
 def most_of(course: Course) -> tuple[ExperimentConfig, list[int]]:
-    """What a pilot is of, on the most rows of which any fold is finished, and these folds; none where none is."""
+    """The experiment that is left alone, on the most rows of which any fold is finished, and these folds; none where
+    none is."""
     config, found = course.plain(), []
     for share in (1.0, *SHARES):
         config = config.model_copy(update={"share": share})
@@ -70,23 +71,29 @@ def most_of(course: Course) -> tuple[ExperimentConfig, list[int]]:
 
 
 def submit_folds(
-    course: Course, better: ExperimentConfig, pilot: ExperimentConfig, found: list[int], name: str
+    course: Course, config: ExperimentConfig, found: list[int], other: ExperimentConfig, name: str
 ) -> None:
-    """Make runs/<name>/ of the folds that are `found` of `better`, and of the pilot's for the others: a model of the
-    same settings on fewer rows. Each row is scored by one that has not seen it, new rows get the mean of both kinds."""
+    """Make runs/<name>/ of the folds of `config` that are `found`, which answer new rows by themselves: a weaker model
+    beside them would cost more than it adds. The rows of the other folds, which these models have seen, keep what the
+    finished `other` says of them, so that the score is of no model that has seen a row; it is too low by as much."""
     run, n_folds = course.ws.run(name), course.competition.n_folds
-    begin(run.path, f"folds of {better.name} and {pilot.name}")
+    begin(run.path, f"folds of {config.name} and {other.name}")
     for k in range(n_folds):
-        copy_fold(course.ws.run((better if k in found else pilot).name), run, k)
+        copy_fold(course.ws.run(config.name), k if k in found else found[k % len(found)], run, k)
+        if k not in found:
+            (run.fold(k) / DONE).unlink()
+            shutil.copy2(course.ws.run(other.name).fold(k) / "valid.npz", run.fold(k) / "valid.npz")
+            mark_done(run.fold(k), f"valid of {other.name}")
     course.leave_out(
-        f"time limit: {len(found)} of {n_folds} folds are answered by {better.name}, the others by the {pilot.name}"
+        f"time limit: {len(found)} of {n_folds} folds of {config.name} are ready and answer; of the others' rows "
+        f"{other.name} is scored, so the score is too low"
     )
-    gather(course.ws, course.competition, better.model_copy(update={"name": name}))
+    gather(course.ws, course.competition, config.model_copy(update={"name": name}))
 
 
-def copy_fold(run: Run, to: Run, k: int) -> None:
-    shutil.rmtree(to.fold(k), ignore_errors=True)
-    shutil.copytree(run.fold(k), to.fold(k))
+def copy_fold(run: Run, k: int, to: Run, place: int) -> None:
+    shutil.rmtree(to.fold(place), ignore_errors=True)
+    shutil.copytree(run.fold(k), to.fold(place))
 
 
 def note_limits(run: Run, limits: dict[str, Any] | None) -> None:

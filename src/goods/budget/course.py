@@ -114,8 +114,12 @@ class Course:
 
     def pilot(self) -> ExperimentConfig | None:
         """A small experiment that is trained first where time is short: something to answer with, and how fast folds
-        really are here. None where there is time enough, or not even for that."""
+        really are here. None where there is time enough, or not even for that, or where the experiment that it would be
+        a pilot of is trained next, on all rows: its first folds tell as much."""
         if not self.ladder.alone or self.done or self.piloted or self.seconds(self.plan) < self.left() / 2:
+            return None
+        planned, _ = self.ladder.within(self.plan, MARGIN * self.left())
+        if not planned.joined and planned.share == 1 and planned.experiments == (self.ladder.alone,):
             return None
         config = self.smallest()
         return config if self.training(config) < PILOT_TIME * self.to_work() else None
@@ -162,9 +166,8 @@ class Course:
         return ALONE if unsafe and self.ladder.is_alone(name) else 1.0
 
     def least(self, plan: Plan) -> int | None:
-        """Folds that have to be ready; None: all. Of an experiment alone some are worth more than all of a pilot, which
-        answers for the others."""
-        return 1 if self.piloted and not plan.joined else None
+        """Folds that have to be ready; None: all. Of an experiment alone those that are finished answer for it."""
+        return None if plan.joined else 1
 
     def training(self, config: ExperimentConfig, folds: int | None = None) -> float:
         given = resources(self.size.folds, config.model.on_gpu)
