@@ -18,6 +18,7 @@ from goods.cards.images import ImageStore
 from goods.cards.table import Issues
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
+from goods.core.kept import Kept
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.models.text import fasttext_model, term_counts
@@ -304,6 +305,20 @@ def test_texts_and_photos_of_a_batch_are_looked_at_once_for_all_folds(trained, j
     assert set(kinds) == {"words", "fasttext", "photo", "terms"}
     # two models look at photos of one size, titles of two batches may be equal; each has three folds, knn more models
     assert max(n for what, n in seen.items() if "Магазин" not in what) <= 2 < COMPETITION.n_folds
+
+
+def test_what_models_share_of_a_batch_is_let_go_of_before_the_next(trained, tmp_path, monkeypatch):
+    held, get = [], Kept.get
+
+    def seen(kept: Kept, *given):
+        found = get(kept, *given)
+        held.append(len(kept.values))
+        return found
+
+    monkeypatch.setattr(Kept, "get", seen)
+    in_batches(trained, tmp_path / "a.parquet", "linear", trained[1] / "test.parquet")
+    of_a_batch = held.index(1, 1 + held.index(2))  # how often it was asked before it was empty again
+    assert held == held[:of_a_batch] * (len(held) // of_a_batch) and len(held) > of_a_batch
 
 
 def test_the_cards_themselves_are_not_written_over(tmp_path):
