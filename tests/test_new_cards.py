@@ -299,10 +299,17 @@ def test_texts_and_photos_of_a_batch_are_looked_at_once_for_all_folds(trained, j
     counted(lemmas, "words", lambda text: f"words {text}")
     counted(fasttext_model, "words_of", lambda text: f"fasttext {text}")
     counted(ImageStore, "array", lambda store, ref, size: f"photo {size} {ref}")
+    counted(ImageStore, "open", lambda store, ref, size: f"opened {size} {ref}")
     counted(term_counts.TermCounts, "of", lambda texts, analyse: f"terms {list(texts)} {analyse}")
     in_batches(trained, tmp_path / "a.parquet", joined, trained[1] / "test.parquet", trained[1])
     kinds = Counter(what.split()[0] for what in seen)
-    assert set(kinds) == {"words", "fasttext", "photo", "terms"}
+    assert set(kinds) == {"words", "fasttext", "photo", "terms", "opened"}
+    # once to see whether it can be read, once by each of the two
+    by_photo = Counter[str]()
+    for what, n in seen.items():
+        if what.startswith("opened"):
+            by_photo[what.split()[2]] += n
+    assert set(by_photo.values()) == {3}
     # two models look at photos of one size, titles of two batches may be equal; each has three folds, knn more models
     assert max(n for what, n in seen.items() if "Магазин" not in what) <= 2 < COMPETITION.n_folds
 
