@@ -20,13 +20,14 @@ from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
 from goods.core.kept import Kept
 from goods.core.predictions import Predictions
+from goods.core.trimming import trim_memory
 from goods.core.workspace import Workspace
 from goods.models.text import fasttext_model, term_counts
 from goods.models.text.linear_model import LinearModel
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.stack.stage import stack
-from goods.submit import new_cards, prediction, raw_batches
+from goods.submit import batches, new_cards, prediction, raw_batches
 from goods.submit.catalogue import match_file, read_catalogue
 from goods.submit.prediction import check_out, predict_file
 from goods.train.stage import train
@@ -315,7 +316,8 @@ def test_texts_and_photos_of_a_batch_are_looked_at_once_for_all_folds(trained, j
 
 
 def test_what_models_share_of_a_batch_is_let_go_of_before_the_next(trained, tmp_path, monkeypatch):
-    held, get = [], Kept.get
+    held, trimmed, get = [], [], Kept.get
+    monkeypatch.setattr(batches, "trim_memory", lambda: trimmed.append(len(held)))
 
     def seen(kept: Kept, *given):
         found = get(kept, *given)
@@ -326,6 +328,19 @@ def test_what_models_share_of_a_batch_is_let_go_of_before_the_next(trained, tmp_
     in_batches(trained, tmp_path / "a.parquet", "linear", trained[1] / "test.parquet")
     of_a_batch = held.index(1, 1 + held.index(2))  # how often it was asked before it was empty again
     assert held == held[:of_a_batch] * (len(held) // of_a_batch) and len(held) > of_a_batch
+    assert trimmed == list(range(of_a_batch, len(held) + 1, of_a_batch))
+
+
+@pytest.mark.parametrize("library", [OSError("none"), None])
+def test_memory_is_given_back_where_the_c_library_can(monkeypatch, library):
+    def load(_):
+        if library is not None:
+            raise library
+        return object()  # one that has no malloc_trim
+
+    trim_memory()
+    monkeypatch.setattr("ctypes.CDLL", load)
+    trim_memory()
 
 
 def test_the_cards_themselves_are_not_written_over(tmp_path):

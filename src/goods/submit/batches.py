@@ -14,6 +14,7 @@ from goods.config.competition import CompetitionConfig
 from goods.core.execution import MEMORY, Remote, Resources, allowed, remote, resources
 from goods.core.kept import Kept
 from goods.core.predictions import Predictions
+from goods.core.trimming import trim_memory
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.stack.config import StackConfig
@@ -109,6 +110,7 @@ def said_of(batch: pd.DataFrame, predictors: list[Predictor], step: Callable[[],
     said = [one.predict(batch, step) for one in predictors]
     for one in predictors:
         one.kept.clear()
+    trim_memory()
     return said
 
 
