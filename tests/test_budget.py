@@ -15,11 +15,12 @@ from conftest import small_configs, write_shop
 
 from goods.budget import costs
 from goods.budget.costs import Clock, Cost, cost_of
-from goods.budget.course import PILOT_SHARE, with_trials
+from goods.budget.course import PILOT_SHARE
 from goods.budget.limits import NO_LIMITS, Budget, budget
 from goods.budget.pace import bounded, taken
 from goods.budget.plan import TUNED, Ladder, Plan
 from goods.budget.size import Size, siblings
+from goods.budget.trials import with_trials
 from goods.cards.labels import Labels
 from goods.competitions.loading import load_competition
 from goods.config.base import FamilyConfig
@@ -30,6 +31,7 @@ from goods.core.artifacts import read_json
 from goods.core.deadline import OutOfTime, deadline
 from goods.core.errors import GoodsError
 from goods.core.execution import Resources, at_once, run_jobs
+from goods.core.predictions import Predictions
 from goods.core.processes import Limits, limited
 from goods.core.workspace import Workspace
 from goods.models.text.fasttext_model import FastTextModel
@@ -38,6 +40,8 @@ from goods.pipeline import Options, course_of, load_preset, run_all
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.report.explaining import explain
+from goods.report.verification import verify
+from goods.submit.prediction import predict_file
 from goods.train.fold import drawn
 from goods.train.stage import train
 from goods.tune.stage import tune
@@ -321,6 +325,58 @@ def test_what_an_earlier_run_within_limits_has_trained_answers_where_nothing_fit
         "experiment stack is of family linear, not stack: the limits of its run left the stack out; run "
         "scripts/run_all.sh kazanexpress2023 again with higher limits, or without"
     )
+
+
+@pytest.mark.parametrize(("share", "other"), [(1.0, "pilot"), (0.5, "prior")])
+def test_finished_folds_answer_where_no_experiment_is_ready(finished, tmp_path, capsys, share, other):
+    options, name = shop_options(tmp_path, finished.data, Budget(1e-3)), "kazanexpress2023"
+    ws, competition = Workspace(options.work, name), load_competition(name, options.configs)
+    prepare(ws, competition, finished.data)
+    make_folds(ws, competition)
+    config = load_experiment(options.configs / name / "linear.yaml")
+    if other == "pilot":
+        train(ws, competition, config.model_copy(update={"name": "pilot", "share": PILOT_SHARE}))
+    train(ws, competition, config.model_copy(update={"share": share}), [1])
+    run_all(name, options)
+    told = f"time limit: 1 of {competition.n_folds} folds of linear are ready and answer"
+    assert told in capsys.readouterr().err
+    assert any(line.startswith(told) for line in stack_report(options)["limits"]["left_out"])
+    ready, whole = ws.run("linear").fold(1), ws.run("stack")
+    said, given = Predictions.load(ready / "test.npz"), Predictions.load(whole.test)
+    np.testing.assert_allclose(given.proba, said.aligned(given.product_id).proba, atol=1e-6)
+    for k in range(competition.n_folds):
+        left_out = Predictions.load(ws.run("linear" if k == 1 else other).fold(k) / "valid.npz")
+        assert (Predictions.load(whole.oof).aligned(left_out.product_id).proba == left_out.proba).all()
+    out = tmp_path / "new.parquet"
+    assert predict_file(ws, competition, "stack", finished.data / "test.parquet", None, out) == 40
+    assert not verify(ws)[1]
+    run_all(name, replace(options, budget=NO_LIMITS))
+    assert result(options) == result(finished)
+
+
+def test_of_what_is_alone_one_round_of_folds_has_to_be_ready(finished):
+    name, ws = "kazanexpress2023", Workspace(finished.work, "kazanexpress2023")
+    competition = load_competition(name, finished.configs)
+    course = course_of(ws, competition, load_preset(finished, name), finished, None)
+    course.done, alone = [], Plan(("linear",), joined=False)
+    side_by_side = at_once(course.size.folds, execution.resources(course.size.folds, False))
+    spent = (course.seconds(alone) - course.clock.pace * course.closing) / course.doubt("linear", alone)
+    whole = course.training(course.plain())
+    assert spent == pytest.approx(whole / -(-course.size.folds // side_by_side))
+
+
+def test_no_pilot_is_trained_where_the_first_folds_of_its_experiment_are_next(finished, monkeypatch):
+    name, ws = "kazanexpress2023", Workspace(finished.work, "kazanexpress2023")
+    competition = load_competition(name, finished.configs)
+    course = course_of(ws, competition, load_preset(finished, name), finished, None)
+    monkeypatch.setattr("goods.budget.course.CLOSING", (0.0, 0.0))
+    course.done, course.plan = [], Plan(("linear",), joined=False)
+    fits = course.seconds(course.plan)
+    course.ends = time.perf_counter() + 1.2 * fits
+    assert course.pilot() is None
+    monkeypatch.setattr("goods.budget.course.PILOT_TIME", 100.0)
+    course.ends = time.perf_counter() + 1.2 * fits / 2
+    assert course.pilot() is not None
 
 
 def test_an_own_family_is_no_network_unless_it_trains_like_one():

@@ -38,3 +38,12 @@ def test_epochs_of_balanced_cards_are_of_what_is_drawn(tmp_path, monkeypatch):
     seen, _ = trainings(tmp_path, monkeypatch, balance=50, max_updates=600, epochs=40)
     classes = toy_cards(90).target.nunique()
     assert [epochs for _, epochs in seen] == [600 // (50 * classes)] * 2
+
+
+def test_sampled_negatives_train_repeatably_and_tell_classes_apart(tmp_path, monkeypatch):
+    sampled = {"loss": "ns", "negatives": 3, "epochs": 30}
+    (_, model), (_, again) = (trainings(tmp_path, monkeypatch, **sampled) for _ in range(2))
+    asked = toy_cards(40, 2)
+    said = model.predict(asked)
+    assert (said == again.predict(asked)).all()
+    assert (said.argmax(1) == asked.target).mean() > 0.9

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from goods.cards import decoding, photos
+from goods.cards import decoding, images, photos
 from goods.cards.decoding import ImageProblem
 from goods.cards.images import ImageStore
 from goods.cards.photo_files import Found, find_photos
@@ -162,6 +162,27 @@ def test_the_audit_names_every_kind_of_problem(tmp_path, monkeypatch):
         7: "not an image",
         8: "missing",
     }
+
+
+def test_an_audit_decodes_a_large_photo_small(tmp_path, monkeypatch):
+    spot = Image.new("RGB", (1600, 1200), "white")
+    spot.putpixel((800, 600), (250, 255, 255))  # too little to be seen in an eighth of the size
+    spotted = BytesIO()
+    spot.save(spotted, "JPEG", quality=100, subsampling=0)
+    whole = photo(1600, 1200)
+    files = {"1.jpg": whole, "2.jpg": spotted.getvalue(), "3.jpg": whole[: len(whole) * 9 // 10]}
+    store, sizes = write(tmp_path, {f"images/train/{n}": d for n, d in files.items()}), []
+    real = images.decode
+
+    def decode(data, size=None):
+        image = real(data, size)
+        sizes.append(image.size)
+        return image
+
+    monkeypatch.setattr(images, "decode", decode)
+    good, problems = audit(store, find(store, "train"))
+    assert list(good) == [1, 2] and problems == [(3, "truncated")]
+    assert sizes == [(200, 150), (200, 150), (1600, 1200)]
 
 
 def test_damaged_zip_members_are_a_problem_of_that_image_alone(tmp_path):

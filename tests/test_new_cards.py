@@ -18,14 +18,16 @@ from goods.cards.images import ImageStore
 from goods.cards.table import Issues
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
+from goods.core.kept import Kept
 from goods.core.predictions import Predictions
+from goods.core.trimming import trim_memory
 from goods.core.workspace import Workspace
 from goods.models.text import fasttext_model, term_counts
 from goods.models.text.linear_model import LinearModel
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.stack.stage import stack
-from goods.submit import new_cards, prediction, raw_batches
+from goods.submit import batches, new_cards, prediction, raw_batches
 from goods.submit.catalogue import match_file, read_catalogue
 from goods.submit.prediction import check_out, predict_file
 from goods.train.stage import train
@@ -298,12 +300,47 @@ def test_texts_and_photos_of_a_batch_are_looked_at_once_for_all_folds(trained, j
     counted(lemmas, "words", lambda text: f"words {text}")
     counted(fasttext_model, "words_of", lambda text: f"fasttext {text}")
     counted(ImageStore, "array", lambda store, ref, size: f"photo {size} {ref}")
+    counted(ImageStore, "open", lambda store, ref, size: f"opened {size} {ref}")
     counted(term_counts.TermCounts, "of", lambda texts, analyse: f"terms {list(texts)} {analyse}")
     in_batches(trained, tmp_path / "a.parquet", joined, trained[1] / "test.parquet", trained[1])
     kinds = Counter(what.split()[0] for what in seen)
-    assert set(kinds) == {"words", "fasttext", "photo", "terms"}
+    assert set(kinds) == {"words", "fasttext", "photo", "terms", "opened"}
+    # once to see whether it can be read, once by each of the two
+    by_photo = Counter[str]()
+    for what, n in seen.items():
+        if what.startswith("opened"):
+            by_photo[what.split()[2]] += n
+    assert set(by_photo.values()) == {3}
     # two models look at photos of one size, titles of two batches may be equal; each has three folds, knn more models
     assert max(n for what, n in seen.items() if "Магазин" not in what) <= 2 < COMPETITION.n_folds
+
+
+def test_what_models_share_of_a_batch_is_let_go_of_before_the_next(trained, tmp_path, monkeypatch):
+    held, trimmed, get = [], [], Kept.get
+    monkeypatch.setattr(batches, "trim_memory", lambda: trimmed.append(len(held)))
+
+    def seen(kept: Kept, *given):
+        found = get(kept, *given)
+        held.append(len(kept.values))
+        return found
+
+    monkeypatch.setattr(Kept, "get", seen)
+    in_batches(trained, tmp_path / "a.parquet", "linear", trained[1] / "test.parquet")
+    of_a_batch = held.index(1, 1 + held.index(2))  # how often it was asked before it was empty again
+    assert held == held[:of_a_batch] * (len(held) // of_a_batch) and len(held) > of_a_batch
+    assert trimmed == list(range(of_a_batch, len(held) + 1, of_a_batch))
+
+
+@pytest.mark.parametrize("library", [OSError("none"), None])
+def test_memory_is_given_back_where_the_c_library_can(monkeypatch, library):
+    def load(_):
+        if library is not None:
+            raise library
+        return object()  # one that has no malloc_trim
+
+    trim_memory()
+    monkeypatch.setattr("ctypes.CDLL", load)
+    trim_memory()
 
 
 def test_the_cards_themselves_are_not_written_over(tmp_path):

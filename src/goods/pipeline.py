@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from goods.budget.alone import PRIOR, best_of, note_limits, prior, submit_as
+from goods.budget.alone import PRIOR, answer_alone, best_of, note_limits, prior
 from goods.budget.course import PILOT, Course
 from goods.budget.headlines import announce
 from goods.budget.limits import NO_LIMITS, Budget
@@ -181,7 +181,7 @@ def run_within(course: Course, stack_experiment: ExperimentConfig, options: Opti
     finished = course.done or [config.name for config in course.piloted]
     if not finished:
         train(ws, competition, prior(ws, stack_experiment.seed), force=options.force)
-    return submit_as(ws, competition, best_of(ws, finished or [PRIOR]), name)
+    return answer_alone(course, best_of(ws, finished or [PRIOR]), name)
 
 
 def join(course: Course, stack_experiment: ExperimentConfig, options: Options) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
+from goods.budget.course import PILOT, Course
+from goods.budget.plan import SHARES
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core.artifacts import json_text, read_json
-from goods.core.done import begin, change, done_key
+from goods.core.done import DONE, begin, change, done_key, mark_done
 from goods.core.log import say
 from goods.core.workspace import ALL, Run, Workspace
 from goods.problems.kinds import problem_of
+from goods.train.gather import gather
 from goods.train.keys import is_trained, refits
 from goods.train.stage import train
 
@@ -43,12 +46,59 @@ def submit_as(
     if not all(is_trained(ws, renamed, k) for k in models):
         begin(ws.run(name).path, f"copied from {config.name}")
         for k in models:
-            folder = ws.run(name).fold(k)
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(ws.run(config.name).fold(k), folder)
+            copy_fold(ws.run(config.name), k, ws.run(name), k)
     say(f"{name}: {config.name} alone")
     train(ws, competition, renamed)
     return renamed
+
+
+def answer_alone(course: Course, best: ExperimentConfig, name: str) -> ExperimentConfig:
+    """Make runs/<name>/ of the `best` that is finished; where that is no more than a pilot or the shares of the
+    classes, of the folds that are finished of the experiment that is left alone. Returns the config by that name."""
+    better, found = most_of(course) if best.name in (PILOT, PRIOR) else (best, [])
+    if found and not refits(better):
+        return submit_folds(course, better, found, best, name)
+    return submit_as(course.ws, course.competition, best, name)
+
+
+def most_of(course: Course) -> tuple[ExperimentConfig, list[int]]:
+    """The experiment that is left alone, on the most rows of which any fold is finished, and these folds; none where
+    none is."""
+    config, found = course.plain(), []
+    for share in (1.0, *SHARES):
+        config = config.model_copy(update={"share": share})
+        found = [k for k in range(course.competition.n_folds) if is_trained(course.ws, config, k)]
+        if found:
+            break
+    return config, found
+
+
+def submit_folds(
+    course: Course, config: ExperimentConfig, found: list[int], other: ExperimentConfig, name: str
+) -> ExperimentConfig:
+    """Make runs/<name>/ of the folds of `config` that are `found`, which answer new rows by themselves: a weaker model
+    beside them would cost more than it adds. The rows of the other folds, which these models have seen, keep what the
+    finished `other` says of them, so that the score is of no model that has seen a row; it is too low by as much."""
+    run, n_folds = course.ws.run(name), course.competition.n_folds
+    begin(run.path, f"folds of {config.name} and {other.name}")
+    for k in range(n_folds):
+        copy_fold(course.ws.run(config.name), k if k in found else found[k % len(found)], run, k)
+        if k not in found:
+            (run.fold(k) / DONE).unlink()
+            shutil.copy2(course.ws.run(other.name).fold(k) / "valid.npz", run.fold(k) / "valid.npz")
+            mark_done(run.fold(k), f"valid of {other.name}")
+    course.leave_out(
+        f"time limit: {len(found)} of {n_folds} folds of {config.name} are ready and answer; of the others' rows "
+        f"{other.name} is scored, so the score is too low"
+    )
+    renamed = config.model_copy(update={"name": name})
+    gather(course.ws, course.competition, renamed)
+    return renamed
+
+
+def copy_fold(run: Run, k: int, to: Run, place: int) -> None:
+    shutil.rmtree(to.fold(place), ignore_errors=True)
+    shutil.copytree(run.fold(k), to.fold(place))
 
 
 def note_limits(run: Run, limits: dict[str, Any] | None) -> None:

@@ -99,11 +99,13 @@ class Clock:
 
     pace: float = 1.0
 
-    def training(self, config: ExperimentConfig, size: Size, given: Resources) -> float:
-        """Seconds of all folds of an experiment, side by side as far as that goes."""
+    def training(
+        self, config: ExperimentConfig, size: Size, given: Resources, folds: int | None = None
+    ) -> float:
+        """Seconds of all folds of an experiment, or of so many, side by side as far as that goes."""
         cost, power = cost_of(config.model), GPU if given.device == ANY_GPU else given.threads
-        side_by_side = at_once(size.folds, given)
-        in_turn = -(-size.folds // side_by_side) * cost.fold(config.model, size, config.share) / power
+        side_by_side, wanted = at_once(size.folds, given), size.folds if folds is None else folds
+        in_turn = -(-wanted // side_by_side) * cost.fold(config.model, size, config.share) / power
         return self.pace * (in_turn + cost.for_all(config.model, size) / cores())
 
     def study(self, config: ExperimentConfig, size: Size) -> float:

@@ -13,6 +13,7 @@ from goods.budget.limits import Budget
 from goods.budget.pace import bounded, machine_pace, taken
 from goods.budget.plan import TUNED, Ladder, Plan
 from goods.budget.size import Size
+from goods.budget.trials import fewer, with_trials
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
@@ -113,15 +114,23 @@ class Course:
 
     def pilot(self) -> ExperimentConfig | None:
         """A small experiment that is trained first where time is short: something to answer with, and how fast folds
-        really are here. None where there is time enough, or not even for that."""
+        really are here. None where there is time enough, or not even for that, or where the experiment that it would be
+        a pilot of is trained next, on all rows: its first folds tell as much."""
         if not self.ladder.alone or self.done or self.piloted or self.seconds(self.plan) < self.left() / 2:
+            return None
+        planned, _ = self.ladder.within(self.plan, MARGIN * self.left())
+        if not planned.joined and planned.share == 1 and planned.experiments == (self.ladder.alone,):
             return None
         config = self.smallest()
         return config if self.training(config) < PILOT_TIME * self.to_work() else None
 
     def smallest(self) -> ExperimentConfig:
         """A pilot, whether there is time for it or not."""
-        return self.load(self.ladder.alone).model_copy(update={"name": PILOT, "share": PILOT_SHARE})
+        return self.plain().model_copy(update={"name": PILOT, "share": PILOT_SHARE})
+
+    def plain(self) -> ExperimentConfig:
+        """What is left where nothing else is, on all rows."""
+        return self.load(self.ladder.alone)
 
     def in_time(self, what: str, work: Callable[[], object]) -> bool:
         """Whether `work` on an experiment was done before the end; if not, no more is trained."""
@@ -145,7 +154,7 @@ class Course:
             return total
         for name in self.needed(plan):
             if name not in self.done:
-                total += self.training(self.config(name, plan)) * self.doubt(name, plan)
+                total += self.training(self.config(name, plan), self.least(plan)) * self.doubt(name, plan)
                 total += self.study(name, plan)
         if plan.joined and not self.is_joined(plan.experiments):
             total += self.training(self.join(plan.experiments))
@@ -156,8 +165,13 @@ class Course:
         unsafe = not self.done and (self.piloted or not plan.joined)
         return ALONE if unsafe and self.ladder.is_alone(name) else 1.0
 
-    def training(self, config: ExperimentConfig) -> float:
-        return self.clock.training(config, self.size, resources(self.size.folds, config.model.on_gpu))
+    def least(self, plan: Plan) -> int | None:
+        """Folds that have to be ready; None: all. Of an experiment alone those that are finished answer for it."""
+        return None if plan.joined else 1
+
+    def training(self, config: ExperimentConfig, folds: int | None = None) -> float:
+        given = resources(self.size.folds, config.model.on_gpu)
+        return self.clock.training(config, self.size, given, folds)
 
     def study(self, name: str, plan: Plan) -> float:
         base = name.removesuffix(TUNED)
@@ -281,17 +295,3 @@ class Course:
                 self.leave_out(f"memory limit: {line}")
                 return smaller
         return plan
-
-
-def with_trials(config: ExperimentConfig, trials: int) -> ExperimentConfig:
-    assert config.tune is not None
-    return config.model_copy(update={"tune": config.tune.model_copy(update={"trials": trials})})
-
-
-def fewer(config: ExperimentConfig) -> list[int]:
-    """Numbers of trials that a study may be left with: all, half of them and so on down to those drawn at random."""
-    assert config.tune is not None
-    numbers, least = [config.tune.trials], max(config.tune.startup_trials, 1)
-    while numbers[-1] > least:
-        numbers.append(max(least, numbers[-1] // 2))
-    return numbers

@@ -55,7 +55,7 @@ MEASURED = {
     "transformer/frozen": Written(model=2e7, cached=1.3e3),
     "fusion": Written(model=2.4e7),
     "contrastive": Written(model=2.4e7),
-    "transformer": NETWORK,
+    "transformer": Written(model=1.2e8, cached=400),
     "image": NETWORK,
     "prior": Written(model=1e4),
     "pair_prior": Written(model=1e4),

@@ -23,6 +23,8 @@ MAX_BYTES = 100_000_000
 
 MIN_SIDE = 8
 
+CHECKED = 64  # pixels that a side is decoded to, at least, to see whether the image can be
+
 FEWEST_PHOTOS = 4  # cards with a photo below which nothing is learned from photos
 
 SEPARATOR = "::"
@@ -133,16 +135,17 @@ class ImageStore:
     def check(self, ref: str) -> str | None:
         """What is wrong with the image, None if nothing."""
         try:
-            image = self.open(ref)
+            # all bytes are read at any scale, and what differs in the small one differs in the whole one
+            image = self.open(ref, CHECKED)
+            if is_blank(image):
+                image = self.open(ref)
         except ImageProblem as problem:
             return str(problem)
         except GoodsError:
             return "unreadable zip"
         if min(image.size) < MIN_SIDE:
             return f"too small ({image.width}×{image.height})"
-        if all(low == high for low, high in image.getextrema()):  # type: ignore[misc]
-            return "blank"
-        return None
+        return "blank" if is_blank(image) else None
 
     def array(self, ref: str, size: int) -> np.ndarray:
         """uint8 [size, size, 3]; squeezed to a square, so that nothing of the product is cut off."""
@@ -150,3 +153,8 @@ class ImageStore:
         if image.size != (size, size):
             image = image.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)
         return np.asarray(image, np.uint8)
+
+
+def is_blank(image: Image.Image) -> bool:
+    """Whether an RGB image is of one colour."""
+    return all(low == high for low, high in image.getextrema())  # type: ignore[misc]

@@ -32,6 +32,11 @@ class Ragged:
         starts = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
         return Ragged(self.values[starts + np.arange(offsets[-1])], offsets)
 
+    def followed_by(self, other: Ragged) -> Ragged:
+        """These rows and then the other's."""
+        offsets = np.concatenate([self.offsets, self.offsets[-1] + other.offsets[1:]])
+        return Ragged(np.concatenate([self.values, other.values]), offsets)
+
     def head(self, most: int) -> Ragged:
         """Each row's first `most` values."""
         lengths = np.minimum(self.lengths, most)

@@ -29,3 +29,8 @@ class Kept:
             _, (_, freed) = self.values.popitem(last=False)
             self.bytes -= freed
         return self.values[key][0]
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self.values.clear()
+        self.bytes = 0

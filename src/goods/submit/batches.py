@@ -14,6 +14,7 @@ from goods.config.competition import CompetitionConfig
 from goods.core.execution import MEMORY, Remote, Resources, allowed, remote, resources
 from goods.core.kept import Kept
 from goods.core.predictions import Predictions
+from goods.core.trimming import trim_memory
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.stack.config import StackConfig
@@ -60,7 +61,7 @@ class Here:
     def answers(self, batches: Iterable[pd.DataFrame], step: Callable[[int], None]) -> Iterator[Answered]:
         """In order; `step` is called with the size of a batch at each of its `steps`."""
         for batch in batches:
-            yield batch, [one.predict(batch, partial(step, len(batch))) for one in self.predictors]
+            yield batch, said_of(batch, self.predictors, partial(step, len(batch)))
 
 
 class Elsewhere:
@@ -101,7 +102,16 @@ def answer(asked: Asked, stay: bool, batch: pd.DataFrame, given: Resources) -> l
     """A job that answers for one batch; its models are there for the next one."""
     if not _held or _held[0][0] != asked:
         _held[:] = [(asked, asked.predictors(stay))]
-    return [one.predict(batch, lambda: None) for one in _held[0][1]]
+    return said_of(batch, _held[0][1], lambda: None)
+
+
+def said_of(batch: pd.DataFrame, predictors: list[Predictor], step: Callable[[], None]) -> list[Predictions]:
+    """Of each target; what the models have made of the batch is let go of, as no other batch asks for it."""
+    said = [one.predict(batch, step) for one in predictors]
+    for one in predictors:
+        one.kept.clear()
+    trim_memory()
+    return said
 
 
 def on_gpu(ws: Workspace, experiment: str) -> bool:

@@ -49,6 +49,7 @@ class Predictor:
         stay: bool,
     ) -> None:
         config = saved_config(ws, experiment)
+        self.kept = kept
         self.base: list[Predictor] = []
         self.stack: FinishedStack | None = None
         self.load = partial(load_run_models, ws, competition, config, images, kept=kept)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from goods.core.errors import GoodsError
+from goods.core.hashing import content_hash
 from goods.models import hub
 
 HELP = "give --text-weights DIR (a Hugging Face folder) or --offline (trained from scratch)"
@@ -54,6 +56,15 @@ class Encoder:
                 if isinstance(number, int):
                     return number
         raise GoodsError(f"the tokenizer has none of {', '.join(names)}; use an encoder model; {HELP}")
+
+    @cached_property
+    def tokenizer_key(self) -> str | None:
+        """Hash of all that token numbers of a text depend on; None where the tokenizer does not tell."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if backend is None:
+            return None
+        special = (*self.tokenizer.all_special_tokens, self.start, self.separator)
+        return content_hash(backend.to_str(), special)
 
     def save(self, folder: Path, with_weights: bool) -> None:
         """Tokenizer and config, and the weights where the network's own file lacks them."""

@@ -24,7 +24,10 @@ class FastTextConfig(FamilyConfig):
     word_ngrams: int = Field(2, ge=1)
     min_count: int = Field(1, ge=1)
     buckets: int = Field(200_000, ge=1)
-    loss: Literal["softmax", "hs", "ova"] = "softmax"
+    loss: Literal["softmax", "hs", "ova", "ns"] = "softmax"
+    negatives: int = Field(
+        50, ge=1, description="of loss ns: other classes that a card is told from at a time"
+    )
     min_epochs: int = Field(5, ge=1)
     max_updates: int = Field(
         1_000_000, ge=1, description="epochs are lowered so that cards × epochs stays below"

@@ -129,6 +129,7 @@ class FastTextModel:
                 minCount=config.min_count,
                 bucket=config.buckets,
                 loss=config.loss,
+                neg=config.negatives,
                 thread=1,
                 seed=self.context.seed,
                 verbose=0,

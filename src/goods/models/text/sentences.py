@@ -22,7 +22,7 @@ from goods.models.inference import run_network
 from goods.models.rowcache import RowCache, row_cache
 from goods.models.rows import TokenRows
 from goods.models.text.adaptation import adapted_folder
-from goods.models.text.card_tokens import tokenize
+from goods.models.text.card_tokens import CardTokens
 from goods.models.text.encoder import Encoder
 from goods.models.text.transformer import TransformerConfig
 from goods.models.text.transformer_network import TransformerNetwork
@@ -35,6 +35,7 @@ class Sentences:
 
     def __init__(self, config: TransformerConfig, context: Context, encoder: Callable[[], Encoder]) -> None:
         self.config, self.context, self.encoder = config, context, encoder
+        self.tokens = CardTokens(config, context)
         self._cache: RowCache | None = None
 
     def rows(self, cards: pd.DataFrame, store: bool = False) -> np.ndarray:
@@ -53,7 +54,7 @@ class Sentences:
         """float32 [n, d], asked of the encoder."""
         encoder = self.encoder()
         net = TransformerNetwork(encoder.net, 1, 0.0, True)
-        tokens = tokenize(encoder, cards, self.config)
+        tokens = self.tokens.rows(encoder, cards)
         # by length, so that the bar's blocks hold like texts; back in order at the end
         order = np.argsort(tokens.lengths, kind="stable")
         parts = []

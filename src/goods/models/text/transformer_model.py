@@ -17,7 +17,7 @@ from goods.models.network import Network
 from goods.models.neural import NeuralModel
 from goods.models.rows import TokenRows, VectorRows
 from goods.models.text.adaptation import adapt, adapted_folder
-from goods.models.text.card_tokens import encoder_from_cards, tokenize
+from goods.models.text.card_tokens import encoder_from_cards
 from goods.models.text.encoder import Encoder, encoder_from_files, load_encoder
 from goods.models.text.sentences import Sentences
 from goods.models.text.transformer import TransformerConfig
@@ -51,6 +51,8 @@ class TransformerModel(NeuralModel):
             self.encoder = adapt(cards, self.config, self.context) or self.encoder
         if self._frozen:
             self.vectors(cards, store=True)
+        elif not self._scratch and self.context.cache is not None:
+            self.sentences.tokens.rows(self._pretrained(), cards, store=True)
 
     def _pretrained(self) -> Encoder:
         if self.encoder is None:
@@ -88,7 +90,7 @@ class TransformerModel(NeuralModel):
         if self._frozen:
             return VectorRows(self.vectors(cards), target)
         assert self.encoder is not None
-        return TokenRows(tokenize(self.encoder, cards, self.config), self.encoder.pad, target)
+        return TokenRows(self.sentences.tokens.rows(self.encoder, cards), self.encoder.pad, target)
 
     def build(self, restore: bool = False) -> Network:
         n_classes = self.context.labels.n_classes
