@@ -49,13 +49,15 @@ from goods.train.stage import train
 CONFIG = cli.CONFIGS / "ozon" / "stack.yaml"
 STRINGS = ["strings"]
 TFIDF = [*STRINGS, "tfidf", "catalogue"]
-FIELDS = [*TFIDF, "attributes", "colours", "categories", "pictures", "price"]
-ALL = [*FIELDS, "graph"]
+PARSED = [*TFIDF, "fields", "alignment"]
+STATED = [*PARSED, "attributes", "colours", "categories", "pictures", "price"]
+ALL = [*STATED, "graph"]
 STAGES: dict[str, dict[str, Any]] = {
     "logistic-strings": {"features": STRINGS},
     "strings": {"features": STRINGS, "cleanup": False},
     "tfidf": {"features": TFIDF, "cleanup": False},
-    "fields": {"features": FIELDS, "cleanup": False},
+    "parsed": {"features": PARSED, "cleanup": False},
+    "stated": {"features": STATED, "cleanup": False},
     "graph": {"features": ALL, "cleanup": False},
     "logistic-all": {"features": ALL},
 }
@@ -64,11 +66,13 @@ NAMES = {
     "logistic-strings": "logistic regression on string features",
     "strings": "CatBoost on string features",
     "tfidf": "+ TF-IDF cosines and ranks in the catalogue",
-    "fields": "+ attributes, colours, categories, pictures, price (where there are any)",
+    "parsed": "+ fields read out of names, words aligned",
+    "stated": "+ attributes, colours, categories, pictures, price (where there are any)",
     "graph": "+ place among the candidate pairs",
     "logistic-all": "logistic regression on the same features",
     "cleanup": "+ agreement of triangles",
     "bags": "+ three boosters of different seeds",
+    "no-graph": "the same without the place among the candidate pairs",
     "tuned": "+ parameters of a study (its folds left out)",
     "random": "optimistic: the same on a random split of pairs",
 }
@@ -186,6 +190,7 @@ def main() -> None:
         trained(config, f"+ scores of {' and '.join(joined)}")
     trained(stage_config("cleanup", {"features": ALL}, joined), "cleanup")
     trained(stage_config("bags", {"features": ALL, "bags": 3}, joined), "bags")
+    trained(stage_config("no-graph", {"features": ALL, "bags": 3, "graph": False}, joined), "no-graph")
     if args.tuned:
         best = load_experiment(
             ws.tuning("stack") / "best.yaml",

@@ -9,10 +9,13 @@ import pandas as pd
 import pytest
 
 from goods.matching.attributes import Levels, differing
+from goods.matching.codes import codes
 from goods.matching.embeddings import best_of
 from goods.matching.features import GROUPS, PairFeatureMaker
+from goods.matching.glossary import described
 from goods.matching.graph import CandidateGraph
-from goods.matching.names import amounts, codes, leading_words, normal, numbers
+from goods.matching.measures import amounts
+from goods.matching.names import leading_words, normal, numbers
 from goods.matching.products import Products, Vectors
 
 NAMES = [
@@ -126,9 +129,9 @@ def test_names_are_read():
     assert normal('Ёлка  "GEL-Lyte"@en-US') == 'елка "gel-lyte'
     assert codes("d-link dcs-855l/p 64gb 2590b002 ab 12345") == ["dcs855lp", "2590b002", "12345"]
     assert amounts('64 гб 0,5l 2 x 8gb 15.6" 7 foo') == [
+        "pieces 2",
         "bytes 64000",
         "volume 500",
-        "zoom 2",
         "bytes 8000",
         "inches 15.6",
     ]
@@ -155,7 +158,9 @@ def test_the_best_of_several_vectors_counts():
 def test_a_pair_is_compared_with_the_other_pairs_of_its_products():
     candidates = np.array([[0, 1], [0, 2], [1, 2], [2, 3], [0, 1], [3, 3], [-1, 2]])
     likeness = np.array([0.9, 0.5, 0.4, 0.8, 0.9, 1.0, 0.7], np.float32)
-    found = CandidateGraph.of(candidates, likeness, 4).features(np.array([0, 1, 3]), np.array([1, 2, 3]))
+    asked = np.array([0, 1, 3, 0]), np.array([1, 2, 3, 3])
+    own = np.array([0.9, 0.4, 1.0, 0.45], np.float32)
+    found = CandidateGraph.of(candidates, likeness, 4).features(*asked, own)
     assert (found["degree_min"][0], found["degree_max"][1]) == (2, 3)
     # the pair (0, 1): best of both; against 0.5 of (0, 2) and 0.4 of (1, 2)
     assert (found["rank_max"][0], found["neighbours_common"][0]) == (1, 1)
@@ -163,6 +168,9 @@ def test_a_pair_is_compared_with_the_other_pairs_of_its_products():
     # the pair (1, 2): second of 1, third of 2
     assert (found["rank_min"][1], found["rank_max"][1]) == (2, 3)
     assert np.isnan(found["rank_min"][2])
+    # the pair (0, 3) is none of the candidates: it stands behind 0.9 and 0.5 of 0, and 0.8 of 3
+    assert (found["rank_min"][3], found["rank_max"][3]) == (2, 3)
+    assert found["margin_min"][3] == pytest.approx(-0.45) and found["margin_max"][3] == pytest.approx(-0.35)
 
 
 def test_names_of_any_length_are_compared_in_no_time():
@@ -179,3 +187,24 @@ def test_categories_that_are_not_known_neither_agree_nor_differ():
     cards = pd.DataFrame({"levels": [json.dumps(row) for row in levels]})
     found = Levels(cards).features(np.array([0, 2, 0, 0]), np.array([1, 3, 2, 4]))["levels_agreed"]
     assert found[0] == 2 and np.isnan(found[1]) and np.isnan(found[2]) and found[3] == 1
+
+
+def test_without_the_graph_group_no_feature_hears_of_the_candidate_pairs():
+    groups = tuple(group for group in GROUPS if group != "graph")
+    pair = asked(np.arange(10, 16)).iloc[:1]
+    alone = PairFeatureMaker(products(pairs=pair), groups)(pair)
+    among = PairFeatureMaker(products(), groups)(pair)
+    pd.testing.assert_frame_equal(alone, among)
+    assert among.filter(like="catalogue_rank").notna().all(axis=None)
+    heard = [PairFeatureMaker(products(pairs=of))(pair) for of in (pair, None)]
+    assert not heard[0].equals(heard[1])
+
+
+def test_every_feature_of_pairs_is_described():
+    found = PairFeatureMaker(products())(asked(np.arange(10, 16)))
+    assert [name for name in found if not described(name)] == []
+    assert described("code_edits").startswith("letters to change") and described("of_no_group") == ""
+    assert described("score words") == "log-odds of a match by words"
+    assert described("words_catalogue_rank_min").endswith(
+        "less of both sides (candidates of the whole catalogue, by words)"
+    )

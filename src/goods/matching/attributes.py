@@ -15,6 +15,11 @@ from goods.matching.sets import Columns, Sets, by_size, information, overlap, ra
 
 TOP_KEYS = 20  # attributes with a feature of their own: those that most products have
 BRAND_KEYS = frozenset({"бренд", "brand", "марка", "производитель", "manufacturer", "торговая марка"})
+MODEL_KEYS = frozenset(
+    {"партномер", "артикул", "модель", "код товара", "sku", "article", "mpn", "part number", "partnumber"}
+    | {"model", "modelno", "model no", "model number", "item model number", "product number"}
+    | {"manufacturer part number"}
+)
 Characteristics = list[dict[str, list[str]]]
 
 
@@ -28,6 +33,11 @@ def brands_of(rows: Characteristics) -> list[str]:
         next((" ".join(values).lower() for key, values in row.items() if key in BRAND_KEYS), "")
         for row in rows
     ]
+
+
+def models_of(rows: Characteristics) -> list[list[str]]:
+    """What attributes give as the model or article number of each product."""
+    return [[value for key in sorted(row.keys() & MODEL_KEYS) for value in row[key]] for row in rows]
 
 
 def value_of(values: Sequence[str]) -> str:

@@ -1,12 +1,15 @@
 """Scores of pairs made to agree: what matches one of two matching products but not the other loses.
 
-If A is B and C is not B, then A is not C. How far a score gives way is chosen on honest folds and may be not at all.
-Raising scores by transitivity (A is B and B is C) gained nothing on any fold and is left out.
+If A is B and C is not B, then A is not C; where the products are of two catalogues, a product has at most one match
+(see rivals.py). How far a score gives way is chosen on honest folds and may be not at all. Raising scores by
+transitivity (A is B and B is C) gained nothing on any fold and is left out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,9 +20,11 @@ from scipy.special import expit
 from goods.core.calibration import logit
 from goods.core.predictions import Predictions
 from goods.matching.groups import ends_of
+from goods.matching.rivals import Rivals, are_two_catalogues
 from goods.metrics.evaluation import pair_metric
 
 STRENGTHS = (0.0, 0.25, 0.5, 1.0)  # share of the way, in log-odds
+Strength = float | tuple[float, float]  # of triangles, or of the rivals of the left and of the right product
 KNOWN = 0.98  # how far a label is trusted
 SURE = 1e-6  # probabilities are kept so far from 0 and 1
 
@@ -61,10 +66,6 @@ class Triangles:
                 found.append(np.stack([np.full(len(x), pair), *others]))
         return Triangles(*np.concatenate(found, axis=1).astype(np.int64))
 
-    def of(self, rows: np.ndarray) -> Triangles:
-        """The same triangles where pair i is numbered rows[i]."""
-        return Triangles(rows[self.pair], rows[self.one], rows[self.other])
-
 
 def lowered(match: np.ndarray, triangles: Triangles, strength: float) -> np.ndarray:
     """float64 [n] probabilities, moved towards those of "no third product matches just one of both" where that is
@@ -74,6 +75,17 @@ def lowered(match: np.ndarray, triangles: Triangles, strength: float) -> np.ndar
     np.maximum.at(against, triangles.pair, np.maximum(one * (1 - other), other * (1 - one)))
     own = logit(match.astype(np.float64), SURE)
     return expit(own + strength * np.minimum(logit(1 - against, SURE) - own, 0) * (against > 0))
+
+
+def adjustment(
+    left: np.ndarray, right: np.ndarray, two_catalogues: bool
+) -> Callable[[np.ndarray, Strength], np.ndarray]:
+    """What makes the probabilities float [n] of pairs (left, right) int [n] agree, as far as a strength says."""
+    if two_catalogues:
+        rivals = Rivals(left, right)
+        return lambda match, strengths: rivals.lowered(match, strengths, SURE)  # type: ignore[arg-type]
+    triangles = Triangles.among(left, right)
+    return lambda match, strength: lowered(match, triangles, strength)  # type: ignore[arg-type]
 
 
 def clean(
@@ -93,32 +105,40 @@ def clean(
     train, asked = (pairs[pairs.split == split] for split in ("train", "test"))
     match, target, category = oof.proba_of(1), train.target.to_numpy(), train.category.to_numpy(str)
     left, right = ends_of(train)
+    two_catalogues = are_two_catalogues(*ends_of(pairs))
+    strengths: list[Strength] = [*(product(STRENGTHS, repeat=2) if two_catalogues else STRENGTHS)]
     parts = [np.flatnonzero(fold == k) for k in range(int(fold.max()) + 1)]
-    each = [Triangles.among(left[rows], right[rows]).of(rows) for rows in parts]
-    triangles = Triangles(*(np.concatenate([getattr(t, n) for t in each]) for n in ("pair", "one", "other")))
-    score = pair_metric(metric).score
-    variants = {s: lowered(match, triangles, s) for s in STRENGTHS}
+    score, variants = pair_metric(metric).score, {s: match.astype(np.float64) for s in strengths}
+    for rows in parts:
+        adjusted = adjustment(left[rows], right[rows], two_catalogues)
+        for strength in strengths:
+            variants[strength][rows] = adjusted(match[rows], strength)
 
-    def best(rows: np.ndarray) -> float:
-        return max(STRENGTHS, key=lambda s: score(target[rows], variants[s][rows], category[rows]))
+    def best(rows: np.ndarray) -> Strength:
+        return max(strengths, key=lambda s: score(target[rows], variants[s][rows], category[rows]))
 
     chosen, result = [], match.astype(np.float64)
     for k, rows in enumerate(parts):
         judges = honest & (fold != k)
-        chosen.append(best(judges) if judges.any() else 0.0)
+        chosen.append(best(judges) if judges.any() else strengths[0])
         result[rows] = variants[chosen[k]][rows]
-    strength = best(honest) if honest.any() else 0.0
+    strength = best(honest) if honest.any() else strengths[0]
     # labelled pairs come first: where a test pair is one of them in the other order, the label speaks
     known = np.concatenate([np.where(target == 1, KNOWN, 1 - KNOWN), test.proba_of(1)])
     both = [np.concatenate(ends) for ends in zip((left, right), ends_of(asked), strict=True)]
-    cleaned = lowered(known, Triangles.among(*both), strength)[len(train) :]
+    cleaned = adjustment(both[0], both[1], two_catalogues)(known, strength)[len(train) :]
     report = {
+        "two_catalogues": two_catalogues,
         "strength": strength,
         "strength_by_fold": chosen,
-        "scores": {str(s): round(score(target, variants[s], category), 6) for s in STRENGTHS},
+        "scores": {told(s): round(score(target, variants[s], category), 6) for s in strengths},
         "test_pairs_changed": int((np.abs(cleaned - known[len(train) :]) > 1e-3).sum()),
     }
     return of_matches(oof.product_id, result), of_matches(test.product_id, cleaned), report
+
+
+def told(strength: Strength) -> str:
+    return " / ".join(map(str, strength)) if isinstance(strength, tuple) else str(strength)
 
 
 def of_matches(product_id: np.ndarray, match: np.ndarray) -> Predictions:

@@ -5,5 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 PairFeatures = Literal[
-    "strings", "tfidf", "attributes", "colours", "categories", "pictures", "price", "graph", "catalogue"
+    "strings",
+    "tfidf",
+    "fields",
+    "alignment",
+    "attributes",
+    "colours",
+    "categories",
+    "pictures",
+    "price",
+    "graph",
+    "catalogue",
 ]

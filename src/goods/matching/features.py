@@ -17,18 +17,22 @@ from scipy.sparse import csr_matrix
 from goods.core.artifacts import cached_npz, write_npz
 from goods.core.code import code_hash
 from goods.core.hashing import content_hash
+from goods.matching.alignment import Alignment
 from goods.matching.attributes import (
     Attributes,
     Characteristics,
     Levels,
     brands_of,
     colour_features,
+    models_of,
     price_features,
     read_characteristics,
 )
 from goods.matching.blocking import BlockingConfig, block
+from goods.matching.codes import Codes
 from goods.matching.embeddings import embedding_features
 from goods.matching.feature_groups import PairFeatures
+from goods.matching.fields import Fields
 from goods.matching.graph import CandidateGraph
 from goods.matching.names import Names, normal, tfidf, tfidf_features
 from goods.matching.products import Products
@@ -69,6 +73,10 @@ class PairFeatureMaker:
             columns |= self.words.features(left, right, self.threads)
         if "tfidf" in self.groups:
             columns |= tfidf_features(self.tfidf, left, right)
+        if "fields" in self.groups:
+            columns |= self.codes.features(left, right) | self.fields.features(left, right)
+        if "alignment" in self.groups:
+            columns |= self.alignment.features(left, right)
         if "attributes" in self.groups and any(self.characteristics):
             columns |= self.attributes.features(left, right, self.threads)
         if "colours" in self.groups and (cards.colours != "[]").any():
@@ -80,10 +88,10 @@ class PairFeatureMaker:
         if "price" in self.groups and cards.price.notna().any():
             columns |= price_features(cards.price.to_numpy(np.float64), left, right)
         if "graph" in self.groups:
-            columns |= self.asked.features(left, right)
+            columns |= self.asked.features(left, right, self._likeness("chars", left, right))
         if "catalogue" in self.groups:
             for kind, graph in self.catalogue.items():
-                found = graph.features(left, right)
+                found = graph.features(left, right, self._likeness(kind, left, right))
                 columns |= {f"{kind}_catalogue_{name}": column for name, column in found.items()}
         return columns
 
@@ -94,6 +102,27 @@ class PairFeatureMaker:
     @cached_property
     def words(self) -> Names:
         return Names(self.names, brands_of(self.characteristics))
+
+    @cached_property
+    def said(self) -> list[str]:
+        """Name and attributes of each product."""
+        values = (" ; ".join(", ".join(v) for v in row.values()) for row in self.characteristics)
+        return [
+            f"{name} ; {normal(text)}" if text else name
+            for name, text in zip(self.names, values, strict=True)
+        ]
+
+    @cached_property
+    def codes(self) -> Codes:
+        return Codes(self.said, models_of(self.characteristics))
+
+    @cached_property
+    def fields(self) -> Fields:
+        return Fields(self.said)
+
+    @cached_property
+    def alignment(self) -> Alignment:
+        return Alignment(self.names, self.words.sets["words"])
 
     @cached_property
     def tfidf(self) -> dict[str, csr_matrix]:
@@ -122,17 +151,20 @@ class PairFeatureMaker:
 
     @cached_property
     def catalogue(self) -> dict[str, CandidateGraph]:
-        """The same and, beside them, the pairs of the whole catalogue that blocking finds worth comparing."""
+        """The pairs of the whole catalogue that blocking finds worth comparing; with the group "graph" also those that
+        are asked about."""
         config = BlockingConfig(neighbours=LIKE, threads=self.threads)
         found = block(self.products.cards[["product_id", "title"]], config)
         like = np.stack([found.left, found.right], 1).astype(np.int64)
-        candidates = np.concatenate([self.products.candidates, like])
-        return {kind: self._graph(candidates, kind) for kind in self.tfidf}
+        candidates = [self.products.candidates, like] if "graph" in self.groups else [like]
+        return {kind: self._graph(np.concatenate(candidates), kind) for kind in self.tfidf}
 
     def _graph(self, candidates: np.ndarray, kind: str) -> CandidateGraph:
         asked = np.maximum(candidates, 0)  # what is said of an unknown product is not read
-        likeness = row_dot(self.tfidf[kind], self.tfidf[kind], asked[:, 0], asked[:, 1])
-        return CandidateGraph.of(candidates, likeness, len(self.products.cards))
+        return CandidateGraph.of(candidates, self._likeness(kind, *asked.T), len(self.products.cards))
+
+    def _likeness(self, kind: str, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        return row_dot(self.tfidf[kind], self.tfidf[kind], left, right)
 
 
 def cached_features(

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from goods.core.progress import track
-from goods.matching.names import amounts, normal
+from goods.matching.measures import amounts
+from goods.matching.names import normal
 from goods.matching.neighbours import LARGE, cosines
 from goods.matching.sets import Sets, row_dot
 from goods.matching.spelling import MAX_CHARS, codes, plain

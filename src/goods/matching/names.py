@@ -1,4 +1,4 @@
-"""Names of products: words, numbers, model codes, amounts with their unit, brands; string distances and TF-IDF."""
+"""Names of products as sets of words, numbers, model codes, amounts and brands; string distances and TF-IDF."""
 
 from __future__ import annotations
 
@@ -12,35 +12,14 @@ from rapidfuzz.distance import Jaro, LCSseq, Levenshtein, Prefix
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from goods.matching.codes import codes
+from goods.matching.measures import amounts
 from goods.matching.sets import Columns, Sets, by_size, overlap, ratio, row_dot
 
 _LANGUAGE = re.compile(r'"?@[a-z]{2}(?:-[a-z]{2})?\b', re.IGNORECASE)  # of texts taken from RDF
 _WORD = re.compile(r"[^\W_]+(?:[.,]\d+)?")
 _NUMBER = re.compile(r"(?<![^\W_])\d+(?:[.,]\d+)?(?![^\W_])")
-_CODE = re.compile(r"[^\W_]+(?:[-/.][^\W_]+)*")
-_AMOUNT = re.compile(r"(?<![^\W_])(\d+(?:[.,]\d+)?)\s?-?([^\W\d_]+|[\"″”])")
-# unit → its dimension and how many of the dimension's smallest unit it is
-UNITS = {
-    spelling: (dimension, size)
-    for dimension, scale in {
-        "bytes": {"mb мб": 1, "gb гб gig": 1_000, "tb тб": 1_000_000},
-        "mass": {"mg мг": 1, "g г гр gr грамм": 1_000, "kg кг": 1_000_000},
-        "volume": {"ml мл": 1, "l л литр litre": 1_000},
-        "length": {"mm мм": 1, "cm см": 10, "m м": 1_000},
-        "inches": {'" ″ ” inch дюйм дюймов zoll pouces pulgadas in': 1},
-        "power": {"w вт watt": 1, "kw квт": 1_000},
-        "charge": {"mah мач": 1, "ah ач": 1_000},
-        "voltage": {"v в volt": 1},
-        "frequency": {"hz гц": 1, "khz кгц": 1_000, "mhz мгц": 1_000_000, "ghz ггц": 1_000_000_000},
-        "pixels": {"mp мп megapixel megapixels": 1},
-        "pieces": {"шт штук pcs pack уп": 1},
-        "zoom": {"x х": 1},
-    }.items()
-    for spellings, size in scale.items()
-    for spelling in spellings.split()
-}
 MAX_CHARS = 500  # of a name: the longest of honest ones; string distances of longer ones take seconds a pair
-LEAST_CODE = 4  # signs of a model code
 OFTEN_FIRST, LEAST_NAMES = (
     0.3,
     5,
@@ -74,28 +53,6 @@ def words(name: str) -> list[str]:
 def numbers(name: str) -> list[str]:
     """Numbers that stand alone, with a decimal point."""
     return [n.replace(",", ".") for n in _NUMBER.findall(name)]
-
-
-def codes(name: str) -> list[str]:
-    """Model codes and article numbers, without dashes: "DCS-855L/P" → "dcs855lp"."""
-    found = []
-    for token in _CODE.findall(name):
-        joined = re.sub(r"[-/.]", "", token)
-        digits = sum(c.isdigit() for c in joined)
-        mixed = 0 < digits < len(joined) and not _AMOUNT.fullmatch(joined)
-        if len(joined) >= LEAST_CODE and (mixed or digits >= LEAST_CODE + 1):
-            found.append(joined)
-    return found
-
-
-def amounts(name: str) -> list[str]:
-    """Numbers with a unit, in the smallest unit of their dimension: "64 ГБ" → "bytes 64000"."""
-    found = []
-    for number, unit in _AMOUNT.findall(name):
-        if unit in UNITS:
-            dimension, size = UNITS[unit]
-            found.append(f"{dimension} {float(number.replace(',', '.')) * size:g}")
-    return found
 
 
 def leading_words(listed: Sequence[list[str]]) -> set[str]:

@@ -13,6 +13,7 @@ from goods.config.competition import CompetitionConfig
 from goods.core.ids import Id, same_kind
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
+from goods.matching.glossary import described
 from goods.problems.kinds import problem_of
 from goods.report.card_explaining import explain_cards
 from goods.report.pair_explaining import explain_pair
@@ -60,7 +61,7 @@ def _pair(ws: Workspace, competition: CompetitionConfig, experiment: str, ids: l
     products = same_kind(ids, cards.product_id)
     explained = explain_pair(ws, competition, experiment, products)
     titles = cards.set_index("product_id").title.reindex(products).fillna("")
-    return as_text(" – ".join(map(str, ids)), " | ".join(titles), [explained], most)
+    return as_text(" – ".join(map(str, ids)), " | ".join(titles), [explained], most, described=described)
 
 
 EXPLAINERS = {"cards": _cards, "pairs": _pair}  # by problem

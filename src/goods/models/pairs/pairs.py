@@ -22,6 +22,10 @@ class PairsConfig(PresetConfig):
     features: tuple[PairFeatures, ...] = Field(
         get_args(PairFeatures), min_length=1, description="groups of features"
     )
+    graph: bool = Field(
+        True,
+        description="features of the graph of candidate pairs, which also tells how pairs were chosen; false: none",
+    )
     iterations: int = Field(1500, ge=1)
     depth: int = Field(6, ge=1, le=12)
     learning_rate: float = Field(0.05, gt=0)
@@ -33,8 +37,14 @@ class PairsConfig(PresetConfig):
     calibration: Literal["none", "temperature", "platt", "isotonic"] = "temperature"
     cleanup: bool = Field(
         True,
-        description="a score gives way where a third product matches one of both, as far as honest folds gain",
+        description="a score gives way where a third product matches one of both or, of two catalogues, rivals for "
+        "either, as far as honest folds gain",
     )
+
+    @property
+    def groups(self) -> tuple[PairFeatures, ...]:
+        """The groups of features that are computed."""
+        return tuple(group for group in self.features if self.graph or group != "graph")
 
     @property
     def scored_by(self) -> tuple[str, ...]:
@@ -49,7 +59,7 @@ class PairsConfig(PresetConfig):
         honest: np.ndarray,
         metric: str,
     ) -> tuple[Predictions, Predictions, dict[str, Any]]:
-        """Scores give way where a third product says otherwise, with `cleanup`."""
+        """Scores give way where other pairs say otherwise, with `cleanup`."""
         if not self.cleanup:
             return oof, test, {}
         from goods.matching.cleanup import clean  # with SciPy, which not every reader of configs is to pay

@@ -57,7 +57,7 @@ class PairsModel:
     def features(self, rows: pd.DataFrame, store: bool = False) -> pd.DataFrame:
         """float32 [n, features]; log-odds of other experiments at the end, by their names."""
         table = cached_features(
-            self.products, rows, self.config.features, self.context.threads, self.context.cache, store
+            self.products, rows, self.config.groups, self.context.threads, self.context.cache, store
         )
         said = {f"score {name}": self.said(name, rows) for name in self.config.experiments}
         return pd.concat([table, pd.DataFrame(said, index=table.index)], axis=1) if said else table
@@ -75,7 +75,7 @@ class PairsModel:
         self.names, self.share = list(table.columns), float(target.mean())
         if not self.names:
             raise GoodsError(
-                f"pairs: the products have nothing for the features {', '.join(self.config.features)}; add groups"
+                f"pairs: the products have nothing for the features {', '.join(self.config.groups)}; add groups"
             )
         if valid is None or valid.target.nunique() < 2:
             self.boosters = self._boosters(table, target, None)
