@@ -41,6 +41,7 @@ from goods.prepare.prepared import parts
 from goods.prepare.stage import prepare
 from goods.problems.kinds import PROBLEMS, load_rows
 from goods.report.comparison import comparison
+from goods.report.stage import write_report
 from goods.report.summary import tell_end
 from goods.stack.stage import stack
 from goods.submit.entries import key_of, overall
