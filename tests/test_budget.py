@@ -45,6 +45,7 @@ from goods.submit.prediction import predict_file
 from goods.train.fold import drawn
 from goods.train.stage import train
 from goods.tune.stage import tune
+from goods.upkeep.status import DONE, status
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -350,6 +351,8 @@ def test_finished_folds_answer_where_no_experiment_is_ready(finished, tmp_path, 
     out = tmp_path / "new.parquet"
     assert predict_file(ws, competition, "stack", finished.data / "test.parquet", None, out) == 40
     assert not verify(ws)[1]
+    last = next(state for state in status(ws, competition, options) if state.name == "stack")
+    assert last.word == DONE and "are ready and answer" in last.why
     run_all(name, replace(options, budget=NO_LIMITS))
     assert result(options) == result(finished)
 

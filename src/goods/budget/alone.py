@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 from goods.budget.course import PILOT, Course
@@ -20,6 +21,7 @@ from goods.train.keys import is_trained, refits
 from goods.train.stage import train
 
 PRIOR = "prior"  # name of the experiment that says the shares of the classes
+SCORED_BY = "scored by"  # begins the key of a fold of which another experiment says the train rows
 PRIORS = {"cards": "prior", "pairs": "pair_prior"}  # its family, by problem
 
 
@@ -86,7 +88,7 @@ def submit_folds(
         if k not in found:
             (run.fold(k) / DONE).unlink()
             shutil.copy2(course.ws.run(other.name).fold(k) / "valid.npz", run.fold(k) / "valid.npz")
-            mark_done(run.fold(k), f"valid of {other.name}")
+            mark_done(run.fold(k), f"{SCORED_BY} {other.name}")
     course.leave_out(
         f"time limit: {len(found)} of {n_folds} folds of {config.name} are ready and answer; of the others' rows "
         f"{other.name} is scored, so the score is too low"
@@ -94,6 +96,10 @@ def submit_folds(
     renamed = config.model_copy(update={"name": name})
     gather(course.ws, course.competition, renamed)
     return renamed
+
+
+def is_scored_by_another(folder: Path) -> bool:
+    return (done_key(folder) or "").startswith(SCORED_BY)
 
 
 def copy_fold(run: Run, k: int, to: Run, place: int) -> None:

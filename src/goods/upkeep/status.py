@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from goods.budget.alone import is_scored_by_another
 from goods.budget.course import Course
 from goods.budget.plan import TUNED, Plan
 from goods.config.base import PresetConfig
@@ -235,7 +236,8 @@ def joined_state(course: Course, config: ExperimentConfig) -> State:
     """Of the last experiment."""
     run = course.ws.run(config.name)
     if not config.model.second_level:
-        folds = [fold_state(course.ws, config, k) for k in range(course.size.folds)]
+        own = [k for k in range(course.size.folds) if not is_scored_by_another(run.fold(k))]
+        folds = [fold_state(course.ws, config, k) for k in own]
         return summed_up(config.name, folds, done_key(run.path) is not None, disk_used(run.path))
     word, why = word_of(run.path)
     if word == DONE:
