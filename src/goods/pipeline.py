@@ -23,9 +23,8 @@ from goods.cards.hiding import like_test
 from goods.cards.images import FEWEST_PHOTOS
 from goods.cards.table import has_photo, load_cards
 from goods.competitions.loading import competition_of, load_competition
-from goods.config.base import PresetConfig
 from goods.config.competition import CompetitionConfig
-from goods.config.experiment import ExperimentConfig
+from goods.config.experiment import ExperimentConfig, preset_model
 from goods.config.loading import load_experiment
 from goods.config.presets import PRESETS
 from goods.core.artifacts import write_text
@@ -250,16 +249,6 @@ def with_upstream(options: Options, name: str, experiment: str, above: tuple[str
             )
         names += [n for n in with_upstream(options, name, below, way) if n not in names]
     return [*names, experiment]
-
-
-def preset_model(config: ExperimentConfig) -> PresetConfig:
-    """What the last experiment is made of: base experiments joined."""
-    if not isinstance(config.model, PresetConfig):
-        raise GoodsError(
-            f"experiment {config.name}: expected a family that joins experiments (stack, pairs), found "
-            f"{config.model.family}"
-        )
-    return config.model
 
 
 def with_possible(ws: Workspace, options: Options, config: ExperimentConfig) -> ExperimentConfig:

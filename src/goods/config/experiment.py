@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from goods.config.base import FamilyConfig, Strict
+from goods.config.base import FamilyConfig, PresetConfig, Strict
 from goods.config.families import family_class
 from goods.core.errors import GoodsError
 
@@ -107,3 +107,13 @@ class ExperimentConfig(Strict):
         """Experiments that must be trained before this one."""
         labelled_by = self.pseudo.experiments if self.pseudo else ()
         return tuple(dict.fromkeys((*self.model.upstream, *self.model.scored_by, *labelled_by)))
+
+
+def preset_model(config: ExperimentConfig) -> PresetConfig:
+    """What the last experiment is made of: base experiments joined."""
+    if not isinstance(config.model, PresetConfig):
+        raise GoodsError(
+            f"experiment {config.name}: expected a family that joins experiments (stack, pairs), found "
+            f"{config.model.family}"
+        )
+    return config.model

@@ -19,7 +19,7 @@ from goods.budget.course import Course
 from goods.budget.plan import TUNED, Plan
 from goods.config.base import PresetConfig
 from goods.config.competition import CompetitionConfig
-from goods.config.experiment import ExperimentConfig
+from goods.config.experiment import ExperimentConfig, preset_model
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.done import STARTED, done_key, flaw, read_done
@@ -28,7 +28,7 @@ from goods.core.filehashes import FileHashes
 from goods.core.folders import disk_used
 from goods.core.inputs import changed_inputs
 from goods.core.workspace import Workspace
-from goods.pipeline import Options, course_of, load_preset, preset_model, with_possible, with_upstream
+from goods.pipeline import Options, course_of, load_preset, with_possible, with_upstream
 from goods.prepare.folds import dealt
 from goods.prepare.prepared import data_folder, parts
 from goods.prepare.sources import present
