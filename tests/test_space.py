@@ -47,7 +47,7 @@ def test_a_run_with_too_little_room_trains_nothing(tmp_path, free, budget):
     told, runs = str(caught.value), options.work / NAME / "runs"
     assert f"{options.work / NAME} and {options.out}: about " in told
     assert "5 MB are free; free some, or name another folder" in told
-    assert not runs.exists() and not options.out.exists()
+    assert not runs.exists() and not (options.out / NAME).exists()
 
 
 def test_a_small_disk_is_refused_before_it_is_full(tmp_path, small_disk):  # noqa: F811
