@@ -180,6 +180,13 @@ def test_a_file_without_names_of_columns_is_told(tmp_path, configs, headless):
         new_competition("headless", tmp_path / "raw", configs)
 
 
+def test_a_price_among_the_names_of_columns_is_a_cell():
+    cells = {"1000": [1, 2], "mug": ["knife", "cup"], "8 740,84 руб": ["10 руб", "1 200,50 руб"]}
+    for names, card in ((list(cells), True), (["id", "mug", "price 2"], False)):
+        columns = [Column(name, pd.Series(its)) for name, its in zip(names, cells.values(), strict=True)]
+        assert is_card(names, columns) == card
+
+
 @pytest.mark.parametrize("names", [["0", "1", "2"], ["id", "2019", "2020"], ["", "designation", "code"]])
 def test_odd_names_of_columns_are_names(names):
     cells = [[1, 2, 3], [5, 6, 7], [8, 9, 7]] if names[1].isdigit() else [[1, 2, 3], list("abc"), list("xyz")]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import NO_OTHERS, OZON, ROOT, as_written, ozon_config
+from conftest import NO_OTHERS, OZON, ROOT, as_written, ozon_config, ozon_workspace
 
+from goods.budget.alone import submit_as
 from goods.cards.table import load_cards
 from goods.config.loading import load_experiment
 from goods.core.artifacts import json_text, read_json, write_parquet
@@ -61,6 +62,14 @@ def test_the_report_of_pairs_and_of_what_has_none(trained_pairs, tmp_path):
     assert "<td>stack\n" in html and "cat3_grouped" in html and "What it took" in html
     with pytest.raises(GoodsError, match="words is of family pair_words; name one of family pairs"):
         write_report(trained_pairs, OZON, ozon_config("words"), tmp_path)
+
+
+def test_a_page_says_what_stands_alone_for_pairs(offers, tmp_path):
+    ws = ozon_workspace(tmp_path / "work", offers)
+    train(ws, OZON, ozon_config("words"))
+    alone = submit_as(ws, OZON, ozon_config("words"), "stack")
+    html = write_report(ws, OZON, alone, tmp_path).read_text("utf-8")
+    assert "<td>stack\n" in html and "Agreement" not in html
 
 
 @pytest.mark.parametrize("name", ["report.css", "report.js", "base.html.j2"])

@@ -19,6 +19,7 @@ from goods.models.text.hashed_terms import Block, WeighedTerms, count_terms
 from goods.models.text.one_vs_rest import fit_one_vs_rest
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
+from goods.stack.stage import stack
 from goods.submit.distillation import distil
 from goods.submit.prediction import predict_file
 from goods.train.foundations import check_joined
@@ -164,6 +165,19 @@ def test_a_second_call_changes_nothing_and_another_file_trains_again(taught, cap
     shutil.copytree(ws.path, copy.path)
     distil(copy, COMPETITION, student_config(), other / "test.parquet")
     assert (copy.run("student").fold(ALL) / "DONE").stat().st_mtime_ns != before
+
+
+def test_a_stack_labels_further_cards(tmp_path):
+    ws = Workspace(tmp_path / "work", COMPETITION.name)
+    shop = write_shop(tmp_path / "shop", n_train=90)
+    prepare(ws, COMPETITION, shop)
+    make_folds(ws, COMPETITION)
+    train(ws, COMPETITION, load_experiment(CONFIGS / "linear.yaml"))
+    settings = ["model.experiments=[linear]", "model.methods=[best_single]"]
+    stack(ws, COMPETITION, load_experiment(CONFIGS / "stack.yaml", settings))
+    other = write_shop(tmp_path / "other", n_test=90, seed=2)
+    distil(ws, COMPETITION, student_config("model.teacher=stack"), other / "test.parquet")
+    assert (ws.path / "unlabelled" / "student" / "DONE").is_file()
 
 
 def test_a_stack_does_not_join_a_student():

@@ -237,7 +237,7 @@ def test_a_browser_shows_the_page_on_all_attributes(ws, competition, tmp_path, r
         train(space, of_target, config)
     out = tmp_path / "out"
     code, printed, _ = run_script("report", "wildberries", "linear", "--work", ws.root, "--out", out)
-    page = out / "wildberries" / "report.html"
+    page = out / "wildberries" / "report-linear.html"  # the submission's is what joins experiments
     assert code == 0 and printed.strip() == str(page)
     seen = shown(page.read_text(encoding="utf-8"), WATCH, tmp_path, width)
     assert seen["problems"] == [] and seen["outside"] == 0 and seen["width"] <= 0

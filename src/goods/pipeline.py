@@ -226,6 +226,12 @@ def check_configs(
 ) -> None:
     """Read every config before hours are spent: a mistyped key, or a family that cannot work, is told at once."""
     folder, problem = competition.name.partition("/")[0], PROBLEMS[competition_of(competition).problem]
+    wanted = PROBLEMS[stack_experiment.model.problem]
+    if wanted is not problem:
+        raise GoodsError(
+            f"--preset {options.preset}: it is for a competition that {wanted.needs}, which {competition.name} "
+            "does not; take --preset quick"
+        )
     check_family(stack_experiment, problem, competition.name)
     for experiment in preset_model(stack_experiment).experiments:
         check_joined(stack_experiment, load_base(options, folder, experiment), experiment)

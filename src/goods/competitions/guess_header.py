@@ -8,9 +8,10 @@ from goods.competitions.arrow import told
 from goods.competitions.guess_columns import Column
 from goods.competitions.guess_files import Source
 from goods.competitions.table_files import TEXT, suffix_of
+from goods.competitions.table_values import float_of
 from goods.core.errors import GoodsError
 
-NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
+NUMBER = re.compile(r"\s*[-+]?\d")
 NUMBERS = 0.9  # share of a column's cells that are numbers, where it is one of these
 
 
@@ -31,5 +32,5 @@ def is_card(names: list[str], columns: list[Column]) -> bool:
         return False
     numeric = [column for column in columns if column.numeric > NUMBERS]
     if numeric:
-        return all(NUMBER.fullmatch(column.name.strip()) for column in numeric)
+        return all(NUMBER.match(column.name) and float_of(column.name) is not None for column in numeric)
     return any(column.name in column.words and column.values < len(column.there) for column in columns)

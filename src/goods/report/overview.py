@@ -9,20 +9,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from goods.config.competition import CompetitionConfig
+from goods.config.experiment import ExperimentConfig
 from goods.core.code import code_hash
 from goods.core.done import done_key
 from goods.core.hashing import content_hash
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.report.board import board_of
+from goods.report.key import page_path
 from goods.report.page import holds
 from goods.submit.kept import REPORT
 
 
-def write_overview(ws: Workspace, competition: CompetitionConfig, experiment: str, out: Path) -> Path:
+def write_overview(
+    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, out: Path
+) -> Path:
     """Write the page of an experiment that every attribute has finished, unless it is there as it would be; returns
     its path. It names the reports of the attributes that are there."""
-    path, spaces = out / competition.name / REPORT, parts(ws, competition)
+    path, spaces, experiment = page_path(out, competition, config), parts(ws, competition), config.name
     board = board_of(out, competition.name, competition.metric)
     reports = [space.attribute for space, _ in spaces if (out / space.competition / REPORT).is_file()]
     keys = [done_key(space.run(experiment).path) for space, _ in spaces]

@@ -21,5 +21,5 @@ REPORTS = {"cards": write_cards_report, "pairs": write_pairs_report}  # by probl
 def write_report(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, out: Path) -> Path:
     """The report of a finished stack, or run of pairs; returns its path. `ws` may be of all attributes together."""
     if competition.targets:
-        return write_overview(ws, competition, config.name, out)
+        return write_overview(ws, competition, config, out)
     return REPORTS[config.model.problem](ws, competition, config, out)

@@ -83,6 +83,10 @@ def stack(
             say(f"stack {config.name}: unchanged, {describe(read_json(run.report))}")
             return False
         begin(run.path, key)
+        if config.model.id_order:  # type: ignore[attr-defined]
+            say(
+                f"stack {config.name}: id_order reads off how the table was made, which new products will not have"
+            )
         with measured() as taken:
             report = fit_and_choose(ws, competition, config, run)
         write_json(run.report, report | {"memory_mb": [taken.memory_mb]})

@@ -21,7 +21,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import read_json, write_parquet
 from goods.core.code import code_hash
-from goods.core.done import begin, is_done, mark_done
+from goods.core.done import DONE, begin, is_done, mark_done
 from goods.core.errors import GoodsError
 from goods.core.execution import free_memory
 from goods.core.hashing import content_hash, file_hash
@@ -79,7 +79,12 @@ def label(
     key = content_hash(
         file_hash(unlabelled),
         None if images is None else str(images.resolve()),
-        [(path.name, file_hash(path / "DONE")) for path in model_folders(ws, competition, teacher)],
+        [
+            (path.name, file_hash(done))
+            for path in model_folders(ws, competition, teacher)
+            for done in (path / DONE, path.parent / DONE)  # a stack's folds are finished with their run
+            if done.is_file()
+        ],
         prepared_key(ws),
         code_hash(__name__, reader_module(competition.reader)),
     )
