@@ -11,7 +11,7 @@ import numpy as np
 from rapidfuzz.distance import JaroWinkler
 from rapidfuzz.process import cdist
 
-from goods.matching.codes import squeezed
+from goods.matching.codes import has_digit, squeezed
 from goods.matching.sets import Columns, Sets, by_size
 
 LEAST = 0.88  # Jaro–Winkler likeness of words that go together
@@ -88,7 +88,3 @@ def unmatched(weights: dict[str, float], likeness: dict[str, float]) -> tuple[fl
     mean = sum(weights[word] * like for word, like in likeness.items()) / max(total, 1e-9)
     lost = [weights[word] for word in alone]
     return mean, sum(lost), max(lost, default=0.0), float(sum(map(has_digit, alone)))
-
-
-def has_digit(word: str) -> bool:
-    return any(c.isdigit() for c in word)

@@ -46,7 +46,7 @@ class Codes:
         self.joined = [squeezed(text) for text in texts]
         self.codes = []
         for text, stated in zip(texts, models, strict=True):
-            numbered = [squeezed(model) for model in stated if any(c.isdigit() for c in model)]
+            numbered = [squeezed(model) for model in stated if has_digit(model)]
             listed = [model for model in numbered if len(model) >= LEAST_STATED] + codes(text)
             self.codes.append(list(dict.fromkeys(listed))[:MOST_CODES])
 
@@ -82,3 +82,7 @@ def nearest(one: Sequence[str], other: Sequence[str]) -> tuple[float, float, flo
         float((beginning / lengths).max()),
         float(held),
     )
+
+
+def has_digit(word: str) -> bool:
+    return any(c.isdigit() for c in word)
