@@ -33,7 +33,7 @@ from goods.models.joint.contrastive import ContrastiveConfig
 from goods.models.joint.contrastive_model import ContrastiveModel
 from goods.models.joint.contrastive_network import ChunkedRows, TextImageNetwork, contrastive_loss
 from goods.models.joint.retrieval import retrieval, same_cards
-from goods.models.rowcache import RowCache
+from goods.models.rowcache import VectorCache
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.train.finished import load_run_models
@@ -392,7 +392,7 @@ def test_maps_of_positions_are_not_mirrored():
 
 def test_vectors_kept_in_memory_alone_are_bounded(monkeypatch):
     monkeypatch.setattr("goods.models.rowcache.MOST_BYTES", 100)
-    cache, computed = RowCache(None), []
+    cache, computed = VectorCache(None), []
 
     def compute(rows):
         computed.append(len(rows))
@@ -401,6 +401,6 @@ def test_vectors_kept_in_memory_alone_are_bounded(monkeypatch):
     for start in range(0, 100, 10):
         keys = np.arange(start, start + 10, dtype=np.uint64)
         assert (cache.get(keys, compute) == 1).all()
-    assert len(cache.keys) <= 20
+    assert len(cache.cache.known.keys) <= 20
     cache.get(np.arange(85, 105, dtype=np.uint64), compute)  # five rows of the last block are still there
     assert computed[-1] in (10, 15)

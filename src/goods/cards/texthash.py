@@ -19,3 +19,8 @@ def joined_texts(cards: pd.DataFrame, fields: Sequence[str]) -> list[str]:
 def text_keys(texts: Sequence[str]) -> np.ndarray:
     """uint64 [n] hash of each text."""
     return np.fromiter((xxhash.xxh3_64_intdigest(t.encode()) for t in texts), np.uint64, len(texts))
+
+
+def text_keys_of(cards: pd.DataFrame, fields: Sequence[str]) -> np.ndarray:
+    """uint64 [n] hash of each card's `fields`."""
+    return text_keys(joined_texts(cards, fields))

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from joblib import delayed
 
+from goods.cards.keyed import Keyed
 from goods.cards.lemmas import lemmatize
 from goods.cards.ragged import Ragged
 from goods.cards.texthash import text_keys
@@ -29,15 +30,15 @@ CHUNK = 2_000  # texts per job
 
 @dataclass(frozen=True)
 class Tokenized:
-    """Words of known texts. keys uint64 [n] sorted · rows: numbers into `words`."""
+    """Words of known texts, which are rows of numbers into `words`."""
 
-    keys: np.ndarray
-    rows: Ragged
+    known: Keyed[Ragged]
     words: list[str]
 
     def save(self, path: Path) -> None:
         blob = np.frombuffer("\n".join(self.words).encode(), np.uint8)
-        write_npz(path, keys=self.keys, values=self.rows.values, offsets=self.rows.offsets, words=blob)
+        rows = self.known.rows
+        write_npz(path, keys=self.known.keys, values=rows.values, offsets=rows.offsets, words=blob)
 
     @staticmethod
     def load(path: Path) -> Tokenized | None:
@@ -46,7 +47,7 @@ class Tokenized:
         if z is None:
             return None
         words = z["words"].tobytes().decode().split("\n") if z["words"].size else []
-        return Tokenized(z["keys"], Ragged(z["values"], z["offsets"]), words)
+        return Tokenized(Keyed(z["keys"], Ragged(z["values"], z["offsets"])), words)
 
 
 def _jobs(texts: list[str], lemmatizer: str, workers: int, progress: bool) -> Iterator[list[list[str]]]:
@@ -70,29 +71,23 @@ def tokenized(
     """Word numbers of each text and the words; reads the cache, and with `store` adds to it what it lacks."""
     texts = [text[:MAX_CHARS] for text in texts]
     path = None if cache is None else cache / f"tokens-{lemmatizer}-{field}-{code_hash(__name__)}.npz"
-    known = Tokenized.load(path) if path is not None else None
-    if known is None:
-        known = Tokenized(np.empty(0, np.uint64), Ragged(np.empty(0, np.int32), np.zeros(1, np.int64)), [])
+    found = Tokenized.load(path) if path is not None else None
+    known, words = (found.known, found.words) if found else (Keyed(np.empty(0, np.uint64), Ragged.of([])), [])
     keys = text_keys(texts)
-    missing_keys, first = np.unique(keys[~np.isin(keys, known.keys)], return_index=True)
-    if missing_keys.size:
-        missing = [texts[i] for i in np.flatnonzero(~np.isin(keys, known.keys))[first]]
-        number = {word: i for i, word in enumerate(known.words)}
+    new, places = known.unknown(keys)
+    if places.size:
+        number = {word: i for i, word in enumerate(words)}
         added = Ragged.of(
             [
                 [number.setdefault(word, len(number)) for word in row]
-                for rows in _jobs(missing, lemmatizer, workers, progress)
+                for rows in _jobs([texts[i] for i in places], lemmatizer, workers, progress)
                 for row in rows
             ]
         )
-        all_keys = np.concatenate([known.keys, missing_keys])
-        values = np.concatenate([known.rows.values, added.values])
-        offsets = np.concatenate([known.rows.offsets, known.rows.offsets[-1] + added.offsets[1:]])
-        order = np.argsort(all_keys)
-        known = Tokenized(all_keys[order], Ragged(values, offsets).take(order), list(number))
+        known, words = known.with_rows(new, added), list(number)
         if store and path is not None:
-            known.save(path)
-    return known.rows.take(np.searchsorted(known.keys, keys)), known.words
+            Tokenized(known, words).save(path)
+    return known.of(keys), words
 
 
 def encode_fields(

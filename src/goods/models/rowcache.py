@@ -1,15 +1,20 @@
-"""Vectors computed once and kept on disk, row by row under a key of what they were computed from.
+"""Rows computed once and kept on disk, each under a key of what it was computed from.
 
-writes: `context.cache`/<name>.npz: keys uint64 [n] sorted, rows float16 [n, d]
+writes: `context.cache`/<name>.npz: keys uint64 [n] sorted, and their rows: `rows` float16 [n, d] of vectors, `values`
+and `offsets` of ragged ones
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 
+from goods.cards.keyed import Keyed
+from goods.cards.ragged import Ragged
 from goods.core.artifacts import cached_npz, write_npz
 from goods.models.base import Context
 from goods.models.sharing import made_once
@@ -17,42 +22,71 @@ from goods.models.sharing import made_once
 MOST_BYTES = 1 << 28
 
 
-def row_cache(context: Context, name: str) -> RowCache:
-    """That of the context's folder; without one it is in memory, and of all models that the context is kept for."""
-    if context.cache is not None:
-        return RowCache(context.cache / f"{name}.npz")
-    return made_once(context.kept, name, (), lambda: RowCache(None), lambda _: 0)  # it bounds itself
+@dataclass(frozen=True)
+class Vectors:
+    """Rows of one width; none at all have no width yet."""
+
+    rows: np.ndarray  # float16 [n, d]
+
+    def take(self, rows: np.ndarray) -> Vectors:
+        return Vectors(self.rows[rows])
+
+    def followed_by(self, other: Vectors) -> Vectors:
+        return Vectors(np.concatenate([self.rows, other.rows])) if len(self.rows) else other
 
 
-class RowCache:
-    """Rows by key; `path` None keeps them in memory only, and not more than MOST_BYTES of them. Rows pass through
-    float16 whether cached or not."""
+R = TypeVar("R", Vectors, Ragged)
 
-    def __init__(self, path: Path | None) -> None:
+
+class RowCache(Generic[R]):
+    """Rows by key: at first those of the file, or `none`; `path` None keeps them in memory only, and not more than
+    MOST_BYTES of them."""
+
+    def __init__(self, path: Path | None, none: R) -> None:
         self.path = path
-        self.keys, self.rows = np.empty(0, np.uint64), np.empty((0, 0), np.float16)
+        self.known: Keyed[R] = Keyed(np.empty(0, np.uint64), none)
         if path is not None and path.is_file():
-            arrays = cached_npz(path, "keys", "rows")
+            kind = type(none)
+            names = [field.name for field in fields(kind)]
+            arrays = cached_npz(path, "keys", *names)
             if arrays is None:
                 path.unlink(missing_ok=True)  # damaged: computed again
             else:
-                self.keys, self.rows = arrays["keys"], arrays["rows"]
+                self.known = Keyed(arrays["keys"], kind(*(arrays[name] for name in names)))
+
+    def get(self, keys: np.ndarray, compute: Callable[[np.ndarray], R], store: bool = False) -> R:
+        """Rows of `keys` uint64 [n]; `compute` gets the positions in `keys` of the unknown, each once."""
+        new, places = self.known.unknown(keys)
+        if places.size:
+            made = compute(places)
+            if self.path is None and self.nbytes > MOST_BYTES:
+                self.known = self.known.among(keys)
+            self.known = self.known.with_rows(new, made)
+            if store and self.path is not None:
+                write_npz(self.path, keys=self.known.keys, **vars(self.known.rows))
+        return self.known.of(keys)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for array in vars(self.known.rows).values())
+
+
+class VectorCache:
+    """A RowCache of vectors, which pass through float16 whether cached or not."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.cache = RowCache(path, Vectors(np.empty((0, 0), np.float16)))
 
     def get(
         self, keys: np.ndarray, compute: Callable[[np.ndarray], np.ndarray], store: bool = False
     ) -> np.ndarray:
-        """float32 [n, d] rows of `keys` uint64 [n]; `compute` gets the unknown positions in `keys`."""
-        unknown = np.flatnonzero(~np.isin(keys, self.keys))
-        if unknown.size:
-            new_keys, first = np.unique(keys[unknown], return_index=True)
-            new_rows = compute(unknown[first]).astype(np.float16)
-            if self.path is None and self.rows.nbytes > MOST_BYTES:
-                known = np.unique(np.searchsorted(self.keys, keys[np.isin(keys, self.keys)]))
-                self.keys, self.rows = self.keys[known], self.rows[known]
-            rows = np.concatenate([self.rows, new_rows]) if len(self.rows) else new_rows
-            all_keys = np.concatenate([self.keys, new_keys])
-            order = np.argsort(all_keys)
-            self.keys, self.rows = all_keys[order], rows[order]
-            if store and self.path is not None:
-                write_npz(self.path, keys=self.keys, rows=self.rows)
-        return self.rows[np.searchsorted(self.keys, keys)].astype(np.float32)
+        """float32 [n, d] of `keys`, which `compute` makes of the unknown ones; see `RowCache.get`."""
+        made = self.cache.get(keys, lambda places: Vectors(compute(places).astype(np.float16)), store)
+        return made.rows.astype(np.float32)
+
+
+def vector_cache(context: Context, name: str) -> VectorCache:
+    """That of the context's folder; without one it is in memory, and of all models that the context is kept for."""
+    if context.cache is not None:
+        return VectorCache(context.cache / f"{name}.npz")
+    return made_once(context.kept, name, (), lambda: VectorCache(None), lambda _: 0)  # it bounds itself

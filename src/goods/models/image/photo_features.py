@@ -20,7 +20,7 @@ from goods.models.image.backbone_weights import load_backbone, weights_hash
 from goods.models.image.image import ImageConfig
 from goods.models.image.photo_pixels import image_store, photo_keys
 from goods.models.inference import threads
-from goods.models.rowcache import RowCache, row_cache
+from goods.models.rowcache import VectorCache, vector_cache
 
 FEATURE_BATCH = 64
 
@@ -28,7 +28,7 @@ FEATURE_BATCH = 64
 class PhotoFeatures:
     def __init__(self, config: ImageConfig, context: Context) -> None:
         self.config, self.context = config, context
-        self._cache: RowCache | None = None
+        self._cache: VectorCache | None = None
 
     @cached_property
     def width(self) -> int:
@@ -40,7 +40,7 @@ class PhotoFeatures:
     def rows(self, refs: list[str], store: bool = False) -> np.ndarray:
         """float32 [n, d] of photos, from the cache where it has them; `store` adds to it what it lacks."""
         if self._cache is None:
-            self._cache = row_cache(self.context, f"features-{self._name()}")
+            self._cache = vector_cache(self.context, f"features-{self._name()}")
         keys = photo_keys(self.context, refs)
         return self._cache.get(keys, lambda rows: self._compute([refs[i] for i in rows]), store=store)
 

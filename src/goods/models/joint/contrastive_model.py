@@ -36,7 +36,7 @@ from goods.models.joint.pretraining import train_encoders
 from goods.models.joint.text_image import TextImageRows
 from goods.models.network import Network
 from goods.models.neural import NeuralModel
-from goods.models.rowcache import RowCache
+from goods.models.rowcache import VectorCache
 from goods.models.rows import VectorRows
 
 HEAD = frozenset({"tune", "hidden", "dropout", "trainer"})  # settings that the encoders do not depend on
@@ -50,7 +50,7 @@ class ContrastiveModel(NeuralModel):
         super().__init__(config, context)
         self.encoders = TextImageEncoders(config, context)
         self._weights_hash: str | None = None  # of the encoders, where they are on disk
-        self._vectors: RowCache | None = None
+        self._vectors: VectorCache | None = None
 
     @property
     def folder(self) -> Path | None:
@@ -93,7 +93,7 @@ class ContrastiveModel(NeuralModel):
         """The same encoders before their pretraining, kept nowhere: what training is measured against."""
         model = ContrastiveModel(self.config, self.context)
         model.encoders.build(cards, cards[has_photo(cards)])
-        model._vectors = RowCache(None)
+        model._vectors = VectorCache(None)
         return model
 
     def pretrained(self) -> TextImageNetwork:
@@ -125,7 +125,7 @@ class ContrastiveModel(NeuralModel):
             if self.context.cache is not None and self._weights_hash is not None:
                 name = content_hash(self._weights_hash, code_hash(__name__, *self.config.modules))
                 path = self.context.cache / f"pair-{name}.npz"
-            self._vectors = RowCache(path)
+            self._vectors = VectorCache(path)
         keys = self.encoders.keys(cards)
         return self._vectors.get(keys, lambda rows: self.encoders.embed(cards.iloc[rows]), store)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from goods.cards.texthash import joined_texts, text_keys
+from goods.cards.texthash import text_keys_of
 from goods.config.base import SCRATCH
 from goods.core.code import code_hash
 from goods.core.done import begin, is_done, mark_done
@@ -39,7 +39,7 @@ def adapted_folder(config: TransformerConfig, context: Context) -> Path | None:
 def adapt(cards: pd.DataFrame, config: TransformerConfig, context: Context) -> Encoder | None:
     """Warm the encoder up on the texts of `cards`; None where the cache has it already."""
     folder = adapted_folder(config, context)
-    key = content_hash(text_keys(joined_texts(cards, config.fields)), code_hash(__name__))
+    key = content_hash(text_keys_of(cards, config.fields), code_hash(__name__))
     with one_at_a_time(folder) if folder is not None else nullcontext():
         return _adapted(cards, config, context, folder, key)
 

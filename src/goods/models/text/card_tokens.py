@@ -6,17 +6,14 @@ texts, from tokenizer, texts and code alone
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pandas as pd
 
 from goods.cards.ragged import Ragged
 from goods.cards.texthash import joined_texts, text_keys
-from goods.core.artifacts import cached_npz, write_npz
 from goods.core.code import code_hash
 from goods.core.hashing import content_hash
 from goods.models.base import Context
+from goods.models.rowcache import RowCache
 from goods.models.sharing import made_once
 from goods.models.text.encoder import Encoder, token_numbers
 from goods.models.text.scratch_encoder import scratch_encoder
@@ -30,7 +27,7 @@ class CardTokens:
 
     def __init__(self, config: TransformerConfig, context: Context) -> None:
         self.config, self.context = config, context
-        self._known: tuple[Path, np.ndarray, Ragged] | None = None
+        self._cache: RowCache[Ragged] | None = None
 
     def rows(self, encoder: Encoder, cards: pd.DataFrame, store: bool = False) -> Ragged:
         """As `tokenize`; with `store` the cache gets what it lacks."""
@@ -40,7 +37,11 @@ class CardTokens:
         texts = joined_texts(cards, self.config.fields)
         if self.context.cache is not None:
             path = self.context.cache / f"card-tokens-{name}.npz"
-            return self._cached(path, encoder, cards, text_keys(texts), store)
+            if self._cache is None or self._cache.path != path:
+                self._cache = RowCache(path, Ragged.of([]))
+            return self._cache.get(
+                text_keys(texts), lambda places: tokenize(encoder, cards.iloc[places], self.config), store
+            )
         return made_once(
             self.context.kept,
             ("card tokens", name),
@@ -55,30 +56,6 @@ class CardTokens:
         if tokenizer is None:
             return None
         return content_hash(code_hash(__name__), tokenizer, config.prefix, config.fields, config.max_tokens)
-
-    def _cached(
-        self, path: Path, encoder: Encoder, cards: pd.DataFrame, keys: np.ndarray, store: bool
-    ) -> Ragged:
-        known, rows = self._read(path)
-        unknown = np.flatnonzero(~np.isin(keys, known))
-        if unknown.size:
-            new, first = np.unique(keys[unknown], return_index=True)
-            made = tokenize(encoder, cards.iloc[unknown[first]], self.config)
-            known = np.concatenate([known, new])
-            order = np.argsort(known)
-            known, rows = known[order], rows.followed_by(made).take(order)
-            if store:
-                write_npz(path, keys=known, values=rows.values, offsets=rows.offsets)
-                self._known = path, known, rows
-        return rows.take(np.searchsorted(known, keys))
-
-    def _read(self, path: Path) -> tuple[np.ndarray, Ragged]:
-        if self._known is None or self._known[0] != path:
-            held = cached_npz(path, "keys", "values", "offsets")
-            if held is None:
-                return np.empty(0, np.uint64), Ragged.of([])
-            self._known = path, held["keys"], Ragged(held["values"], held["offsets"])
-        return self._known[1:]
 
 
 def tokenize(encoder: Encoder, cards: pd.DataFrame, config: TransformerConfig) -> Ragged:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from goods.cards.cooccurrence import WordVectors, word_vectors_of
-from goods.cards.texthash import joined_texts, text_keys
+from goods.cards.texthash import text_keys_of
 from goods.cards.tokens import encode_fields
 from goods.core.code import code_hash
 from goods.core.done import begin, done_key, is_done, mark_done
@@ -34,7 +34,7 @@ def own_folder(config: NavecConfig, context: Context) -> Path | None:
 def learn(cards: pd.DataFrame, config: NavecConfig, context: Context) -> WordVectors:
     """From the texts of `cards`, or from the cache where it has them of the same texts."""
     folder = own_folder(config, context)
-    key = content_hash(text_keys(joined_texts(cards, list(config.fields))), code_hash(__name__))
+    key = content_hash(text_keys_of(cards, list(config.fields)), code_hash(__name__))
     with one_at_a_time(folder) if folder is not None else nullcontext():
         if folder is not None:
             if is_done(folder, key):

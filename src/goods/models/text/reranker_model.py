@@ -15,7 +15,6 @@ from goods.core.artifacts import read_json, write_json
 from goods.core.calibration import to_proba
 from goods.core.errors import GoodsError
 from goods.core.predictions import best_classes, mean_of
-from goods.models.base import Context
 from goods.models.inference import run_network
 from goods.models.neural import NeuralModel
 from goods.models.text.card_tokens import tokenize
@@ -31,11 +30,8 @@ SAMPLE = 200  # train cards whose vectors tell how to standardise them
 class RerankerModel(NeuralModel):
     config: RerankerConfig
     predict_batch = 64
-
-    def __init__(self, config: RerankerConfig, context: Context) -> None:
-        super().__init__(config, context)
-        self.encoder: Encoder | None = None
-        self._sample: np.ndarray | None = None
+    encoder: Encoder | None = None
+    _sample: np.ndarray | None = None
 
     @property
     def _scratch(self) -> bool:

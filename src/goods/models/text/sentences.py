@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from goods.cards.texthash import joined_texts, text_keys
+from goods.cards.texthash import text_keys_of
 from goods.core.code import code_hash
 from goods.core.done import done_key
 from goods.core.hashing import content_hash
 from goods.core.progress import bar
 from goods.models.base import Context
 from goods.models.inference import run_network
-from goods.models.rowcache import RowCache, row_cache
+from goods.models.rowcache import VectorCache, vector_cache
 from goods.models.rows import TokenRows
 from goods.models.text.adaptation import adapted_folder
 from goods.models.text.card_tokens import CardTokens
@@ -36,13 +36,13 @@ class Sentences:
     def __init__(self, config: TransformerConfig, context: Context, encoder: Callable[[], Encoder]) -> None:
         self.config, self.context, self.encoder = config, context, encoder
         self.tokens = CardTokens(config, context)
-        self._cache: RowCache | None = None
+        self._cache: VectorCache | None = None
 
     def rows(self, cards: pd.DataFrame, store: bool = False) -> np.ndarray:
         """float32 [n, d], from the cache where it has them; `store` adds to it what it lacks."""
         if self._cache is None:
-            self._cache = row_cache(self.context, f"sentences-{self._name()}")
-        keys = text_keys(joined_texts(cards, self.config.fields))
+            self._cache = vector_cache(self.context, f"sentences-{self._name()}")
+        keys = text_keys_of(cards, self.config.fields)
         return self._cache.get(keys, lambda rows: self.compute(cards.iloc[rows]), store)
 
     def _name(self) -> str:

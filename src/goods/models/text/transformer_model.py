@@ -29,13 +29,13 @@ SAMPLE = 1_000  # train cards whose vectors tell how to standardise them
 class TransformerModel(NeuralModel):
     config: TransformerConfig
     predict_batch = 128
+    encoder: Encoder | None = None
+    _sample: np.ndarray | None = None  # vectors of train cards before training
+    _width = 0
 
     def __init__(self, config: TransformerConfig, context: Context) -> None:
         super().__init__(config, context)
-        self.encoder: Encoder | None = None
         self.sentences = Sentences(config, context, self._pretrained)
-        self._sample: np.ndarray | None = None  # vectors of train cards before training
-        self._width = 0
 
     @property
     def _frozen(self) -> bool:
