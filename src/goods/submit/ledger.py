@@ -20,20 +20,6 @@ from goods.submit.mirror import mirror
 
 LEDGER = "leaderboard.csv"
 EXPERIMENT, SUBMISSION = "experiment", "submission"  # kinds of row
-TEXTS = (
-    "date",
-    "competition",
-    "kind",
-    "experiment",
-    "preset",
-    "metric",
-    "key",
-    "git_sha",
-    "file_hash",
-    "limits",
-    "stacked",
-    "note",
-)
 LEADERBOARD = (
     "date",
     "competition",
@@ -58,6 +44,7 @@ LEADERBOARD = (
 )
 WHOLE = ("folds", "memory_mb", "rows")  # numbers without a fraction
 NUMBERS = ("score", "sd", "public", "private", "seconds", *WHOLE)
+TEXTS = tuple(name for name in LEADERBOARD if name not in NUMBERS)
 LEAST = {"competition", "experiment", "score"}  # columns of any ledger, however old
 SAME = ("experiment", "file_hash")  # of two submissions that say the same
 SAME_RUN = ("competition", "kind", "experiment", "key")  # of two rows that tell of one run
