@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from goods.core.errors import GoodsError
 from goods.core.folders import check_local, check_writable
-from goods.core.log import saying_to, stamped
+from goods.core.log import saying_to
 from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
+from goods.core.telling import SCRIPT, as_command, spelled, tell, told_of
 from goods.core.warned import told_at_the_end
 from goods.core.workspace import Workspace
 
@@ -28,12 +28,10 @@ if TYPE_CHECKING:
     from goods.config.competition import CompetitionConfig
     from goods.config.experiment import ExperimentConfig
 
-COMMAND = "goods"
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROOT = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path.cwd()  # where work/ and submissions/ are
 # the current folder's own; what is not in them comes with the package
 CONFIGS = next((p for p in (Path.cwd() / "configs", CHECKOUT / "configs") if p.is_dir()), Path("configs"))
-SCRIPT = re.compile(r"(?:bash |\S*bin/python )?scripts/(\w+)\.(?:py|sh)")
 
 
 class Parser(argparse.ArgumentParser):
@@ -57,23 +55,6 @@ def competitions() -> list[str]:
     return sorted(
         {path.parent.name for place in (CONFIGS, SHIPPED) for path in place.glob(f"*/{COMPETITION}")}
     )
-
-
-def as_command() -> bool:
-    """Whether this is `goods STAGE` and not a script."""
-    return sys.argv[0].startswith(f"{COMMAND} ")
-
-
-def spelled(text: str) -> str:
-    """What is said of scripts, as sub-commands where they were called as such."""
-    if not as_command():
-        return text
-
-    def command(found: re.Match[str]) -> str:
-        name = {"run_all": "run", "make_demo": "demo"}.get(found[1], found[1].replace("_", "-"))
-        return f"{COMMAND} {name}"
-
-    return SCRIPT.sub(command, text)
 
 
 def parser(
@@ -161,13 +142,17 @@ def executing(executor: str, address: str | None, work: Path) -> Iterator[None]:
         yield
 
 
-def competition_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig]:
-    """Where the files of `args.competition` are, and its settings."""
+def competition_named(name: str, work: Path) -> CompetitionConfig:
+    """Its settings, from CONFIGS or, of tables that `goods.run` was given, from the work folder."""
     from goods.competitions.frames import configs_of
     from goods.competitions.loading import load_competition
 
-    configs = configs_of(args.work, args.competition, CONFIGS)
-    return Workspace(args.work, args.competition), load_competition(args.competition, configs)
+    return load_competition(name, configs_of(work, name, CONFIGS))
+
+
+def competition_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig]:
+    """Where the files of `args.competition` are, and its settings."""
+    return Workspace(args.work, args.competition), competition_named(args.competition, args.work)
 
 
 def add_experiment(made: argparse.ArgumentParser) -> None:
@@ -210,13 +195,9 @@ def named_experiments(args: argparse.Namespace, competition: str) -> list[Experi
 def experiment_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig, ExperimentConfig]:
     """The experiment of the command line, the competition (or its --target) and where its files are, which can be
     written to."""
-    from goods.competitions.frames import configs_of
-    from goods.competitions.loading import load_competition
-
     check_writable(args.work)
     config = load_config(args)
-    configs = configs_of(args.work, config.competition, CONFIGS)
-    competition = load_competition(config.competition, configs)
+    competition = competition_named(config.competition, args.work)
     if args.target or competition.targets:
         if not args.target:
             raise GoodsError(
@@ -262,11 +243,6 @@ def run(main: Callable[[], None]) -> None:
             sys.exit(2)
 
 
-def tell(message: str) -> None:
-    """A message on stderr. Where no terminal shows it as it comes, each of its lines says when that was."""
-    print(stamped(spelled(message)), file=sys.stderr, flush=True)
-
-
 def used_folders() -> tuple[Path, list[Path]]:
     """The work folder of the command line, and all those that files are written to."""
     known = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
@@ -277,18 +253,3 @@ def used_folders() -> tuple[Path, list[Path]]:
     except argparse.ArgumentError:  # the script's own parser tells it better
         args = known.parse_args([])
     return args.work, [args.work, args.out]
-
-
-def told_of(error: BaseException, folders: list[Path]) -> str | None:
-    """What a user is told of an error instead of where in the code it happened; None where that is what is needed."""
-    if isinstance(error, GoodsError):
-        return str(error)
-    if not isinstance(error, Exception):
-        return None
-    from goods.core.shortages import shortage
-
-    if (told := shortage(error, folders)) is not None:
-        return told
-    if not isinstance(error, OSError) or error.strerror is None:
-        return None
-    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
