@@ -19,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 from conftest import small_configs, write_shop
-from test_wildberries import write_school
+from school import write_school
 
 from goods.core.hashing import file_hash
 from goods.demo.offers import generate

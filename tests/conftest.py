@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,18 +17,24 @@ import pytest
 import yaml
 from PIL import Image
 
+from goods.cards.images import ImageStore
 from goods.cards.table import Issues
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import DEFAULTS, load_experiment, read_experiment
 from goods.core.done import mark_done, read_done
-from goods.core.predictions import BLOCK
+from goods.core.predictions import BLOCK, Predictions
 from goods.core.workspace import Workspace
 from goods.demo.offers import generate
+from goods.models.base import Context
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.submit.new_cards import NewCards
 from goods.train.stage import train
+
+if TYPE_CHECKING:
+    from goods.pipeline import Options
+    from goods.stack.level import Level
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 ROOT = Path(__file__).parents[1]
@@ -103,9 +112,19 @@ def write_shop(
     return folder
 
 
+@pytest.fixture(scope="session")
+def prepared_shop(tmp_path_factory) -> Path:
+    """shop/, a small one, and work/, in which its cards are prepared and dealt to 3 folds."""
+    folder = tmp_path_factory.mktemp("prepared")
+    workspace = Workspace(folder / "work", COMPETITION.name)
+    prepare(workspace, COMPETITION, write_shop(folder / "shop"))
+    make_folds(workspace, COMPETITION)
+    return folder
+
+
 @pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    return write_shop(tmp_path / "shop")
+def shop(tmp_path: Path, prepared_shop: Path) -> Path:
+    return shutil.copytree(prepared_shop / "shop", tmp_path / "shop")
 
 
 def competition_config(**changes) -> CompetitionConfig:
@@ -113,9 +132,29 @@ def competition_config(**changes) -> CompetitionConfig:
     return CompetitionConfig(**{**values, **changes})
 
 
+COMPETITION = competition_config()
+
+
 @pytest.fixture
 def competition() -> CompetitionConfig:
-    return competition_config()
+    return COMPETITION
+
+
+@pytest.fixture
+def configs(tmp_path: Path) -> Path:
+    """A folder of configs that has no competition yet."""
+    folder = tmp_path / "configs"
+    folder.mkdir()
+    (folder / DEFAULTS).symlink_to(ROOT / "configs" / DEFAULTS)
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> tuple[pd.DataFrame, Context]:
+    """Cards of the toy shop with photos, and a context that finds them."""
+    from toy_models import toy_cards, toy_context, toy_photos  # torch takes seconds to import
+
+    return toy_photos(tmp_path, toy_cards()), toy_context(tmp_path, images=ImageStore(tmp_path))
 
 
 def as_written(folder: Path) -> None:
@@ -126,12 +165,66 @@ def as_written(folder: Path) -> None:
 
 
 @pytest.fixture
-def ws(tmp_path: Path, shop: Path, competition: CompetitionConfig) -> Workspace:
-    """A workspace whose cards are prepared and dealt to 3 folds."""
+def ws(tmp_path: Path, shop: Path, prepared_shop: Path, competition: CompetitionConfig) -> Workspace:
+    """A workspace whose cards are prepared and dealt to as many folds as the competition has."""
     workspace = Workspace(tmp_path / "work", competition.name)
+    if competition == COMPETITION:
+        shutil.copytree(prepared_shop / "work", workspace.root)
     prepare(workspace, competition, shop)
     make_folds(workspace, competition)
     return workspace
+
+
+@pytest.fixture(scope="session")
+def trained_work(tmp_path_factory, prepared_shop: Path) -> Path:
+    """The work folder of the small shop with the base experiments of a stack."""
+    from stacks import train_base
+
+    work = shutil.copytree(prepared_shop / "work", tmp_path_factory.mktemp("trained") / "work")
+    train_base(Workspace(work, COMPETITION.name), COMPETITION)
+    return work
+
+
+@pytest.fixture
+def trained(ws: Workspace, trained_work: Path) -> Workspace:
+    """A workspace with the base experiments of a stack."""
+    shutil.copytree(Workspace(trained_work, ws.competition).path / "runs", ws.path / "runs")
+    return ws
+
+
+@pytest.fixture(scope="session")
+def level_and_noise(trained_work: Path) -> tuple[Level, Predictions]:
+    """The level of a stack over the base experiments, and noisy predictions of its cards; no test changes either."""
+    from stacks import noisy_level
+
+    return noisy_level(Workspace(trained_work, COMPETITION.name), COMPETITION)
+
+
+def whole_run(folder: Path, *experiments: str) -> tuple[Options, str]:
+    """The small shop from raw files to a result by a stack of `experiments`, and the line that says so."""
+    from goods.pipeline import Options, run_all  # all there is, which few tests ask for
+
+    configs = small_configs(folder / "configs", COMPETITION.name, list(experiments))
+    options = Options(configs, folder / "work", folder / "out", write_shop(folder / "shop"))
+    return options, run_all(COMPETITION.name, options)
+
+
+@pytest.fixture(scope="session")
+def plain_run(tmp_path_factory) -> tuple[Options, str]:
+    return whole_run(tmp_path_factory.mktemp("plain"), "linear", "fasttext")
+
+
+@pytest.fixture(scope="session")
+def tuned_run(tmp_path_factory) -> tuple[Options, str]:
+    return whole_run(tmp_path_factory.mktemp("tuned"), "linear-tuned", "fasttext")
+
+
+def copied(options: Options, folder: Path) -> Options:
+    """The same run in another folder, where it may be changed."""
+    places = {
+        name: shutil.copytree(getattr(options, name), folder / name) for name in ("configs", "work", "out")
+    }
+    return replace(options, **places)
 
 
 SMALL = {

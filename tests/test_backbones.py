@@ -13,8 +13,8 @@ import timm
 import torch
 from conftest import ROOT
 from safetensors.torch import load_file, save_file
-from test_neural import toy_cards, toy_context, toy_photos, trainer
 from tiny_weights import image_folder
+from toy_models import toy_cards, toy_context, toy_photos, trainer
 
 from goods.cards.images import ImageStore
 from goods.config.base import StartingWeights

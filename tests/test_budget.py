@@ -1,8 +1,7 @@
-"""Limits of time, memory and processes: what is left out, in which order, and that an answer always comes out."""
+"""Runs within limits: what is left out, and that an answer always comes out."""
 
 from __future__ import annotations
 
-import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,216 +9,36 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.sparse as sp
-from conftest import small_configs, write_shop
+from conftest import copied, small_configs
 
 from goods.budget import costs
-from goods.budget.costs import Clock, Cost, cost_of
+from goods.budget.costs import Cost
 from goods.budget.course import PILOT_SHARE
-from goods.budget.limits import NO_LIMITS, Budget, budget
+from goods.budget.limits import NO_LIMITS, Budget
 from goods.budget.pace import bounded, taken
-from goods.budget.plan import TUNED, Ladder, Plan
-from goods.budget.size import Size, siblings
+from goods.budget.plan import Plan
 from goods.budget.trials import with_trials
-from goods.cards.labels import Labels
 from goods.competitions.loading import load_competition
-from goods.config.base import FamilyConfig
-from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core import execution
 from goods.core.artifacts import read_json
-from goods.core.deadline import OutOfTime, deadline
+from goods.core.deadline import OutOfTime
 from goods.core.errors import GoodsError
-from goods.core.execution import Resources, at_once, run_jobs
+from goods.core.execution import at_once
 from goods.core.predictions import Predictions
-from goods.core.processes import Limits, limited
 from goods.core.workspace import Workspace
 from goods.models.text.fasttext_model import FastTextModel
-from goods.models.text.node_svm import fit_node
 from goods.pipeline import Options, course_of, load_preset, run_all
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.report.explaining import explain
 from goods.report.verification import verify
 from goods.submit.prediction import predict_file
-from goods.train.fold import drawn
 from goods.train.stage import train
 from goods.tune.stage import tune
 from goods.upkeep.status import DONE, status
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-
-# seconds of each: a trial of the study 1, knn builds on navec
-SECONDS = {"linear": 10.0, "fasttext": 30.0, "navec": 40.0, "knn": 2.0, "image": 100.0}
-GAINS = {"linear": 6.0, "fasttext": 3.0, "navec": 8.0, "knn": 2.0, "image": 1.0}
-PRESET = ("linear-tuned", "fasttext", "navec", "knn", "image")
-STACK = 20.0
-
-
-def fake_ladder() -> Ladder:
-    def builds_on(name: str) -> list[str]:
-        return ["navec", "knn"] if name == "knn" else [name]
-
-    def seconds(plan: Plan) -> float:
-        needed = dict.fromkeys(n for e in plan.experiments for n in builds_on(e))
-        trained = sum(SECONDS[n.removesuffix(TUNED)] for n in needed) * plan.share
-        return trained + sum(plan.trials.values()) + STACK * plan.joined
-
-    return Ladder(seconds, builds_on, lambda n: GAINS[n.removesuffix(TUNED)], "linear", {"linear": 4})
-
-
-FULL = Plan(PRESET, {"linear": 10})
-
-
-@pytest.mark.parametrize(
-    ("limit", "plan"),
-    [
-        (212, FULL),
-        (207, replace(FULL, trials={"linear": 5})),
-        (206, replace(FULL, trials={"linear": 4})),
-        (202, Plan(("linear", *PRESET[1:]))),
-        (201, Plan(("linear", "fasttext", "navec", "knn"))),  # 100 s a point
-        (101, Plan(("linear", "navec", "knn"))),  # 10 s a point, navec with knn 4.2
-        (71, Plan(("linear",))),
-        (29, Plan(("linear",), joined=False)),
-        (9, Plan(("linear",), joined=False, share=0.5)),
-        (0.3, Plan(("linear",), joined=False, share=0.02)),
-        (0.1, Plan((), joined=False)),
-        (-5, Plan((), joined=False)),
-    ],
-)
-def test_what_does_not_fit_is_left_out_in_the_stated_order(limit, plan):
-    found, lines = fake_ladder().within(FULL, limit)
-    assert found == plan
-    assert bool(lines) == (plan != FULL)
-
-
-def test_each_thing_that_is_left_out_is_a_line():
-    _, lines = fake_ladder().within(FULL, 5)
-    assert lines == [
-        "no study of linear: its settings as they are",
-        "image left out",
-        "fasttext left out",
-        "navec, knn left out",
-        "nothing is joined: linear alone",
-        "linear is fitted on 50% of the rows",
-    ]
-
-
-def test_what_is_done_already_is_not_left_out():
-    ladder = fake_ladder()
-    done = replace(ladder, seconds=lambda plan: ladder.seconds(plan) - 100 * ("image" in plan.experiments))
-    found, _ = done.within(FULL, 99)
-    assert "image" in found.experiments
-    assert "fasttext" not in found.experiments
-
-
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        *(("--time-limit", value) for value in ("15", "0m", "-1m", "m", "1d", "1e3s", "nanm", "٣m", "")),
-        *(("--memory-limit", value) for value in ("6", "0G", "6GB", "-6G", "G")),
-        *(("--workers", value) for value in ("0", "-1", "two", "1.5", "")),
-    ],
-)
-def test_what_is_no_amount_is_one_line(run_script, option, value):
-    code, out, err = run_script("run_all", "kazanexpress2023", f"{option}={value}")
-    assert (code, out) == (2, "")
-    assert len(err.splitlines()) == 1
-    assert err.startswith(f"error: {option} {value}: expected a number")
-
-
-def test_amounts_are_read_with_their_units():
-    assert budget("1.5h", "512M", "3") == Budget(5400, 0.5, 3)
-    assert budget(None, None, None) == NO_LIMITS
-
-
-def test_limits_cap_the_processes_and_not_the_threads(monkeypatch):
-    monkeypatch.setattr(execution, "cores", lambda: 8)
-    monkeypatch.setattr(execution, "free_memory", lambda: 100 * 2**30)
-    given = execution.resources(5, on_gpu=False)
-    assert at_once(5, given) == 5
-    with limited(Limits(workers=2)):
-        assert execution.resources(5, on_gpu=False) == given
-        assert at_once(5, given) == 2
-    with limited(Limits(memory=10 * 2**30)):
-        assert at_once(5, given) == 3
-    with limited(Limits(memory=2**30)):
-        assert at_once(5, given) == 1
-    assert at_once(5, given) == 5
-
-
-def test_every_pool_of_processes_is_capped(monkeypatch):
-    from goods.core import processes
-
-    asked = []
-    monkeypatch.setattr(processes, "Parallel", lambda n_jobs, return_as: asked.append(n_jobs) or list)
-    with limited(Limits(workers=3)):
-        list(processes.in_processes([], 8))
-        list(processes.in_processes([], 2))
-    list(processes.in_processes([], 8))
-    assert asked == [3, 2, 8]
-
-
-def experiment(name: str) -> ExperimentConfig:
-    return load_experiment(CONFIGS / "kazanexpress2023" / f"{name}.yaml", offline=True)
-
-
-def test_an_estimate_is_the_sum_of_its_terms(monkeypatch):
-    monkeypatch.setattr(costs, "at_once", lambda n, given: 2)
-    monkeypatch.setattr(costs, "cores", lambda: 2)
-    cost = Cost(start=1, row=0.1, word=0.01, sibling=0.001, label=0.0001, said=0.02, once=0.5)
-    monkeypatch.setitem(costs.MEASURED, "linear", cost)
-    linear, size = experiment("linear"), Size(100, 50, 5, 10, words=3, siblings=25)
-    fold = 1 + 80 * (0.1 + 0.03 + 0.005 + 0.001) + 70 * 0.02
-    assert cost.fold(linear.model, size) == pytest.approx(fold)
-    trained = 3 * fold + 150 * 0.5 / 2  # five folds, two at a time
-    assert Clock(2.0).training(linear, size, Resources("cpu", 1)) == pytest.approx(2 * trained)
-    # 4 trials of 0.3 and 1.0, two at a time, then 6 of which half are pruned at 0.3
-    assert Clock().study(linear, size) == pytest.approx((2 * 1.3 + 6 * 0.8) * fold)
-    assert replace(cost, most=40).fold(linear.model, size) < fold
-
-
-# seconds of five folds' fits on one core, from docs/benchmarks.md and docs/scaling.md
-PEREKRESTOK = Size(15572, 2925, 5, 184, words=51.4, siblings=33.2)
-FASHION = Size(8040, 1543, 5, 79, words=17.3, siblings=22.4, photos=1.0)
-NARROW = Size(88_000, 17_600, 5, 1700, words=22, siblings=30, photos=0.94)
-WIDE = Size(88_000, 17_600, 5, 1700, words=9, siblings=330)
-MEASURED = [
-    (PEREKRESTOK, {"linear": 30, "fasttext": 68, "navec": 165}),
-    (FASHION, {"linear": 5, "fasttext": 13, "navec": 76, "image-frozen": 116}),
-    (NARROW, {"fasttext": 644, "navec": 893, "image-frozen": 5 * 218}),
-    (WIDE, {"linear": 5 * 36}),
-]
-
-
-@pytest.mark.parametrize(("size", "measured"), MEASURED)
-def test_estimates_are_within_a_factor_of_two_of_what_was_measured(size, measured):
-    models = {name: experiment(name).model for name in measured}
-    guessed = {name: 5 * cost_of(model).fold(model, size) for name, model in models.items()}
-    assert sum(measured.values()) / 2 < sum(guessed.values()) < sum(measured.values()) * 2
-    for name, seconds in measured.items():
-        assert seconds / 2.5 < guessed[name] < seconds * 2.5, name
-
-
-def test_photos_cost_where_there_are_some():
-    frozen, size = experiment("image-frozen"), Size(1000, 200, 5, 10)
-    without = cost_of(frozen.model).fold(frozen.model, size)
-    assert cost_of(frozen.model).fold(frozen.model, replace(size, photos=1.0)) > without + 1
-
-
-def test_siblings_are_counted_on_the_path_to_a_class():
-    labels = Labels([1, 2, 3], [("a", "b"), ("a", "c"), ("d",)], [("a", "b"), ("a", "c"), ("d",)])
-    assert siblings(labels, np.array([0, 0, 1, 2])) == (4 + 4 + 4 + 2) / 4
-
-
-def test_a_share_is_drawn_from_every_class():
-    target = pd.Series([0] * 100 + [1] * 10 + [2], index=range(5, 116))
-    config = experiment("linear").model_copy(update={"share": 0.2})
-    chosen = drawn(target, config)
-    assert target[chosen].value_counts().to_dict() == {0: 20, 1: 2, 2: 1}
-    assert (chosen == drawn(target, config)).all()
-    assert drawn(target, experiment("linear")).all()
 
 
 def shop_options(folder: Path, data: Path, limits: Budget = NO_LIMITS) -> Options:
@@ -230,11 +49,8 @@ def shop_options(folder: Path, data: Path, limits: Budget = NO_LIMITS) -> Option
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Options:
-    folder = tmp_path_factory.mktemp("finished")
-    options = shop_options(folder, write_shop(folder / "shop"))
-    run_all("kazanexpress2023", options)
-    return options
+def finished(tmp_path_factory, tuned_run) -> Options:
+    return copied(tuned_run[0], tmp_path_factory.mktemp("finished"))
 
 
 def result(options: Options) -> bytes:
@@ -382,26 +198,6 @@ def test_no_pilot_is_trained_where_the_first_folds_of_its_experiment_are_next(fi
     assert course.pilot() is not None
 
 
-def test_an_own_family_is_no_network_unless_it_trains_like_one():
-    class Shares(FamilyConfig):
-        family: str = "shares"
-
-    class Network(Shares):
-        on_gpu = True
-
-    assert cost_of(Network()) == costs.FINE_TUNED
-    seconds = [
-        5 * cost_of(model).fold(model, PEREKRESTOK) for model in (Shares(), experiment("linear").model)
-    ]
-    assert seconds[1] / 4 < seconds[0] < 4 * seconds[1]
-    assert cost_of(Shares()).gigabytes(PEREKRESTOK) < 1.5
-
-
-def test_a_limit_is_said_where_it_is_wrong():
-    with pytest.raises(GoodsError, match="such as 15m"):
-        budget("soon", None, None)
-
-
 def test_a_study_that_was_left_fewer_trials_counts_as_finished(finished, tmp_path):
     configs, data = finished.configs, finished.data
     options = Options(configs, tmp_path / "work", tmp_path / "out", data, budget=Budget(3600.0))
@@ -436,11 +232,6 @@ def test_the_pace_is_that_of_a_pilot_s_folds(finished, tmp_path):
     assert course.clock.pace == bounded(spent / estimated) != 7.0
 
 
-def test_a_node_with_a_card_for_each_class_is_no_warning(recwarn):
-    fit_node(sp.csr_matrix(np.eye(30, dtype=np.float32)), np.arange(30), list(range(30)), 1.0, 0, None)
-    assert not recwarn.list
-
-
 def test_what_takes_longer_than_it_may_is_stopped(finished, tmp_path, capsys, monkeypatch):
     def alarm(*_: object) -> None:
         raise OutOfTime
@@ -452,30 +243,3 @@ def test_what_takes_longer_than_it_may_is_stopped(finished, tmp_path, capsys, mo
     ws = Workspace(options.work, "kazanexpress2023")
     assert read_json(ws.run("stack").report)["score"] == read_json(ws.run("linear-tuned").report)["score"]
     assert load_experiment(ws.run("stack").config).model.family == "linear"
-
-
-def test_a_deadline_stops_processes_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(execution, "cores", lambda: 2)
-    with pytest.raises(OutOfTime), deadline(3):
-        run_jobs(write_after, [(tmp_path / "a", 8), (tmp_path / "b", 8)], Resources("cpu", 1), "jobs")
-    time.sleep(9)
-    assert not list(tmp_path.iterdir())
-
-
-def write_after(path: Path, seconds: float, resources: Resources) -> None:
-    time.sleep(seconds)
-    path.touch()
-
-
-def test_an_alarm_is_over_with_what_it_is_for():
-    rung = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(signal, "setitimer", lambda *given: rung.append(given))
-        with deadline(float("inf")):
-            assert not rung
-    before = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)[0]
-    with pytest.raises(OutOfTime), deadline(0.05):
-        time.sleep(5)
-    after = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)[0]
-    assert after[0] == before[0]
-    assert (after[1] > 0) == (before[1] > 0)  # of pytest-timeout

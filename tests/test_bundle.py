@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, small_configs, write_shop
+from conftest import ROOT, copied
 
 from goods.competitions.loading import load_competition
 from goods.config.loading import load_experiment
@@ -19,7 +19,7 @@ from goods.core.artifacts import read_json
 from goods.core.done import flaw
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
-from goods.pipeline import Options, run_all
+from goods.pipeline import Options
 from goods.submit.bundle import Bundle, make_bundle, move_weights
 from goods.submit.needed import imported_packages, pins
 from goods.submit.notebook import notebook
@@ -29,12 +29,8 @@ NETWORKS = {"lightning", "timm", "torch", "torchvision", "transformers"}
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Options:
-    folder = tmp_path_factory.mktemp("made")
-    configs = small_configs(folder / "configs", NAME, ["linear", "fasttext"])
-    options = Options(configs, folder / "work", folder / "out", write_shop(folder / "shop"))
-    run_all(NAME, options)
-    return options
+def made(tmp_path_factory, plain_run) -> Options:
+    return copied(plain_run[0], tmp_path_factory.mktemp("made"))
 
 
 def bundled(made: Options, out: Path) -> tuple[Path, list[str]]:

@@ -10,9 +10,16 @@ import pytest
 import torch
 from artifact_corpus import damage
 from conftest import competition_config
-from test_contrastive import joint_config
-from test_neural import navec_config, scratch_config, toy_cards, toy_context, toy_photos, trainer
-from test_upstream import photo_config
+from toy_models import (
+    joint_config,
+    navec_config,
+    photo_config,
+    scratch_config,
+    toy_cards,
+    toy_context,
+    toy_photos,
+    trainer,
+)
 
 from goods.cards.images import ImageStore
 from goods.cards.tokens import tokenized

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_neural import scratch_config, toy_cards, toy_context, trainer
 from tiny_weights import text_folder
+from toy_models import scratch_config, toy_cards, toy_context, trainer
 
 from goods.core.kept import Kept
 from goods.models.text import card_tokens

@@ -9,19 +9,17 @@ import pytest
 import torch
 from conftest import ROOT, competition_config, write_shop
 from pydantic import ValidationError
-from test_neural import (
+from toy_models import (
     accuracy,
+    joint_config,
     killed_after,
     navec_config,
+    photo_config,
     scratch_config,
     toy_cards,
-    toy_context,
-    toy_photos,
     trainer,
 )
-from test_upstream import photo_config
 
-from goods.cards.images import ImageStore
 from goods.cards.table import load_cards
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
@@ -29,11 +27,9 @@ from goods.core.done import begin
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import Workspace
-from goods.models.joint.contrastive import ContrastiveConfig
 from goods.models.joint.contrastive_model import ContrastiveModel
 from goods.models.joint.contrastive_network import ChunkedRows, TextImageNetwork, contrastive_loss
 from goods.models.joint.retrieval import retrieval, same_cards
-from goods.models.rowcache import VectorCache
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.train.finished import load_run_models
@@ -41,26 +37,6 @@ from goods.train.fold import top_k
 from goods.train.stage import train
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
-
-
-def joint_config(**changes) -> ContrastiveConfig:
-    settings = {
-        "family": "contrastive",
-        "text": navec_config(dropout=0.0, word_dropout=0.0).model_dump(),
-        "image": photo_config(dropout=0.0).model_dump(),
-        "width": 16,
-        "chunk": 8,
-        "pretrain": trainer(epochs=6, batch_size=32, lr=0.003),
-        "trainer": trainer(epochs=10),
-        "hidden": 32,
-    }
-    return ContrastiveConfig(**(settings | changes))
-
-
-@pytest.fixture
-def photos(tmp_path):
-    cards = toy_cards()
-    return toy_photos(tmp_path, cards), toy_context(tmp_path, images=ImageStore(tmp_path))
 
 
 def test_the_loss_of_two_cards_by_hand():
@@ -249,93 +225,6 @@ def test_offline_reaches_the_encoders_inside():
     assert config.model.image.backbone == "tf_efficientnet_lite0"
 
 
-def coca_config(**changes):
-    caption = {
-        "family": "caption",
-        "vocabulary": 200,
-        "max_tokens": 12,
-        "width": 32,
-        "heads": 4,
-        "layers": 1,
-        "joint_layers": 1,
-        "queries": 3,
-        "dropout": 0.0,
-    }
-    text = caption | changes.pop("caption", {})
-    image = photo_config(dropout=0.0, places=True, size=64).model_dump()
-    return joint_config(text=text, image=image, **changes)
-
-
-@pytest.mark.parametrize("tokens", ["subword", "navec"])
-def test_captions_are_learned_and_come_back_from_disk(photos, tmp_path, tokens):
-    cards, context = photos
-    config = coca_config(
-        caption={"tokens": tokens}, holdout=0.2, pretrain=trainer(epochs=12, batch_size=32, lr=0.003)
-    )
-    model = ContrastiveModel(config, context)
-    report = model.pretrain(cards)
-    assert report["after"]["caption loss per token"] < 0.8 * report["before"]["caption loss per token"]
-    assert report["after"]["loss"] < report["before"]["loss"]
-    model.fit(cards[:120], cards[120:140])
-    assert accuracy(model, cards[140:]) > 0.8
-    model.save(tmp_path / "saved")
-    back = ContrastiveModel(config, replace(context, cache=None))
-    back.load(tmp_path / "saved")
-    np.testing.assert_allclose(back.predict(cards), model.predict(cards), atol=2e-3)
-
-
-def coca_network(photos, **changes):
-    cards, context = photos
-    model = ContrastiveModel(coca_config(**changes), context)
-    encoders = model.encoders
-    encoders.models = {side: encoders.side(side) for side in ("text", "image")}
-    for side in encoders.models.values():
-        side.prepare(cards)
-    torch.manual_seed(0)
-    net = encoders.network({side: m.build() for side, m in encoders.models.items()})
-    return cards, net.eval(), encoders.rows(cards)
-
-
-def test_a_caption_is_predicted_from_the_words_before_and_the_photo_alone(photos):
-    cards, net, rows = coca_network(photos)
-    with_photo = np.flatnonzero(cards.image.notna())[:6]
-    batch = rows.batch(with_photo)
-    text = {name.removeprefix("text."): v for name, v in batch.items() if name.startswith("text.")}
-    changed = text | {"tokens": text["tokens"].clone()}
-    changed["tokens"][:, 4] = 7
-    before, whole = net.sides["text"].read(text)
-    after, other = net.sides["text"].read(changed)
-    torch.testing.assert_close(before[:, :4], after[:, :4])  # no word sees a later one
-    assert not torch.allclose(whole, other)  # the class token sees all
-    # another photo changes what is predicted
-    first = net.look_at(batch)[2][0]
-    swapped = dict(batch)
-    swapped["image.features"] = batch["image.features"].flip(0) + 1
-    assert not torch.allclose(first, net.look_at(swapped)[2][0])
-
-
-def test_padding_changes_nothing_of_a_text(photos):
-    _, net, rows = coca_network(photos)
-    lengths = rows.sides["text"].tokens.lengths
-    short, long = int(lengths.argmin()), int(lengths.argmax())
-    assert lengths[short] < lengths[long]
-    alone, together = (
-        rows.sides["text"].batch(np.array([short])),
-        rows.sides["text"].batch(np.array([short, long])),
-    )
-    torch.testing.assert_close(net.sides["text"].embed(alone)[0], net.sides["text"].embed(together)[0])
-
-
-def test_the_caption_loss_is_that_of_every_following_token(photos):
-    _, net, rows = coca_network(photos)
-    batch = rows.batch(np.arange(8))
-    summed, tokens = net.look_at(batch)[2]
-    mask = batch["text.mask"]
-    assert int(tokens) == int(mask[:, 1:].sum())
-    # an untrained network is about as good as guessing
-    assert float(summed / tokens) == pytest.approx(np.log(net.caption.out[1].out_features), rel=0.2)
-
-
 def test_dropout_is_at_work_while_encoders_are_trained(photos, monkeypatch):
     cards, context = photos
     modes = []
@@ -388,19 +277,3 @@ def test_a_fold_keeps_the_vectors_of_its_own_encoders(photos, tmp_path):
 def test_maps_of_positions_are_not_mirrored():
     with pytest.raises(ValidationError, match="places needs frozen: true and flip_test: false"):
         photo_config(places=True, flip_test=True)
-
-
-def test_vectors_kept_in_memory_alone_are_bounded(monkeypatch):
-    monkeypatch.setattr("goods.models.rowcache.MOST_BYTES", 100)
-    cache, computed = VectorCache(None), []
-
-    def compute(rows):
-        computed.append(len(rows))
-        return np.ones((len(rows), 8), "f4")
-
-    for start in range(0, 100, 10):
-        keys = np.arange(start, start + 10, dtype=np.uint64)
-        assert (cache.get(keys, compute) == 1).all()
-    assert len(cache.cache.known.keys) <= 20
-    cache.get(np.arange(85, 105, dtype=np.uint64), compute)  # five rows of the last block are still there
-    assert computed[-1] in (10, 15)

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
-from test_neural import scratch_config, toy_cards, toy_context, trainer
 from tiny_weights import ENCODERS, SIZES, save_encoder, sentencepiece_folder, text_folder, tokenizer
+from toy_models import scratch_config, toy_cards, toy_context, trainer
 
 from goods.core.errors import GoodsError
 from goods.models.pairs.pair_encoder import cut

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import NO_OTHERS, OZON, ROOT, ozon_config, ozon_workspace, write_shop
+from stopped_runs import FROM_SCRATCH
 from threadpoolctl import threadpool_info
 
 from goods.cards.table import select
@@ -30,14 +31,6 @@ from goods.problems.kinds import load_rows
 from goods.train.stage import train
 
 LINEAR = ROOT / "configs" / "kazanexpress2023" / "linear.yaml"
-FROM_SCRATCH = [
-    "model.weights=scratch",
-    "model.scratch_layers=1",
-    "model.scratch_width=48",
-    "model.scratch_vocab=500",
-    "model.max_tokens=16",
-    "model.trainer.epochs=1",
-]
 
 
 def machine(monkeypatch, cores: int, gigabytes: float = 100, gpus: int = 0) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import SCRIPTS
-from test_tuning import LINEAR, SMALL
+from studies import LINEAR, SMALL
 
 from goods.config.loading import load_experiment
 from goods.core import execution, ray_worker

@@ -1,5 +1,5 @@
 import pytest
-from test_neural import toy_cards, toy_context
+from toy_models import toy_cards, toy_context
 
 from goods.models.text.fasttext import FastTextConfig
 from goods.models.text.fasttext_model import FastTextModel

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_neural import toy_cards, toy_context, toy_photos
-from test_upstream import knn_config, photo_config, with_trained
+from toy_models import knn_config, photo_config, toy_cards, toy_context, toy_photos, with_trained
 
 from goods.cards.images import ImageStore
 from goods.models.image.image_model import ImageModel

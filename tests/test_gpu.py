@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_loop import MLM
-from test_neural import (
+from torch import nn
+from torch.nn import functional as F
+from toy_models import (
+    MLM,
     accuracy,
     killed_after,
     navec_config,
@@ -20,8 +22,6 @@ from test_neural import (
     toy_photos,
     trainer,
 )
-from torch import nn
-from torch.nn import functional as F
 
 from goods.cards.images import ImageStore
 from goods.config.base import FamilyConfig

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch.plugins import MixedPrecision
-from test_loop import Plain
-from test_neural import (
+from toy_models import (
+    Plain,
     accuracy,
     killed_after,
     navec_config,

@@ -9,7 +9,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 import pytest
-from test_neural import scratch_config, toy_cards, toy_context
+from toy_models import scratch_config, toy_cards, toy_context
 
 from goods.cards.labels import Labels
 from goods.models.text.card_tokens import tokenize

@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
-from test_neural import toy_cards, toy_context
+from toy_models import toy_cards, toy_context
 
 from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
@@ -18,7 +18,7 @@ from goods.models.text.class_groups import group_children
 from goods.models.text.field_vectorizer import FieldVectorizer
 from goods.models.text.linear import FieldFeatures, LinearConfig
 from goods.models.text.linear_model import TEMPERATURES, LinearModel
-from goods.models.text.node_svm import UNSEEN
+from goods.models.text.node_svm import UNSEEN, fit_node
 from goods.models.text.one_vs_rest import fit_one_vs_rest
 
 
@@ -161,3 +161,8 @@ def test_what_is_kept_is_bounded():
     for key in ("a", "b", "a", "c", "a", "b"):
         assert make(key) == key
     assert made == ["a", "b", "c", "b"]  # b was not asked for longest when c came
+
+
+def test_a_node_with_a_card_for_each_class_is_no_warning(recwarn):
+    fit_node(sp.csr_matrix(np.eye(30, dtype=np.float32)), np.arange(30), list(range(30)), 1.0, 0, None)
+    assert not recwarn.list

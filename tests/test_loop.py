@@ -9,9 +9,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_neural import accuracy, killed_after, navec_config, scratch_config, toy_cards, toy_context, trainer
-from torch import nn
 from torch.nn import functional as F
+from toy_models import (
+    MLM,
+    Plain,
+    accuracy,
+    killed_after,
+    navec_config,
+    scratch_config,
+    toy_cards,
+    toy_context,
+    trainer,
+)
 
 from goods.cards.ragged import Ragged
 from goods.config.trainer import TrainerConfig
@@ -28,27 +37,10 @@ from goods.models.text.encoder import encoder_layers
 from goods.models.text.mlm import MaskedNetwork
 from goods.models.text.navec_model import NavecModel
 from goods.models.text.scratch_encoder import scratch_encoder
-from goods.models.text.transformer import MlmConfig
 from goods.models.text.transformer_model import TransformerModel
 from goods.models.text.transformer_network import TransformerNetwork
 from goods.models.training import Training
 from goods.models.weights import BestWeights, greedy_soup
-
-MLM = MlmConfig(epochs=2, batch_size=16, lr=0.002, mask_share=0.3)
-
-
-class Plain(Network):
-    """Logits of a linear layer, with dropout or without."""
-
-    def __init__(self, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.dropout, self.last = nn.Dropout(dropout), nn.Linear(6, 3)
-
-    def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        return self.dropout(batch["vectors"])
-
-    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        return self.last(self.embed(batch))
 
 
 def plain_batch(n: int = 8) -> dict[str, torch.Tensor]:

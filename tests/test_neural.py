@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,89 +10,30 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
+from toy_models import (
+    FIELDS,
+    accuracy,
+    killed_after,
+    navec_config,
+    scratch_config,
+    toy_cards,
+    toy_context,
+    toy_photos,
+    trainer,
+)
 
 from goods.cards.images import ImageStore
-from goods.cards.labels import Labels
 from goods.cards.ragged import Ragged
 from goods.cards.tokens import encode_fields
-from goods.config.trainer import TrainerConfig
 from goods.core.errors import GoodsError
 from goods.models import loop
-from goods.models.base import Context
 from goods.models.image.image import ImageConfig
 from goods.models.image.image_model import ImageModel
-from goods.models.neural import NeuralModel
-from goods.models.text.navec import NavecConfig
 from goods.models.text.navec_model import NavecModel
-from goods.models.text.transformer import TransformerConfig
 from goods.models.text.transformer_model import TransformerModel
 from goods.models.weights import EpochCheckpoint
 
 E5 = Path(__file__).parents[2] / "shared" / "models" / "e5-small-trimmed"
-KINDS = ("молоко", "хлеб", "чай", "мыло")
-MAKERS = ("Ромашка", "Василёк", "Acme", "Север")
-FIELDS = {"title": 8, "shop": 2, "attributes": 8, "description": 8}
-
-
-def toy_cards(n: int = 160, seed: int = 0) -> pd.DataFrame:
-    random = np.random.default_rng(seed)
-    target = np.arange(n) % len(KINDS)
-    return pd.DataFrame(
-        {
-            "product_id": np.arange(n) + 1000 * (seed + 1),
-            "split": "train",
-            "title": [f"{KINDS[t]} {MAKERS[random.integers(4)]} {random.integers(1, 900)} г" for t in target],
-            "description": ["" if i % 3 else f"вкусно и полезно {i}" for i in range(n)],
-            "attributes": [f"цвет: {'белый' if t % 2 else 'серый'}" for t in target],
-            "shop": [MAKERS[random.integers(4)] for _ in target],
-            "sale": False,
-            "image": None,
-            "target": target.astype(np.int32),
-        }
-    )
-
-
-def toy_context(tmp_path: Path, **changes) -> Context:
-    labels = Labels(list(range(4)), [(k,) for k in KINDS], [(k,) for k in KINDS])
-    return replace(Context(labels, scratch=tmp_path / "scratch", cache=tmp_path / "cache"), **changes)
-
-
-def trainer(**changes) -> TrainerConfig:
-    return TrainerConfig(**({"epochs": 4, "batch_size": 16, "lr": 0.005} | changes))
-
-
-def navec_config(**changes) -> NavecConfig:
-    small = {"subword_buckets": 500, "width": 16, "hidden": 32, "fields": FIELDS, "trainer": trainer()}
-    return NavecConfig(family="navec", **(small | changes))
-
-
-def scratch_config(**changes) -> TransformerConfig:
-    small = {"scratch_vocab": 200, "scratch_layers": 1, "scratch_width": 24, "max_tokens": 32}
-    settings = {"family": "transformer", "weights": "scratch", "trainer": trainer(epochs=10)}
-    return TransformerConfig(**(settings | small | changes))
-
-
-@contextmanager
-def killed_after(monkeypatch: pytest.MonkeyPatch, epoch: int) -> Iterator[None]:
-    """A fit dies with KeyError once the checkpoint of `epoch` is written."""
-    saved = EpochCheckpoint.on_train_epoch_end
-
-    def killed(self, trainer, pl_module):
-        saved(self, trainer, pl_module)
-        if trainer.current_epoch == epoch:
-            raise KeyError("killed")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(EpochCheckpoint, "on_train_epoch_end", killed)
-        yield
-
-
-def accuracy(model: NeuralModel, cards: pd.DataFrame) -> float:
-    proba = model.predict(cards)
-    assert proba.dtype == np.float32 and proba.shape == (len(cards), len(KINDS))
-    np.testing.assert_allclose(proba.sum(1), 1, atol=1e-5)
-    return float((proba.argmax(1) == cards.target).mean())
 
 
 @pytest.mark.parametrize("head", ["pooled", "textcnn", "attention"])
@@ -242,19 +181,6 @@ def test_frozen_real_encoder_learns_the_toy_without_its_folder_afterwards(tmp_pa
     again = TransformerModel(config, replace(context, cache=None))
     again.load(tmp_path / "saved")
     np.testing.assert_allclose(again.predict(test), model.predict(test), atol=1e-3)
-
-
-def toy_photos(folder: Path, cards: pd.DataFrame) -> pd.DataFrame:
-    """Every fourth card stays without a photo; the others' colour tells the class."""
-    random, refs = np.random.default_rng(0), []
-    colours = np.array([[200, 30, 30], [30, 200, 30], [30, 30, 200], [200, 200, 30]])
-    (folder / "images" / "train").mkdir(parents=True, exist_ok=True)
-    for row in cards.itertuples():
-        ref = f"images/train/{row.product_id}.jpg"
-        pixels = colours[row.target] + random.integers(-25, 25, (32, 32, 3))
-        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / ref)
-        refs.append(None if row.product_id % 16 in (3, 4) else ref)
-    return cards.assign(image=refs)
 
 
 @pytest.mark.parametrize("frozen", [True, False])

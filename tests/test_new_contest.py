@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
-from conftest import ROOT, competition_config
+from conftest import competition_config
+from table_contests import options_of
 
 import goods.competitions
 from goods.competitions.loading import competition_of, load_competition, readers
-from goods.config.loading import DEFAULTS
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
-from goods.pipeline import Options, run_all
+from goods.pipeline import run_all
 from goods.prepare.stage import prepare
 from goods.submit.prediction import predict_file
 
@@ -64,7 +63,6 @@ def read_new(path: Path, issues: Issues) -> pd.DataFrame:
 
 COMPETITION = Competition(read, ClassIds("isbn", "rubric"), read_new=read_new)
 '''
-
 PLANTS = '''"""Plants: light and water of each, from its name; some known of neither."""
 
 from pathlib import Path
@@ -113,19 +111,6 @@ def add_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     yield add
     readers.cache_clear()
-
-
-def options_of(folder: Path, name: str, data: Path, **competition: object) -> Options:
-    """Configs of a contest whose stack is of `linear` alone."""
-    configs = folder / "configs"
-    (configs / name).mkdir(parents=True)
-    (configs / DEFAULTS).symlink_to(ROOT / "configs" / DEFAULTS)
-    stack = yaml.safe_load((configs / DEFAULTS / "stack.yaml").read_text(encoding="utf-8"))
-    stack["model"] |= {"experiments": ["linear"], "with_local_text": None, "iterations": 20}
-    values = {"reader": name, "data": str(data), "n_folds": 3, **competition}
-    for file, content in (("competition", values), ("stack", stack)):
-        (configs / name / f"{file}.yaml").write_text(yaml.safe_dump(content, allow_unicode=True))
-    return Options(configs=configs, work=folder / "work", out=folder / "out", offline=True)
 
 
 def write_splits(data: Path, table: Callable[[int, int], pd.DataFrame]) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from test_candidates import everything
+from stacks import everything
 
 from goods.stack.candidates import lead, ranks
 from goods.stack.numbers import PRIOR_CARDS, Numbers, numbers

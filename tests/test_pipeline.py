@@ -36,17 +36,8 @@ def done_times(work: Path) -> dict[str, int]:
     return {str(p.relative_to(work)): p.stat().st_mtime_ns for p in sorted(work.rglob("DONE"))}
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    tmp_path = tmp_path_factory.mktemp("finished")
-    chosen = options(
-        tmp_path, write_shop(tmp_path / "shop"), "kazanexpress2023", ["linear-tuned", "fasttext"]
-    )
-    return chosen, run_all("kazanexpress2023", chosen)
-
-
-def test_the_closing_line_and_the_files_are_there(finished):
-    chosen, line = finished
+def test_the_closing_line_and_the_files_are_there(tuned_run):
+    chosen, line = tuned_run
     match = LINE.match(line)
     assert match
     path = Path(match[1])
@@ -62,8 +53,8 @@ def test_the_closing_line_and_the_files_are_there(finished):
     assert "linear-tuned" in html
 
 
-def test_a_second_run_does_nothing_and_leaves_the_same_bytes(finished):
-    chosen, _ = finished
+def test_a_second_run_does_nothing_and_leaves_the_same_bytes(tuned_run):
+    chosen, _ = tuned_run
     result = chosen.out / "kazanexpress2023" / "result.parquet"
     before, bytes_before = done_times(chosen.work), result.read_bytes()
     run_all("kazanexpress2023", chosen)
@@ -72,16 +63,16 @@ def test_a_second_run_does_nothing_and_leaves_the_same_bytes(finished):
     assert len(pd.read_csv(chosen.out / "leaderboard.csv")) == 1
 
 
-def test_a_run_from_nothing_gives_the_same_bytes(finished, tmp_path):
-    chosen, _ = finished
+def test_a_run_from_nothing_gives_the_same_bytes(tuned_run, tmp_path):
+    chosen, _ = tuned_run
     again = Options(configs=chosen.configs, work=tmp_path / "w", out=tmp_path / "o", data=chosen.data)
     run_all("kazanexpress2023", again)
     names = ("kazanexpress2023", "result.parquet")
     assert again.out.joinpath(*names).read_bytes() == chosen.out.joinpath(*names).read_bytes()
 
 
-def test_only_what_depends_on_a_changed_fold_is_redone(finished, tmp_path):
-    chosen, _ = finished
+def test_only_what_depends_on_a_changed_fold_is_redone(tuned_run, tmp_path):
+    chosen, _ = tuned_run
     work = shutil.copytree(chosen.work, tmp_path / "work")
     out = shutil.copytree(chosen.out, tmp_path / "out")
     copied = Options(configs=chosen.configs, work=work, out=out, data=chosen.data)
@@ -105,8 +96,8 @@ def test_only_what_depends_on_a_changed_fold_is_redone(finished, tmp_path):
     assert not any("linear" in name or "prepared" in name for name in changed)
 
 
-def test_a_run_killed_in_the_stack_ends_with_the_same_bytes(finished, tmp_path):
-    chosen, _ = finished
+def test_a_run_killed_in_the_stack_ends_with_the_same_bytes(tuned_run, tmp_path):
+    chosen, _ = tuned_run
     work = shutil.copytree(chosen.work, tmp_path / "work")
     stack = work / "kazanexpress2023" / "runs" / "stack"
     (stack / "DONE").unlink()
@@ -119,8 +110,8 @@ def test_a_run_killed_in_the_stack_ends_with_the_same_bytes(finished, tmp_path):
 
 
 @pytest.mark.parametrize("experiment", ["linear-tuned", "stack"])
-def test_new_cards_get_the_labels_the_submission_has(finished, experiment, tmp_path):
-    chosen, _ = finished
+def test_new_cards_get_the_labels_the_submission_has(tuned_run, experiment, tmp_path):
+    chosen, _ = tuned_run
     competition = load_competition("kazanexpress2023", chosen.configs)
     ws = Workspace(chosen.work, "kazanexpress2023")
     predict_file(ws, competition, experiment, chosen.data / "test.parquet", None, tmp_path / "new.parquet")
@@ -132,8 +123,8 @@ def test_new_cards_get_the_labels_the_submission_has(finished, experiment, tmp_p
         assert new[["product_id", "predicted_category_id"]].equals(submitted)
 
 
-def test_a_refit_keeps_the_scores_and_asks_the_models_of_all_folds(finished, tmp_path):
-    chosen, line = finished
+def test_a_refit_keeps_the_scores_and_asks_the_models_of_all_folds(tuned_run, tmp_path):
+    chosen, line = tuned_run
     for folder in ("configs", "work", "out"):
         shutil.copytree(getattr(chosen, folder), tmp_path / folder)
     refitted = Options(
@@ -151,8 +142,8 @@ def test_a_refit_keeps_the_scores_and_asks_the_models_of_all_folds(finished, tmp
     assert new[["product_id", "predicted_category_id"]].equals(submitted)
 
 
-def test_a_single_new_card_is_labelled(finished, tmp_path):
-    chosen, _ = finished
+def test_a_single_new_card_is_labelled(tuned_run, tmp_path):
+    chosen, _ = tuned_run
     competition = load_competition("kazanexpress2023", chosen.configs)
     one = tmp_path / "one.parquet"
     pd.read_parquet(chosen.data / "test.parquet").iloc[:1].to_parquet(one)

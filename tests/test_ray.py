@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import ROOT, write_shop
-from test_stopping import LONG, STOPPED, folds
-from test_tuning import LINEAR, SMALL
+from stopped_runs import LONG, STOPPED, folds
+from studies import LINEAR, SMALL
 
 from goods.config.competition import CompetitionConfig
 from goods.config.loading import load_experiment

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import torch
 from conftest import ROOT
-from test_neural import KINDS, scratch_config, toy_cards, toy_context, trainer
 from tiny_weights import text_folder
+from toy_models import KINDS, scratch_config, toy_cards, toy_context, trainer
 
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, small_configs, write_shop
-from test_budget import FASHION, PEREKRESTOK, WIDE, experiment
+from measured_sizes import FASHION, PEREKRESTOK, WIDE, experiment
 from test_shortages import small_disk  # noqa: F401  # a fixture
 
 from goods.budget.limits import Budget

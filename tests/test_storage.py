@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from test_tuning import LINEAR, SMALL, stop_in_third_trial
+from studies import LINEAR, SMALL, stop_in_third_trial
 
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json

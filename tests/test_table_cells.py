@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from test_table import CSV, config_of, prepared, write_csv
+from table_contests import CSV, config_of, prepared, write_csv
 
 from goods.competitions.table_cards import attributes_of
 from goods.competitions.table_values import float_of

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from raw_tables import FORMATS, splits
-from test_new_contest import options_of
-from test_table import SECTIONS
+from table_contests import SECTIONS, options_of
 
 from goods.competitions.loading import load_competition
 from goods.core.predictions import Predictions

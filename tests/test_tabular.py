@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 import pytest
-from test_neural import toy_cards, toy_context
+from toy_models import toy_cards, toy_context
 
 import goods
 from goods.core.errors import GoodsError

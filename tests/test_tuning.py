@@ -1,40 +1,20 @@
-import os
-import signal
+"""Studies: what is found, what is gone on from, what is refused."""
+
 import sqlite3
-import subprocess
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from threading import Barrier
 
-import optuna
 import pytest
 from artifact_corpus import damage
-from conftest import ROOT, small_configs, write_shop
-from filelock import FileLock
 from sklearn.feature_extraction.text import TfidfVectorizer
+from studies import LINEAR, SMALL, stop_in_third_trial
 
 from goods.config.loading import load_experiment
-from goods.core import execution
 from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
-from goods.core.workspace import Workspace
-from goods.prepare.folds import make_folds
-from goods.prepare.stage import prepare
 from goods.train.stage import train
-from goods.tune import abandoned, stage, startup
-from goods.tune.abandoned import present, queue_again
 from goods.tune.budget import within_budget
-from goods.tune.objectives import Objective
-from goods.tune.order import put_in_order
 from goods.tune.stage import tune
-from goods.tune.storage import study_file
-from goods.tune.study import DRAW, open_study, suggest, take_draw, work
-
-LINEAR = ROOT / "configs" / "kazanexpress2023" / "linear.yaml"
-SMALL = ["tune.trials=4", "tune.startup_trials=2", "tune.space={C: {low: 0.1, high: 3.0, log: true}}"]
 
 
 def test_a_study_writes_a_best_yaml_that_train_takes_unchanged(ws, competition, capsys):
@@ -59,20 +39,6 @@ def test_the_same_study_again_finds_the_same(ws, competition):
     first = (ws.tuning("linear") / "best.yaml").read_text()
     tune(ws, competition, config, force=True)
     assert (ws.tuning("linear") / "best.yaml").read_text() == first
-
-
-def stop_in_third_trial(monkeypatch):
-    """The third trial that is begun from here on ends as with Ctrl-C; later ones run. Numbers of all that are begun."""
-    plain, calls = Objective.__call__, []
-
-    def stopped(self, trial):
-        calls.append(trial.number)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return plain(self, trial)
-
-    monkeypatch.setattr(Objective, "__call__", stopped)
-    return calls
 
 
 def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch):
@@ -103,30 +69,6 @@ def test_a_damaged_study_is_made_again(ws, competition, how):
         damage(file, how)
     tune(ws, competition, config)
     assert (folder / "best.yaml").read_text() == best
-
-
-@pytest.mark.slow
-def test_startup_trials_side_by_side_are_those_of_one_worker(ws, competition, monkeypatch):
-    config = load_experiment(LINEAR, SMALL)
-    found, workers, plain = [], [], startup.run_jobs
-
-    def counted(job, arguments, *rest):
-        workers.append(len(arguments))
-        return plain(job, arguments, *rest)
-
-    monkeypatch.setattr(startup, "run_jobs", counted)
-    for fewest, n_cores in ((10**9, 2), (1, 2)):
-        monkeypatch.setattr(startup, "FEWEST_CARDS", fewest)
-        monkeypatch.setattr(execution, "cores", lambda n=n_cores: n)
-        monkeypatch.setattr(execution, "free_memory", lambda: 1 << 36)
-        tune(ws, competition, config, force=True)
-        folder = ws.tuning("linear")
-        (summary,) = optuna.get_all_study_summaries(f"sqlite:///{folder / 'study.db'}")
-        study = optuna.load_study(study_name=summary.study_name, storage=f"sqlite:///{folder / 'study.db'}")
-        trials = [(t.number, t.params, t.value, t.intermediate_values) for t in study.trials]
-        found.append((trials, (folder / "best.yaml").read_bytes()))
-    assert found[0] == found[1]
-    assert workers == [2]
 
 
 def test_a_study_on_every_fold_is_refused(ws, competition):
@@ -161,73 +103,6 @@ def test_trials_count_the_terms_of_a_share_once(ws, competition, monkeypatch):
     shares = set(counted)
     assert len(shares) == 2
     assert len(counted) == 2 * 5  # analysers of four fields, the title's two
-
-
-def test_workers_that_start_together_draw_different_trials(tmp_path):
-    config = load_experiment(LINEAR, [*SMALL, "tune.startup_trials=4"])
-    url, lock = f"sqlite:///{tmp_path / 'study.db'}", tmp_path / "study.lock"
-    studies = [open_study(config, url, "key") for _ in range(2)]
-    both, drawn = Barrier(2, timeout=60), []
-
-    def objective(trial):
-        value = suggest(trial, config.tune.space)["C"]
-        drawn.append(value)
-        if trial.number < 2:
-            both.wait()  # neither has finished a trial when the other begins
-        return value
-
-    with ThreadPoolExecutor(2) as pool:
-        for worker in [
-            pool.submit(work, study, objective, config, FileLock(lock), watch) for study, watch in studies
-        ]:
-            worker.result(timeout=60)
-    assert len(drawn) >= 4
-    assert len(set(drawn)) == len(drawn)
-
-
-def test_workers_that_start_together_begin_the_folder_one_after_the_other(ws, competition, monkeypatch):
-    inside, most, begin = 0, 0, stage.begin
-
-    def slow(folder, key):
-        nonlocal inside, most
-        inside += 1
-        most = max(most, inside)
-        time.sleep(0.2)
-        begin(folder, key)
-        inside -= 1
-
-    def refused(*_):
-        raise GoodsError("as far as it goes")
-
-    monkeypatch.setattr(stage, "begin", slow)
-    monkeypatch.setattr(stage, "present", refused)
-    config = load_experiment(LINEAR, SMALL)
-    with ThreadPoolExecutor(2) as pool:
-        ended = [pool.submit(tune, ws, competition, config) for _ in range(2)]
-    assert all("as far as" in str(one.exception()) for one in ended)
-    assert most == 1
-
-
-def test_one_worker_draws_by_how_many_trials_there_are(tmp_path):
-    config = load_experiment(LINEAR, [*SMALL, "tune.startup_trials=4"])
-    study, watch = open_study(config, f"sqlite:///{tmp_path / 'study.db'}", "key")
-    lock = FileLock(tmp_path / "study.lock")
-    work(study, lambda trial: suggest(trial, config.tune.space)["C"], config, lock, watch)
-    alone = optuna.create_study()
-    for number, trial in enumerate(study.trials):
-        alone.sampler = optuna.samplers.TPESampler(seed=config.seed + number, n_startup_trials=4)
-        assert suggest(alone.ask(), config.tune.space) == trial.params
-
-
-def test_a_draw_is_the_first_that_no_trial_has(tmp_path):
-    study = optuna.create_study()
-    first, second = study.ask(), study.ask()
-    assert take_draw(second) == 1  # the first has yet to take its own
-    assert take_draw(first) == 0
-    study.tell(first, state=optuna.trial.TrialState.FAIL)
-    third = study.ask()
-    assert take_draw(third) == 0  # what failed is drawn again
-    assert take_draw(third) == 0
 
 
 def drawn_in(folder: Path) -> list[tuple[float]]:
@@ -266,160 +141,3 @@ def test_a_study_killed_in_a_trial_goes_on_and_ends_with_the_same(ws, competitio
     tune(ws, competition, config)
     assert ((folder / "best.yaml").read_text(), drawn_in(folder)) == expected
     assert len(calls) == 5
-
-
-@pytest.mark.parametrize("kind", ["db", "journal"])
-def test_a_trial_killed_beside_others_that_finished_changes_no_draw_after_it(tmp_path, kind):
-    """Equal scores leave it to the order of trials which of them the next draws learn from."""
-    config = load_experiment(LINEAR, [*SMALL, "tune.trials=12", "tune.startup_trials=4"])
-    lock, drawn = FileLock(tmp_path / "study.lock"), []
-
-    def objective(trial):
-        return -round(abs(suggest(trial, config.tune.space)["C"] - 0.25) * 2)
-
-    for disturbed in (False, True):
-        path = tmp_path / f"{disturbed}.{kind}"
-        study, watch = open_study(config, study_file(path), "key")
-        if disturbed:
-            both = [study.ask(), study.ask()]
-            for number, trial in enumerate(both):
-                assert take_draw(trial) == number
-                study.sampler = optuna.samplers.TPESampler(seed=config.seed + number, n_startup_trials=4)
-                value = objective(trial)
-            study.tell(both[1], value)
-            queue_again(study, [0], lock)
-            few = config.model_copy(update={"tune": config.tune.model_copy(update={"trials": 4})})
-            work(study, objective, few, lock, watch)
-            assert put_in_order(study, path)
-            study, watch = open_study(config, study_file(path), "key")
-            assert not put_in_order(study, path)
-        work(study, objective, config, lock, watch)
-        drawn.append([(trial.user_attrs[DRAW], trial.params, trial.value) for trial in study.trials])
-    assert drawn[0] == drawn[1]
-
-
-@pytest.mark.parametrize("heartbeat", [None, 0, 1])
-def test_a_trial_without_new_heartbeats_is_stale_whatever_the_time_of_day(tmp_path, monkeypatch, heartbeat):
-    monkeypatch.setattr(abandoned, "GRACE_SECONDS", 0.2)
-    config = load_experiment(LINEAR, SMALL)
-    study, watch = open_study(config, f"sqlite:///{tmp_path / 'study.db'}", "key")
-    study.ask(), study.ask()
-    with closing(sqlite3.connect(tmp_path / "study.db")) as database, database:
-        for trial in (1, 2):
-            database.execute(
-                "INSERT INTO trial_heartbeats (trial_id, heartbeat) VALUES (?, '2020-01-01')", (trial,)
-            )
-        if heartbeat is None:
-            database.execute("DELETE FROM trial_heartbeats WHERE trial_id = 1")
-        else:
-            database.execute(
-                "UPDATE trial_heartbeats SET heartbeat = datetime('now', ?) WHERE trial_id = 1",
-                (f"+{heartbeat} day",),
-            )
-        database.commit()
-        assert watch.stale() == []
-        time.sleep(0.3)
-        database.execute("UPDATE trial_heartbeats SET heartbeat = '2019-01-01' WHERE trial_id = 2")
-        database.commit()
-        assert watch.stale() == [0]
-    queue_again(study, [0], FileLock(tmp_path / "study.lock"))
-    queue_again(study, [0], FileLock(tmp_path / "study.lock"))
-    assert [t.state.name for t in study.trials] == ["FAIL", "RUNNING", "WAITING"]
-
-
-@pytest.mark.timeout(60)
-def test_a_worker_says_once_what_it_waits_for(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(abandoned, "GRACE_SECONDS", 2.5)
-    config = load_experiment(LINEAR, [*SMALL, "tune.trials=1"])
-    study, watch = open_study(config, f"sqlite:///{tmp_path / 'study.db'}", "key")
-    study.ask()
-    lock = FileLock(tmp_path / "study.lock")
-    work(study, lambda trial: suggest(trial, config.tune.space)["C"], config, lock, watch)
-    assert capsys.readouterr().err.count("waiting for other workers, which hold the last trials [0]") == 1
-    assert [t.state.name for t in study.trials] == ["FAIL", "COMPLETE"]
-
-
-def test_a_worker_tells_of_its_own_trial_and_of_all_that_are_finished(tmp_path, capsys):
-    config = load_experiment(LINEAR, [*SMALL, "tune.trials=4"])
-    study, watch = open_study(config, f"sqlite:///{tmp_path / 'study.db'}", "key")
-
-    def objective(trial):
-        if trial.number == 1:  # meanwhile others finish the one before and the one after
-            study.tell(0, 0.9)
-            study.add_trial(optuna.trial.create_trial(value=0.1))
-        return suggest(trial, config.tune.space)["C"] * 0 + 0.5
-
-    study.ask()
-    work(study, objective, config, FileLock(tmp_path / "study.lock"), watch, told=True)
-    told = [line.split() for line in capsys.readouterr().err.splitlines()]
-    assert [(words[2], words[4]) for words in told] == [("3/4", "0.5000"), ("4/4", "0.5000")]
-
-
-def test_only_the_first_of_the_processes_that_share_a_study_is_alone(tmp_path):
-    path, lock = tmp_path / "study.workers", FileLock(tmp_path / "study.lock")
-    with present(path, lock) as first, present(path, lock) as second:
-        assert (first.alone, second.alone) == (True, False)
-        with first.by_itself(lock) as now:
-            assert not now
-    with present(path, lock) as again:
-        assert again.alone
-        with again.by_itself(lock) as now:
-            assert now
-
-
-WORKER = """
-import os, sys, time
-from pathlib import Path
-from goods.core.workspace import Workspace
-from goods.competitions.loading import load_competition
-from goods.config.loading import load_experiment
-from goods.tune import objectives, stage, study
-work, configs, slow = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "slow"
-if slow:
-    def hang(self, trial):
-        study.suggest(trial, self.tune.space)
-        print("started", flush=True)
-        time.sleep(600)
-    objectives.Objective.__call__ = hang
-competition = load_competition("kazanexpress2023", configs)
-config = load_experiment(configs / "kazanexpress2023" / "linear.yaml")
-stage.tune(Workspace(work, "kazanexpress2023"), competition, config)
-"""
-
-
-@pytest.mark.slow
-def test_a_killed_worker_s_trial_is_retried_and_workers_share_a_study(tmp_path):
-    from goods.competitions.loading import load_competition
-
-    configs = small_configs(tmp_path / "configs", "kazanexpress2023", ["linear"])
-    competition = load_competition("kazanexpress2023", configs)
-    ws = Workspace(tmp_path / "work", "kazanexpress2023")
-    prepare(ws, competition, write_shop(tmp_path / "shop"))
-    make_folds(ws, competition)
-
-    def worker(kind):
-        command = [sys.executable, "-c", WORKER, str(tmp_path / "work"), str(configs), kind]
-        return subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-        )
-
-    hanging = worker("slow")
-    assert hanging.stdout is not None
-    assert hanging.stdout.readline() == "started\n"
-    hanging.send_signal(signal.SIGKILL)
-    hanging.wait()
-    killed_at = time.monotonic()
-    pair = [worker("normal"), worker("normal")]
-    assert [p.wait(timeout=120) for p in pair] == [0, 0]
-    assert time.monotonic() - killed_at < 100
-    study_file = ws.tuning("linear") / "study.db"
-    (summary,) = optuna.get_all_study_summaries(f"sqlite:///{study_file}")
-    study = optuna.load_study(study_name=summary.study_name, storage=f"sqlite:///{study_file}")
-    states = [t.state.name for t in study.trials]
-    assert "RUNNING" not in states
-    assert states[0] == "FAIL"
-    retried = [t for t in study.trials if t.system_attrs.get("failed_trial") == 0]
-    assert len(retried) == 1
-    assert retried[0].params == study.trials[0].params
-    assert retried[0].state.name in ("COMPLETE", "PRUNED")
-    assert (ws.tuning("linear") / "best.yaml").is_file()

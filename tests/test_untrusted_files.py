@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from conftest import ROOT, competition_config, write_shop
-from test_neural import killed_after, navec_config, toy_cards, toy_context, trainer
+from toy_models import killed_after, navec_config, toy_cards, toy_context, trainer
 
 from goods.cards.table import load_cards
 from goods.competitions import kazanexpress2023

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import yaml
-from conftest import as_written, small_configs, write_shop
+from conftest import as_written, copied, write_shop
 
 from goods.budget import costs
 from goods.budget.costs import Cost
@@ -27,21 +27,9 @@ from goods.upkeep.status import status
 NAME = "kazanexpress2023"
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Options:
-    folder = tmp_path_factory.mktemp("made")
-    configs = small_configs(folder / "configs", NAME, ["linear", "fasttext"])
-    options = Options(configs, folder / "work", folder / "out", write_shop(folder / "shop"))
-    run_all(NAME, options)
-    return options
-
-
 @pytest.fixture
-def options(made: Options, tmp_path) -> Options:
-    """A copy of the work folder and the configs that a test may change."""
-    shutil.copytree(made.configs, tmp_path / "configs")
-    shutil.copytree(made.work, tmp_path / "work")
-    return replace(made, configs=tmp_path / "configs", work=tmp_path / "work", out=tmp_path / "out")
+def options(plain_run, tmp_path) -> Options:
+    return replace(copied(plain_run[0], tmp_path), out=tmp_path / "submissions")
 
 
 def states(options: Options) -> dict[str, tuple[str, str]]:

@@ -10,7 +10,18 @@ import pandas as pd
 import pytest
 import torch
 from conftest import ROOT, competition_config, write_shop
-from test_neural import accuracy, navec_config, scratch_config, toy_cards, toy_context, toy_photos, trainer
+from toy_models import (
+    accuracy,
+    knn_config,
+    navec_config,
+    photo_config,
+    scratch_config,
+    toy_cards,
+    toy_context,
+    toy_photos,
+    trainer,
+    with_trained,
+)
 
 from goods.cards.images import ImageStore
 from goods.cards.table import load_cards
@@ -18,11 +29,9 @@ from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import Workspace
-from goods.models.base import Context, Upstream
-from goods.models.image.image import ImageConfig
+from goods.models.base import Context
 from goods.models.joint.fusion import FusionConfig
 from goods.models.joint.fusion_model import FusionModel
-from goods.models.joint.knn import KnnConfig
 from goods.models.joint.knn_model import KnnModel
 from goods.models.text.linear_model import LinearModel
 from goods.prepare.folds import make_folds
@@ -32,37 +41,6 @@ from goods.train.fold import top_k
 from goods.train.stage import train
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
-
-
-def photo_config(**changes) -> ImageConfig:
-    settings = {
-        "family": "image",
-        "backbone": "tf_efficientnet_lite0",
-        "weights": "packaged",
-        "size": 32,
-        "hidden": 32,
-        "flip_test": False,
-        "trainer": trainer(epochs=6, lr=0.003),
-    }
-    return ImageConfig(**(settings | changes))
-
-
-def with_trained(context: Context, train: pd.DataFrame, folder: Path, **configs) -> Context:
-    """The context with an upstream fold for every config."""
-    upstream = {}
-    for name, config in configs.items():
-        model = config.build(replace(context, scratch=folder / name / "scratch"))
-        model.warm(train)
-        model.fit(train, None)
-        (folder / name).mkdir(exist_ok=True)
-        model.save(folder / name)
-        upstream[name] = Upstream(config, folder / name, f"key of {name}")
-    return replace(context, upstream=upstream)
-
-
-def knn_config(*experiments: str, **changes) -> KnnConfig:
-    sources = [{"experiment": e} for e in experiments]
-    return KnnConfig(family="knn", **({"sources": sources, "neighbours": 8} | changes))
 
 
 def test_knn_votes_with_similarity_and_comes_back_from_disk(tmp_path):

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from test_neural import accuracy, navec_config, toy_cards, toy_context
 from threadpoolctl import threadpool_limits
+from toy_models import accuracy, navec_config, toy_cards, toy_context
 
 from goods.cards import cooccurrence
 from goods.cards.cooccurrence import WordVectors, word_vectors_of

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from conftest import ROOT
 from raw_contests import CONTESTS
-from test_new_contest import options_of
+from table_contests import options_of
 
 from goods.cards.labels import Labels
 from goods.competitions.loading import load_competition

@@ -1,0 +1,95 @@
+"""Limits as they are given, and what keeps to them: processes, pools, alarms."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from goods.budget.limits import NO_LIMITS, Budget, budget
+from goods.core import execution
+from goods.core.deadline import OutOfTime, deadline
+from goods.core.errors import GoodsError
+from goods.core.execution import Resources, at_once, run_jobs
+from goods.core.processes import Limits, limited
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("--time-limit", value) for value in ("15", "0m", "-1m", "m", "1d", "1e3s", "nanm", "٣m", "")),
+        *(("--memory-limit", value) for value in ("6", "0G", "6GB", "-6G", "G")),
+        *(("--workers", value) for value in ("0", "-1", "two", "1.5", "")),
+    ],
+)
+def test_what_is_no_amount_is_one_line(run_script, option, value):
+    code, out, err = run_script("run_all", "kazanexpress2023", f"{option}={value}")
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert err.startswith(f"error: {option} {value}: expected a number")
+
+
+def test_amounts_are_read_with_their_units():
+    assert budget("1.5h", "512M", "3") == Budget(5400, 0.5, 3)
+    assert budget(None, None, None) == NO_LIMITS
+
+
+def test_limits_cap_the_processes_and_not_the_threads(monkeypatch):
+    monkeypatch.setattr(execution, "cores", lambda: 8)
+    monkeypatch.setattr(execution, "free_memory", lambda: 100 * 2**30)
+    given = execution.resources(5, on_gpu=False)
+    assert at_once(5, given) == 5
+    with limited(Limits(workers=2)):
+        assert execution.resources(5, on_gpu=False) == given
+        assert at_once(5, given) == 2
+    with limited(Limits(memory=10 * 2**30)):
+        assert at_once(5, given) == 3
+    with limited(Limits(memory=2**30)):
+        assert at_once(5, given) == 1
+    assert at_once(5, given) == 5
+
+
+def test_every_pool_of_processes_is_capped(monkeypatch):
+    from goods.core import processes
+
+    asked = []
+    monkeypatch.setattr(processes, "Parallel", lambda n_jobs, return_as: asked.append(n_jobs) or list)
+    with limited(Limits(workers=3)):
+        list(processes.in_processes([], 8))
+        list(processes.in_processes([], 2))
+    list(processes.in_processes([], 8))
+    assert asked == [3, 2, 8]
+
+
+def test_a_limit_is_said_where_it_is_wrong():
+    with pytest.raises(GoodsError, match="such as 15m"):
+        budget("soon", None, None)
+
+
+def test_a_deadline_stops_processes_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(execution, "cores", lambda: 2)
+    with pytest.raises(OutOfTime), deadline(3):
+        run_jobs(write_after, [(tmp_path / "a", 8), (tmp_path / "b", 8)], Resources("cpu", 1), "jobs")
+    time.sleep(9)
+    assert not list(tmp_path.iterdir())
+
+
+def write_after(path: Path, seconds: float, resources: Resources) -> None:
+    time.sleep(seconds)
+    path.touch()
+
+
+def test_an_alarm_is_over_with_what_it_is_for():
+    rung = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signal, "setitimer", lambda *given: rung.append(given))
+        with deadline(float("inf")):
+            assert not rung
+    before = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)[0]
+    with pytest.raises(OutOfTime), deadline(0.05):
+        time.sleep(5)
+    after = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)[0]
+    assert after[0] == before[0]
+    assert (after[1] > 0) == (before[1] > 0)  # of pytest-timeout
