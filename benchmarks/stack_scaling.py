@@ -102,7 +102,7 @@ def write_run(
     is_train = (cards.split == "train").to_numpy()
     run = ws.run(name)
     for path, rows in ((run.oof, is_train), (run.test, ~is_train)):
-        Predictions(made.product_id[rows], made.classes[rows], made.proba[rows]).save(path)
+        made.take(rows).save(path)
     write_json(run.report, {"tuned_on": []})
     mark_done(run.path, "synthetic")
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import yaml
 from conftest import ROOT
+from raw_tables import FORMATS
 
 from goods.config.competition import CompetitionConfig
 from goods.config.loading import DEFAULTS, validated
@@ -101,3 +102,9 @@ def options_of(folder: Path, name: str, data: Path, **competition: object) -> Op
     for file, content in (("competition", values), ("stack", stack)):
         (configs / name / f"{file}.yaml").write_text(yaml.safe_dump(content, allow_unicode=True))
     return Options(configs=configs, work=folder / "work", out=folder / "out", offline=True)
+
+
+def raw_files(folder: Path, name: str) -> tuple[Path, pd.Series]:
+    data = folder / "raw"
+    data.mkdir()
+    return data, FORMATS[name](data)

@@ -28,14 +28,6 @@ NAMES = [
     "runs/stack/test.npz",
     "runs/stack/fold_0/model.cbm",
 ]
-UNSAID = (
-    "STARTED",
-    "study.db",
-    "work.db",
-    "result.parquet",
-    "report.html",
-    "comparison.md",
-)  # nobody reads them again
 CASES = [(name, DAMAGES[(i + k) % len(DAMAGES)]) for i, name in enumerate(NAMES) for k in (0, 2)]
 OUTSIDE = [
     "out/leaderboard.csv",

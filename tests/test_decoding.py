@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stacks import predictions
 
 from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
@@ -18,13 +19,14 @@ from goods.stack.decoding import (
     chosen_first,
     decode,
     decoder_of,
+    expected_depth,
     expected_hierarchical_f1,
     expected_overlap,
-    expected_score,
     fit_decoding,
     highest_hierarchical_f1,
+    overlap_tables,
 )
-from goods.stack.settle import rows_of, settle
+from goods.stack.settle import settle
 
 # root → A → (a1, a2, a3), root → B (a leaf itself)
 LABELS = Labels(
@@ -40,8 +42,12 @@ DEEP = Labels(
 )
 
 
-def predictions(classes, proba):
-    return Predictions(np.arange(len(classes)), np.array(classes, np.int32), np.array(proba, np.float32))
+def expected_score(predictions: Predictions, labels: Labels, column: np.ndarray) -> float:
+    """Hierarchical F1 of the choice in expectation: 2 Σ E|A(y) ∩ A(ŷ)| / (Σ |A(ŷ)| + Σ E|A(y)|)."""
+    _, depth = overlap_tables(labels)
+    chosen = at(predictions.classes, column)
+    total = depth[chosen].sum() + expected_depth(predictions, depth).sum()
+    return float(2 * at(expected_overlap(predictions, labels), column).sum() / total)
 
 
 def best_together(cards, labels):
@@ -107,7 +113,7 @@ def test_a_card_s_class_does_not_depend_on_the_cards_beside_it(decoder):
     order = np.argsort(-proba, axis=1)
     cards = predictions(order, np.take_along_axis(proba, order, 1))
     decoding = fit_decoding(decoder, cards, order[:, 0], DEEP, "hierarchical_f1")
-    apart = [decode(rows_of(cards, np.arange(i, min(i + 7, 400))), DEEP, decoding) for i in range(0, 400, 7)]
+    apart = [decode(cards.take(np.arange(i, min(i + 7, 400))), DEEP, decoding) for i in range(0, 400, 7)]
     assert np.concatenate(apart).tolist() == decode(cards, DEEP, decoding).tolist()
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, SCRIPTS
+from stopped_runs import STOPPED
 
-STOPPED = "stopped; run the same command again to go on"
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 # Python runs this before a script; the signal comes as the module named by WHERE is looked for, in whatever imports it
 AT_IMPORT = """

@@ -12,7 +12,7 @@ from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.models.text.linear_model import LinearModel
-from goods.prepare.folds import load_folds, load_groups, make_folds
+from goods.prepare.folds import load_dealt, load_folds, make_folds
 from goods.prepare.stage import prepare
 from goods.problems.splitting import assign_folds, inner_split, near_duplicate_groups
 from goods.train.stage import train
@@ -161,4 +161,4 @@ def test_no_inner_card_has_a_near_duplicate_among_the_fitted(tmp_path, shop, mon
 
 def test_folds_have_no_groups_where_near_duplicates_are_not_kept_together(ws):
     assert list(pd.read_parquet(ws.folds).columns) == ["product_id", "fold"]
-    assert load_groups(ws, select(load_cards(ws), "train")) is None
+    assert load_dealt(ws, select(load_cards(ws), "train")).groups is None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from pathlib import Path
+from threading import Thread
 
+import psutil
 import pytest
 
 from goods.budget.limits import NO_LIMITS, Budget, budget
@@ -70,15 +73,28 @@ def test_a_limit_is_said_where_it_is_wrong():
 
 def test_a_deadline_stops_processes_too(tmp_path, monkeypatch):
     monkeypatch.setattr(execution, "cores", lambda: 2)
-    with pytest.raises(OutOfTime), deadline(3):
-        run_jobs(write_after, [(tmp_path / "a", 8), (tmp_path / "b", 8)], Resources("cpu", 1), "jobs")
-    time.sleep(9)
-    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(execution, "free_memory", lambda: 1 << 36)
+
+    def ring():
+        until = time.monotonic() + 60
+        while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < until:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGALRM)
+
+    alarm = Thread(target=ring)
+    with pytest.raises(OutOfTime), deadline(120):
+        alarm.start()
+        run_jobs(begin_and_wait, [(tmp_path,), (tmp_path,)], Resources("cpu", 1), "jobs")
+    alarm.join()
+    begun = [int(mark.name) for mark in tmp_path.iterdir()]
+    assert len(begun) == 2
+    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in begun if psutil.pid_exists(pid)], timeout=10)
+    assert not alive
 
 
-def write_after(path: Path, seconds: float, resources: Resources) -> None:
-    time.sleep(seconds)
-    path.touch()
+def begin_and_wait(folder: Path, resources: Resources) -> None:
+    (folder / str(os.getpid())).touch()
+    time.sleep(600)
 
 
 def test_an_alarm_is_over_with_what_it_is_for():

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 from conftest import ROOT
 from guessed import prepared, table_of, words, write
 from raw_contests import CONTESTS
 from raw_tables import FORMATS
-from table_contests import SECTIONS
+from table_contests import SECTIONS, raw_files
 
 from goods.cards.labels import Labels
 from goods.competitions.guess_columns import Column
@@ -22,12 +20,6 @@ from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.pipeline import Options, run_all
 from goods.prepare.stage import prepare
-
-
-def raw_files(folder: Path, name: str) -> tuple[Path, pd.Series]:
-    data = folder / "raw"
-    data.mkdir()
-    return data, FORMATS[name](data)
 
 
 @pytest.mark.parametrize("name", FORMATS)

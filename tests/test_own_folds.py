@@ -15,7 +15,7 @@ from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.workspace import ALL, Workspace
 from goods.models.text.linear_model import LinearModel
-from goods.prepare.folds import load_dealt, load_groups, make_folds
+from goods.prepare.folds import load_dealt, make_folds
 from goods.prepare.given import given_folds, validation_fold
 from goods.prepare.stage import prepare
 from goods.problems.cards import CardsProblem
@@ -71,7 +71,7 @@ def test_given_folds_stay_until_they_are_removed(ws, tmp_path, capsys):
     make_folds(ws, competition_config(), given=path)
     kept = ws.folds.read_bytes()
     assert load_dealt(ws, cards).fold.tolist() == (np.arange(len(cards)) % 3).tolist()
-    assert len(set(load_groups(ws, cards))) == 3
+    assert len(set(load_dealt(ws, cards).groups)) == 3
     make_folds(ws, competition_config(seed=7), force=True)
     assert ws.folds.read_bytes() == kept
     assert "those of mine.csv kept" in capsys.readouterr().err
@@ -81,7 +81,7 @@ def test_given_folds_stay_until_they_are_removed(ws, tmp_path, capsys):
         make_folds(ws, competition_config(n_folds=4))
     ws.folds.unlink()
     make_folds(ws, competition_config())
-    assert load_groups(ws, cards) is None
+    assert load_dealt(ws, cards).groups is None
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_folds_by_a_column_never_part_its_values(ws):
     make_folds(ws, competition_config(group_by=["shop"], n_folds=2))
     cards = train_cards(ws)
     assert pd.Series(load_dealt(ws, cards).fold).groupby(cards.shop.to_numpy()).nunique().max() == 1
-    assert load_groups(ws, cards) is not None
+    assert load_dealt(ws, cards).groups is not None
 
 
 def test_windows_go_in_order_of_time_and_part_no_moment():

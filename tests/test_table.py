@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from raw_tables import FORMATS
-from table_contests import CSV, SECTIONS, config_of, prepared, write_csv
+from table_contests import CSV, SECTIONS, config_of, prepared, raw_files, write_csv
 
 from goods.cards.labels import Labels
 from goods.competitions.loading import competition_of
@@ -19,15 +19,9 @@ from goods.prepare.folds import make_folds
 from goods.problems.kinds import problem_of
 
 
-def made(folder: Path, name: str) -> tuple[Path, pd.Series]:
-    data = folder / "raw"
-    data.mkdir()
-    return data, FORMATS[name](data)
-
-
 @pytest.mark.parametrize("name", FORMATS)
 def test_formats_never_seen_become_cards(tmp_path, name):
-    data, hidden = made(tmp_path, name)
+    data, hidden = raw_files(tmp_path, name)
     cards, ws = prepared(tmp_path, data, SECTIONS[name])
     assert (cards.split == "test").sum() == len(hidden)
     assert (cards.title.str.len() > 10).all()
@@ -38,7 +32,7 @@ def test_formats_never_seen_become_cards(tmp_path, name):
 
 
 def test_decimal_commas_and_a_sample_s_order(tmp_path):
-    data, _ = made(tmp_path, "semicolons_in_cp1251")
+    data, _ = raw_files(tmp_path, "semicolons_in_cp1251")
     cards, _ = prepared(tmp_path, data, SECTIONS["semicolons_in_cp1251"])
     test = cards[cards.split == "test"]
     assert test.product_id.tolist() == list(range(309, 279, -1))
@@ -48,7 +42,7 @@ def test_decimal_commas_and_a_sample_s_order(tmp_path):
 
 
 def test_ids_with_zeros_stay_texts_and_photos_come_by_their_paths(tmp_path):
-    data, _ = made(tmp_path, "packed_json_lines")
+    data, _ = raw_files(tmp_path, "packed_json_lines")
     cards, _ = prepared(tmp_path, data, SECTIONS["packed_json_lines"])
     assert cards.product_id[0] == "0000100"
     has = cards.product_id.astype(int) % 4 > 0
@@ -62,14 +56,14 @@ def test_paths_become_a_tree(tmp_path):
     for name in ("parquet_of_structs", "columns_of_levels"):
         folder = tmp_path / name
         folder.mkdir()
-        data, _ = made(folder, name)
+        data, _ = raw_files(folder, name)
         _, ws = prepared(folder, data, SECTIONS[name])
         labels = Labels.load(ws)
         assert labels.paths[labels.ids.index("Ножи")] == ("Дом", "Ножи")
 
 
 def test_numbers_in_parquet_and_in_csv_are_the_same_ids(tmp_path):
-    data, _ = made(tmp_path, "folder_of_parts")
+    data, _ = raw_files(tmp_path, "folder_of_parts")
     cards, _ = prepared(tmp_path, data, SECTIONS["folder_of_parts"])
     assert cards.product_id.dtype == "int64"
     assert sorted(cards.product_id) == list(range(100, 310))

@@ -16,9 +16,10 @@ from goods.core.predictions import Predictions, best_classes, mean_of
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import score
 from goods.models.text.linear import LinearConfig
-from goods.prepare.folds import load_folds
+from goods.prepare.folds import load_folds, make_folds
 from goods.prepare.stage import prepare
 from goods.submit.predictor import saved_config
+from goods.train.finished import load_run_models
 from goods.train.fold import top_k
 from goods.train.fold_job import fit_fold
 from goods.train.keys import fold_key
@@ -81,18 +82,25 @@ def test_the_scored_fold_is_never_passed_to_fit(ws, monkeypatch):
         assert inner
 
 
-def test_a_vocabulary_comes_from_the_train_folds_only(ws):
-    from goods.models.base import Context
-    from goods.models.text.linear_model import LinearModel
-
+def test_a_vocabulary_comes_from_the_train_folds_only(ws, competition, shop, tmp_path):
     cards = select(load_cards(ws), "train")
-    fold = load_folds(ws, cards)
-    cards.loc[fold == 0, "title"] += " секретноеслово"
-    model = LinearModel(load_experiment(LINEAR).model, Context(Labels.load(ws)))
-    model.fit(cards[fold == 1], cards[fold == 2])
-    assert not any(
-        "секретноеслово" in p.vocabulary_ for v in model.text.vectorizers.values() for p in v.parts
-    )
+    fold = dict(zip(cards.product_id, load_folds(ws, cards), strict=True))
+    words = ["астролябия", "барометр", "вольтметр"]  # each in the titles of one fold alone
+    raw = pd.read_parquet(shop / "train.parquet")
+    raw["text_fields"] = [
+        json.dumps((told := json.loads(text)) | {"title": f"{told['title']} {words[fold[id_]]}"})
+        for id_, text in zip(raw.product_id, raw.text_fields, strict=True)
+    ]
+    raw.to_parquet(shop / "train.parquet", index=False)
+    marked = Workspace(tmp_path / "marked", competition.name)
+    prepare(marked, competition, shop)
+    make_folds(marked, competition)
+    assert load_folds(marked, cards).tolist() == list(fold.values())
+    train(marked, competition, load_experiment(LINEAR))
+    for k, model in enumerate(load_run_models(marked, competition, load_experiment(LINEAR), None)):
+        parts = [part for vectorizer in model.text.vectorizers.values() for part in vectorizer.parts]
+        known = {word for word in words if any(word in part.vocabulary_ for part in parts)}
+        assert known == set(words) - {words[k]}
 
 
 def test_forcing_one_fold_redoes_only_that_fold(ws, competition):

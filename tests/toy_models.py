@@ -92,7 +92,7 @@ def accuracy(model: NeuralModel, cards: pd.DataFrame) -> float:
 
 
 def toy_photos(folder: Path, cards: pd.DataFrame) -> pd.DataFrame:
-    """Every fourth card stays without a photo; the others' colour tells the class."""
+    """Two cards of sixteen stay without a photo; the others' colour tells the class."""
     random, refs = np.random.default_rng(0), []
     colours = np.array([[200, 30, 30], [30, 200, 30], [30, 30, 200], [200, 200, 30]])
     (folder / "images" / "train").mkdir(parents=True, exist_ok=True)

@@ -38,6 +38,10 @@ class Predictions:
         arrays = read_npz(path, "product_id", "classes", "proba")
         return Predictions(arrays["product_id"], arrays["classes"], arrays["proba"])
 
+    def take(self, rows: np.ndarray | slice) -> Predictions:
+        """The chosen rows: bool [n], their numbers or a slice."""
+        return Predictions(self.product_id[rows], self.classes[rows], self.proba[rows])
+
     def proba_of(self, c: int | np.ndarray) -> np.ndarray:
         """float32 [n] probability of class `c`, or of one for each row [n, 1]; 0 where it is not kept."""
         return np.where(self.classes == c, self.proba, np.float32(0)).sum(1)
@@ -70,7 +74,7 @@ class Predictions:
         if (rows < 0).any():
             missing = product_id[rows < 0][:3].tolist()
             raise GoodsError(f"predictions lack product_id {missing}; train that experiment again")
-        return Predictions(self.product_id[rows], self.classes[rows], self.proba[rows])
+        return self.take(rows)
 
 
 BLOCK = 4096  # cards predicted at once: bounds the dense block of probabilities

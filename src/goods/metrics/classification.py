@@ -76,7 +76,7 @@ def lca_accuracy(true: np.ndarray, predicted: np.ndarray, labels: Labels) -> flo
 
 
 def hierarchical_f1(true: np.ndarray, predicted: np.ndarray, labels: Labels) -> float:
-    """hF1 as defined below; 0 for no cards."""
+    """hF1 (Kiritchenko et al. 2006) as defined below; 0 for no cards."""
     counts, common, of_true, of_predicted = _common(true, predicted, labels)
     total = int((counts * (of_true + of_predicted)).sum())
     # F1 of micro precision and recall over the same overlap: 2·common / (Σ|A(ŷ)| + Σ|A(y)|)

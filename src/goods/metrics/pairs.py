@@ -1,6 +1,7 @@
 """Metrics of scored pairs: area under the precision-recall curve where precision is at least 0.75, F1, recall.
 
-Curves are scikit-learn's: one point per distinct score, and (recall 0, precision 1) to begin with.
+`target` is 0, 1 or bool [n], `scores` float [n] in the same order. Curves are scikit-learn's: one point
+per distinct score, and (recall 0, precision 1) to begin with.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def curve(target: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def area_below(recall: np.ndarray, precision: np.ndarray) -> float:
-    """Below the line through the points, by trapezoids."""
+    """Below the line through the points of recall and precision, float [p], by trapezoids."""
     from sklearn.metrics import auc
 
     return float(auc(recall, precision))
@@ -56,7 +57,7 @@ def over_categories(
     category: np.ndarray,
     weighted: bool,
 ) -> float:
-    """Mean of `area` over categories; one without a match counts 0."""
+    """Mean of `area` over categories, `category` [n] of each pair; one without a match counts 0."""
     names, sizes = np.unique(category, return_counts=True)
     areas = [area(target[category == name], scores[category == name]) for name in names]
     return float(np.average(areas, weights=sizes if weighted else None))

@@ -1,6 +1,6 @@
 """How far a probability can be trusted: calibration error, reliability diagram, coverage at a precision.
 
-Confidence is the probability of the class that is submitted; `correct` says whether it is right.
+Confidence float [n] is the probability of the class that is submitted; `correct` bool [n] says whether it is right.
 """
 
 from __future__ import annotations

@@ -210,12 +210,6 @@ def scored_rows(ws: Workspace, train: pd.DataFrame) -> pd.DataFrame:
     return train if scored.all() else train[scored].reset_index(drop=True)
 
 
-def load_groups(ws: Workspace, train: pd.DataFrame) -> np.ndarray | None:
-    """int64 [n] which train rows are kept together; None where each stands for itself."""
-    table = _by_id(ws, train)
-    return table.group.to_numpy(np.int64) if "group" in table else None
-
-
 def _by_id(ws: Workspace, train: pd.DataFrame) -> pd.DataFrame:
     if not ws.folds.is_file():
         raise GoodsError(f"{ws.folds}: missing; run scripts/make_folds.py {ws.competition} first")

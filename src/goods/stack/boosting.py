@@ -60,7 +60,8 @@ def fit_booster(
     blend: np.ndarray,
     target: np.ndarray,
 ) -> CatBoost | None:
-    """Fitted on the entries of `table` and stopped on an inner split of its cards; no card is on both sides.
+    """Fitted on the entries of `table`, which `features` and `blend` float [m] are of, and stopped on an inner split of
+    its cards; no card is on both sides. `target` int [n_cards].
 
     At most `model.max_cards` cards are used, drawn at random. None where the cards to fit on have only right or only
     wrong candidates: there is nothing to learn.
@@ -115,7 +116,8 @@ def dense_features(table: Candidates, cards: np.ndarray, n_classes: int) -> np.n
 def fit_multiclass(
     model: StackConfig, seed: int, table: Candidates, target: np.ndarray, n_classes: int
 ) -> CatBoost:
-    """The usual stacker: a value per class in every leaf, on dense features of the table's cards.
+    """The usual stacker: a value per class in every leaf, on dense features of the table's cards; `target` int
+    [n_cards].
 
     Classes without a card among those it is fitted on are unknown to it.
     """

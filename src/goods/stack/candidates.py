@@ -105,7 +105,7 @@ def make_candidates(
     parts = []
     for start in range(0, max(n, 1), BLOCK):
         rows = slice(start, min(start + BLOCK, n))
-        block = [Predictions(m.product_id[rows], m.classes[rows], m.proba[rows]) for m in models]
+        block = [m.take(rows) for m in models]
         named = {}
         for source, (card, cls) in (sources or {}).items():
             here = (card >= rows.start) & (card < rows.stop)
@@ -161,7 +161,8 @@ def unkept(model: Predictions, n_classes: int) -> np.ndarray:
 
 
 def recall(table: Candidates, target: np.ndarray, entries: np.ndarray | None = None) -> float:
-    """Share of cards whose class is among their candidates (those of `entries`): no stacker can do better."""
+    """Share of cards whose class is among their candidates (those of `entries` bool [m]): no stacker can do better.
+    `target` int [n_cards]."""
     found = table.cls == target[table.card]
     return float((found if entries is None else found & entries).sum() / table.n_cards)
 

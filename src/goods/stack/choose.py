@@ -9,7 +9,7 @@ from goods.metrics.base import ClassMetric
 from goods.metrics.evaluation import card_metric
 from goods.stack.candidates import FLOOR
 from goods.stack.level import Level
-from goods.stack.settle import Settled, rows_of
+from goods.stack.settle import Settled
 
 
 def best_method(level: Level, settled: dict[str, Settled], without: int | None) -> str:
@@ -22,7 +22,7 @@ def best_method(level: Level, settled: dict[str, Settled], without: int | None) 
     if not rows.any():
         rows = level.fold != without
     target = level.target[rows]
-    known = {name: rows_of(s.predictions, rows) for name, s in settled.items()}
+    known = {name: s.predictions.take(rows) for name, s in settled.items()}
     scores = {name: level.score(target, p) for name, p in known.items()}
     best = max(scores, key=lambda name: scores[name])
     if not isinstance(card_metric(level.metric), ClassMetric):
@@ -36,7 +36,7 @@ def best_method(level: Level, settled: dict[str, Settled], without: int | None) 
 
 
 def log_loss(predictions: Predictions, target: np.ndarray) -> float:
-    """Mean -log of the probability of each card's class, the floor where it is not kept."""
+    """Mean -log of the probability of each card's class `target` int [n], the floor where it is not kept."""
     is_target = predictions.classes == target[:, None]
     return float(-np.log((predictions.proba * is_target).sum(1).clip(FLOOR)).mean())
 

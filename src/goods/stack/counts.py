@@ -96,7 +96,8 @@ class KeyCounts:
 
 
 def most_per_card(card: np.ndarray, cls: np.ndarray, weight: np.ndarray, most: int) -> Named:
-    """The entries with the `most` largest positive weights of each card, ties to the lower class."""
+    """Of entries (card, class), int [x], those with the `most` largest positive weights [x] of each card, ties to the
+    lower class."""
     there = weight > 0
     card, cls, weight = card[there], cls[there], weight[there]
     order = np.lexsort((cls, -weight, card))

@@ -80,7 +80,7 @@ def fit_class_bias(
 
 
 def chosen_first(predictions: Predictions, column: np.ndarray) -> Predictions:
-    """The chosen class of each card in the first column, the others after it in their order."""
+    """The chosen class of each card, of `column` int [n], in the first column, the others after it in their order."""
     order = np.argsort(np.arange(predictions.classes.shape[1]) != column[:, None], axis=1, kind="stable")
     classes = np.take_along_axis(predictions.classes, order, 1)
     return Predictions(predictions.product_id, classes, np.take_along_axis(predictions.proba, order, 1))
@@ -138,14 +138,6 @@ def _expected(
         gained = gain(same.sum(3, dtype=np.float32), predictions.classes[rows])
         out[rows] = np.einsum("bcj,bj->bc", gained, predictions.proba[rows])
     return out
-
-
-def expected_score(predictions: Predictions, labels: Labels, column: np.ndarray) -> float:
-    """Hierarchical F1 of the choice in expectation: 2 Σ E|A(y) ∩ A(ŷ)| / (Σ |A(ŷ)| + Σ E|A(y)|)."""
-    _, depth = overlap_tables(labels)
-    chosen = at(predictions.classes, column)
-    total = depth[chosen].sum() + expected_depth(predictions, depth).sum()
-    return float(2 * at(expected_overlap(predictions, labels), column).sum() / total)
 
 
 def expected_depth(predictions: Predictions, depth: np.ndarray) -> np.ndarray:

@@ -189,7 +189,8 @@ def tabulate(
     fold: np.ndarray | None,
     base: list[Predictions],
 ) -> tuple[Candidates, pd.DataFrame]:
-    """Candidates of the cards and their features; `fold` is each card's own, None for cards not in train."""
+    """Candidates of the cards and their features, a row for each entry; `fold` int [n] is each card's own, None
+    for cards not in train."""
     aligned = [p.aligned(cards.product_id.to_numpy()) for p in base]
     near = maker.neighbours(cards, fold)
     sources = maker.sources(cards, fold, near)

@@ -4,6 +4,8 @@ A pool is linear, Σ w_m p_m, or log-linear, softmax over candidates of Σ w_m l
 weight is at once the model's importance and its inverse temperature. A log-linear pool with terms per class is
 multinomial logistic regression on log-probabilities; over one model alone it is temperature scaling, with a bias
 per class vector scaling (Guo et al. 2017, arXiv 1706.04599).
+
+`target` int [n_cards] has the class of each card of a table.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from goods.stack.candidates import Candidates
 
 
 def to_predictions(table: Candidates, proba: np.ndarray, cards: pd.DataFrame, labels: Labels) -> Predictions:
-    """Top-k predictions of the cards; unused columns hold further classes at probability 0."""
+    """Top-k predictions of the cards from `proba` float [m] of their candidates; unused columns hold further
+    classes at probability 0."""
     k = min(TOP_K, labels.n_classes)
     order = np.lexsort((table.cls, -proba, table.card))
     card, cls, value = table.card[order], table.cls[order], proba[order]
@@ -27,7 +28,8 @@ def to_predictions(table: Candidates, proba: np.ndarray, cards: pd.DataFrame, la
 
 
 def fill_unused(classes: np.ndarray) -> np.ndarray:
-    """Replace negative marks by the lowest classes each row does not hold (k ≤ number of classes)."""
+    """int32 [n, k] with negative marks replaced by the lowest classes each row does not hold, k ≤ number of
+    classes."""
     k = classes.shape[1]
     used = np.zeros((len(classes), 2 * k), bool)
     rows, columns = np.nonzero((classes >= 0) & (classes < 2 * k))

@@ -36,12 +36,12 @@ def settle(
 
     def decoding(k: int) -> dict[str, Any]:
         outside = level.fold != k
-        warmed = tempered(rows_of(raw, outside), warmth[k])
+        warmed = tempered(raw.take(outside), warmth[k])
         return fit_decoding(decoder, warmed, level.target[outside], level.labels, level.metric)
 
     for k in np.unique(level.fold).tolist():
         here = level.fold == k
-        done = finished(rows_of(raw, here), level.labels, warmth[k], decoding(k))
+        done = finished(raw.take(here), level.labels, warmth[k], decoding(k))
         classes[here], proba[here] = done.classes, done.proba
     return Settled(Predictions(raw.product_id, classes, proba), warmth[ALL], decoding(ALL))
 
@@ -58,10 +58,6 @@ def fit_temperatures(level: Level, raw: Predictions) -> dict[int, float]:
         # a stack that is always right would ask for none: what is left of its doubt is kept
         fitted[k] = float(np.clip(fit_temperature(logits[rows], column[rows]), *TEMPERATURES))
     return fitted
-
-
-def rows_of(predictions: Predictions, rows: np.ndarray) -> Predictions:
-    return Predictions(predictions.product_id[rows], predictions.classes[rows], predictions.proba[rows])
 
 
 def tempered(predictions: Predictions, temperature: float) -> Predictions:

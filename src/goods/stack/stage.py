@@ -42,7 +42,7 @@ from goods.stack.finished import predicted
 from goods.stack.fit import CATBOOST, FoldStack, fit_stack, methods_of
 from goods.stack.level import Level, base_runs, make_level
 from goods.stack.ranked import to_predictions
-from goods.stack.settle import Settled, finished, rows_of, settle
+from goods.stack.settle import Settled, finished, settle
 from goods.train.gather import hidden_share, oof_report, seen_without
 
 
@@ -158,7 +158,7 @@ def catboost_score(level: Level, k: int) -> float:
     proba = fitted.apply(level.maker, level.model, table, level.features.iloc[rows], [CATBOOST])[CATBOOST]
     cards = level.fold == k
     predictions = to_predictions(table, proba, level.train, level.labels)
-    return level.score(level.target[cards], rows_of(predictions, cards))
+    return level.score(level.target[cards], predictions.take(cards))
 
 
 def on_test(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from goods.config.base import PresetConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
@@ -14,7 +12,7 @@ from goods.core.done import check_done, flaw, fold_content
 from goods.core.errors import GoodsError
 from goods.core.execution import has_torch
 from goods.core.hashing import file_hash
-from goods.core.predictions import Predictions
+from goods.core.predictions import Predictions, joined
 from goods.core.workspace import ALL, Run, Workspace
 from goods.models.base import Upstream
 from goods.problems.base import Problem
@@ -84,12 +82,7 @@ def scores_key(ws: Workspace, config: ExperimentConfig) -> list[str]:
 
 def said_of_all(run: Run) -> Predictions:
     """What an experiment says of every row: out of fold of train rows, submitted of test rows."""
-    oof, test = Predictions.load(run.oof), Predictions.load(run.test)
-    return Predictions(
-        np.concatenate([oof.product_id, test.product_id]),
-        np.concatenate([oof.classes, test.classes]),
-        np.concatenate([oof.proba, test.proba]),
-    )
+    return joined([Predictions.load(run.oof), Predictions.load(run.test)])
 
 
 def labellers(config: ExperimentConfig) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash, file_hash
 from goods.core.locks import one_at_a_time
 from goods.core.log import say
-from goods.core.predictions import Predictions, mean_of
+from goods.core.predictions import Predictions, joined, mean_of
 from goods.core.workspace import ALL, Run, Workspace
 from goods.metrics.evaluation import evaluate, evaluate_all
 from goods.prepare.folds import load_folds, scored_rows
@@ -101,17 +101,12 @@ def join(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig
 
 def out_of_fold(run: Run, train: pd.DataFrame, folds: list[Path]) -> Predictions:
     """What the `folds` of a run say of the rows they left out, in the order of the `train` rows."""
-    valid = [Predictions.load(f / "valid.npz") for f in folds]
-    joined = Predictions(
-        np.concatenate([p.product_id for p in valid]),
-        np.concatenate([p.classes for p in valid]),
-        np.concatenate([p.proba for p in valid]),
-    )
-    if len(joined.product_id) != len(train):
+    found = joined([Predictions.load(f / "valid.npz") for f in folds])
+    if len(found.product_id) != len(train):
         raise GoodsError(
-            f"{run.path}: folds hold {len(joined.product_id)} of {len(train)} train cards; add --force"
+            f"{run.path}: folds hold {len(found.product_id)} of {len(train)} train cards; add --force"
         )
-    return joined.aligned(train.product_id.to_numpy())
+    return found.aligned(train.product_id.to_numpy())
 
 
 def oof_report(
@@ -127,7 +122,7 @@ def oof_report(
     fold = load_folds(ws, train_cards)
 
     def part(rows: np.ndarray) -> tuple[pd.DataFrame, Predictions]:
-        return train_cards[rows], Predictions(oof.product_id[rows], oof.classes[rows], oof.proba[rows])
+        return train_cards[rows], oof.take(rows)
 
     honest = part(~np.isin(fold, tuned_on))
     per_fold = [evaluate(metric, *part(fold == k), labels) for k in range(competition.n_folds)]

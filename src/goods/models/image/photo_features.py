@@ -26,6 +26,8 @@ FEATURE_BATCH = 64
 
 
 class PhotoFeatures:
+    """What the backbone of a config says of photos, in the cache of the context."""
+
     def __init__(self, config: ImageConfig, context: Context) -> None:
         self.config, self.context = config, context
         self._cache: VectorCache | None = None

@@ -190,8 +190,8 @@ def in_short(names: Iterable[str], shown: int = 3) -> str:
 
 
 def calibrate(method: str, raw: np.ndarray, target: np.ndarray) -> dict[str, list[float]]:
-    """What turns log-odds into probabilities: a slope, a slope and an intercept (Platt 1999), or knots of a rising
-    line.
+    """What turns log-odds `raw` float [n] of pairs of label `target` int [n] into probabilities: a slope, a slope and
+    an intercept (Platt 1999), or knots of a rising line.
 
     Lines are fitted to Platt's targets, (n + 1) / (n + 2) in place of 1 and likewise of 0: a few pairs that are told
     apart without an error do not make it infinitely steep.

@@ -28,6 +28,8 @@ WEIGHTS = "encoder.safetensors"
 
 @dataclass
 class Encoder:
+    """A network of token states, float [b, t, d], and the tokenizer it was trained with."""
+
     net: nn.Module
     tokenizer: Any
 

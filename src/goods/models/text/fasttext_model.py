@@ -220,6 +220,7 @@ def zeroed_malloc() -> Iterator[None]:
 
 
 def balanced_rows(target: np.ndarray, per_class: int, rng: np.random.Generator) -> np.ndarray:
-    """Row numbers with `per_class` cards of every class: larger ones are sampled, smaller ones repeated."""
+    """int [m] row numbers with `per_class` cards of every class of `target` int [n]: larger ones are
+    sampled, smaller ones repeated."""
     rows = [np.flatnonzero(target == c) for c in np.unique(target)]
     return np.concatenate([rng.choice(r, per_class, replace=len(r) < per_class) for r in rows])
