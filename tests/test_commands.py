@@ -15,7 +15,6 @@ from goods.__main__ import commands
 from goods.competitions.loading import load_competition
 from goods.config.loading import SHIPPED, load_experiment
 from goods.core.errors import GoodsError
-from goods.core.telling import spelled
 
 HEAVY = {"catboost", "numpy", "pandas", "pydantic", "sklearn", "torch", "yaml"}
 
@@ -49,12 +48,6 @@ def test_a_command_takes_what_its_script_takes_and_speaks_of_commands(tmp_path):
     done = goods("submit", "demo", "--work", str(tmp_path))
     assert done.returncode == 2
     assert done.stderr.startswith("error: ") and "goods " in done.stderr and "scripts/" not in done.stderr
-
-
-def test_what_is_said_of_scripts_names_commands_that_exist(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["goods run"])
-    said = {name: spelled(f".venv/bin/python scripts/{path.name} demo") for name, path in commands().items()}
-    assert said == {name: f"goods {name} demo" for name in commands()}
 
 
 @pytest.mark.parametrize("words", [[], ["no-such-command"]])

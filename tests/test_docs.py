@@ -7,7 +7,6 @@ import re
 import runpy
 import shlex
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -78,15 +77,3 @@ def test_links_of_a_page_lead_to_files(page):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
-
-
-def test_the_rooms_of_the_architecture_are_those_of_the_import_contract():
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    described = [name.removesuffix(".py") for name in re.findall(r"^\| `(\w+(?:\.py|/))` \|", text, re.M)]
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
-    layers = [name.removeprefix("goods.") for name in settings["contracts"][0]["layers"]]
-    assert [name.rstrip("/") for name in described if name != "__main__"] == layers
-    package = ROOT / "src" / "goods"
-    assert {path.parent.name for path in package.glob("*/__init__.py")} | {
-        path.stem for path in package.glob("*.py")
-    } == {"__init__", "__main__", *layers}

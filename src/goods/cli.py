@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,10 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from goods.core.errors import GoodsError
 from goods.core.folders import check_local, check_writable
-from goods.core.log import saying_to
+from goods.core.log import saying_to, stamped
 from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
-from goods.core.telling import SCRIPT, as_command, spelled, tell, told_of
 from goods.core.warned import told_at_the_end
 from goods.core.workspace import Workspace
 
@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from goods.config.competition import CompetitionConfig
     from goods.config.experiment import ExperimentConfig
 
+COMMAND = "goods"
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROOT = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path.cwd()  # where work/ and submissions/ are
 # the current folder's own; what is not in them comes with the package
 CONFIGS = next((p for p in (Path.cwd() / "configs", CHECKOUT / "configs") if p.is_dir()), Path("configs"))
+SCRIPT = re.compile(r"(?:bash |\S*bin/python )?scripts/(\w+)\.(?:py|sh)")
 
 
 class Parser(argparse.ArgumentParser):
@@ -55,6 +57,23 @@ def competitions() -> list[str]:
     return sorted(
         {path.parent.name for place in (CONFIGS, SHIPPED) for path in place.glob(f"*/{COMPETITION}")}
     )
+
+
+def as_command() -> bool:
+    """Whether this is `goods STAGE` and not a script."""
+    return sys.argv[0].startswith(f"{COMMAND} ")
+
+
+def spelled(text: str) -> str:
+    """What is said of scripts, as sub-commands where they were called as such."""
+    if not as_command():
+        return text
+
+    def command(found: re.Match[str]) -> str:
+        name = {"run_all": "run", "make_demo": "demo"}.get(found[1], found[1].replace("_", "-"))
+        return f"{COMMAND} {name}"
+
+    return SCRIPT.sub(command, text)
 
 
 def parser(
@@ -243,6 +262,11 @@ def run(main: Callable[[], None]) -> None:
             sys.exit(2)
 
 
+def tell(message: str) -> None:
+    """A message on stderr. Where no terminal shows it as it comes, each of its lines says when that was."""
+    print(stamped(spelled(message)), file=sys.stderr, flush=True)
+
+
 def used_folders() -> tuple[Path, list[Path]]:
     """The work folder of the command line, and all those that files are written to."""
     known = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
@@ -253,3 +277,18 @@ def used_folders() -> tuple[Path, list[Path]]:
     except argparse.ArgumentError:  # the script's own parser tells it better
         args = known.parse_args([])
     return args.work, [args.work, args.out]
+
+
+def told_of(error: BaseException, folders: list[Path]) -> str | None:
+    """What a user is told of an error instead of where in the code it happened; None where that is what is needed."""
+    if isinstance(error, GoodsError):
+        return str(error)
+    if not isinstance(error, Exception):
+        return None
+    from goods.core.shortages import shortage
+
+    if (told := shortage(error, folders)) is not None:
+        return told
+    if not isinstance(error, OSError) or error.strerror is None:
+        return None
+    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"

@@ -1,0 +1,19 @@
+"""The page on the architecture names the rooms there are."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+from conftest import ROOT
+
+
+def test_the_rooms_of_the_page_are_those_of_the_import_contract():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    described = [name.removesuffix(".py") for name in re.findall(r"^\| `(\w+(?:\.py|/))` \|", text, re.M)]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    layers = [name.removeprefix("goods.") for name in settings["contracts"][0]["layers"]]
+    assert [name.rstrip("/") for name in described if name != "__main__"] == layers
+    package = ROOT / "src" / "goods"
+    rooms = {path.parent.name for path in package.glob("*/__init__.py")}
+    assert rooms | {path.stem for path in package.glob("*.py")} == {"__init__", "__main__", *layers}
