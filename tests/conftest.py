@@ -149,12 +149,29 @@ def configs(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> tuple[pd.DataFrame, Context]:
-    """Cards of the toy shop with photos, and a context that finds them."""
-    from toy_models import toy_cards, toy_context, toy_photos  # torch takes seconds to import
+@pytest.fixture(scope="session")
+def toy_photo_shop(tmp_path_factory) -> tuple[pd.DataFrame, Path]:
+    """Cards of the toy shop, and a folder with their photos and, in cache/, what frozen backbones say of these."""
+    from toy_models import photo_config, toy_cards, toy_context, toy_photos  # torch takes seconds to import
 
-    return toy_photos(tmp_path, toy_cards()), toy_context(tmp_path, images=ImageStore(tmp_path))
+    from goods.models.image.image_model import ImageModel
+
+    folder = tmp_path_factory.mktemp("photos")
+    cards = toy_photos(folder, toy_cards())
+    context = toy_context(folder, images=ImageStore(folder))
+    for config in (photo_config(), photo_config(places=True, size=64)):
+        ImageModel(config, context).warm(cards)
+    return cards, folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path, toy_photo_shop: tuple[pd.DataFrame, Path]) -> tuple[pd.DataFrame, Context]:
+    """Cards of the toy shop with photos, and a context that finds them."""
+    from toy_models import toy_context
+
+    cards, folder = toy_photo_shop
+    shutil.copytree(folder / "cache", tmp_path / "cache")
+    return cards.copy(), toy_context(tmp_path, images=ImageStore(folder))
 
 
 def as_written(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The page on the architecture names the rooms there are."""
+"""Pages name the rooms and tests there are."""
 
 from __future__ import annotations
 
@@ -17,3 +17,9 @@ def test_the_rooms_of_the_page_are_those_of_the_import_contract():
     package = ROOT / "src" / "goods"
     rooms = {path.parent.name for path in package.glob("*/__init__.py")}
     assert rooms | {path.stem for path in package.glob("*.py")} == {"__init__", "__main__", *layers}
+
+
+def test_the_tests_that_pages_name_are_there():
+    for page in (ROOT / "docs").glob("*.md"):
+        for name in re.findall(r"\b(test_\w+\.py)\b", page.read_text(encoding="utf-8")):
+            assert (ROOT / "tests" / name).is_file(), f"{page.name}: {name}"

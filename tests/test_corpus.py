@@ -57,8 +57,6 @@ def test_ten_thousand_bad_inputs(part, tmp_path):
     assert outcomes(tmp_path, part * 1_000, 1_000, seed=0).total() == 1_000
 
 
-# parsers
-
 SIGNS = st.sampled_from(
     [*"[](){}'\"\\,:=bu xXuU0d1e.-+/|\n", "None", "nan", "true", "array", "dtype", "9" * 400, "щ"]
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pytest
 from conftest import NO_OTHERS, OZON, ROOT, ozon_config, ozon_workspace, write_shop
 from stopped_runs import FROM_SCRATCH
 from threadpoolctl import threadpool_info
+from worker_jobs import on_gpu
 
 from goods.cards.table import select
 from goods.config.loading import load_experiment
@@ -133,16 +133,6 @@ def test_no_two_jobs_are_on_one_gpu_at_a_time(tmp_path, n_gpus):
     assert {gpu for gpu, _, _ in held} == set(range(n_gpus))
     for (gpu, start, end), (other, other_start, other_end) in combinations(held, 2):
         assert gpu != other or end <= other_start or other_end <= start
-
-
-def on_gpu(seconds: float, met: Path, processes: int, given: Resources) -> tuple[str, float, float, int]:
-    """Not over before so many processes have begun, however long that takes them."""
-    start = time.monotonic()
-    (met / str(os.getpid())).touch()
-    while len(list(met.iterdir())) < processes and time.monotonic() < start + 60:
-        time.sleep(0.05)
-    time.sleep(seconds)
-    return given.device, start, time.monotonic(), os.getpid()
 
 
 def test_jobs_in_processes_have_a_gpu_each_and_are_told_which(monkeypatch, tmp_path):

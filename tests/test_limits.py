@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
 from threading import Thread
 
 import psutil
 import pytest
+from worker_jobs import begin_and_wait
 
 from goods.budget.limits import NO_LIMITS, Budget, budget
 from goods.core import execution
@@ -90,11 +90,6 @@ def test_a_deadline_stops_processes_too(tmp_path, monkeypatch):
     assert len(begun) == 2
     _, alive = psutil.wait_procs([psutil.Process(pid) for pid in begun if psutil.pid_exists(pid)], timeout=10)
     assert not alive
-
-
-def begin_and_wait(folder: Path, resources: Resources) -> None:
-    (folder / str(os.getpid())).touch()
-    time.sleep(600)
 
 
 def test_an_alarm_is_over_with_what_it_is_for():

@@ -6,6 +6,7 @@ import traceback
 
 import pytest
 from conftest import ROOT
+from worker_jobs import fails
 
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError, within
@@ -35,11 +36,6 @@ def test_an_error_in_a_family_names_experiment_and_fold(ws, competition, monkeyp
         with pytest.raises(KeyError) as caught:
             tune(ws, competition, load_experiment(LINEAR, ["tune.trials=1"]))
         assert told(caught).endswith("\nin experiment linear, trial 0, fold 0\n")
-
-
-def fails(number: int, given: Resources) -> None:
-    with within(f"job {number}"):
-        raise ZeroDivisionError
 
 
 def test_what_a_worker_process_says_of_where_it_failed_arrives(monkeypatch):

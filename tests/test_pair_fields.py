@@ -38,9 +38,6 @@ def alignment(one: str, other: str) -> dict[str, float]:
     return {name: float(v[0]) for name, v in made.features(left, right).items()}
 
 
-# amounts
-
-
 def test_numbers_that_measure_nothing_are_no_amounts():
     for name in ("2 in 1", "3 в 1", "case 5 w/ strap", "sata 6gb/s", "oil 5w-40", 'air max 2016" "nike'):
         assert amounts(name) == [], name
@@ -97,9 +94,6 @@ def test_a_word_means_one_thing_and_is_spelt_as_names_are(meanings):
     assert all(len(reader(meanings)(normal(word))) == 1 for word in spelt)
 
 
-# agreement of a pair
-
-
 def test_a_field_agrees_differs_or_is_on_one_side_alone():
     assert fields("Nike Air 42 blanco", "nike air WHITE")["colour_agreement"] == 1
     assert fields("shoe red", "shoe blue")["colour_agreement"] == -1
@@ -132,9 +126,6 @@ def test_agreement_does_not_depend_on_the_order_and_stays_in_its_range(one, othe
         assert np.isnan(difference[0]) and (agreement[0] == 0 if one or other else np.isnan(agreement[0]))
 
 
-# codes
-
-
 def test_codes_are_compared_by_letters_and_found_in_the_other_text():
     assert code("Sony DSC-W120/B", "sony dscw120b")["code_edits"] == 0
     assert code("Sony DSCW120B", "sony DSCW120P")["code_edits"] == 1
@@ -163,9 +154,6 @@ def test_codes_of_any_texts_are_compared_both_ways(one, other):
 @given(st.lists(st.from_regex(r"[a-z0-9]{4,9}", fullmatch=True), min_size=1, max_size=4))
 def test_equal_codes_are_nearest(own):
     assert nearest(own, own[::-1]) == (1, 0, 1, 1)
-
-
-# alignment
 
 
 def test_words_go_with_their_like_and_what_is_left_tells_how_much():

@@ -31,7 +31,6 @@ from goods.train.fold import fit_on
 from goods.train.stage import train
 
 
-# the encoders
 @pytest.mark.parametrize("family", ["cross-encoder", "bi-encoder"])
 def test_encoders_train_save_load_and_do_not_care_for_the_order(trained_pairs, family):
     train(trained_pairs, OZON, ozon_config(family, *TINY, f"name=tiny-{family}"))
@@ -170,7 +169,6 @@ def test_the_reasons_of_a_pair_add_up_to_its_score(trained_pairs, run_script):
         assert code == 2 and told in err
 
 
-# words
 def test_words_are_weighed_by_whether_both_names_have_them(tmp_path):
     colours = ["red", "blue"] * 20
     cards = pd.DataFrame(
@@ -202,7 +200,6 @@ def test_names_without_words_leave_the_share_of_matches():
     np.testing.assert_allclose(model.predict(pairs)[:, 1], 0.5)
 
 
-# what the booster builds on
 def test_the_boosters_go_back_to_every_train_pair_of_the_fold(trained_pairs, monkeypatch):
     fitted, boosters = [], PairsModel._boosters
 
@@ -241,7 +238,6 @@ def test_a_missing_experiment_is_named(trained_pairs):
         train(trained_pairs, OZON, ozon_config("stack", *QUICK, "model.experiments=[nowhere]", "name=lost"))
 
 
-# catalogues
 def test_a_catalogue_is_scored_as_the_test_pairs_are(trained_pairs, offers):
     cards = read_catalogue(offers / "test_data.parquet")
     asked = pd.read_parquet(offers / "test_pairs_wo_target.parquet")
@@ -273,7 +269,6 @@ def test_a_catalogue_is_grouped_by_a_trained_experiment(trained_pairs, offers, t
     assert (groups["size"] > 1).any() and report["largest_group"] <= 50
 
 
-# calibration and agreement
 @pytest.mark.parametrize("method", ["none", "temperature", "platt", "isotonic"])
 def test_calibration_keeps_the_order_and_brings_the_mean_right(method):
     rng = np.random.default_rng(0)

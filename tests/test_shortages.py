@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from catboost import CatBoostRegressor
 from conftest import ROOT
 from joblib import delayed
 from safetensors.torch import save_file
+from worker_jobs import hungry, killed, unpicklable, where_files_go, written
 
 from goods import cli
 from goods.cards.labels import Labels
@@ -115,14 +115,6 @@ def test_a_fold_that_finds_the_disk_full_names_it_and_goes_on_later(
     assert ws.run("fasttext").oof.is_file()
 
 
-def killed(given: Resources) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def hungry(given: Resources) -> None:
-    np.empty((10**9, 10**6))
-
-
 @pytest.mark.parametrize(
     ("job", "said"), [(killed, "a worker process was ended (SIGKILL)"), (hungry, "out of memory")]
 )
@@ -149,24 +141,11 @@ def test_memory_that_runs_out_in_compiled_code_is_known(capsys, monkeypatch, err
     assert "out of memory" in told(main, capsys, monkeypatch)
 
 
-class Unpicklable(Exception):
-    def __init__(self, first: str, second: str) -> None:
-        super().__init__("mine")
-
-
-def unpicklable(given: Resources) -> None:
-    raise Unpicklable("a", "b")
-
-
 def test_an_error_that_cannot_be_sent_from_a_worker_is_not_called_a_want_of_memory(monkeypatch):
     monkeypatch.setattr("goods.core.execution.at_once", lambda *_: 2)
     with pytest.raises(Exception, match="un-serialize") as caught:
         run_jobs(unpicklable, [(), ()], Resources("cpu", 1), "two")
     assert shortage(caught.value, []) is None
-
-
-def where_files_go(given: Resources) -> tuple[str, str]:
-    return tempfile.gettempdir(), os.environ["JOBLIB_TEMP_FOLDER"]
 
 
 def test_temporary_files_of_all_processes_are_in_the_work_folder_and_do_not_stay(tmp_path, monkeypatch):
@@ -217,14 +196,9 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(
     assert code == 2 and f"{folder}: cannot be written to" in err
 
 
-def _written() -> str:
-    with tempfile.NamedTemporaryFile() as file:
-        return file.name
-
-
 def test_workers_of_a_later_run_of_one_process_write_to_its_own_temporary_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("TMPDIR", raising=False)
     for name in ("first", "second"):
         with temporary_files_in(tmp_path / name):
-            files = list(in_processes((delayed(_written)() for _ in range(2)), 2))
+            files = list(in_processes((delayed(written)() for _ in range(2)), 2))
         assert all(file.startswith(str(tmp_path / name)) for file in files)

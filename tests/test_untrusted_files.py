@@ -127,8 +127,6 @@ def test_no_source_file_runs_what_it_reads():
     assert found == []
 
 
-# weights
-
 CODE = """
 from pathlib import Path
 from transformers import {base}
@@ -197,8 +195,6 @@ def test_a_pickled_array_is_refused_unexecuted(tmp_path):
     assert not mark.exists()
 
 
-# settings
-
 YAMLS = [
     "a: !!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path [{mark}]]",
     "a: !!python/object/new:pathlib.Path [{mark}]",
@@ -220,9 +216,6 @@ def test_settings_that_name_python_objects_or_are_broken_are_refused(text, tmp_p
     code, out, err = run_script("train", config, "--work", tmp_path, "--set", setting)
     assert (code, out) == (2, "") and len(err.strip().splitlines()) == 1
     assert not mark.exists()
-
-
-# tables and archives
 
 
 def test_an_extension_type_of_pickled_python_is_read_as_what_it_stores(tmp_path):

@@ -79,13 +79,15 @@ def work(
             time.sleep(1)
             continue
         study.optimize(drawn, n_trials=1)
-        trials = study.get_trials(deepcopy=False)
-        last, finished = trials[own], sum(t.state in FINISHED for t in trials)
-        value = f"{last.value:.4f}" if last.value is not None else "-"
-        say(
-            f"tune {config.name}: {finished}/{config.tune.trials} {last.state.name.lower()} {value} "
-            f"{params_told(last.params)}"
-        )
+        say(f"tune {config.name}: {progress(study, own, config.tune.trials)}")
+
+
+def progress(study: optuna.Study, number: int, wanted: int) -> str:
+    """In a message: how many trials are finished, and what became of one of them."""
+    trials = study.get_trials(deepcopy=False)
+    last, finished = trials[number], sum(t.state in FINISHED for t in trials)
+    value = f"{last.value:.4f}" if last.value is not None else "-"
+    return f"{finished}/{wanted} {last.state.name.lower()} {value} {params_told(last.params)}"
 
 
 def params_told(params: dict[str, Any]) -> str:

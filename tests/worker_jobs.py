@@ -1,0 +1,60 @@
+"""What tests have worker processes do: a worker imports this file alone, and neither pytest nor the stages."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from goods.core.errors import within
+from goods.core.execution import Resources
+
+
+def killed(given: Resources) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hungry(given: Resources) -> None:
+    np.empty((10**9, 10**6))
+
+
+class Unpicklable(Exception):
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__("mine")
+
+
+def unpicklable(given: Resources) -> None:
+    raise Unpicklable("a", "b")
+
+
+def fails(number: int, given: Resources) -> None:
+    with within(f"job {number}"):
+        raise ZeroDivisionError
+
+
+def where_files_go(given: Resources) -> tuple[str, str]:
+    return tempfile.gettempdir(), os.environ["JOBLIB_TEMP_FOLDER"]
+
+
+def written() -> str:
+    with tempfile.NamedTemporaryFile() as file:
+        return file.name
+
+
+def begin_and_wait(folder: Path, given: Resources) -> None:
+    (folder / str(os.getpid())).touch()
+    time.sleep(600)
+
+
+def on_gpu(seconds: float, met: Path, processes: int, given: Resources) -> tuple[str, float, float, int]:
+    """Not over before so many processes have begun, however long that takes them."""
+    start = time.monotonic()
+    (met / str(os.getpid())).touch()
+    while len(list(met.iterdir())) < processes and time.monotonic() < start + 60:
+        time.sleep(0.05)
+    time.sleep(seconds)
+    return given.device, start, time.monotonic(), os.getpid()
