@@ -46,6 +46,16 @@ SCRIPTS = sorted(
     if "cli.run(main)" in path.read_text(encoding="utf-8")
 )
 
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is exhaustive is run where -m names it, and not by the way where it says `not slow`."""
+    if "exhaustive" in config.option.markexpr:
+        return
+    left_out = [item for item in items if item.get_closest_marker("exhaustive") is not None]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
 LEAVES = {
     11: ("Одежда->Платья", "платье летнее макси"),
     12: ("Одежда->Футболки", "футболка хлопок базовая"),
