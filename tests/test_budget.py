@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from conftest import copied, small_configs
 
 from goods.budget import costs
 from goods.budget.costs import Cost
-from goods.budget.course import PILOT_SHARE
+from goods.budget.course import PILOT_SHARE, Course
 from goods.budget.limits import NO_LIMITS, Budget
 from goods.budget.pace import bounded, taken
 from goods.budget.plan import Plan
@@ -191,10 +190,11 @@ def test_no_pilot_is_trained_where_the_first_folds_of_its_experiment_are_next(fi
     monkeypatch.setattr("goods.budget.course.CLOSING", (0.0, 0.0))
     course.done, course.plan = [], Plan(("linear",), joined=False)
     fits = course.seconds(course.plan)
-    course.ends = time.perf_counter() + 1.2 * fits
+    left = [1.2 * fits]
+    monkeypatch.setattr(Course, "left", lambda self: left[0])
     assert course.pilot() is None
     monkeypatch.setattr("goods.budget.course.PILOT_TIME", 100.0)
-    course.ends = time.perf_counter() + 1.2 * fits / 2
+    left[0] /= 2
     assert course.pilot() is not None
 
 
