@@ -9,7 +9,6 @@ from functools import cached_property
 from math import inf
 
 from goods.budget.costs import Clock, cost_of
-from goods.budget.finished import Finished
 from goods.budget.limits import Budget
 from goods.budget.pace import bounded, machine_pace, taken
 from goods.budget.plan import TUNED, Ladder, Plan
@@ -17,10 +16,16 @@ from goods.budget.size import Size
 from goods.budget.trials import fewer, with_trials
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
+from goods.config.loading import load_experiment
 from goods.core.deadline import OutOfTime, deadline
+from goods.core.done import done_key
+from goods.core.errors import GoodsError
 from goods.core.execution import resources
 from goods.core.log import say
 from goods.core.workspace import Workspace
+from goods.stack.stage import stack_key
+from goods.train.keys import is_trained
+from goods.tune.keys import study_key
 
 PILOT, PILOT_SHARE = "pilot", 0.05
 PILOT_TIME = 0.3  # of the time there is, at most
@@ -50,27 +55,22 @@ class Course:
     estimate: float = 0.0
     told: list[str] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
+    joined: dict[tuple[str, ...], bool] = field(default_factory=dict)  # answers of is_joined
     finished: bool = False  # nothing is to be trained: no limit takes away what is there
-    there: Finished = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.there = Finished(
-            self.ws, self.competition, self.plan.experiments, self.load, self.join, self.force
-        )
 
     def open(self) -> None:
         """Find what is done, say how long the rest would take, leave out what memory is too small for."""
         machine = machine_pace()
         known = [*self.needed(self.plan), *(n.removesuffix(TUNED) for n in self.plan.experiments)]
-        self.done = [name for name in dict.fromkeys(known) if self.there.is_whole(name)]
+        self.done = [name for name in dict.fromkeys(known) if self.is_finished(name)]
         trials = {
-            n.removesuffix(TUNED): self.there.trials_of(n) for n in self.plan.experiments if n.endswith(TUNED)
+            n.removesuffix(TUNED): self.trials_of(n) for n in self.plan.experiments if n.endswith(TUNED)
         }
         self.plan = replace(self.plan, trials=trials)
-        if self.budget.plans and not self.done and self.there.is_trained(self.smallest()):
+        if self.budget.plans and not self.done and self.is_trained(self.smallest()):
             self.piloted.append(self.smallest())
         self.keep_pace(machine)
-        self.finished = self.is_joined(self.plan)
+        self.finished = self.is_joined(self.plan.experiments)
         self.estimate = self.seconds(self.plan)
         say(f"estimate: {self.estimate:.0f} s for all that is to be done{self.allowed()}")
         if self.budget.gigabytes is not None and not self.finished:
@@ -156,13 +156,9 @@ class Course:
             if name not in self.done:
                 total += self.training(self.config(name, plan), self.least(plan)) * self.doubt(name, plan)
                 total += self.study(name, plan)
-        if plan.joined and not self.is_joined(plan):
+        if plan.joined and not self.is_joined(plan.experiments):
             total += self.training(self.join(plan.experiments))
         return total
-
-    def is_joined(self, plan: Plan) -> bool:
-        """Whether the last experiment of a plan is finished."""
-        return self.there.is_joined(plan.experiments, self.done)
 
     def doubt(self, name: str, plan: Plan) -> float:
         """What the estimate of an experiment is multiplied by: nothing better than a pilot is there if it fails."""
@@ -179,7 +175,7 @@ class Course:
 
     def study(self, name: str, plan: Plan) -> float:
         base = name.removesuffix(TUNED)
-        if base not in plan.trials or plan.trials[base] == self.there.studied.get(base):
+        if base not in plan.trials or plan.trials[base] == self.studied.get(base):
             return 0.0
         return self.clock.study(with_trials(self.load(name), plan.trials[base]), self.size)
 
@@ -206,6 +202,66 @@ class Course:
 
     def gain(self, name: str) -> float:
         return cost_of(self.load(name).model).gain
+
+    @cached_property
+    def studied(self) -> dict[str, int]:
+        """Trials of each study that is finished, with as many as its config says or as a time limit had left it."""
+        found: dict[str, int] = {}
+        for name in self.plan.experiments:
+            config, base = self.load(name), name.removesuffix(TUNED)
+            if not name.endswith(TUNED) or (key := done_key(self.ws.tuning(base))) is None:
+                continue
+            try:
+                for n in fewer(config):
+                    if study_key(self.ws, self.competition, with_trials(config, n)) == key:
+                        found[base] = n
+            except GoodsError:  # as above
+                continue
+        return found
+
+    def trials_of(self, name: str) -> int:
+        """As many as its config says, or as a finished study has, which is not begun again with another number."""
+        base = name.removesuffix(TUNED)
+        return self.studied.get(base, max(fewer(self.load(name))))
+
+    def is_finished(self, name: str) -> bool:
+        """Whether all of an experiment is there as it would be trained now."""
+        if self.force:
+            return False
+        try:
+            config = self.load(name)
+            if name.endswith(TUNED):
+                best = self.ws.tuning(config.name) / "best.yaml"
+                if config.name not in self.studied or not best.is_file():
+                    return False
+                config = load_experiment(best)
+            return self.is_trained(config)
+        except GoodsError:  # what it builds on is damaged, and is trained again first
+            return False
+
+    def is_trained(self, config: ExperimentConfig) -> bool:
+        """Whether all folds of a config are there, and their predictions are joined."""
+        whole = done_key(self.ws.run(config.name).path) is not None
+        return whole and all(is_trained(self.ws, config, k) for k in range(self.size.folds))
+
+    def is_joined(self, experiments: tuple[str, ...]) -> bool:
+        """Whether the last experiment over these is finished."""
+        if self.force or not set(experiments) <= set(self.done):
+            return False
+        asked = (*experiments, "", *self.done)
+        if asked not in self.joined:
+            try:
+                self.joined[asked] = self.is_joined_now(experiments)
+            except GoodsError:  # what it joins is damaged, and is trained again first
+                self.joined[asked] = False
+        return self.joined[asked]
+
+    def is_joined_now(self, experiments: tuple[str, ...]) -> bool:
+        config = self.join(experiments)
+        if not config.model.second_level:
+            return all(is_trained(self.ws, config, k) for k in range(self.size.folds))
+        key = done_key(self.ws.run(config.name).path)
+        return key is not None and key == stack_key(self.ws, self.competition, config)
 
     def keep_pace(self, otherwise: float) -> None:
         """Go by what finished folds took."""
