@@ -5,7 +5,6 @@ import interpreter
 with interpreter.Ready():
     from argparse import Namespace
     from pathlib import Path
-    from shlex import quote
 
     from goods import cli
 
@@ -51,8 +50,7 @@ def tell_next(args: Namespace, name: str, configs: Path) -> None:
     from goods.report.summary import next_commands
 
     ws, competition = Workspace(args.work, name), load_competition(name, configs)
-    options = "" if args.work == cli.ROOT / "work" else f"--work {quote(str(args.work))}"
-    commands = next_commands(ws, competition, Path(PRESETS[args.preset]).stem, options)
+    commands = next_commands(ws, competition, Path(PRESETS[args.preset]).stem)
     say("\n".join(["next:", *(f"  {command}" for command in commands)]))
 
 

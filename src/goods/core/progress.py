@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
+from goods.core.commands import to_type
 from goods.core.log import say, saying_to
 
 T = TypeVar("T")
@@ -84,7 +85,7 @@ class View:
         return Group(Text(self.headline, style="bold"), bars) if self.headline else bars
 
     def say(self, message: str) -> None:
-        self.console.print(message, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(to_type(message), markup=False, highlight=False, soft_wrap=True)
 
 
 def _console() -> Any:

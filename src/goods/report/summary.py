@@ -82,8 +82,8 @@ def written(ws: Workspace, competition: CompetitionConfig, result: Path, out: Pa
     return [path for path in files if path.is_file()] + kept(result.parent, file_hash(result))[-1:]
 
 
-def next_commands(ws: Workspace, competition: CompetitionConfig, experiment: str, options: str) -> list[str]:
-    """What a user may want of a finished run, as command lines that end with `options`."""
+def next_commands(ws: Workspace, competition: CompetitionConfig, experiment: str) -> list[str]:
+    """What a user may want of a finished run, as command lines."""
     space, _ = parts(ws, competition)[0]
     asked = select(load_rows(space), "test").head(1)
     pairs = problem_of(space).name == "pairs"
@@ -95,4 +95,4 @@ def next_commands(ws: Workspace, competition: CompetitionConfig, experiment: str
         f"app.py {space.competition} {experiment}",
         f"predict.py {competition.name} {experiment} NEW.parquet --out labelled.parquet",
     ]
-    return [f".venv/bin/python scripts/{command} {options}".rstrip() for command in commands]
+    return [f".venv/bin/python scripts/{command}" for command in commands]
