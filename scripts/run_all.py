@@ -29,6 +29,7 @@ def main() -> None:
 
     from goods.budget.limits import budget
     from goods.competitions.frames import configs_of
+    from goods.core.deadline import process_began
     from goods.pipeline import Options, run_all
 
     cli.check_weights(args)
@@ -37,7 +38,7 @@ def main() -> None:
     name = values.pop("competition")
     configs = configs_of(args.work, name, cli.CONFIGS)
     with cli.executing(values.pop("executor"), values.pop("address"), args.work):
-        line = run_all(name, Options(configs=configs, budget=within, **values))
+        line = run_all(name, Options(configs=configs, budget=within, began=process_began(), **values))
     tell_next(args, name, configs)
     print(line)
 

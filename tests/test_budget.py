@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import signal
 import time
 from dataclasses import replace
@@ -9,17 +11,21 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import scipy.sparse as sp
-from conftest import small_configs, write_shop
+from conftest import OZON, as_written, ozon_config, small_configs, write_shop
 
 from goods.budget import costs
+from goods.budget.alone import PRIOR, best_answer, score_of_shares
 from goods.budget.costs import Clock, Cost, cost_of
-from goods.budget.course import PILOT_SHARE
+from goods.budget.course import ENDING, PAGE, PILOT_SHARE, ROW, Course
 from goods.budget.limits import NO_LIMITS, Budget, budget
-from goods.budget.pace import bounded, taken
+from goods.budget.memory import keep_within_memory
+from goods.budget.pace import MOST, believed, taken
 from goods.budget.plan import TUNED, Ladder, Plan
 from goods.budget.size import Size, siblings
+from goods.budget.targets import allowed, estimate, remaining
 from goods.budget.trials import with_trials
 from goods.cards.labels import Labels
 from goods.competitions.loading import load_competition
@@ -28,11 +34,13 @@ from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core import execution
 from goods.core.artifacts import read_json
-from goods.core.deadline import OutOfTime, deadline
+from goods.core.deadline import OutOfTime, deadline, process_began
 from goods.core.errors import GoodsError
 from goods.core.execution import Resources, at_once, run_jobs
+from goods.core.last_run import last_run
 from goods.core.predictions import Predictions
 from goods.core.processes import Limits, limited
+from goods.core.progress import gigabytes
 from goods.core.workspace import Workspace
 from goods.models.text.fasttext_model import FastTextModel
 from goods.models.text.node_svm import fit_node
@@ -40,8 +48,12 @@ from goods.pipeline import Options, course_of, load_preset, run_all
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.report.explaining import explain
+from goods.report.stage import write_report
+from goods.report.summary import next_commands
 from goods.report.verification import verify
+from goods.submit.entries import lag_of
 from goods.submit.prediction import predict_file
+from goods.submit.stage import submit
 from goods.train.fold import drawn
 from goods.train.stage import train
 from goods.tune.stage import tune
@@ -191,6 +203,15 @@ MEASURED = [
     (NARROW, {"fasttext": 644, "navec": 893, "image-frozen": 5 * 218}),
     (WIDE, {"linear": 5 * 36}),
 ]
+
+
+WDC = Size(24_733, 4_130, 5, 2)
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("stack", 204), ("boosted", 35), ("words", 1.9)])
+def test_estimates_of_pairs_are_within_a_factor_of_two_of_what_was_measured(name, seconds):
+    model = ozon_config(name).model
+    assert seconds / 2 < 5 * cost_of(model).fold(model, WDC) < 2 * seconds
 
 
 @pytest.mark.parametrize(("size", "measured"), MEASURED)
@@ -363,7 +384,7 @@ def test_of_what_is_alone_one_round_of_folds_has_to_be_ready(finished):
     course = course_of(ws, competition, load_preset(finished, name), finished, None)
     course.done, alone = [], Plan(("linear",), joined=False)
     side_by_side = at_once(course.size.folds, execution.resources(course.size.folds, False))
-    spent = (course.seconds(alone) - course.clock.pace * course.closing) / course.doubt("linear", alone)
+    spent = (course.seconds(alone) - course.closing) / course.doubt("linear", alone)
     whole = course.training(course.plain())
     assert spent == pytest.approx(whole / -(-course.size.folds // side_by_side))
 
@@ -372,7 +393,8 @@ def test_no_pilot_is_trained_where_the_first_folds_of_its_experiment_are_next(fi
     name, ws = "kazanexpress2023", Workspace(finished.work, "kazanexpress2023")
     competition = load_competition(name, finished.configs)
     course = course_of(ws, competition, load_preset(finished, name), finished, None)
-    monkeypatch.setattr("goods.budget.course.CLOSING", (0.0, 0.0))
+    course.start = 0.0
+    monkeypatch.setattr("goods.budget.course.ROW", 0.0)
     course.done, course.plan = [], Plan(("linear",), joined=False)
     fits = course.seconds(course.plan)
     course.ends = time.perf_counter() + 1.2 * fits
@@ -433,7 +455,128 @@ def test_the_pace_is_that_of_a_pilot_s_folds(finished, tmp_path):
     course.piloted.append(load_experiment(ws.run("linear-tuned").config))
     course.keep_pace(7.0)
     spent, estimated = taken(ws, course.piloted[0], course.size)
-    assert course.clock.pace == bounded(spent / estimated) != 7.0
+    assert course.clock.pace == believed(7.0, spent, estimated) != 7.0
+
+
+def test_short_folds_say_little_of_how_long_others_take_and_long_ones_much():
+    assert believed(1.0, 0.3, 3.0) > 0.85
+    assert believed(1.0, 0.0, 0.0) == 1.0
+    assert 1.9 < believed(1.0, 2000.0, 1000.0) < 2.0
+    assert believed(1.0, 1e6, 1.0) == MOST
+
+
+def test_the_time_of_a_run_begins_with_its_process(monkeypatch, run_script):
+    began = process_began()
+    age = time.time() - psutil.Process().create_time()
+    assert time.perf_counter() - began == pytest.approx(age, abs=2)
+    asked = []
+    monkeypatch.setattr("goods.pipeline.run_all", lambda name, options: asked.append(options) or "result")
+    monkeypatch.setattr("goods.scripts.run_all.tell_next", lambda *_: None, raising=False)
+    run_script("run_all", "kazanexpress2023", "--time-limit", "1m")
+    assert asked[0].began == pytest.approx(began, abs=0.1)
+
+
+def course_in(options: Options) -> Course:
+    name, ws = "kazanexpress2023", Workspace(options.work, "kazanexpress2023")
+    competition = load_competition(name, options.configs)
+    return course_of(ws, competition, load_preset(options, name), options, None, start=7.0)
+
+
+def test_what_comes_after_training_is_reckoned_by_how_long_the_start_took(finished):
+    course = course_in(finished)
+    course.ends = time.perf_counter() + 100
+    rows = ROW * course.clock.pace * (course.size.train + course.size.test)
+    assert course.to_work() == pytest.approx(100 - (ENDING + PAGE) * 7 - rows, abs=0.1)
+    assert course.to_report() == pytest.approx(100 - ENDING * 7, abs=0.1)
+
+
+def test_less_memory_than_a_process_takes_is_one_line_before_anything_is_trained(finished, capsys):
+    course = course_in(replace(finished, budget=Budget(gigabytes=300 / 2**10)))
+    capsys.readouterr()
+    keep_within_memory(course)
+    assert course.finished and capsys.readouterr().err == ""
+    course.finished, course.budget = False, Budget(gigabytes=30 / 2**10)
+    keep_within_memory(course)
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith("memory limit: 30 MB is less than the ") and "a process takes before" in told[0]
+    assert gigabytes(5.96046) == "6 GB" and gigabytes(1.5) == "1.5 GB"
+    assert allowed(Budget(gigabytes=300 / 2**10), 0.0) == "; 300 MB may be taken"
+
+
+def test_an_estimate_is_of_all_targets_together(finished, capsys):
+    first, second = course_in(finished), course_in(finished)
+    for course in (first, second):
+        course.done, course.force = [], True
+    alone = first.seconds(first.plan)
+    capsys.readouterr()
+    estimate([first, second], NO_LIMITS, time.perf_counter())
+    total = first.seconds(first.plan) + second.seconds(second.plan)
+    assert capsys.readouterr().err.splitlines() == [
+        f"estimate: {total:.0f} s for all that is to be done, 2 targets together"
+    ]
+    assert alone < total < 2.01 * alone and remaining(first) == pytest.approx(total)
+    first.ends = time.perf_counter() + total / 4
+    assert remaining(first) < 0.51 * total
+
+
+def test_the_shares_of_the_classes_answer_where_nothing_says_more(ws, competition, capsys, monkeypatch):
+    configs = small_configs(ws.root / "configs", "kazanexpress2023", ["linear"])
+    options = Options(configs, ws.root, ws.root / "out", budget=Budget(1e-3))
+    train(ws, competition, load_experiment(configs / "kazanexpress2023" / "linear.yaml"))
+    course = course_of(ws, competition, load_preset(options, "kazanexpress2023"), options, None)
+    assert course.done == ["linear"] and best_answer(course, 0).name == "linear"
+    run = ws.run("linear")
+    run.report.write_text(json.dumps(read_json(run.report) | {"score": 0.01}))
+    as_written(run.path)
+    assert best_answer(course, 0).name == PRIOR
+    constant = read_json(ws.run(PRIOR).report)["score"]
+    assert score_of_shares(ws, competition, ()) == pytest.approx(constant, abs=1e-6)
+    told = f"linear scores 0.0100 out of fold, the shares of the classes {constant:.4f}: these answer"
+    assert course.told == [told]
+
+
+def test_pairs_have_an_experiment_that_stands_alone_and_is_worth_more_than_what_is_joined(trained_pairs):
+    options = Options(CONFIGS, trained_pairs.root, trained_pairs.root / "out")
+    course = course_of(trained_pairs, OZON, load_preset(options, "ozon"), options, None)
+    assert course.ladder.alone == "boosted"
+    course.done, alone = ["words"], Plan(("boosted",), joined=False)
+    assert not course.is_answered(alone) and course.seconds(alone) > course.closing
+    steps = [plan for plan, _, _ in course.ladder.steps(course.plan)]
+    assert alone in steps and Plan(()) not in steps
+    course.done.append("boosted")
+    assert course.is_answered(alone)
+
+
+def test_a_stack_that_is_worse_than_one_of_its_experiments_is_told(finished, tmp_path, capsys):
+    name = "kazanexpress2023"
+    shutil.copytree(finished.work, tmp_path / "work")
+    ws, competition = Workspace(tmp_path / "work", name), load_competition(name, finished.configs)
+    run = ws.run("stack")
+    report = read_json(run.report) | {"score": 0.5, "base": {"linear-tuned": 0.75, "fasttext": 0.625}}
+    for i, method in enumerate(report["methods"].values()):
+        method["score"] = 0.5 + i / 100
+    report["winner"] = next(iter(report["methods"]))
+    run.report.write_text(json.dumps(report))
+    as_written(run.path)
+    capsys.readouterr()
+    submit(ws, competition, "stack", tmp_path / "out")
+    told = "stack scores 0.5000 out of fold, linear-tuned alone 0.7500: of methods that are alike within"
+    assert f"warning: {told}" in capsys.readouterr().err
+    page = write_report(ws, competition, load_experiment(run.config), tmp_path / "out")
+    assert f'<p class="warning">{told}' in page.read_text(encoding="utf-8")
+    run.report.write_text(json.dumps(report | {"score": 0.75}))
+    assert lag_of(ws, "stack") == ""
+
+
+def test_reasons_are_offered_of_what_has_them(trained_pairs):
+    train(trained_pairs, OZON, ozon_config("words"))
+    assert "explain.py" in next_commands(trained_pairs, OZON, "stack")[0]
+    assert not any("explain.py" in command for command in next_commands(trained_pairs, OZON, "words"))
+
+
+def test_the_preset_of_a_run_is_noted_for_status(finished):
+    noted = last_run(finished.work / "kazanexpress2023")
+    assert (noted["preset"], noted["offline"], noted["refit"]) == ("quick", False, False)
 
 
 def test_a_node_with_a_card_for_each_class_is_no_warning(recwarn):
