@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from goods.budget.alone import answer_alone, best_answer, note_limits
@@ -159,8 +159,8 @@ def course_of(
         options.budget,
         ends,
         size_of(ws, competition),
-        load=lambda needed: load_base(options, name, needed),
-        needs=lambda experiment: with_upstream(options, name, experiment),
+        load=cache(partial(load_base, options, name)),
+        needs=cache(partial(with_upstream, options, name)),
         join=lambda experiments: joining(possible, experiments),
         plan=Plan(preset_model(possible).experiments),
         force=options.force,

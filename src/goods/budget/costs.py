@@ -24,8 +24,8 @@ class Cost:
 
     A fold costs `start` seconds, and for each row it is fitted on `row`, `word` for each of its words, `sibling` for
     the square root of its `Size.siblings`, `label` for each class; `said` for each row it predicts. Training that
-    is bounded by its number of steps sees `most` rows. Of boosters these are for one bag of `trees` trees, more of
-    which are seldom grown; None: for whatever there are. Caches cost `once` a row for all folds. Memory of a job is
+    is bounded by its number of steps sees `most` rows. Of boosters all but `said` is for one bag of `trees` trees, more
+    of which are seldom grown; None: for whatever there are. Caches cost `once` a row for all folds. Memory of a job is
     `base` GB and `kilobytes` a row. `gain`: points of the metric that a stack loses without it.
     """
 
@@ -51,11 +51,14 @@ class Cost:
         each = (
             self.row + self.word * size.words + self.sibling * size.siblings**0.5 + self.label * size.classes
         )
-        if self.trees is not None:
-            grown = min(getattr(model, "iterations", self.trees), self.trees)
-            each *= getattr(model, "bags", 1) * grown / self.trees
         asked = self.rows(model, size.train / size.folds + size.test, size)
-        return self.start + min(fitted, self.most) * each + asked * self.said
+        return self.grown(model) * (self.start + min(fitted, self.most) * each) + asked * self.said
+
+    def grown(self, model: FamilyConfig) -> float:
+        """How many times `trees` boosters grow: 1 where it is not counted."""
+        if self.trees is None:
+            return 1.0
+        return getattr(model, "bags", 1) * min(getattr(model, "iterations", self.trees) / self.trees, 1.0)
 
     def for_all(self, model: FamilyConfig, size: Size) -> float:
         """Seconds of one core for what all folds share."""
@@ -81,7 +84,7 @@ MEASURED = {
     "prior": Cost(base=0.3, kilobytes=1, gain=0.0),
     "pair_prior": Cost(base=0.3, kilobytes=1, gain=0.0),
     "pair_words": Cost(start=0.15, row=1e-5, said=2e-6, base=0.4, kilobytes=10, gain=0.004),
-    "pairs": Cost(start=1, row=6.5e-4, trees=800, said=1e-4, once=3e-4, base=0.8, kilobytes=20, gain=1.0),
+    "pairs": Cost(start=2.1, row=5.7e-4, trees=800, said=1e-4, once=4e-4, base=0.8, kilobytes=20, gain=1.0),
     "stack": Cost(start=2, row=9e-4, said=6e-4, once=1e-3, base=1.2, kilobytes=14, gain=1.0),
 }
 
