@@ -5,7 +5,6 @@ import interpreter
 with interpreter.Ready():
     from argparse import Namespace
     from pathlib import Path
-    from shlex import quote
 
     from goods import cli
 
@@ -30,6 +29,7 @@ def main() -> None:
 
     from goods.budget.limits import budget
     from goods.competitions.frames import configs_of
+    from goods.core.deadline import process_began
     from goods.pipeline import Options, run_all
 
     cli.check_weights(args)
@@ -38,7 +38,7 @@ def main() -> None:
     name = values.pop("competition")
     configs = configs_of(args.work, name, cli.CONFIGS)
     with cli.executing(values.pop("executor"), values.pop("address"), args.work):
-        line = run_all(name, Options(configs=configs, budget=within, **values))
+        line = run_all(name, Options(configs=configs, budget=within, began=process_began(), **values))
     tell_next(args, name, configs)
     print(line)
 
@@ -51,8 +51,7 @@ def tell_next(args: Namespace, name: str, configs: Path) -> None:
     from goods.report.summary import next_commands
 
     ws, competition = Workspace(args.work, name), load_competition(name, configs)
-    options = "" if args.work == cli.ROOT / "work" else f"--work {quote(str(args.work))}"
-    commands = next_commands(ws, competition, Path(PRESETS[args.preset]).stem, options)
+    commands = next_commands(ws, competition, Path(PRESETS[args.preset]).stem)
     say("\n".join(["next:", *(f"  {command}" for command in commands)]))
 
 

@@ -11,24 +11,26 @@ def main() -> None:
 
     parser = cli.parser(__doc__, ".venv/bin/python scripts/status.py kazanexpress2023")
     parser.add_argument("competition", help="a folder of configs/")
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="quick")
+    parser.add_argument(
+        "--preset", choices=sorted(PRESETS), help="default: that of the last run_all.sh, else quick"
+    )
     cli.add_weights(parser)
     args = parser.parse_args()
 
     from goods.competitions.frames import configs_of
     from goods.core.folders import disk_used
+    from goods.core.last_run import CHOSEN
     from goods.pipeline import Options
     from goods.upkeep.cleaning import amount
-    from goods.upkeep.status import status
+    from goods.upkeep.status import chosen_last, status
 
     args.competition = args.competition.partition("/")[0]
     ws, competition = cli.competition_of(args)
     cli.check_weights(args)
-    weights = {name: getattr(args, name) for name in ("offline", "text_weights", "image_weights")}
     configs = configs_of(args.work, args.competition, cli.CONFIGS)
-    for state in status(
-        ws, competition, Options(configs, args.work, args.work, preset=args.preset, **weights)
-    ):
+    given = {name: getattr(args, name) for name in CHOSEN if getattr(args, name, None)}
+    chosen = chosen_last(ws) | given
+    for state in status(ws, competition, Options(configs, args.work, args.work, **chosen)):
         print(f"{state.word:<10} {state.name:<24} {amount(state.size):>10}  {state.why}".rstrip())
     print(f"{ws.path}: {amount(disk_used(ws.path))}, of which caches {amount(disk_used(ws.cache))}")
 

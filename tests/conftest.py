@@ -254,6 +254,11 @@ def copied(options: Options, folder: Path) -> Options:
     return replace(options, **places)
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, tuned_run) -> Options:
+    return copied(tuned_run[0], tmp_path_factory.mktemp("finished"))
+
+
 SMALL = {
     "linear": {
         "tune": {"trials": 3, "startup_trials": 1, "folds": [0], "space": {"C": {"low": 0.5, "high": 2.0}}}

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import copied, small_configs
+from conftest import small_configs
 
 from goods.budget import costs
 from goods.budget.costs import Cost
 from goods.budget.course import PILOT_SHARE, Course
 from goods.budget.limits import NO_LIMITS, Budget
-from goods.budget.pace import bounded, taken
+from goods.budget.pace import believed, taken
 from goods.budget.plan import Plan
 from goods.budget.trials import with_trials
 from goods.competitions.loading import load_competition
@@ -45,11 +45,6 @@ def shop_options(folder: Path, data: Path, limits: Budget = NO_LIMITS) -> Option
     if not configs.exists():
         small_configs(configs, "kazanexpress2023", ["linear-tuned", "fasttext"])
     return Options(configs, folder / "work", folder / "out", data, budget=limits)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory, tuned_run) -> Options:
-    return copied(tuned_run[0], tmp_path_factory.mktemp("finished"))
 
 
 def result(options: Options) -> bytes:
@@ -178,7 +173,7 @@ def test_of_what_is_alone_one_round_of_folds_has_to_be_ready(finished):
     course = course_of(ws, competition, load_preset(finished, name), finished, None)
     course.done, alone = [], Plan(("linear",), joined=False)
     side_by_side = at_once(course.size.folds, execution.resources(course.size.folds, False))
-    spent = (course.seconds(alone) - course.clock.pace * course.closing) / course.doubt("linear", alone)
+    spent = (course.seconds(alone) - course.closing) / course.doubt("linear", alone)
     whole = course.training(course.plain())
     assert spent == pytest.approx(whole / -(-course.size.folds // side_by_side))
 
@@ -187,7 +182,8 @@ def test_no_pilot_is_trained_where_the_first_folds_of_its_experiment_are_next(fi
     name, ws = "kazanexpress2023", Workspace(finished.work, "kazanexpress2023")
     competition = load_competition(name, finished.configs)
     course = course_of(ws, competition, load_preset(finished, name), finished, None)
-    monkeypatch.setattr("goods.budget.course.CLOSING", (0.0, 0.0))
+    course.start = 0.0
+    monkeypatch.setattr("goods.budget.course.ROW", 0.0)
     course.done, course.plan = [], Plan(("linear",), joined=False)
     fits = course.seconds(course.plan)
     left = [1.2 * fits]
@@ -229,7 +225,7 @@ def test_the_pace_is_that_of_a_pilot_s_folds(finished, tmp_path):
     course.piloted.append(load_experiment(ws.run("linear-tuned").config))
     course.keep_pace(7.0)
     spent, estimated = taken(ws, course.piloted[0], course.size)
-    assert course.clock.pace == bounded(spent / estimated) != 7.0
+    assert course.clock.pace == believed(7.0, spent, estimated) != 7.0
 
 
 def test_what_takes_longer_than_it_may_is_stopped(finished, tmp_path, capsys, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -14,7 +15,10 @@ from conftest import ROOT, SCRIPTS
 from goods.__main__ import commands
 from goods.competitions.loading import load_competition
 from goods.config.loading import SHIPPED, load_experiment
+from goods.core.commands import TAKEN_BY, spelled, to_type, with_given
 from goods.core.errors import GoodsError
+from goods.core.log import say
+from goods.core.progress import live
 
 HEAVY = {"catboost", "numpy", "pandas", "pydantic", "sklearn", "torch", "yaml"}
 
@@ -105,3 +109,53 @@ def test_bash_completes_with_the_printed_lines(tmp_path):
     env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(["bash", "-c", asked], env=env, capture_output=True, text=True)
     assert done.stdout == "verify\n", done.stderr
+
+
+WHOLE = "next:\n  .venv/bin/python scripts/app.py ozon stack\n  scripts/report.py ozon stack"
+WITHIN = "no report.html; scripts/report.py ozon stack makes it, scripts/make_folds.py ozon its folds"
+
+
+def test_a_command_in_a_message_has_the_options_given_that_it_takes():
+    given = ["scripts/run_all.py", "ozon", "--out=my out", "--work", "w", "--offline", "--time-limit", "1m"]
+    with with_given(given):
+        assert to_type(WHOLE) == (
+            "next:\n  .venv/bin/python scripts/app.py ozon stack --work w\n"
+            "  scripts/report.py ozon stack --out 'my out' --work w"
+        )
+        assert to_type(WITHIN) == (
+            "no report.html; scripts/report.py --out 'my out' --work w ozon stack makes it, scripts/make_folds.py "
+            "--work w ozon its folds"
+        )
+        assert to_type("scripts/stack.py X") == "scripts/stack.py X --out 'my out' --work w --offline"
+    assert to_type(WITHIN) == WITHIN
+
+
+def test_a_file_that_a_script_writes_is_no_folder_of_submissions():
+    with with_given(["scripts/predict.py", "ozon", "stack", "new.parquet", "--out", "labelled.parquet"]):
+        assert to_type("run scripts/submit.py ozon") == "run scripts/submit.py ozon"
+
+
+def test_a_terminal_shows_commands_as_the_user_types_them(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    monkeypatch.setattr("sys.argv", ["goods run", "ozon", "--work", "w"])
+    with with_given(sys.argv), live():
+        say("run scripts/make_folds.py ozon first")
+    assert "run goods make-folds --work w ozon first" in terminal.getvalue()
+
+
+@pytest.mark.parametrize("option", ["--work", *TAKEN_BY])
+def test_options_are_told_to_the_scripts_that_take_them_as_folders_and_choices(option, run_script):
+    files = {"--out": {"predict", "match", "kaggle_bundle"}, "--data": {"new_competition"}}
+    takes = {name for name in SCRIPTS if f"{option} " in run_script(name, "--help")[1].replace("]", " ")}
+    told = set(SCRIPTS) if option == "--work" else set(TAKEN_BY[option])
+    assert takes - files.get(option, set()) == told
+
+
+@pytest.mark.parametrize(("name", "called"), [(path.stem, name) for name, path in commands().items()])
+def test_a_message_names_a_script_as_the_command_that_it_is(monkeypatch, name, called):
+    monkeypatch.setattr("sys.argv", ["goods run"])
+    assert spelled(f"scripts/{name}.py") == f"goods {called}"

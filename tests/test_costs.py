@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ozon_config
 from measured_sizes import FASHION, NARROW, PEREKRESTOK, WIDE, experiment
 
 from goods.budget import costs
@@ -39,6 +40,20 @@ MEASURED = [
     (NARROW, {"fasttext": 644, "navec": 893, "image-frozen": 5 * 218}),
     (WIDE, {"linear": 5 * 36}),
 ]
+
+
+WDC, OFFERS = Size(24_733, 4_130, 5, 2), Size(900, 180, 5, 2)
+PAIRS = [
+    (WDC, {"stack": 204, "boosted": 26, "words": 1.9}),
+    (OFFERS, {"stack": 35, "boosted": 5}),
+]
+
+
+@pytest.mark.parametrize(("size", "measured"), PAIRS)
+def test_estimates_of_pairs_are_within_a_factor_of_two_of_what_was_measured(size, measured):
+    for name, seconds in measured.items():
+        model = ozon_config(name).model
+        assert seconds / 2 < 5 * cost_of(model).fold(model, size) < 2 * seconds, name
 
 
 @pytest.mark.parametrize(("size", "measured"), MEASURED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
@@ -18,11 +19,12 @@ from goods.core import code
 from goods.core.artifacts import read_json, write_json
 from goods.core.done import DONE, STARTED
 from goods.core.inputs import INPUTS, changed_inputs
+from goods.core.last_run import LAST_RUN, note_run
 from goods.core.workspace import Workspace
 from goods.pipeline import Options, run_all
 from goods.upkeep import machine
 from goods.upkeep.cleaning import PORTIONS, remove
-from goods.upkeep.status import status
+from goods.upkeep.status import chosen_last, status
 
 NAME = "kazanexpress2023"
 
@@ -42,6 +44,22 @@ def setting(options: Options, name: str, key: str, value: object) -> None:
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     config["model"][key] = value
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
+
+
+def test_status_speaks_of_the_preset_of_the_last_run_unless_told_otherwise(options, run_script, monkeypatch):
+    ws = Workspace(options.work, NAME)
+    monkeypatch.setattr("goods.cli.CONFIGS", options.configs)
+    note_run(
+        ws.path, {"preset": "light", "offline": True, "text_weights": Path("gone"), "image_weights": None}
+    )
+    assert chosen_last(ws) == {"preset": "light", "offline": True}
+    asked = ("status", NAME, "--work", options.work)
+    code, out, _ = run_script(*asked)
+    assert code == 0 and "stack-light" in out and "not of preset light" in out
+    code, out, _ = run_script(*asked, "--preset", "quick")
+    assert code == 0 and "stack-light" not in out
+    (ws.path / LAST_RUN).write_text("[")
+    assert chosen_last(ws) == {}
 
 
 def test_all_is_done_after_a_run(options):

@@ -179,10 +179,12 @@ def test_a_browser_shows_the_page_on_all_attributes(ws, competition, tmp_path, r
     assert len(seen["scores"]) == 4 and seen["scores"] == sorted(seen["scores"], reverse=True)
 
 
-def test_attributes_without_time_for_a_stack_are_still_answered(tmp_path, school):
+def test_attributes_without_time_for_a_stack_are_still_answered(tmp_path, school, capsys):
     configs = small_configs(tmp_path / "configs", "wildberries", ["linear"])
     options = Options(configs, tmp_path / "work", tmp_path / "out", school, budget=Budget(seconds=1e-3))
     assert "rows=30 macro_f1=" in run_all("wildberries", options)
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("estimate: ")]
+    assert len(told) == 1 and told[0].endswith("done, 4 targets together; 0 s are left")
     assert pd.read_parquet(tmp_path / "out/wildberries/result.parquet").notna().all(axis=None)
     html = (tmp_path / "out/wildberries/report.html").read_text(encoding="utf-8")
     assert html.count('id="attribute-') == 5  # a table, and a section for each attribute

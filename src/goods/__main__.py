@@ -10,14 +10,10 @@ from importlib import import_module
 from pathlib import Path
 
 from goods import __version__, cli
+from goods.core.commands import COMMAND, OTHERWISE
 from goods.core.completion import SHELLS, VARIABLE, beginning, script
 
 SCRIPTS = Path(__file__).parent / "scripts"
-OTHERWISE = {
-    "run_all": "run",
-    "make_demo": "demo",
-    "curves": "tensorboard",
-}  # what a script is called among the commands
 FIRST = ("run", "status", "prepare", "make-folds", "train", "tune", "stack", "submit", "predict")
 COMPLETION = "completion"
 
@@ -39,7 +35,7 @@ def main() -> None:
     known = commands()
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name in known:
-        sys.argv = [f"{cli.COMMAND} {name}", *sys.argv[2:]]
+        sys.argv = [f"{COMMAND} {name}", *sys.argv[2:]]
         cli.run(main_of(known[name]))
     elif name == COMPLETION:
         print_completion(sys.argv[2:])
@@ -58,8 +54,8 @@ def overview(known: dict[str, Path]) -> argparse.ArgumentParser:
     lines = [f"  {name:<11} {first_line(path)}" for name, path in known.items()]
     lines.append(f"  {COMPLETION:<11} Lines for a shell's start-up file: source <(goods completion bash)")
     made = argparse.ArgumentParser(
-        prog=cli.COMMAND,
-        usage=f"{cli.COMMAND} COMMAND [options]",
+        prog=COMMAND,
+        usage=f"{COMMAND} COMMAND [options]",
         description="Raw files of an e-commerce product contest in, a winning submission out.",
         epilog="commands (each has --help):\n" + "\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -75,7 +71,7 @@ def first_line(path: Path) -> str:
 
 
 def print_completion(arguments: list[str]) -> None:
-    sys.argv = [f"{cli.COMMAND} {COMPLETION}", *arguments]
+    sys.argv = [f"{COMMAND} {COMPLETION}", *arguments]
     made = cli.Parser(prog=sys.argv[0], description="Print what makes a shell complete `goods`.")
     made.add_argument("shell", choices=list(SHELLS))
     print(script(made.parse_args().shell), end="")

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goods.core.commands import SCRIPT, as_command, spelled, to_type, with_given
 from goods.core.errors import GoodsError
 from goods.core.folders import check_local, check_writable
 from goods.core.log import saying_to, stamped
@@ -28,12 +28,10 @@ if TYPE_CHECKING:
     from goods.config.competition import CompetitionConfig
     from goods.config.experiment import ExperimentConfig
 
-COMMAND = "goods"
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROOT = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path.cwd()  # where work/ and submissions/ are
 # the current folder's own; what is not in them comes with the package
 CONFIGS = next((p for p in (Path.cwd() / "configs", CHECKOUT / "configs") if p.is_dir()), Path("configs"))
-SCRIPT = re.compile(r"(?:bash |\S*bin/python )?scripts/(\w+)\.(?:py|sh)")
 
 
 class Parser(argparse.ArgumentParser):
@@ -57,23 +55,6 @@ def competitions() -> list[str]:
     return sorted(
         {path.parent.name for place in (CONFIGS, SHIPPED) for path in place.glob(f"*/{COMPETITION}")}
     )
-
-
-def as_command() -> bool:
-    """Whether this is `goods STAGE` and not a script."""
-    return sys.argv[0].startswith(f"{COMMAND} ")
-
-
-def spelled(text: str) -> str:
-    """What is said of scripts, as sub-commands where they were called as such."""
-    if not as_command():
-        return text
-
-    def command(found: re.Match[str]) -> str:
-        name = {"run_all": "run", "make_demo": "demo"}.get(found[1], found[1].replace("_", "-"))
-        return f"{COMMAND} {name}"
-
-    return SCRIPT.sub(command, text)
 
 
 def parser(
@@ -239,7 +220,7 @@ def run(main: Callable[[], None]) -> None:
     """Call a script's main; a GoodsError, or a file that cannot be read or written, becomes one line and exit code
     2."""
     folders: list[Path] = []
-    with stoppable() as stop, saying_to(tell):
+    with stoppable() as stop, with_given(sys.argv), saying_to(tell):
         try:
             check_temporary()
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -258,13 +239,13 @@ def run(main: Callable[[], None]) -> None:
             told = told_of(error, folders)
             if told is None:
                 raise
-            print(f"error: {spelled(told)}", file=sys.stderr)
+            print(f"error: {to_type(told)}", file=sys.stderr)
             sys.exit(2)
 
 
 def tell(message: str) -> None:
     """A message on stderr. Where no terminal shows it as it comes, each of its lines says when that was."""
-    print(stamped(spelled(message)), file=sys.stderr, flush=True)
+    print(stamped(to_type(message)), file=sys.stderr, flush=True)
 
 
 def used_folders() -> tuple[Path, list[Path]]:

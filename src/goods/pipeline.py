@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
-from goods.budget.alone import PRIOR, answer_alone, best_of, note_limits, prior
+from goods.budget.alone import answer_alone, best_answer, note_limits
 from goods.budget.course import PILOT, Course
 from goods.budget.headlines import announce
 from goods.budget.limits import NO_LIMITS, Budget
+from goods.budget.memory import keep_within_memory
 from goods.budget.plan import TUNED, Plan
 from goods.budget.reporting import report_in_time
 from goods.budget.size import size_of
 from goods.budget.space import check_course
+from goods.budget.targets import estimate
 from goods.cards.hiding import like_test
 from goods.cards.images import FEWEST_PHOTOS
 from goods.cards.table import has_photo, load_cards
@@ -30,6 +32,7 @@ from goods.config.presets import PRESETS
 from goods.core.artifacts import write_text
 from goods.core.errors import GoodsError
 from goods.core.folders import check_writable
+from goods.core.last_run import CHOSEN, note_run
 from goods.core.locks import working, writing
 from goods.core.log import say
 from goods.core.processes import limited
@@ -66,11 +69,14 @@ class Options:
     force: bool = False
     wait: bool = False
     budget: Budget = NO_LIMITS
+    began: float | None = (
+        None  # when the time began that a limit is of, as time.perf_counter gives it; None: now
+    )
 
 
 def run_all(name: str, options: Options) -> str:
     """Run or resume everything; returns the closing line."""
-    started = time.perf_counter()
+    started = time.perf_counter() if options.began is None else options.began
     competition = load_competition(name, options.configs)
     ws = Workspace(options.work, name)
     stack_experiment = load_preset(options, ws.whole.competition)
@@ -79,6 +85,7 @@ def run_all(name: str, options: Options) -> str:
         check_writable(folder)
     held = working(ws, alone=True, wait=options.wait), writing(options.out / name, options.wait)
     with live(), held[0], held[1], limited(options.budget.limits):
+        note_run(ws.path, {name: getattr(options, name) for name in CHOSEN})
         path = run_all_stages(ws, competition, stack_experiment, options, started)
     tell_end(ws, competition, stack_experiment.name, path)
     metric, score, _ = overall(ws, competition, stack_experiment.name)
@@ -95,11 +102,17 @@ def run_all_stages(
     started: float,
 ) -> Path:
     """From raw files to the submission, whose path it returns; `started` as time.perf_counter gives it."""
+    ready = time.perf_counter()
     headline(f"{ws.whole.competition}: prepare")
     prepare(ws.whole, load_competition(ws.whole.competition, options.configs), options.data, options.force)
-    spaces = parts(ws, competition)
-    for left, (space, of_target) in zip(range(len(spaces), 0, -1), spaces, strict=True):
-        run_stages(space, of_target, stack_experiment, options, options.budget.part_ends(started, left), left)
+    spaces, start = parts(ws, competition), 0.0 if options.began is None else ready - started
+    for part in spaces:
+        make_folds(*part, options.force)
+    courses = [course_of(*part, stack_experiment, options, None, start) for part in spaces]
+    estimate(courses, options.budget, started)
+    for left, course in zip(range(len(courses), 0, -1), courses, strict=True):
+        course.ends = options.budget.part_ends(started, left)
+        run_stages(course, options)
     headline(f"{ws.competition}: submit")
     path = submit(ws, competition, stack_experiment.name, options.out)
     if competition.targets:
@@ -112,19 +125,11 @@ def run_all_stages(
     return path
 
 
-def run_stages(
-    ws: Workspace,
-    competition: CompetitionConfig,
-    stack_experiment: ExperimentConfig,
-    options: Options,
-    ends: float | None = None,
-    targets: int = 1,
-) -> None:
-    """Folds, base experiments, stack and report of a competition with one target, the first of so many `targets`."""
-    make_folds(ws, competition, options.force)
-    stack_experiment = with_possible(ws, options, stack_experiment)
-    course = course_of(ws, competition, stack_experiment, options, ends)
-    check_course(course, options.out, targets)
+def run_stages(course: Course, options: Options) -> None:
+    """Base experiments, stack and report of a competition with one target."""
+    ws, stack_experiment = course.ws, course.join(course.plan.experiments)
+    keep_within_memory(course)
+    check_course(course, options.out, 1 + len(course.after))
     if options.budget.plans and not course.finished:
         submitted = run_within(course, stack_experiment, options)
     else:
@@ -144,20 +149,22 @@ def course_of(
     stack_experiment: ExperimentConfig,
     options: Options,
     ends: float | None,
+    start: float = 0.0,
 ) -> Course:
-    """What is to be trained, of which one line says how long it would take."""
-    name = ws.whole.competition
+    """What is to be trained of one target, dealt to folds; a start of so many seconds was seen, of 0 none."""
+    name, possible = ws.whole.competition, with_possible(ws, options, stack_experiment)
     course = Course(
         ws,
         competition,
         options.budget,
         ends,
         size_of(ws, competition),
-        load=lambda needed: load_base(options, name, needed),
-        needs=lambda experiment: with_upstream(options, name, experiment),
-        join=lambda experiments: joining(stack_experiment, experiments),
-        plan=Plan(preset_model(stack_experiment).experiments),
+        load=cache(partial(load_base, options, name)),
+        needs=cache(partial(with_upstream, options, name)),
+        join=lambda experiments: joining(possible, experiments),
+        plan=Plan(preset_model(possible).experiments),
         force=options.force,
+        start=start,
     )
     course.open()
     return course
@@ -178,10 +185,7 @@ def run_within(course: Course, stack_experiment: ExperimentConfig, options: Opti
     last = joining(stack_experiment, course.plan.experiments)
     if course.plan.joined and course.in_time(name, partial(join, course, last, options)):
         return last
-    finished = course.done or [config.name for config in course.piloted]
-    if not finished:
-        train(ws, competition, prior(ws, stack_experiment.seed), force=options.force)
-    return answer_alone(course, best_of(ws, finished or [PRIOR]), name)
+    return answer_alone(course, best_answer(course, stack_experiment.seed), name)
 
 
 def join(course: Course, stack_experiment: ExperimentConfig, options: Options) -> None:
@@ -233,7 +237,10 @@ def check_configs(
             "does not; take --preset quick"
         )
     check_family(stack_experiment, problem, competition.name)
-    for experiment in preset_model(stack_experiment).experiments:
+    preset = preset_model(stack_experiment)
+    if preset.alone is not None:
+        check_family(load_base(options, folder, preset.alone), problem, competition.name)
+    for experiment in preset.experiments:
         check_joined(stack_experiment, load_base(options, folder, experiment), experiment)
         for needed in with_upstream(options, folder, experiment):
             check_family(load_base(options, folder, needed), problem, competition.name)
@@ -259,8 +266,11 @@ def with_upstream(options: Options, name: str, experiment: str, above: tuple[str
 
 def with_possible(ws: Workspace, options: Options, config: ExperimentConfig) -> ExperimentConfig:
     """Without the experiments that look at photos where there are none, or none that they may see."""
-    names = preset_model(config).experiments
-    dropped = [n for n in names if needs_photos(options, ws.whole.competition, n)]
+    names, name = preset_model(config).experiments, ws.whole.competition
+    needed = {
+        n: [load_base(options, name, below) for below in with_upstream(options, name, n)] for n in names
+    }
+    dropped = [n for n in names if any(below.model.needs_photos for below in needed[n])]
     seen, photos_hidden = like_test(load_cards(ws.whole))
     if not dropped or has_photo(seen).sum() >= FEWEST_PHOTOS:
         return config
@@ -272,12 +282,6 @@ def with_possible(ws: Workspace, options: Options, config: ExperimentConfig) -> 
 def joining(config: ExperimentConfig, experiments: tuple[str, ...]) -> ExperimentConfig:
     model = preset_model(config).model_copy(update={"experiments": experiments})
     return config.model_copy(update={"model": model})
-
-
-def needs_photos(options: Options, name: str, experiment: str) -> bool:
-    """Whether the experiment or any it builds on looks at photos."""
-    needed = with_upstream(options, name, experiment)
-    return any(load_base(options, name, n).model.needs_photos for n in needed)
 
 
 def train_experiment(course: Course, options: Options, name: str, config: ExperimentConfig) -> None:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from goods.budget.course import PILOT, Course
 from goods.budget.plan import SHARES
+from goods.cards.labels import Labels
+from goods.cards.table import select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core.artifacts import json_text, read_json
 from goods.core.done import DONE, begin, change, done_key, mark_done
 from goods.core.log import say
+from goods.core.predictions import TOP_K, Predictions, best_classes
+from goods.core.processes import limited, limits
 from goods.core.workspace import ALL, Run, Workspace
-from goods.problems.kinds import problem_of
-from goods.train.gather import gather
+from goods.prepare.folds import load_folds, scored_rows
+from goods.problems.kinds import load_rows, problem_of
+from goods.train.gather import gather, oof_report
 from goods.train.keys import is_trained, refits
 from goods.train.stage import train
 
@@ -32,10 +40,35 @@ def prior(ws: Workspace, seed: int) -> ExperimentConfig:
     return ExperimentConfig.model_validate(config)
 
 
-def best_of(ws: Workspace, names: list[str]) -> ExperimentConfig:
-    """What the best of some finished experiments was trained with, by its out-of-fold score."""
-    best = max(names, key=lambda name: read_json(ws.run(name).report)["score"])
-    return load_experiment(ws.run(best).config)
+def best_answer(course: Course, seed: int) -> ExperimentConfig:
+    """What the best of the finished experiments was trained with, by its out-of-fold score; where there is none, or
+    none that says more than the shares of the classes, these."""
+    ws, reports = course.ws, {}
+    for name in (*course.done, *(config.name for config in course.piloted)):
+        reports[name] = read_json(ws.run(name).report)
+    best = max(reports, key=lambda name: reports[name]["score"], default=PRIOR)
+    if best != PRIOR:
+        constant = score_of_shares(ws, course.competition, tuple(reports[best]["tuned_on"]))
+        if reports[best]["score"] >= constant:
+            return load_experiment(ws.run(best).config)
+        told = f"{best} scores {reports[best]['score']:.4f} out of fold, the shares of the classes {constant:.4f}"
+        course.leave_out(f"{told}: these answer")
+    config = prior(ws, seed)
+    with limited(replace(limits(), workers=1)):  # it takes no time, and starting processes does
+        train(ws, course.competition, config, force=course.force)
+    return config
+
+
+def score_of_shares(ws: Workspace, competition: CompetitionConfig, tuned_on: tuple[int, ...]) -> float:
+    """What `prior` would score out of fold."""
+    train_rows = scored_rows(ws, select(load_rows(ws), "train"))
+    fold, target = load_folds(ws, train_rows), train_rows.target.to_numpy()
+    shares = np.zeros((len(target), Labels.load(ws).n_classes), np.float32)
+    for k in np.unique(fold):
+        others = target[fold != k] if (fold != k).any() else target
+        shares[fold == k] = np.bincount(others, minlength=shares.shape[1]) / len(others)
+    oof = Predictions(train_rows.product_id.to_numpy(), *best_classes(shares, TOP_K))
+    return float(oof_report(ws, competition, oof, train_rows, tuned_on)["score"])
 
 
 def submit_as(
@@ -57,7 +90,8 @@ def submit_as(
 def answer_alone(course: Course, best: ExperimentConfig, name: str) -> ExperimentConfig:
     """Make runs/<name>/ of the `best` that is finished; where that is no more than a pilot or the shares of the
     classes, of the folds that are finished of the experiment that is left alone. Returns the config by that name."""
-    better, found = most_of(course) if best.name in (PILOT, PRIOR) else (best, [])
+    unfinished = best.name in (PILOT, PRIOR) and course.ladder.alone not in course.done
+    better, found = most_of(course) if unfinished else (best, [])
     if found and not refits(better):
         return submit_folds(course, better, found, best, name)
     return submit_as(course.ws, course.competition, best, name)

@@ -24,7 +24,8 @@ class Cost:
 
     A fold costs `start` seconds, and for each row it is fitted on `row`, `word` for each of its words, `sibling` for
     the square root of its `Size.siblings`, `label` for each class; `said` for each row it predicts. Training that
-    is bounded by its number of steps sees `most` rows. Caches cost `once` a row for all folds. Memory of a job is
+    is bounded by its number of steps sees `most` rows. Of boosters all but `said` is for one bag of `trees` trees, more
+    of which are seldom grown; None: for whatever there are. Caches cost `once` a row for all folds. Memory of a job is
     `base` GB and `kilobytes` a row. `gain`: points of the metric that a stack loses without it.
     """
 
@@ -35,6 +36,7 @@ class Cost:
     label: float = 0.0
     said: float = 0.0
     most: float = float("inf")
+    trees: int | None = None
     once: float = 0.0
     base: float = 0.8
     kilobytes: float = 10.0
@@ -50,7 +52,13 @@ class Cost:
             self.row + self.word * size.words + self.sibling * size.siblings**0.5 + self.label * size.classes
         )
         asked = self.rows(model, size.train / size.folds + size.test, size)
-        return self.start + min(fitted, self.most) * each + asked * self.said
+        return self.grown(model) * (self.start + min(fitted, self.most) * each) + asked * self.said
+
+    def grown(self, model: FamilyConfig) -> float:
+        """How many times `trees` boosters grow: 1 where it is not counted."""
+        if self.trees is None:
+            return 1.0
+        return getattr(model, "bags", 1) * min(getattr(model, "iterations", self.trees) / self.trees, 1.0)
 
     def for_all(self, model: FamilyConfig, size: Size) -> float:
         """Seconds of one core for what all folds share."""
@@ -75,8 +83,8 @@ MEASURED = {
     "image": FINE_TUNED,
     "prior": Cost(base=0.3, kilobytes=1, gain=0.0),
     "pair_prior": Cost(base=0.3, kilobytes=1, gain=0.0),
-    "pair_words": Cost(start=0.5, row=2e-5, said=1e-5, base=0.6, kilobytes=10, gain=0.004),
-    "pairs": Cost(start=5, row=4e-3, said=1e-3, once=1e-3, base=1.0, kilobytes=20, gain=1.0),
+    "pair_words": Cost(start=0.15, row=1e-5, said=2e-6, base=0.4, kilobytes=10, gain=0.004),
+    "pairs": Cost(start=2.1, row=5.7e-4, trees=800, said=1e-4, once=4e-4, base=0.8, kilobytes=20, gain=1.0),
     "stack": Cost(start=2, row=9e-4, said=6e-4, once=1e-3, base=1.2, kilobytes=14, gain=1.0),
 }
 
@@ -100,13 +108,20 @@ class Clock:
     pace: float = 1.0
 
     def training(
-        self, config: ExperimentConfig, size: Size, given: Resources, folds: int | None = None
+        self,
+        config: ExperimentConfig,
+        size: Size,
+        given: Resources,
+        folds: int | None = None,
+        cached: bool = False,
     ) -> float:
-        """Seconds of all folds of an experiment, or of so many, side by side as far as that goes."""
+        """Seconds of all folds of an experiment, or of so many, side by side as far as that goes; with what they share
+        unless that is `cached`."""
         cost, power = cost_of(config.model), GPU if given.device == ANY_GPU else given.threads
         side_by_side, wanted = at_once(size.folds, given), size.folds if folds is None else folds
         in_turn = -(-wanted // side_by_side) * cost.fold(config.model, size, config.share) / power
-        return self.pace * (in_turn + cost.for_all(config.model, size) / cores())
+        shared = 0.0 if cached else cost.for_all(config.model, size) / cores()
+        return self.pace * (in_turn + shared)
 
     def study(self, config: ExperimentConfig, size: Size) -> float:
         """Seconds of a study: its startup trials side by side where its family has that, the others one after another,

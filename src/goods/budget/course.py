@@ -10,12 +10,12 @@ from math import inf
 
 from goods.budget.costs import Clock, cost_of
 from goods.budget.limits import Budget
-from goods.budget.pace import bounded, machine_pace, taken
+from goods.budget.pace import believed, machine_pace, taken
 from goods.budget.plan import TUNED, Ladder, Plan
 from goods.budget.size import Size
 from goods.budget.trials import fewer, with_trials
 from goods.config.competition import CompetitionConfig
-from goods.config.experiment import ExperimentConfig
+from goods.config.experiment import ExperimentConfig, preset_model
 from goods.config.loading import load_experiment
 from goods.core.deadline import OutOfTime, deadline
 from goods.core.done import done_key
@@ -31,7 +31,12 @@ PILOT, PILOT_SHARE = "pilot", 0.05
 PILOT_TIME = 0.3  # of the time there is, at most
 ALONE = 2.0  # what estimates may be off by
 MARGIN = 0.9  # of the seconds left that are planned for: estimates err
-CLOSING = (1.5, 5e-5)  # seconds of submission and report, and for each row
+START = 1.5  # seconds that a process takes to begin, where nobody has seen how many
+ENDING, PAGE = (
+    1.0,
+    2.0,
+)  # times what the start takes: the submission and the end of a process; the report's page
+ROW = 5e-5  # seconds of the page for each row
 
 
 @dataclass
@@ -57,11 +62,17 @@ class Course:
     clock: Clock = field(default_factory=Clock)
     joined: dict[tuple[str, ...], bool] = field(default_factory=dict)  # answers of is_joined
     finished: bool = False  # nothing is to be trained: no limit takes away what is there
+    cached: bool = False  # another target, on the same cards, makes what all folds share
+    machine: float = 1.0  # the pace that is believed before folds are finished
+    start: float = 0.0  # seconds until this process was ready to begin
+    after: list[Course] = field(default_factory=list)  # of the targets that follow
 
     def open(self) -> None:
-        """Find what is done, say how long the rest would take, leave out what memory is too small for."""
-        machine = machine_pace()
+        """Find what is done, and how fast this machine is."""
+        self.machine = machine_pace()
+        self.start = self.start or START * self.machine
         known = [*self.needed(self.plan), *(n.removesuffix(TUNED) for n in self.plan.experiments)]
+        known += [self.named] if self.named else []
         self.done = [name for name in dict.fromkeys(known) if self.is_finished(name)]
         trials = {
             n.removesuffix(TUNED): self.trials_of(n) for n in self.plan.experiments if n.endswith(TUNED)
@@ -69,18 +80,9 @@ class Course:
         self.plan = replace(self.plan, trials=trials)
         if self.budget.plans and not self.done and self.is_trained(self.smallest()):
             self.piloted.append(self.smallest())
-        self.keep_pace(machine)
+        self.keep_pace(self.machine)
         self.finished = self.is_joined(self.plan.experiments)
         self.estimate = self.seconds(self.plan)
-        say(f"estimate: {self.estimate:.0f} s for all that is to be done{self.allowed()}")
-        if self.budget.gigabytes is not None and not self.finished:
-            self.plan = self.within_memory(self.plan, self.budget.gigabytes)
-
-    def allowed(self) -> str:
-        """What is left of the limits, in words."""
-        seconds = "" if self.ends is None else f"; {max(0, self.left()):.0f} s are left"
-        memory = "" if self.budget.gigabytes is None else f"; {self.budget.gigabytes:g} GB may be taken"
-        return seconds + memory
 
     def needed(self, plan: Plan) -> list[str]:
         """Experiments of a plan after those that they build on."""
@@ -88,17 +90,19 @@ class Course:
 
     def next(self) -> str | None:
         """The experiment to train now, after what no longer fits is left out; None where all are trained."""
-        self.keep_pace(self.clock.pace)
+        self.keep_pace(self.machine)
         if self.ends is not None:
             self.plan, lines = self.ladder.within(self.plan, MARGIN * self.left())
             for line in lines:
                 self.leave_out(f"time limit: {line}")
-        if self.finished_alone():
+        if self.is_answered(self.plan):
             return None
         return next((name for name in self.needed(self.plan) if name not in self.done), None)
 
-    def finished_alone(self) -> bool:
-        return not self.plan.joined and bool(self.done)
+    def is_answered(self, plan: Plan) -> bool:
+        """Whether what is finished does for a plan where nothing is joined. An experiment that is named to stand alone
+        is worth more than those that were to be joined."""
+        return not plan.joined and bool(self.done) and (self.named is None or self.named in self.done)
 
     def left(self) -> float:
         """Seconds until the end."""
@@ -106,11 +110,17 @@ class Course:
 
     def to_work(self) -> float:
         """Seconds until what is trained has to be ready."""
-        return self.left() - self.clock.pace * self.closing
+        return self.left() - self.closing
+
+    def to_report(self) -> float:
+        """Seconds until the report has to be."""
+        return self.left() - ENDING * self.start
 
     @property
     def closing(self) -> float:
-        return CLOSING[0] + CLOSING[1] * (self.size.train + self.size.test)
+        """Seconds from the last model to the end of the process. Most of it is loading code and data, which takes as
+        long as it took at the start, on this machine and beside what else runs there."""
+        return (ENDING + PAGE) * self.start + self.clock.pace * ROW * (self.size.train + self.size.test)
 
     def pilot(self) -> ExperimentConfig | None:
         """A small experiment that is trained first where time is short: something to answer with, and how fast folds
@@ -149,8 +159,8 @@ class Course:
 
     def seconds(self, plan: Plan) -> float:
         """Of all that is still to be done for a plan."""
-        total = self.clock.pace * self.closing
-        if not plan.joined and self.done:
+        total = self.closing
+        if self.is_answered(plan):
             return total
         for name in self.needed(plan):
             if name not in self.done:
@@ -171,7 +181,7 @@ class Course:
 
     def training(self, config: ExperimentConfig, folds: int | None = None) -> float:
         given = resources(self.size.folds, config.model.on_gpu)
-        return self.clock.training(config, self.size, given, folds)
+        return self.clock.training(config, self.size, given, folds, self.cached)
 
     def study(self, name: str, plan: Plan) -> float:
         base = name.removesuffix(TUNED)
@@ -188,6 +198,11 @@ class Course:
             config = with_trials(config, trials)
         return config if plan.share == 1 else config.model_copy(update={"share": plan.share})
 
+    @property
+    def named(self) -> str | None:
+        """The experiment that the preset names to stand alone."""
+        return preset_model(self.join(self.plan.experiments)).alone
+
     @cached_property
     def ladder(self) -> Ladder:
         names = self.needed(self.plan)
@@ -196,7 +211,7 @@ class Course:
             self.seconds,
             self.needs,
             self.gain,
-            max(simple or names, key=self.gain, default="").removesuffix(TUNED),
+            self.named or max(simple or names, key=self.gain, default="").removesuffix(TUNED),
             {name: min(fewer(self.load(name))) for name in self.plan.trials},
         )
 
@@ -264,34 +279,8 @@ class Course:
         return key is not None and key == stack_key(self.ws, self.competition, config)
 
     def keep_pace(self, otherwise: float) -> None:
-        """Go by what finished folds took."""
+        """Go by what finished folds took, as far as they tell enough."""
         configs = [self.load(name).model_copy(update={"name": name}) for name in self.done]
         found = [taken(self.ws, config, self.size) for config in (*configs, *self.piloted)]
         spent, estimated = (sum(column) for column in zip(*found, strict=True)) if found else (0.0, 0.0)
-        self.clock = Clock(bounded(spent / estimated) if estimated else otherwise)
-
-    def within_memory(self, plan: Plan, gigabytes: float) -> Plan:
-        """Without what takes more, in one process, than all may."""
-
-        def takes(config: ExperimentConfig) -> float:
-            return cost_of(config.model).gigabytes(self.size.part(config.share))
-
-        kept = []
-        for name in plan.experiments:
-            most = max(takes(self.load(n)) for n in self.needs(name))
-            if most <= gigabytes:
-                kept.append(name)
-            else:
-                self.leave_out(f"memory limit: {name}, about {most:.1f} GB, left out")
-        plan = replace(plan, experiments=tuple(kept))
-        if kept and takes(self.join(plan.experiments)) <= gigabytes:
-            return plan
-        steps = self.ladder.steps(Plan((self.ladder.alone,), joined=False))
-        for smaller, _, line in [
-            (Plan((self.ladder.alone,), joined=False), "", f"{self.ladder.alone} alone"),
-            *steps,
-        ]:
-            if all(takes(self.config(n, smaller)) <= gigabytes for n in smaller.experiments):
-                self.leave_out(f"memory limit: {line}")
-                return smaller
-        return plan
+        self.clock = Clock(believed(otherwise, spent, estimated))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from goods.budget.course import Course
+from goods.budget.targets import remaining
 from goods.core.artifacts import read_json
 from goods.core.done import done_key
 from goods.core.errors import GoodsError
@@ -11,14 +12,14 @@ from goods.core.progress import headline, seconds
 
 def announce(course: Course, doing: str, name: str) -> None:
     """`doing`: what is done now, as a verb and what it is of; `name` as the preset has it."""
-    course.keep_pace(course.clock.pace)
+    course.keep_pace(course.machine)
     names = course.needed(course.plan)
     place = f" ({names.index(name) + 1} of {len(names)})" if name in names else ""
     told = [f"{course.ws.competition}: {doing}{place}"]
     if scores := scores_of(course, names):
         best = max(scores, key=lambda one: scores[one])
         told.append(f"best so far {best} {scores[best]:.4f}")
-    told.append(f"about {seconds(course.seconds(course.plan))} left")
+    told.append(f"about {seconds(remaining(course))} left")
     headline("; ".join(told))
 
 

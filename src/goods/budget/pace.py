@@ -16,13 +16,27 @@ from goods.core.workspace import Workspace
 
 REFERENCE = 0.03  # seconds that `task` took there
 LEAST, MOST = 0.1, 50.0  # between which a pace is believed
+TIMES, ENOUGH = (
+    8,
+    0.5,
+)  # that the task is done, unless so many seconds are over: a busy machine pauses it now and then
+DOUBT = 20.0  # estimated seconds of finished folds that tell as much of the others as the machine's pace does
 
 
 def machine_pace() -> float:
     """Seconds of wall clock here for a second there, other programs on its cores included."""
-    started = time.perf_counter()
-    task()
-    return bounded((time.perf_counter() - started) / REFERENCE)
+    started, times = time.perf_counter(), 0
+    while times < TIMES and time.perf_counter() - started < ENOUGH:
+        task()
+        times += 1
+    return bounded((time.perf_counter() - started) / (times * REFERENCE))
+
+
+def believed(before: float, spent: float, estimated: float) -> float:
+    """The pace after folds that were `estimated` at so many core seconds took as many as `spent`: the longer they are,
+    the less counts what was believed `before`. Small ones end long before their estimate, which says nothing of large.
+    """
+    return bounded((before * DOUBT + spent) / (DOUBT + estimated))
 
 
 def task() -> int:

@@ -29,7 +29,8 @@ class Plan:
 @dataclass(frozen=True)
 class Ladder:
     """What the steps need to know. `seconds` of a plan, all that is still to be done for it; `builds_on`: experiments
-    that one needs, itself included; `gain` of each; `alone`: the one that is left; `fewest` trials of each study."""
+    that one needs, itself included; `gain` of each; `alone`: the one that is left, which may be none of
+    those that are joined; `fewest` trials of each study."""
 
     seconds: Callable[[Plan], float]
     builds_on: Callable[[str], list[str]]
@@ -90,7 +91,7 @@ class Ladder:
         for name in plan.experiments:
             gone = [n for n in plan.experiments if name in self.builds_on(n)]
             kept = tuple(n for n in plan.experiments if n not in gone)
-            if any(map(self.is_alone, gone)):
+            if not kept or any(map(self.is_alone, gone)):
                 continue
             less = replace(plan, experiments=kept)
             saved = self.seconds(plan) - self.seconds(less)

@@ -19,7 +19,7 @@ def report_in_time(course: Course, submitted: ExperimentConfig, out: Path) -> No
     name = course.ws.competition
     headline(f"{name}: report")
     try:
-        with deadline(inf if course.finished else course.to_work()):
+        with deadline(inf if course.finished else course.to_report()):
             write_report(course.ws, course.competition, submitted, out)
     except OutOfTime:
         (out / name / REPORT).unlink(missing_ok=True)

@@ -171,6 +171,13 @@ class PresetConfig(FamilyConfig):
     with_local_text: str | None = Field(
         None, description="experiment that joins them where the command line gives a local text encoder"
     )
+    alone: str | None = Field(
+        None,
+        description="experiment that stands alone where there is no time for this one; null: the best of `experiments`",
+    )
+
+    def described(self, exclude: frozenset[str] = frozenset()) -> dict[str, Any]:
+        return super().described(exclude | {"alone"})
 
     @model_validator(mode="after")
     def each_once(self) -> Self:

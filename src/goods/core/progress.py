@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
+from goods.core.commands import to_type
 from goods.core.log import say, saying_to
 
 T = TypeVar("T")
@@ -84,7 +85,7 @@ class View:
         return Group(Text(self.headline, style="bold"), bars) if self.headline else bars
 
     def say(self, message: str) -> None:
-        self.console.print(message, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(to_type(message), markup=False, highlight=False, soft_wrap=True)
 
 
 def _console() -> Any:
@@ -161,3 +162,8 @@ def seconds(value: float) -> str:
     if value < 90:
         return f"{value:.0f} s"
     return f"{value / 60:.0f} min" if value < 90 * 60 else f"{value / 3600:.1f} h"
+
+
+def gigabytes(value: float) -> str:
+    """As a person says it: 300 MB, 1.5 GB."""
+    return f"{round(value, 1):g} GB" if value >= 1 else f"{value * 2**10:.0f} MB"

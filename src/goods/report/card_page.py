@@ -32,7 +32,7 @@ from goods.report.page import render
 from goods.report.slices import agreement_rows, slice_rows
 from goods.report.suspects import suspected_labels
 from goods.stack.config import StackConfig
-from goods.submit.entries import limits_of, made_of
+from goods.submit.entries import lag_of, limits_of, made_of
 from goods.submit.ledger import git_sha
 
 LISTED = 60  # suspected labels in the page; the file has all
@@ -80,6 +80,7 @@ def page_of(
         name=config.name,
         report=report,
         limits=limits_of(report),
+        lag=lag_of(ws, config.name),
         judged=judged,
         files=files,
         metric=metric_of(report["metric"]),

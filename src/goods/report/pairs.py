@@ -32,7 +32,7 @@ from goods.report.board import board_of
 from goods.report.experiments import experiment_row, taken_rows
 from goods.report.key import is_main, page_key, page_path
 from goods.report.page import holds, new_figure, plain_label, render, svg
-from goods.submit.entries import finished_report, limits_of, made_of
+from goods.submit.entries import finished_report, lag_of, limits_of, made_of
 from goods.submit.ledger import git_sha
 
 SHOWN = 25  # pairs of each kind of error
@@ -88,6 +88,7 @@ def write_pairs_report(
         if isinstance(config.model, PairsConfig)
         else [],
         limits=limits_of(report),
+        lag=lag_of(ws, config.name),
         galleries=[
             (
                 "Surest of no match, and wrong",

@@ -19,6 +19,7 @@ from goods.core.log import say
 from goods.core.tables import Cells, show_table
 from goods.core.workspace import Workspace
 from goods.matching.groups import ends_of
+from goods.models.pairs.pairs import PairsConfig
 from goods.prepare.prepared import parts
 from goods.problems.kinds import load_rows, problem_of
 from goods.report.experiments import PREPARE, taken_rows
@@ -82,17 +83,18 @@ def written(ws: Workspace, competition: CompetitionConfig, result: Path, out: Pa
     return [path for path in files if path.is_file()] + kept(result.parent, file_hash(result))[-1:]
 
 
-def next_commands(ws: Workspace, competition: CompetitionConfig, experiment: str, options: str) -> list[str]:
-    """What a user may want of a finished run, as command lines that end with `options`."""
+def next_commands(ws: Workspace, competition: CompetitionConfig, experiment: str) -> list[str]:
+    """What a user may want of a finished run, as command lines."""
     space, _ = parts(ws, competition)[0]
     asked = select(load_rows(space), "test").head(1)
     pairs = problem_of(space).name == "pairs"
     ids = [end[0] for end in (ends_of(asked) if pairs else (asked.product_id.to_numpy(),)) if len(end)]
     explained = [f"explain.py {space.competition} {experiment} {' '.join(shlex.quote(str(i)) for i in ids)}"]
-    alone = not joined(load_experiment(space.run(experiment).config)) and not pairs
+    config = load_experiment(space.run(experiment).config)
+    has_reasons = isinstance(config.model, PairsConfig) if pairs else bool(joined(config))
     commands = [
-        *([] if alone or not ids else explained),
+        *(explained if ids and has_reasons else []),
         f"app.py {space.competition} {experiment}",
         f"predict.py {competition.name} {experiment} NEW.parquet --out labelled.parquet",
     ]
-    return [f".venv/bin/python scripts/{command} {options}".rstrip() for command in commands]
+    return [f".venv/bin/python scripts/{command}" for command in commands]

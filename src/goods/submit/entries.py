@@ -21,6 +21,7 @@ from goods.core.artifacts import read_json
 from goods.core.done import check_done, done_key
 from goods.core.hashing import content_hash
 from goods.core.log import say
+from goods.core.progress import gigabytes
 from goods.core.taken import highest_mb, taken_in
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
@@ -107,9 +108,26 @@ def limits_of(report: dict[str, Any]) -> str:
     if not limits:
         return ""
     within = [f"{limits['seconds']:.0f} s"] if limits["seconds"] else []
-    within += [f"{limits['gigabytes']:g} GB"] if limits["gigabytes"] else []
+    within += [gigabytes(limits["gigabytes"])] if limits["gigabytes"] else []
     left_out = ", ".join(limits["left_out"]) or "nothing"
     return f"within {' and '.join(within)}: left out {left_out}"
+
+
+def lag_of(ws: Workspace, experiment: str) -> str:
+    """That one of the experiments that a finished one joins is better alone, in a sentence; empty where none is."""
+    run = ws.run(experiment)
+    report, names = read_json(run.report), joined(load_experiment(run.config))
+    scores = report.get("base") or {name: read_json(ws.run(name).report)["score"] for name in names}
+    best = max(scores, key=lambda name: scores[name], default=None)
+    if best is None or report["score"] >= scores[best]:
+        return ""
+    told = f"{experiment} scores {report['score']:.4f} out of fold, {best} alone {scores[best]:.4f}"
+    if "methods" not in report:
+        return f"{told}: joining costs more than it gains here"
+    methods = {name: of_method["score"] for name, of_method in report["methods"].items()}
+    if methods[report["winner"]] < max(methods.values()):
+        return f"{told}: of methods that are alike within a standard error the one of least log-loss goes on"
+    return f"{told}: each fold's method was chosen on the other folds"
 
 
 def peak_memory() -> int:

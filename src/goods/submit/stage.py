@@ -25,7 +25,7 @@ from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.problems.kinds import load_rows
-from goods.submit.entries import entry_of, finished_report
+from goods.submit.entries import entry_of, finished_report, lag_of
 from goods.submit.kept import KEY, keep
 from goods.submit.ledger import LEDGER, SUBMISSION, append_leaderboard
 
@@ -59,6 +59,8 @@ def write_submission(
     row = entry | {"kind": SUBMISSION, "rows": len(table), "file_hash": file_hash(path), "note": note}
     append_leaderboard(out / LEDGER, row)
     say(f"submit {experiment}: {path}, {len(table)} rows, out-of-fold {entry['metric']} {entry['score']:.4f}")
+    for lag in filter(None, (lag_of(space, experiment) for space, _ in parts(ws, competition))):
+        say(f"warning: {lag}")
     return path
 
 

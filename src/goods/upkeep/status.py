@@ -21,12 +21,14 @@ from goods.config.base import PresetConfig
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, preset_model
 from goods.config.loading import load_experiment
+from goods.config.presets import PRESETS
 from goods.core.artifacts import read_json
 from goods.core.done import STARTED, done_key, flaw, read_done
 from goods.core.errors import GoodsError
 from goods.core.filehashes import FileHashes
 from goods.core.folders import disk_used
 from goods.core.inputs import changed_inputs
+from goods.core.last_run import CHOSEN, last_run
 from goods.core.workspace import Workspace
 from goods.pipeline import Options, course_of, load_preset, with_possible, with_upstream
 from goods.prepare.folds import dealt
@@ -50,6 +52,15 @@ class State:
     word: str
     why: str = ""
     size: int = 0
+
+
+def chosen_last(ws: Workspace) -> dict[str, Any]:
+    """Options of the last run that experiments are made by; weights only where they still are."""
+    noted = {name: value for name, value in last_run(ws.path).items() if name in CHOSEN and value is not None}
+    if noted.get("preset", "quick") not in PRESETS:
+        del noted["preset"]
+    weights = {name: Path(noted.pop(name)) for name in ("text_weights", "image_weights") if name in noted}
+    return noted | {name: path for name, path in weights.items() if path.exists()}
 
 
 @dataclass(frozen=True)
@@ -120,7 +131,7 @@ def within_limits(course: Course, name: str) -> Within | None:
     if not (report.get("limits") or {}).get("left_out"):
         return None
     saved = load_experiment(run.config)
-    if isinstance(saved.model, PresetConfig):
+    if isinstance(saved.model, PresetConfig) and saved.model.experiments:
         joined = saved.model.experiments
         found = [joined_state(course, course.join(joined))]
     else:
@@ -133,7 +144,7 @@ def standing_in(course: Course, saved: ExperimentConfig) -> list[ExperimentConfi
     """What an experiment that stands alone for the preset's last would be trained with now: one of the preset's of
     its family, by its name and on its share of the rows."""
     found = []
-    for name in course.needed(course.plan):
+    for name in dict.fromkeys((*course.needed(course.plan), course.ladder.alone)):
         config, best = course.load(name), course.ws.tuning(name.removesuffix(TUNED)) / "best.yaml"
         found += [config, *([load_experiment(best)] if name.endswith(TUNED) and best.is_file() else [])]
     alike = [config for config in found if config.model.family == saved.model.family]

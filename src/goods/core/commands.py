@@ -1,0 +1,93 @@
+"""Commands that messages name: spelled as the user calls them, with those of the options given that they take too."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from shlex import quote
+
+COMMAND = "goods"
+OTHERWISE = {
+    "run_all": "run",
+    "make_demo": "demo",
+    "curves": "tensorboard",
+}  # what a script is called among the commands
+SCRIPT = re.compile(r"(?:bash |\S*bin/python )?scripts/(\w+)\.(?:py|sh)")
+LINE = re.compile(rf" *{SCRIPT.pattern}.*")  # one that is a command and nothing else
+TRAINING = frozenset({"run_all", "status", "probe", "train", "tune", "stack", "pretrain"})
+# option → the scripts to which it says the same; all take --work
+TAKEN_BY = {
+    "--out": frozenset({"run_all", "probe", "train", "tune", "stack", "submit", "report"}),
+    "--data": frozenset({"run_all", "prepare"}),
+    "--preset": frozenset({"run_all", "status"}),
+    "--offline": TRAINING,
+    "--text-weights": TRAINING,
+    "--image-weights": TRAINING,
+}
+FLAGS = frozenset({"--offline"})  # options without a value
+
+_given: dict[str, str] = {}  # option → as it is typed, its value included
+
+
+def as_command() -> bool:
+    """Whether this is `goods STAGE` and not a script."""
+    return sys.argv[0].startswith(f"{COMMAND} ")
+
+
+def spelled(text: str) -> str:
+    """What is said of scripts, as sub-commands where they were called as such."""
+    if not as_command():
+        return text
+
+    def command(found: re.Match[str]) -> str:
+        return f"{COMMAND} {OTHERWISE.get(found[1], found[1].replace('_', '-'))}"
+
+    return SCRIPT.sub(command, text)
+
+
+def to_type(text: str) -> str:
+    """As `spelled`, each command with the options given: at the end of a line that is nothing else, else before its
+    arguments."""
+
+    def with_options(found: re.Match[str]) -> str:
+        return found[0] + options_for(found[1])
+
+    lines = [(LINE if LINE.match(line) else SCRIPT).sub(with_options, line) for line in text.split("\n")]
+    return spelled("\n".join(lines))
+
+
+def options_for(script: str) -> str:
+    return "".join(
+        f" {typed}" for name, typed in _given.items() if script in TAKEN_BY.get(name, frozenset({script}))
+    )
+
+
+@contextmanager
+def with_given(arguments: Sequence[str]) -> Iterator[None]:
+    """Within, messages tell the options of this command line, whose first word names the script."""
+    global _given
+    before, _given = _given, given_in(arguments)
+    try:
+        yield
+    finally:
+        _given = before
+
+
+def given_in(arguments: Sequence[str]) -> dict[str, str]:
+    """The options of a command line that others take too."""
+    known = {name.replace("_", "-"): script for script, name in OTHERWISE.items()}
+    called = arguments[0].removeprefix(f"{COMMAND} ")
+    script = known.get(called, Path(called).stem.replace("-", "_"))
+    found, words = {}, iter(arguments[1:])
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name != "--work" and script not in TAKEN_BY.get(name, ()):
+            continue
+        if name in FLAGS:
+            found[name] = name
+        elif (value := value if equals else next(words, "")) != "":
+            found[name] = f"{name} {quote(value)}"
+    return found
