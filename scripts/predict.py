@@ -23,12 +23,13 @@ def main() -> None:
     args = parser.parse_args()
 
     from goods.core.log import say
+    from goods.core.wording import count
     from goods.submit.prediction import predict_file
 
     asked = (args.experiment, args.cards, args.images, args.out)
     with cli.executing(args.executor, args.address, args.work):
         n = predict_file(*cli.competition_of(args), *asked, plain=args.plain)
-    say(f"predict {args.experiment}: {n} cards labelled in {args.out}")
+    say(f"predict {args.experiment}: {count(n, 'card')} labelled in {args.out}")
 
 
 if __name__ == "__main__":

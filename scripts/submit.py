@@ -20,10 +20,11 @@ def main() -> None:
 
     ws, competition = cli.competition_of(args)
     if args.check:
+        from goods.core.wording import count
         from goods.submit.elsewhere import checked_file
 
         print(
-            f"{args.check}: {len(checked_file(ws, competition, args.check))} rows, as the contest takes them"
+            f"{args.check}: {count(len(checked_file(ws, competition, args.check)), 'row')}, as the contest takes them"
         )
     elif args.compare:
         from goods.submit.elsewhere import compare

@@ -62,6 +62,10 @@ def test_two_submissions_have_no_order_and_the_private_score_counts_where_there_
     found = board_of(tmp_path, "c", "f1")
     assert found["rank"] is None
     assert [row["board"] for row in found["rows"]] == [0.79, 0.5]
-    assert found["rows"][1]["apart"] == 0  # one fold tells no spread
-    assert found["advice"] == ["Both agree within 2 sd; from 3 submissions on their order is compared too."]
+    assert found["rows"][1]["apart"] is None  # one fold tells no spread
+    assert found["advice"] == [
+        "Both agree within 2 sd; from 3 submissions on their order is compared too.",
+        "Of b a single fold tells no sd: whether the board's score is another is not told.",
+    ]
+    assert '<td class="n">–</tr>' in render("base_board", board=found)
     assert board_of(tmp_path, "c", "accuracy") is None

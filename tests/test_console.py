@@ -24,6 +24,7 @@ from goods.train.stage import train
 from goods.tune.study import params_told
 
 NAME = "kazanexpress2023"
+HEAD = ["stage", "out-of-fold", "seconds", "share of the pool", "peak memory"]
 TIMED = re.compile(r"\d\d:\d\d:\d\d ")
 
 
@@ -96,7 +97,7 @@ def test_the_end_of_a_run_is_a_table_the_paths_and_what_to_do_next(whole_run):
     folder, _, err = whole_run
     lines = [line[9:] for line in err.splitlines()]
     at = next(i for i, line in enumerate(lines) if "weighs" in line)
-    assert lines[at + 1].split() == ["stage", "out-of-fold", "seconds", "weight", "peak", "memory"]
+    assert re.split(r"  +", lines[at + 1]) == HEAD
     rows = [line.split() for line in lines[at + 2 : at + 7]]
     assert [row[0] for row in rows] == ["prepare", "linear-tuning", "linear-tuned", "fasttext", "stack"]
     assert all(re.fullmatch(r"-?\d+\.\d\d", row[5]) for row in rows[2:4]) and len(rows[4]) == 7
@@ -113,6 +114,41 @@ def test_the_end_of_a_run_is_a_table_the_paths_and_what_to_do_next(whole_run):
     commands = [line.split() for line in lines[last + 1 :]]
     assert [command[1] for command in commands] == [f"scripts/{n}.py" for n in ("explain", "app", "predict")]
     assert all(command[-2:] == ["--work", str(folder / "work")] for command in commands)
+
+
+def test_the_table_and_the_report_say_the_same_shares_of_the_pool_which_sum_to_one(whole_run):
+    folder, _, err = whole_run
+    lines = [line[9:] for line in err.splitlines()]
+    at = next(i for i, line in enumerate(lines) if line.startswith("stage  "))
+    told = {row.split()[0]: row.split()[5] for row in lines[at + 1 : at + 6] if len(row.split()) == 8}
+    assert list(told) == ["linear-tuned", "fasttext"] and sum(map(float, told.values())) == pytest.approx(
+        1, abs=0.011
+    )
+    html = (folder / "out" / NAME / "report.html").read_text(encoding="utf-8")
+    table = html.split("What each experiment adds</h3>")[1].split("</table>")[0]
+    assert f'<th class="n">{HEAD[3]}<th' in table
+    assert dict(re.findall(r'<tr><td>([\w-]+)<td class="n">([\d.]+)<td', table)) == told
+
+
+def test_links_of_a_report_and_of_its_kept_copy_lead_to_files(whole_run):
+    folder, _, _ = whole_run
+    page = folder / "out" / NAME / "report.html"
+    copies = list(page.parent.glob("20*/report.html"))
+    assert len(copies) == 1
+    for one in (page, *copies):
+        links = re.findall(r'<a href="([^"#]+)"', one.read_text(encoding="utf-8"))
+        assert {"result.parquet", "errors.csv", "suspected_labels.csv"} <= set(links)
+        assert all((one.parent / link).is_file() for link in links)
+
+
+def test_a_report_claims_nothing_of_calibration_but_what_its_figures_show(whole_run):
+    folder, _, _ = whole_run
+    html = (folder / "out" / NAME / "report.html").read_text(encoding="utf-8")
+    told = re.search(r"not for this error\.\s+(It [^<]+)</p>", html)
+    assert told, "no sentence on what calibration did"
+    errors = re.findall(r"<figcaption>([\w-]+): expected calibration error\s+([\d.]+) → ([\d.]+)", html)
+    rose = told[1].partition("rose for ")[2].partition(" (")[0].split(", ")
+    assert len(errors) == 3 and all((float(b) > float(a)) == (name in rose) for name, a, b in errors)
 
 
 def test_what_is_told_to_do_next_can_be_done(whole_run, run_script, monkeypatch):

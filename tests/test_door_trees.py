@@ -163,4 +163,4 @@ def test_a_category_with_cards_that_is_no_leaf_is_a_class_and_told(tmp_path, cap
     issues = pd.read_parquet(ws.issues)
     noted = issues.product_id[issues.problem == "no leaf of the tree"]
     assert sorted(noted) == sorted(cards.product_id[cards.category_id == 11])
-    assert f"{len(noted)} train cards lie in 1 categories that are no leaves of the tree, such as 11" in told
+    assert f"{len(noted)} train cards lie in 1 category that is no leaf of the tree, such as 11" in told

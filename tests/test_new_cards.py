@@ -145,7 +145,7 @@ def test_broken_rows_are_labelled_and_noted_beside_the_output(trained, tmp_path,
     issues = pd.read_parquet(tmp_path / "new.issues.parquet")
     assert set(issues.product_id) == {cards.product_id[3]}
     assert "no text was read" in set(issues.problem)
-    assert "input problems of 1 cards noted in" in capsys.readouterr().err
+    assert "input problems of 1 card noted in" in capsys.readouterr().err
     predict(trained, out)
     assert not (tmp_path / "new.issues.parquet").exists()
 

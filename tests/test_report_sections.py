@@ -19,6 +19,7 @@ from goods.report.drift import drift_of
 from goods.report.gallery import RARE, SIBLINGS, SURE, chosen_errors, contrast
 from goods.report.judged import Judged
 from goods.report.left_out import left_out_rows
+from goods.report.pool_shares import shares_of
 from goods.report.reasons import Explained, Reason
 from goods.report.slices import agreement_rows, slice_rows
 from goods.report.stage import write_report
@@ -69,12 +70,12 @@ def test_errors_are_near_or_far_and_drawn_where_paths_part():
     assert [(d["cards"], d["name"][:7]) for d in distance_rows(judged)] == [(3, "sibling"), (1, "cousin:")]
     assert frequent_confusions(judged)[0] == ("A → a0", "A → a1", 2)
     captions = [caption for caption, _ in branch_maps(judged)]
-    expected = ["A: 2 errors among its children", "B: 1 errors among its children"]
-    assert captions == [expected[0], "the root: 1 errors among its children", expected[1]] or set(
+    expected = ["A: 2 errors among its children", "B: 1 error among its children"]
+    assert captions == [expected[0], "the root: 1 error among its children", expected[1]] or set(
         captions
     ) == {
         *expected,
-        "the root: 1 errors among its children",
+        "the root: 1 error among its children",
     }
 
 
@@ -147,9 +148,13 @@ def test_what_an_experiment_adds_is_what_the_pool_loses_without_it(ws, tmp_path)
         Predictions(judged.cards.product_id.to_numpy(), order, proba).save(ws.run(name).oof)
     rows = {row["name"]: row for row in left_out_rows(ws, judged, ["good", "noise"])}
     assert rows["good"]["adds"] > 0.4 and abs(rows["noise"]["adds"]) < 0.05
-    assert rows["good"]["weight"] > rows["noise"]["weight"]
     agreement = agreement_rows(ws, judged, ["good", "noise"])
     assert sum(row["cards"] for row in agreement) == n and agreement[0]["agree"] == 2
+
+
+def test_shares_of_a_pool_sum_to_one():
+    assert shares_of(np.array([1.5, 0.5])).tolist() == [0.75, 0.25]
+    assert shares_of(np.zeros(4)).tolist() == [0.25] * 4
 
 
 def test_a_single_experiment_has_a_report_and_it_is_not_made_twice(ws, competition, tmp_path):

@@ -143,8 +143,12 @@ def check_overview(page, targets):
         assert row.known == len(train)
     links = re.findall(r'href="([^"#]+)"', html)
     assert {f"{name}/report.html" for name in targets} <= set(links)
-    assert all((page.parent / link).is_file() for link in links)
-    assert [copy.read_bytes() == page.read_bytes() for copy in page.parent.glob("20*/report.html")] == [True]
+    copies = list(page.parent.glob("20*/report.html"))
+    for one in (page, *copies):
+        for below in (one, *(one.parent / name / "report.html" for name in targets)):
+            links = re.findall(r'<a href="([^"#]+)"', below.read_text(encoding="utf-8"))
+            assert links and all((below.parent / link).is_file() for link in links)
+    assert [copy.read_bytes() == page.read_bytes() for copy in copies] == [True]
 
 
 WATCH = """<script>

@@ -12,6 +12,7 @@ from pathlib import Path
 from goods import __version__, cli
 from goods.core.commands import COMMAND, OTHERWISE
 from goods.core.completion import SHELLS, VARIABLE, beginning, script
+from goods.core.pipes import ending_unread
 
 SCRIPTS = Path(__file__).parent / "scripts"
 FIRST = ("run", "status", "prepare", "make-folds", "train", "tune", "stack", "submit", "predict")
@@ -37,10 +38,12 @@ def main() -> None:
     if name in known:
         sys.argv = [f"{COMMAND} {name}", *sys.argv[2:]]
         cli.run(main_of(known[name]))
-    elif name == COMPLETION:
-        print_completion(sys.argv[2:])
-    else:
-        overview(known).parse_args()
+        return
+    with ending_unread():
+        if name == COMPLETION:
+            print_completion(sys.argv[2:])
+        else:
+            overview(known).parse_args()
 
 
 def main_of(path: Path) -> Callable[[], None]:

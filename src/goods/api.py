@@ -31,6 +31,7 @@ from goods.core.artifacts import read_json
 from goods.core.done import done_key
 from goods.core.errors import GoodsError
 from goods.core.scratch import temporary_files_in
+from goods.core.wording import count
 from goods.core.workspace import Run, Workspace
 from goods.pipeline import Options, run_all
 from goods.submit.entries import overall
@@ -59,7 +60,7 @@ class Result:
     def __repr__(self) -> str:
         """One line, without the rows: what a notebook shows of it."""
         score = f"{self.metric} {self.score:.4f} ± {self.sd:.4f}"
-        return f"<{self.competition} {self.experiment}: {score}, {len(self.submission)} rows in {self.path}>"
+        return f"<{self.competition} {self.experiment}: {score}, {count(len(self.submission), 'row')} in {self.path}>"
 
     def predict(self, cards: pd.DataFrame, images: Path | str | None = None) -> pd.DataFrame:
         """Answers on new cards, in the format of the test cards, each with a confidence."""

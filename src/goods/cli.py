@@ -19,6 +19,7 @@ from goods.core.commands import SCRIPT, as_command, spelled, to_type, with_given
 from goods.core.errors import GoodsError
 from goods.core.folders import check_local, check_writable
 from goods.core.log import saying_to, stamped
+from goods.core.pipes import ending_unread, unread
 from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
 from goods.core.warned import told_at_the_end
@@ -220,7 +221,7 @@ def run(main: Callable[[], None]) -> None:
     """Call a script's main; a GoodsError, or a file that cannot be read or written, becomes one line and exit code
     2."""
     folders: list[Path] = []
-    with stoppable() as stop, with_given(sys.argv), saying_to(tell):
+    with ending_unread(), stoppable() as stop, with_given(sys.argv), saying_to(tell):
         try:
             check_temporary()
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -236,6 +237,8 @@ def run(main: Callable[[], None]) -> None:
                 error, KeyboardInterrupt
             ):  # others may have made another of it
                 stop.end()
+            if isinstance(error, BrokenPipeError) and unread():
+                raise
             told = told_of(error, folders)
             if told is None:
                 raise

@@ -115,7 +115,7 @@ def file_tab(gr: Any, ws: Workspace, competition: CompetitionConfig, experiment:
 
 def reason_table(explained: list[Explained]) -> pd.DataFrame:
     rows = [
-        {"feature": r.feature, "value": round(r.value, 4), "adds": round(r.contribution, 3)}
+        {"feature": r.feature, "value": r.told, "adds": round(r.contribution, 3)}
         for one in explained
         for r in one.reasons[:REASONS]
     ]

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from goods.core.wording import count
+
 TUNED = "-tuned"
 SHARES = (0.5, 0.25, 0.1, 0.05, 0.02)
 
@@ -74,7 +76,7 @@ class Ladder:
         for name, n in sorted(plan.trials.items(), key=lambda item: -item[1]):
             fewer = max(self.fewest[name], n // 2)
             if fewer < n:
-                line = f"the study of {name} gets {fewer} trials"
+                line = f"the study of {name} gets {count(fewer, 'trial')}"
                 yield replace(plan, trials={**plan.trials, name: fewer}), f"study of {name}", line
 
     def no_study(self, plan: Plan) -> Iterator[tuple[Plan, str, str]]:

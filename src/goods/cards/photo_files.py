@@ -31,6 +31,7 @@ from goods.cards.table import UNLABELLED
 from goods.core.errors import GoodsError
 from goods.core.folders import walk
 from goods.core.ids import Id
+from goods.core.wording import count
 
 
 class Candidate(NamedTuple):
@@ -65,16 +66,16 @@ class Found:
 
     def summary(self, n_photos: int, n_cards: int) -> str:
         """One line for whoever asks where the photos are."""
-        said = f"{n_photos:,} of {n_cards:,} cards have a photo"
+        said = f"{n_photos:,} of {count(n_cards, 'card')} {'has' if n_cards == 1 else 'have'} a photo"
         if n := len(self.unmatched):
-            said += f"; {n:,} {'file matches' if n == 1 else 'files match'} no card, such as "
+            said += f"; {count(n, 'file matches', 'files match')} no card, such as "
             said += ", ".join(self.unmatched[:2])
         if n := len(self.unread):
             path, reason = self.unread[0]
             said += f"; {n:,} {'path' if n == 1 else 'paths'} not followed, such as {path} ({reason})"
         if self.unknown:
             (first, n), *others = self.unknown.most_common()
-            said += f"; {n:,} {'photo is' if n == 1 else 'photos are'} {first}"
+            said += f"; {count(n, 'photo is', 'photos are')} {first}"
             said += "".join(f" and {n:,} {suffix}" for suffix, n in others)
             said += ", which the decoder does not know; convert them to JPEG"
         return said

@@ -14,6 +14,7 @@ import pandas as pd
 from goods.cards.table import TEXT_FIELDS, Issues
 from goods.cards.unicode import UNUSUAL, normalised
 from goods.core.ids import Id, plain_id, with_ids
+from goods.core.wording import count
 
 
 @dataclass
@@ -29,7 +30,9 @@ class RawText:
 
     def __str__(self) -> str:
         told = ", ".join(f"{count:,} {step}" for step, count in self.steps.most_common())
-        return f"{len(self.rows):,} texts normalised: {told}" if told else "no text had to be normalised"
+        return (
+            f"{count(len(self.rows), 'text')} normalised: {told}" if told else "no text had to be normalised"
+        )
 
 
 def normalise(cards: pd.DataFrame, issues: Issues) -> RawText:

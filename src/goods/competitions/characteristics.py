@@ -15,6 +15,7 @@ import numpy as np
 
 from goods.cards.fields import BOOLEANS, VALUES, named_value
 from goods.cards.literals import CONSTANTS, MAX_CHARS, MAX_NESTED, Malformed, TooDeep, paired, read_literal
+from goods.core.wording import count
 
 MAX_DEPTH = 12
 LEFT_OVER = re.compile(r"(?<!\\)\\+u([0-9a-fA-F]{4})")
@@ -44,7 +45,7 @@ def _told_by(items: list[Any]) -> tuple[dict[str, list[str]], str | None]:
         for name, texts in told:
             found.setdefault(_clean(name), {}).update(dict.fromkeys(texts))
     listed = {name: list(values) for name, values in found.items()}
-    return listed, f"{lost} of {len(items)} characteristics without a name" if lost else None
+    return listed, f"{lost} of {count(len(items), 'characteristic')} without a name" if lost else None
 
 
 def _told(item: Any) -> list[tuple[str, list[str]]]:

@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,7 @@ ROWS = 2_000  # of them, rows
 QUOTES = ('"', "")
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 WESTERN = "cp1252"
+SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?\r?\n')  # which spreadsheets write and read above the names
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Dialect:
     encoding: str
     separator: str
     quote: str
+    skip: int = 0  # lines above the names of columns
 
     def __str__(self) -> str:
         told = {"\t": "tab"}.get(self.separator, self.separator)
@@ -44,13 +47,18 @@ def dialect_of(path: Path, format_: TextFormat) -> Dialect:
         text = codecs.getincrementaldecoder(encoding)().decode(head, final=False).removeprefix("\ufeff")
     except (LookupError, ValueError) as error:
         raise GoodsError(f"{path}: not {encoding} ({error}); mend table.format.encoding") from None
-    separators = format_.separator or SEPARATORS
+    said = SEPARATOR_LINE.match(text)
+    text = text[said.end() :] if said else text
+    separators = format_.separator or (said[1] if said else SEPARATORS)
     quotes = QUOTES if format_.quote is None else (format_.quote,)
-    _, separator, quote = max(
-        ((fit(text, s, q, whole), s, q) for s in separators for q in quotes),
-        key=lambda found: (found[0], -separators.index(found[1]), -quotes.index(found[2])),
-    )
-    return Dialect(encoding, separator, quote)
+    found = []
+    for separator in separators:
+        # quotes, where they fit as well: without them a separator within a cell makes one column more of it
+        fits = [(*fit(text, separator, quote, whole), quote) for quote in quotes]
+        best = max(fits, key=lambda one: (one[0], -quotes.index(one[2])))
+        found.append((best[:2], -separators.index(separator), separator, best[2]))
+    _, _, separator, quote = max(found)
+    return Dialect(encoding, separator, quote, 1 if said else 0)
 
 
 def samples(path: Path) -> tuple[bytes, bytes, bool]:

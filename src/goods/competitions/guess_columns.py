@@ -12,6 +12,7 @@ import pandas as pd
 
 from goods.cards.decoding import SUFFIXES
 from goods.cards.fields import is_nothing, plain_value
+from goods.competitions import numbers
 from goods.competitions.table_values import float_of
 
 NAMES = {  # how columns are called
@@ -86,7 +87,10 @@ class Column:
 
     @property
     def numeric(self) -> float:
-        return self._share(
+        """Share of numbers among the cells that hold more than a word for nothing."""
+        told = [cell for cell in self.some if not (isinstance(cell, str) and numbers.is_nothing(cell))]
+        return share(
+            told,
             lambda cell: (
                 (not isinstance(cell, str | bool) and np.isscalar(cell))
                 or (
@@ -95,7 +99,7 @@ class Column:
                     and float_of(cell) is not None
                     and not re.search(r"[^\W\d_]{3}", UNIT.sub("", cell))
                 )
-            )
+            ),
         )
 
     @property
@@ -136,7 +140,11 @@ class Column:
         return bool(re.search(NAMES[what], self.name.strip().lower()))
 
     def _share(self, asked: Any) -> float:
-        return sum(bool(asked(cell)) for cell in self.some) / max(1, len(self.some))
+        return share(self.some, asked)
+
+
+def share(cells: list[Any], asked: Any) -> float:
+    return sum(bool(asked(cell)) for cell in cells) / max(1, len(cells))
 
 
 def separator_of(column: Column) -> str | None:

@@ -11,16 +11,17 @@ from goods.config.table import TextFormat
 from goods.core.errors import GoodsError
 
 ROLES = {  # in the order in which names are asked
-    "sample": r"sample|submi|sub\b|example|baseline",
+    "sample": r"sample|submi|sub\b|example|baseline|пример|образец",
     "tree": r"tree|taxonom|hierarch|дерев",
     "unlabelled": r"unlabel|no_?label|nolabel",
-    "labels": r"^y[_-]|labels?\b|target|answers?",
-    "validation": r"valid|\bval\b|\bdev\b",
-    "test": r"test|eval",
-    "train": r"train|labell?ed|learn",
+    "labels": r"^y[_-]|labels?\b|target|answers?|ответ|метк",
+    "validation": r"valid|\bval\b|\bdev\b|валид",
+    "test": r"test|eval|тест",
+    "train": r"train|labell?ed|learn|обуч|трейн",
 }
 PART = re.compile(r"[_\-. ]*(?:part|shard|chunk)?[_\-. ]*\d+(?:[_\-]of[_\-]\d+)?$", re.IGNORECASE)
 IN_PARTS = ("train", "test", "validation", "unlabelled", "labels")  # roles that may be in numbered files
+WORKBOOKS = (".xlsx", ".xls", ".ods")
 AS_FOUND = TextFormat.model_validate({})
 
 
@@ -74,12 +75,22 @@ def find_sources(data: Path) -> Sources:
             there = (
                 ", ".join(found.other + [source.told for source in found.of.values()]) or "no table at all"
             )
+            refuse_workbooks(data)
             raise GoodsError(
                 f"{data}: no file whose name says that it holds the {role} cards ({there}); rename it to "
                 f"{role} with its own suffix"
             )
     found.other += add_labels(found, labels)
     return found
+
+
+def refuse_workbooks(data: Path) -> None:
+    """GoodsError where the tables are those of a spreadsheet."""
+    books = sorted(
+        path for path in data.iterdir() if path.suffix.lower() in WORKBOOKS and path.name[0] not in "._~"
+    )
+    if books:
+        raise GoodsError(f"{books[0]}: a spreadsheet, which is not read; save each of its sheets as CSV")
 
 
 def add_labels(found: Sources, candidates: list[Source]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from goods.competitions.dialect import dialect_of
-from goods.competitions.guess import SURE, Guess
+from goods.competitions.guess import LIKELY, SURE, Guess
 from goods.competitions.guess_columns import Column
 from goods.competitions.guess_files import AS_FOUND, Source, Sources
 from goods.competitions.table_files import TEXT, suffix_of
@@ -14,8 +14,10 @@ Columns = dict[str, Column]
 
 
 def guess_sample(made: Guess, sources: Sources, columns: dict[str, Columns], key: str | None) -> None:
-    """Columns of the submission as the contest's own example has them."""
+    """Columns of the submission as the contest's own example has them; without one the separator of the test file."""
     if "sample" not in sources.of:
+        if style := style_of(sources.of["test"], list(columns["test"])):
+            made.say("submission", style, LIKELY, "result.csv is divided as the test file is")
         return
     source, sample = sources.of["sample"], columns["sample"]
     target = made.section.get("target")

@@ -13,6 +13,8 @@ from goods.competitions.guess_renamed import renamed
 from goods.competitions.guess_sample import guess_sample
 from goods.competitions.guess_target import guess_target
 from goods.competitions.guess_warnings import warnings_of
+from goods.core.errors import GoodsError
+from goods.core.wording import count
 
 NEARLY = 0.9  # share of the values of an id that are different, at least
 Columns = dict[str, Column]
@@ -28,6 +30,8 @@ def guess(data: Path) -> Guess:
     columns = {role: columns_of(source) for role, source in sources.of.items()}
     for role, source in sources.of.items():
         check_header(source, columns[role])
+    columns["test"] = without_answers(columns["train"], columns["test"])
+    check_shared(sources, columns["train"], columns["test"])
     train, test = columns["train"], columns["test"]
     made.rows = len(next(iter(train.values())).cells)
     key = guess_id(made, sources, train, test)
@@ -49,8 +53,32 @@ def guess(data: Path) -> Guess:
 
 
 def columns_of(source: Source) -> Columns:
-    frame = source.table.frame(source.table.names)
+    frame = source.table.without_empty_rows(source.table.frame(source.table.names))
     return {name: Column(name, frame[name]) for name in dict.fromkeys(source.table.names)}
+
+
+def without_answers(train: Columns, test: Columns) -> Columns:
+    """Test columns but those that are empty there and not in train, as the column to fill in may be."""
+    return {name: c for name, c in test.items() if c.there or not (name in train and train[name].there)}
+
+
+def check_shared(sources: Sources, train: Columns, test: Columns) -> None:
+    """GoodsError where train and test have the same columns but for how their names are written, or none at all."""
+    alike = {name.casefold(): name for name in test}
+    pairs = [
+        (name, alike[name.casefold()]) for name in train if name not in test and name.casefold() in alike
+    ]
+    where = sources.of["test"].table.where
+    if pairs:
+        told = ", ".join(f"{one!r} as {other!r}" for one, other in pairs[:3])
+        raise GoodsError(
+            f"{where}: writes names of columns of train otherwise ({told}); write them alike in both"
+        )
+    if not set(train) & set(test):
+        raise GoodsError(
+            f"{where}: has no column of train by its name; train has {', '.join(map(repr, list(train)[:10]))}: call "
+            "the same columns alike in both"
+        )
 
 
 def guess_id(made: Guess, sources: Sources, train: Columns, test: Columns) -> str | None:
@@ -61,6 +89,11 @@ def guess_id(made: Guess, sources: Sources, train: Columns, test: Columns) -> st
     for name in (name for name in train if name in test):
         one, other = train[name], test[name]
         nearly = name in sample or (one.called("id") and one.values >= NEARLY * len(one.cells))
+        if not other.unique and one.unique and one.called("id") and other.values >= NEARLY * len(other.cells):
+            again = count(len(other.cells) - other.values, "row")
+            made.warnings.append(
+                f"{name!r} is no id, as test has a value of it twice ({again}): remove these, or rows are numbered"
+            )
         if not other.unique or not (one.unique or nearly) or one.length >= WORDS or one.has_fractions:
             continue
         if set(map(str, one.there)).isdisjoint(map(str, other.there)):
@@ -153,4 +186,4 @@ def guess_beside(made: Guess, columns: list[Column]) -> None:
             f"{', '.join(map(repr, left))}; name them among table.description or table.attributes to use them"
         )
     if of_ids:
-        made.warnings.append(f"not used, as they look like ids: {', '.join(c.name for c in of_ids)}")
+        made.warnings.append(f"not used, as they look like ids: {', '.join(repr(c.name) for c in of_ids)}")

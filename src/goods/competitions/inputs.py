@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+from goods.core.errors import GoodsError
 from goods.core.filehashes import FileHashes
 from goods.core.folders import walk
 from goods.core.hashing import content_hash
@@ -73,6 +74,8 @@ class Inputs:
         name = os.path.relpath(path, self.folder)
         self._noted.add((name, aspect))
         if aspect == CONTENT:
+            if path.exists() and not (path.is_file() or path.is_dir()):  # to open it may wait for ever
+                raise GoodsError(f"{path}: a pipe or a device, not a file; write what it gives into a file")
             self.hashes.of([name])  # before it is read, so that a change meanwhile is noticed
 
     def seen(self) -> Seen:

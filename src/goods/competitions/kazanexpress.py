@@ -20,6 +20,7 @@ from goods.competitions.trees import read_tree_csv
 from goods.core.errors import GoodsError
 from goods.core.ids import Id
 from goods.core.log import say
+from goods.core.wording import count
 
 NO_CATEGORY = -1  # that of test cards
 
@@ -40,9 +41,10 @@ def note_inner(train: pd.DataFrame, tree: dict[Id, CategoryPath], issues: Issues
     for product_id in inner.product_id:
         issues.add(product_id, "category_id", "no leaf of the tree", "its category is a class all the same")
     if len(inner):
+        lie = count(len(inner), "train card lies", "train cards lie")
+        of = count(inner.category_id.nunique(), "category that is no leaf", "categories that are no leaves")
         say(
-            f"prepare: {len(inner)} train cards lie in {inner.category_id.nunique()} categories that are no leaves of "
-            f"the tree, such as {inner.category_id.iloc[0]}; each is a class all the same"
+            f"prepare: {lie} in {of} of the tree, such as {inner.category_id.iloc[0]}; each is a class all the same"
         )
 
 
@@ -64,6 +66,8 @@ def read_splits(
         data / n for n in ("train.parquet", "test.parquet", "categories_tree.csv")
     )
     named = {} if tree_path.is_file() or tree_needed else {"category_name": "str"}
+    if tree_path.exists() and not tree_path.is_file():
+        raise GoodsError(f"{tree_path}: not a file; put the category tree there, or remove it")
     if tree_needed and not tree_path.is_file():
         raise GoodsError(f"{tree_path}: missing; put the competition's category tree there")
     train_raw = read_table(train_path, {**columns, "category_id": "int", **named})

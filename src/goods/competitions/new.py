@@ -22,6 +22,8 @@ def new_competition(name: str, data: Path, configs: Path, force: bool = False) -
     if not re.fullmatch(r"[\w-]+", name):
         raise GoodsError(f"{name!r} cannot name a folder; use letters, digits, - and _")
     folder = configs / name
+    if folder.exists() and not folder.is_dir():
+        raise GoodsError(f"{folder}: is there already and no folder; remove it, or take another name")
     if (folder / "competition.yaml").exists() and not force:
         raise GoodsError(f"{folder / 'competition.yaml'}: is there already; add --force to write it anew")
     made = guess(data)

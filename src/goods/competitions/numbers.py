@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-NOTHING = frozenset({"", "-", "nan", "none", "null", "na", "n/a", "<na>", "nat"})
+NOTHING = frozenset({"", "-", "nan", "none", "null", "na", "n/a", "<na>", "nat", "#n/a", "#н/д"})
 FLAGS = dict.fromkeys(("true", "t", "1", "1.0", "yes", "y", "да"), True)
 FLAGS |= dict.fromkeys(("false", "f", "0", "0.0", "no", "n", "нет"), False)
 # the apostrophe, the blanks and the comma that stand between thousands

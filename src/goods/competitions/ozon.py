@@ -25,6 +25,7 @@ from goods.competitions.ozon_products import (
 from goods.competitions.raw import RawPairs, integer_ids, read_table
 from goods.competitions.submission import PairScores
 from goods.core.errors import GoodsError
+from goods.core.wording import count
 
 PAIR_FILES = {"train": "train_pairs.parquet", "test": "test_pairs_wo_target.parquet"}
 PAIR_IDS = ("variantid1", "variantid2")
@@ -55,7 +56,7 @@ def usable(pairs: pd.DataFrame, known: pd.Index, path: Path, issues: Issues) -> 
     strange = ~np.isin(first, known) | ~np.isin(second, known)
     if strange.mean() > 0.5:
         raise GoodsError(
-            f"{path.parent}: {strange.sum()} of {len(pairs)} pairs in {path.name} name products that "
+            f"{path.parent}: {strange.sum():,} of {count(len(pairs), 'pair')} in {path.name} name products that "
             "train_data.parquet and test_data.parquet lack (variantid "
             f"{first[strange][0] if first[strange][0] not in known else second[strange][0]} is the first); "
             "give the data files that belong to the pairs"
@@ -110,7 +111,8 @@ def read_ozon(data: Path) -> RawPairs:
     train = pairs.target[pairs.split == "train"]
     if train.nunique() < 2:
         raise GoodsError(
-            f"{data / PAIR_FILES['train']}: its {len(train)} usable pairs are all alike, of target "
+            f"{data / PAIR_FILES['train']}: its {count(len(train), 'usable pair is', 'usable pairs are')} all alike, "
+            "of target "
             f"{', '.join(map(str, train.unique()))}; give matches (1) and others (0)"
         )
     pairs["category"] = grouped_categories(pairs, level_3(cards.set_index("product_id").levels))

@@ -19,6 +19,7 @@ from goods.competitions.numbers import ROUNDED
 from goods.core.errors import GoodsError
 from goods.core.ids import Id, plain_id
 
+DEEPEST = 100  # levels of a tree of categories: paths of each category are held, and deeper ones are a fault
 Owned = tuple[np.ndarray, np.ndarray]  # row of the card int64 [m] that each vector of float32 [m, d] is of
 
 
@@ -158,6 +159,11 @@ def tree_from_names(
         twice = pairs.id[pairs.id.duplicated()].iloc[0]
         raise GoodsError(f"{path}: category_id {twice} has two different category_name values; mend them")
     split = [[part.strip() for part in name.split(separator)] for name in pairs.name]
+    deep = pairs.id[[len(parts) > DEEPEST for parts in split]]
+    if len(deep):
+        raise GoodsError(
+            f"{path}: the name of category {deep.iloc[0]} has more than {DEEPEST} levels; mend it"
+        )
     rooted = len({parts[0] for parts in split}) == 1
     paths = {
         id_: tuple(parts[1:] if rooted else parts) or (parts[0],)

@@ -170,7 +170,7 @@ class PairScores(Submission):
                     f"submission: column {name} is not that of the test pairs; keep their ids and their order"
                 )
         if not table[self.target].between(0, 1).all():
-            raise GoodsError("submission: a score in {self.target!r} is outside 0 … 1; scale them")
+            raise GoodsError(f"submission: a score in {self.target!r} is outside 0 … 1; scale them")
 
 
 def text_ids(column: str, rows: pd.DataFrame) -> list[str]:

@@ -30,6 +30,7 @@ from goods.competitions.table_values import are_whole, ids_of
 from goods.config.competition import CompetitionConfig
 from goods.config.table import Split, TableConfig
 from goods.core.errors import GoodsError
+from goods.core.wording import count
 
 PARTS: dict[str, Split] = {  # in the order in which rows without ids are numbered
     "test": "test",
@@ -84,8 +85,8 @@ def frames_of(config: TableConfig, data: Path) -> dict[str, tuple[Path, pd.DataF
         if config.labels and config.labels.key is not None and part == "train":
             wanted["labels.key"] = config.labels.key
         table.require(wanted)
-        frame = table.frame(list(wanted.values()))
-        tell(table, f"{len(frame):,} rows of {part}")
+        frame = table.without_empty_rows(table.frame(list(wanted.values())))
+        tell(table, f"{count(len(frame), 'row')} of {part}")
         if part == "train":
             frame = with_labels(frame, table.where, data, config)
         if config.id is None:
@@ -120,7 +121,8 @@ def in_order_of_sample(test: pd.DataFrame, config: TableConfig, data: Path, whol
             "one that is there twice",
         ]
         raise GoodsError(
-            f"{table.where}: {len(ids)} ids for {len(test)} test cards, different in {odd[0]}; give the sample that "
+            f"{table.where}: {count(len(ids), 'id')} for {count(len(test), 'test card')}, "
+            f"different in {odd[0]}; give the sample that "
             "belongs to the test file, or remove table.submission.sample"
         )
     return test.iloc[rows].reset_index(drop=True)
@@ -139,7 +141,7 @@ def tables(config: TableConfig, path: Path) -> Iterator[pa.Table]:
     table = Table(tuple(files_of(path.parent, path.name, "files.test")), config.format)
     wanted = columns_of_cards(config)
     table.require(wanted)
-    frame = table.frame(list(wanted.values()))
+    frame = table.without_empty_rows(table.frame(list(wanted.values())))
     if config.id is None:
         frame[ROW] = np.arange(len(frame))
     elif frame.attrs["texts"]:

@@ -16,6 +16,7 @@ from goods.config.table import TableConfig
 from goods.core.errors import GoodsError
 from goods.core.ids import Id
 from goods.core.log import say
+from goods.core.wording import count
 
 LEVELS = "\x1f"  # between the names of a path while it is one text
 
@@ -90,7 +91,9 @@ def add_classes(
         for product_id in cards.product_id[without]:
             issues.add(product_id, column, "no class", "counts as unlabelled")
         if without.any():
-            say(f"table: {without.sum():,} train cards without {column!r} count as unlabelled")
+            counts = "counts" if without.sum() == 1 else "count"
+            cards_without = count(int(without.sum()), "train card")
+            say(f"table: {cards_without} without {column!r} {counts} as unlabelled")
     return targets
 
 
@@ -126,7 +129,8 @@ def tree_of(
     if len(chosen) < len(counts):
         several = counts["class"][counts["class"].duplicated()]
         say(
-            f"table: {several.nunique()} classes have several paths, such as {several.iloc[0]}: that of most cards "
+            f"table: {count(several.nunique(), 'class has', 'classes have')} several paths, such as "
+            f"{several.iloc[0]}: that of most cards "
             "counts"
         )
     chosen = chosen.sort_values("class", key=lambda column: column.map(str))

@@ -22,6 +22,7 @@ from goods.competitions.dialect import dialect_of
 from goods.config.table import Columns, TextFormat, listed
 from goods.core.errors import GoodsError
 from goods.core.log import say
+from goods.core.wording import count
 
 PARQUET, TEXT, JSON = (".parquet", ".pq"), (".csv", ".tsv", ".txt", ".tab"), (".jsonl", ".ndjson", ".json")
 PACKED = ".gz"
@@ -92,6 +93,16 @@ class Table:
             raise GoodsError(f"{self.where}: holds no rows; give a file with at least one")
         return frame
 
+    def without_empty_rows(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """A `frame` of the table but for the rows of separators alone that spreadsheets leave below a CSV table."""
+        if not frame.attrs["texts"] or not frame.isna().all(axis=1).any():
+            return frame
+        empty = self.frame(self.names).isna().all(axis=1)
+        if not empty.any() or empty.all():
+            return frame
+        say(f"{self.where}: {count(int(empty.sum()), 'row')} of separators alone left out")
+        return frame[~empty].reset_index(drop=True)
+
     def _names(self, part: Path) -> list[str]:
         if suffix_of(part) in PARQUET:
             return columns_of(part)
@@ -125,27 +136,44 @@ def csv_table(path: Path, format_: TextFormat, columns: list[str] | None, rows: 
         delimiter=dialect.separator, quote_char=dialect.quote or False, newlines_in_values=True
     )
     mend = f"it was read as {dialect}: say it otherwise in table.format, or mend that row"
+    reading = pyarrow.csv.ReadOptions(encoding=dialect.encoding, block_size=1 << 24, skip_rows=dialect.skip)
     with readable(path, "not a readable csv file", mend):
-        names = csv_header(path, dialect.encoding, parsing)
-        if twice := [name for name, times in Counter(names).items() if times > 1]:
+        written = csv_header(path, reading, parsing)
+        names = [name.strip() for name in written]
+        if twice := [name for name, times in Counter(filter(None, names)).items() if times > 1]:
             raise GoodsError(f"{path}: there are several columns {told(twice[:1])!r}; keep one")
         if rows:
             return pa.table({name: pa.array([], pa.string()) for name in names})
-        as_text = pyarrow.csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
-            include_columns=columns or [],
-            strings_can_be_null=True,
-            null_values=[""],
-            quoted_strings_can_be_null=True,
-        )
-        reading = pyarrow.csv.ReadOptions(encoding=dialect.encoding, block_size=1 << 24)
-        return pyarrow.csv.read_csv(opened(path), reading, parsing, as_text)
+        nameless = names.count("") > 1
+        wanted = None if columns is None or nameless else set(columns)
+        read = [name for name in written if wanted is None or name.strip() in wanted] or written
+        table = csv_texts(path, reading, parsing, written, read)
+        table = table.rename_columns([name.strip() for name in read])
+        return without_nameless(table, path) if nameless else table
 
 
-def csv_header(path: Path, encoding: str, parsing: Any) -> list[str]:
-    reading = pyarrow.csv.ReadOptions(encoding=encoding, block_size=1 << 24)
+def csv_header(path: Path, reading: Any, parsing: Any) -> list[str]:
     with pyarrow.csv.open_csv(opened(path), reading, parsing) as file:
         return file.schema.names
+
+
+def csv_texts(path: Path, reading: Any, parsing: Any, names: list[str], read: list[str]) -> pa.Table:
+    as_text = pyarrow.csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()),
+        include_columns=[] if len(read) == len(names) else read,
+        strings_can_be_null=True,
+        null_values=[""],
+        quoted_strings_can_be_null=True,
+    )
+    return pyarrow.csv.read_csv(opened(path), reading, parsing, as_text)
+
+
+def without_nameless(table: pa.Table, path: Path) -> pa.Table:
+    """Of several columns without a name the one that holds anything: spreadsheets write separators without end."""
+    full = [i for i, name in enumerate(table.column_names) if name or table[i].null_count < len(table)]
+    if [table.column_names[i] for i in full].count("") > 1:
+        raise GoodsError(f"{path}: there are several columns without a name; give each one")
+    return table.select(full)
 
 
 def opened(path: Path) -> Any:

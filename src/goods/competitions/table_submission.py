@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ import pandas as pd
 
 from goods.cards.labels import Labels
 from goods.competitions.submission import CsvFormat, Said, Submission, require_columns, require_ids, text_ids
-from goods.config.table import CONFIDENCE, ID, TARGET, TableConfig
+from goods.competitions.table_files import TEXT, suffix_of
+from goods.config.table import CONFIDENCE, ID, TARGET, TableConfig, listed
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
+from goods.core.wording import count
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class TableSubmission(Submission):
         said = config.submission
         named = {column: name for name, column in config.targets.items()}
         columns = said.columns or {ID if config.id is None else config.id: ID} | named
-        return TableSubmission(columns, CsvFormat(said.separator, said.header) if said.csv else None)
+        wanted = of_texts(config) if said.csv is None else said.csv
+        return TableSubmission(columns, CsvFormat(said.separator, said.header) if wanted else None)
 
     def table(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
         answers: dict[str, Any] = {ID: rows.product_id.array, CONFIDENCE: said[0][2].proba[:, 0]}
@@ -58,7 +62,7 @@ class TableSubmission(Submission):
             if what == ID:
                 require_ids(table, column, rows.product_id)
         if len(table) != len(rows):
-            raise GoodsError(f"submission has {len(table)} rows, expected {len(rows)}")
+            raise GoodsError(f"submission has {count(len(table), 'row')}, expected {len(rows)}")
         for name, labels, _ in self._named(said):
             for column in (column for column, what in self.columns.items() if what == name):
                 unknown = table[column][index_of(table[column], labels) < 0]
@@ -74,6 +78,11 @@ class TableSubmission(Submission):
 
     def _named(self, said: list[Said]) -> list[Said]:
         return [(TARGET, *said[0][1:])] if TARGET in self.columns.values() else said
+
+
+def of_texts(config: TableConfig) -> bool:
+    """Whether the test cards come as CSV, by their files' names: a contest takes what it gives."""
+    return all(suffix_of(Path(name)) in TEXT for name in listed(config.files.test))
 
 
 def index_of(answers: pd.Series, labels: Labels) -> np.ndarray:

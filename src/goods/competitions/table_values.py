@@ -17,6 +17,8 @@ from goods.competitions import numbers
 from goods.competitions.raw import integer_ids
 from goods.core.errors import GoodsError
 from goods.core.ids import Id
+from goods.core.log import say
+from goods.core.wording import count
 
 # no zeros before a number: "007" is a text, and stays one
 WHOLE = re.compile(r"(?:0|-?[1-9][0-9]{0,17})")
@@ -77,9 +79,25 @@ def classes_of(column: pd.Series, whole: bool) -> pd.Series:
     if whole:
         told = [None if cell is None else int(str(cell).strip().removesuffix(".0")) for cell in said]
         return pd.Series(told, column.index, dtype=object)
-    return pd.Series(
+    texts = pd.Series(
         [None if cell is None else class_text(cell) for cell in said], column.index, dtype=object
     )
+    return one_spelling(texts)
+
+
+def one_spelling(classes: pd.Series) -> pd.Series:
+    """Texts that differ in blanks around them alone as the one that is written most often."""
+    bare = classes.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
+    known = pd.DataFrame({"bare": bare, "written": classes}).value_counts(sort=True).reset_index()
+    several = known.bare[known.bare.duplicated()].unique()
+    if not len(several):
+        return classes
+    say(
+        f"table: {count(len(several), 'class is', 'classes are')} written with and without blanks around, "
+        f"such as {several[0]!r}"
+    )
+    often = known.drop_duplicates("bare").set_index("bare").written
+    return bare.map(lambda cell: often.get(cell, cell)).astype(object).where(classes.notna(), None)
 
 
 def class_text(cell: Any) -> Id:

@@ -14,7 +14,7 @@ import pandas as pd
 from charset_normalizer import from_bytes
 
 from goods.competitions.numbers import is_nothing, whole_number
-from goods.competitions.raw import CategoryPath, require_unique
+from goods.competitions.raw import DEEPEST, CategoryPath, require_unique
 from goods.core.errors import GoodsError
 from goods.core.ids import Id
 from goods.core.log import say
@@ -71,6 +71,10 @@ def chain_of(id_: Id, parent_of: dict[Id, Id | None], path: Path) -> list[Id]:
         if node in chain:
             raise GoodsError(
                 f"{path}: category {id_} has a cycle among its parents; mend parent_id of {node}"
+            )
+        if len(chain) == DEEPEST:
+            raise GoodsError(
+                f"{path}: category {id_} has more than {DEEPEST} others above it, as no shop has; mend parent_id"
             )
         chain.append(node)
         node = parent_of[node]

@@ -67,7 +67,10 @@ class SubmissionFormat(Strict):
     confidence."""
 
     columns: dict[str, str] = Field({}, description="empty: the id's and the targets' columns by their names")
-    csv: bool = Field(False, description="whether result.csv is written beside result.parquet")
+    csv: bool | None = Field(
+        None,
+        description="whether result.csv is written beside result.parquet; none: where the test file is CSV",
+    )
     separator: str = Field(",", min_length=1, max_length=1)
     header: bool = True
     sample: str | None = Field(

@@ -23,6 +23,7 @@ from goods.core.done import begin, mark_done
 from goods.core.errors import GoodsError
 from goods.core.ids import Id, plain_id
 from goods.core.log import say
+from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import metric_of
 from goods.prepare.door import describe, lines
@@ -67,12 +68,12 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, sources: Sou
         validate(table, labels.n_classes)
         write(ws, table, labels)
         unseen = labels.n_classes - table.target[table.target >= 0].nunique()
-        what = f"{labels.n_classes} categories ({unseen} without a train card)"
+        what = f"{count(labels.n_classes, 'category', 'categories')} ({unseen} without a train card)"
     sizes = cards.split.value_counts()
-    more = f", {sizes[UNLABELLED]} unlabelled cards" if UNLABELLED in sizes else ""
+    more = f", {count(int(sizes[UNLABELLED]), 'unlabelled card')}" if UNLABELLED in sizes else ""
     say(
-        f"prepare: {sizes['train']} train and {sizes['test']} test cards{more}, {what}, "
-        f"{len(images)} photos, {len(raw.issues.rows)} input problems noted in {ws.issues}"
+        f"prepare: {sizes['train']} train and {count(int(sizes['test']), 'test card')}{more}, {what}, "
+        f"{count(len(images), 'photo')}, {count(len(raw.issues.rows), 'input problem')} noted in {ws.issues}"
     )
     say(f"prepare: {raw_text}")
     for line in lines(door):
@@ -129,7 +130,8 @@ def write_targets(
         known = view.target[view.target >= 0]
         if known.nunique() < 2:
             raise GoodsError(
-                f"attribute {name}: its known train cards are of {known.nunique()} class(es), two are needed; "
+                f"attribute {name}: its known train cards are of {count(known.nunique(), 'class', 'classes')}, "
+                "two are needed; "
                 f"leave it out of targets in competition.yaml"
             )
         validate(view, len(classes))

@@ -15,6 +15,7 @@ import pandas as pd
 from goods.cards.hiding import POINTS, differs
 from goods.cards.table import TEXT_FIELDS, Issues, has_photo
 from goods.cards.text import LETTER, occurrences
+from goods.core.wording import count
 from goods.prepare.order import order_of, told
 from goods.problems.splitting import near_duplicate_keys
 
@@ -132,7 +133,7 @@ def warnings(door: dict[str, Any], grouped: bool) -> list[str]:
         if differs(a, b, n, TEXT_POINTS):
             found.append(
                 f"{field} is empty in {_percent(a)} of the train cards and {_percent(b)} of the test cards: "
-                "out-of-fold scores will not hold on test; look whether the field is read from both files"
+                "out-of-fold scores need not hold on test; look whether the field is read from both files"
             )
         (a, _), (b, _) = train["characters"][field], test["characters"][field]
         if field != "shop" and min(n) >= FEWEST and min(a, b) and max(a, b) > LONGER * min(a, b):
@@ -171,7 +172,7 @@ def _warnings_of_repeats(train: dict[str, Any], test: dict[str, Any], n: tuple[i
         if differs(a, b, n, TEXT_POINTS) and a > b:
             return [
                 f"{_percent(a)} of the train cards {what}, {_percent(b)} of the test cards that of a "
-                "train card: out-of-fold scores are too high; set group_near_duplicates: true in competition.yaml"
+                "train card: out-of-fold scores may be too high; set group_near_duplicates: true in competition.yaml"
             ]
     return []
 
@@ -208,11 +209,11 @@ def lines(door: dict[str, Any]) -> list[str]:
     said = [f"  {a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
     for name, c in door["classes"].items():
         said.append(
-            f"  classes of {name}: {c['classes']:,} of {c['cards']:,} train cards, "
+            f"  classes of {name}: {c['classes']:,} of {count(c['cards'], 'train card')}, "
             f"{c['of_one_card']:,} of one card, largest {c['largest']:,}"
         )
     problems = [f"{field}: {problem} {n:,}" for field, problem, n in door["problems"]]
     if problems:
-        more = f"; {len(problems) - SHOWN} kinds more" if len(problems) > SHOWN else ""
+        more = f"; {count(len(problems) - SHOWN, 'kind')} more" if len(problems) > SHOWN else ""
         said.append(f"  input problems: {'; '.join(problems[:SHOWN])}{more}")
     return said + [f"warning: {text}" for text in door["warnings"]]

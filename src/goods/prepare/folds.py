@@ -20,6 +20,7 @@ from goods.core.code import code_hash
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash, file_hash
 from goods.core.log import say
+from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.prepare.given import check_parted, given_folds, validation_fold
 from goods.prepare.prepared import data_folder, prepared_key
@@ -67,11 +68,11 @@ def make_assignment(ws: Workspace, config: CompetitionConfig, force: bool, given
     told = {"key": key, "hash": file_hash(ws.folds)}
     write_json(_marker(ws), told if given is None else told | {"given": given.name})
     fitted = f", {(fold == UNSCORED).sum()} only fitted on" if (fold == UNSCORED).any() else ""
-    say(f"folds: {count(config.n_folds)} of {sizes.min()} to {sizes.max()} {problem.name}{fitted}{note}")
+    say(f"folds: {count(config.n_folds, 'fold')} of {sizes_told(sizes)} {problem.name}{fitted}{note}")
 
 
-def count(n_folds: int) -> str:
-    return f"{n_folds} folds" if n_folds > 1 else "1 fold"
+def sizes_told(sizes: np.ndarray) -> str:
+    return f"{sizes.min()}" if sizes.min() == sizes.max() else f"{sizes.min()} to {sizes.max()}"
 
 
 def dealing_key(ws: Workspace, problem: Problem, config: CompetitionConfig) -> str:

@@ -14,6 +14,7 @@ from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import write_json, write_parquet
 from goods.core.done import begin, mark_done
 from goods.core.log import say
+from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.matching.products import MATCHING_COLUMNS, Vectors, save_vectors
 from goods.prepare.door import describe, lines
@@ -43,9 +44,10 @@ def write_pairs(ws: Workspace, config: CompetitionConfig, raw: RawPairs, sources
     mark_done(ws.prepared, key)
     have = ", ".join(f"{kind} of {(v.counts > 0).sum()}" for kind, v in vectors.items() if len(v.values))
     say(
-        f"prepare: {len(train)} train and {len(raw.pairs) - len(train)} test pairs of {len(raw.cards)} products, "
-        f"{(train.target == 1).mean():.1%} of the train pairs match, {train.category.nunique()} categories, "
-        f"embeddings: {have or 'none'}, {len(raw.issues.rows)} input problems noted in {ws.issues}"
+        f"prepare: {len(train)} train and {count(len(raw.pairs) - len(train), 'test pair')} of "
+        f"{count(len(raw.cards), 'product')}, {(train.target == 1).mean():.1%} of the train pairs match, "
+        f"{count(train.category.nunique(), 'category', 'categories')}, "
+        f"embeddings: {have or 'none'}, {count(len(raw.issues.rows), 'input problem')} noted in {ws.issues}"
     )
     say(f"prepare: {raw_text}")
     for line in lines(door):

@@ -10,6 +10,7 @@ from goods.cards.table import Issues
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
 from goods.core.log import say
+from goods.core.wording import count
 
 
 def check_unreadable(issues: Issues, cards: pd.DataFrame, config: CompetitionConfig) -> None:
@@ -22,7 +23,8 @@ def check_unreadable(issues: Issues, cards: pd.DataFrame, config: CompetitionCon
             if not mine:
                 continue
             told = (
-                f"column {column!r}: {len(mine)} of {size} {split} cells cannot be read, such as that of product "
+                f"column {column!r}: {len(mine)} of {count(size, f'{split} cell')} cannot be read, "
+                "such as that of product "
                 f"{next(iter(mine))}: {next(iter(mine.values()))}"
             )
             if len(mine) > config.max_unreadable * size:

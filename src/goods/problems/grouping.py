@@ -7,6 +7,7 @@ import pandas as pd
 
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
+from goods.core.wording import count
 from goods.problems.splitting import near_duplicate_groups
 
 
@@ -64,7 +65,9 @@ def balanced_folds(target: np.ndarray, groups: np.ndarray, n_folds: int, seed: i
     _, starts = np.unique(groups[order], return_index=True)
     members = np.split(order, starts[1:])
     if len(members) < n_folds:
-        raise GoodsError(f"{len(members)} groups of cards cannot fill {n_folds} folds; lower n_folds")
+        raise GoodsError(
+            f"{count(len(members), 'group')} of cards cannot fill {n_folds} folds; lower n_folds"
+        )
     ties = np.random.default_rng(seed).permutation(len(members))
     of_class = np.zeros((n_folds, int(target.max()) + 1))
     class_size = np.bincount(target)

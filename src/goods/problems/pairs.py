@@ -10,6 +10,7 @@ import pandas as pd
 from goods.cards.table import check_prepared
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
+from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.matching.groups import ends_of, group_pairs, untouched
 from goods.matching.products import Products
@@ -39,8 +40,9 @@ class PairsProblem(Problem):
         """Pairs that share a product, through others too, are in one fold."""
         found = group_pairs(*ends_of(train), train.target.to_numpy(), config.n_folds, config.seed)
         note = (
-            f"; {found.cut} components too large for one were cut: {found.torn.sum()} pairs "
-            f"({found.torn.mean():.1%}) torn, {(found.torn & (train.target == 1)).sum()} of them matches"
+            f"; {count(found.cut, 'component')} too large for one {'was' if found.cut == 1 else 'were'} cut: "
+            f"{count(int(found.torn.sum()), 'pair')} ({found.torn.mean():.1%}) torn, "
+            f"{(found.torn & (train.target == 1)).sum()} of them matches"
         )
         return found.fold, None, note  # products tell the groups again where a split is made
 

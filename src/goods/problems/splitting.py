@@ -9,6 +9,7 @@ import pandas as pd
 
 from goods.cards.text import near_duplicate_key
 from goods.core.errors import GoodsError
+from goods.core.wording import count
 
 
 def near_duplicate_keys(cards: pd.DataFrame) -> list[str]:
@@ -32,7 +33,7 @@ def assign_folds(target: np.ndarray, groups: np.ndarray, n_folds: int, seed: int
 
     _, first, member = np.unique(groups, return_index=True, return_inverse=True)
     if len(first) < n_folds:
-        raise GoodsError(f"{len(first)} groups of cards cannot fill {n_folds} folds; lower n_folds")
+        raise GoodsError(f"{count(len(first), 'group')} of cards cannot fill {n_folds} folds; lower n_folds")
     group_fold = np.empty(len(first), np.int8)
     splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     strata = target[first].copy()

@@ -36,7 +36,7 @@ def board_of(out: Path, competition: str, metric: str) -> dict[str, Any] | None:
         return None
     rank = rows.score.corr(rows.board, method="spearman") if len(rows) >= FEWEST else None
     return {
-        "rows": rows.to_dict("records"),
+        "rows": rows.astype(object).where(rows.notna(), None).to_dict("records"),
         "picture": picture(rows, metric),
         "rank": None if rank is None or pd.isna(rank) else float(rank),
         "advice": advice(rows, rank),
@@ -44,7 +44,8 @@ def board_of(out: Path, competition: str, metric: str) -> dict[str, Any] | None:
 
 
 def scored(ledger: pd.DataFrame) -> pd.DataFrame:
-    """experiment, score, sd, board (private where it is known), which, apart (in sd, signed; 0 where sd is)."""
+    """experiment, score, sd, board (private where it is known), which, apart (in sd, signed; nan where one fold tells
+    none)."""
     board = ledger.private.fillna(ledger.public).astype("float64")
     rows = ledger[["experiment", "file_hash"]].assign(
         score=ledger.score.astype("float64"),
@@ -54,7 +55,7 @@ def scored(ledger: pd.DataFrame) -> pd.DataFrame:
     )
     rows = rows[board.notna() & rows.score.notna()].reset_index(drop=True)
     apart = (rows.board - rows.score) / rows.sd.where(rows.sd > 0)
-    return rows.assign(apart=apart.fillna(0.0))
+    return rows.assign(apart=apart)
 
 
 def picture(rows: pd.DataFrame, metric: str) -> Markup:
@@ -87,18 +88,30 @@ def advice(rows: pd.DataFrame, rank: float | None) -> list[str]:
     if rank is not None and not pd.isna(rank) and rank < ALIKE:
         said.append(
             f"The board orders submissions otherwise than the folds do (rank correlation {rank:.2f}). Differences "
-            "of less than an sd are chance on both sides: choose by the folds, which hold more cards "
-            "than the board's public part, and mend the folds first if test is unlike train."
+            "of less than an sd may be chance on both sides: choose by the folds, and mend these first if test is "
+            "unlike train."
         )
-    if not said:
-        few = len(rows) < FEWEST
-        rest = (
-            f"; from {FEWEST} submissions on their order is compared too"
-            if few
-            else ", and in the same order"
+    unknown = rows[rows.apart.isna()]
+    if not said and len(unknown) < len(rows):
+        said.append(f"Both agree within {BEYOND:g} sd{order_told(rank, len(rows) < FEWEST)}.")
+    if len(unknown):
+        names = ", ".join(dict.fromkeys(unknown.experiment))
+        said.append(
+            f"Of {names} a single fold tells no sd: whether the board's score is another is not told."
         )
-        said.append(f"Both agree within {BEYOND:g} sd{rest}.")
     return said
+
+
+def order_told(rank: float | None, few: bool) -> str:
+    if few:
+        return f"; from {FEWEST} submissions on their order is compared too"
+    if rank is None or pd.isna(rank):
+        return ""
+    return (
+        ", and in the same order"
+        if rank > 1 - 1e-9
+        else f", their orders by a rank correlation of {rank:.2f}"
+    )
 
 
 def told(rows: pd.DataFrame) -> str:

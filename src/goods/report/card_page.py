@@ -29,8 +29,18 @@ from goods.report.gallery import gallery
 from goods.report.judged import Judged, judge
 from goods.report.left_out import left_out_rows
 from goods.report.page import render
+from goods.report.pool_shares import SHARE, pool_shares
+from goods.report.sentences import (
+    agreement_told,
+    calibration_told,
+    drift_told,
+    scored_folds,
+    sd_told,
+    spread_told,
+    suspects_told,
+)
 from goods.report.slices import agreement_rows, slice_rows
-from goods.report.suspects import suspected_labels
+from goods.report.suspects import FEWEST, suspected_labels
 from goods.stack.config import StackConfig
 from goods.submit.entries import lag_of, limits_of, made_of
 from goods.submit.ledger import git_sha
@@ -67,8 +77,10 @@ def page_of(
     files: list[str],
 ) -> str:
     report, door = judged.report, read_json(ws.door)
+    drift = drift_of(judged.cards, judged.test, config.seed)
     base = list(config.model.experiments) if isinstance(config.model, StackConfig) else []
     classes = class_rows(judged)
+    agreement = agreement_rows(ws, judged, base) if base else []
     experiments = [experiment_row(ws, name) for name in [*base, *([] if base else [config.name])]]
     return render(
         "cards",
@@ -76,6 +88,7 @@ def page_of(
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         commit=git_sha(),
         competition=competition,
+        result="../" * competition.name.count("/") + "result.parquet",  # one of all attributes
         stack=config if base else None,
         name=config.name,
         report=report,
@@ -84,6 +97,8 @@ def page_of(
         judged=judged,
         files=files,
         metric=metric_of(report["metric"]),
+        sd=sd_told(report),
+        spread=spread_told(scored_folds(report)),
         board=board,
         definitions=list(next(iter(report["decoders"].values()))) if base else [],
         came_in=rows_of(door),
@@ -96,8 +111,11 @@ def page_of(
         ),
         taken=taken_rows(ws, made_of(ws, config.name)),
         left_out=left_out_rows(ws, judged, base),
+        shares=pool_shares(ws, config.name),
+        share_name=SHARE,
         slices=slice_rows(judged),
-        agreement=agreement_rows(ws, judged, base) if base else [],
+        agreement=agreement,
+        agreement_told=agreement_told(agreement, len(base)),
         sizes=size_rows(judged),
         f1_by_size=f1_by_size(classes),
         classes=sorted(classes, key=lambda row: -row["wrong"]),
@@ -106,10 +124,12 @@ def page_of(
         branches=branch_maps(judged),
         errors=gallery(ws, competition, judged, bool(base)),
         suspects=suspects.head(LISTED).to_dict("records"),
-        n_suspects=len(suspects),
+        suspects_told=suspects_told(len(suspects), known_sizes(judged), FEWEST),
         automation=automation_curve(judged),
         reliability=reliability_plots(report["calibration"]) if base else [],
-        drift=drift_of(judged.cards, judged.test, config.seed),
+        calibration_told=calibration_told(report["calibration"]) if base else "",
+        drift=drift,
+        drift_told=drift_told(drift) if drift else "",
         importance=list(report["importance"].items())[:20] if base else [],
     )
 
@@ -122,6 +142,11 @@ def method_rows(config: ExperimentConfig, report: dict[str, Any]) -> list[dict[s
         best = method == report["winner"]
         rows.append(row | {"best": best} | ({} if best else {"seconds": None}))
     return rows
+
+
+def known_sizes(judged: Judged) -> list[int]:
+    """Train cards of each class that has any."""
+    return judged.class_size[judged.class_size > 0].tolist()
 
 
 def all_errors(judged: Judged) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from goods.core.wording import count
 from goods.report.judged import Judged
 from goods.report.page import new_figure, plain_label, svg
 
@@ -50,7 +51,7 @@ def branch_maps(judged: Judged) -> list[tuple[str, Markup]]:
     for number, (node, cards) in enumerate(largest):
         depth = len(node)
         name = " → ".join(names[judged.target[cards[0]]][:depth]) or "the root"
-        caption = f"{name}: {len(cards)} errors among its children"
+        caption = f"{name}: {count(len(cards), 'error')} among its children"
         drawn.append((caption, heat_map(judged, node, cards, f"branch-{number}")))
     return drawn
 
@@ -71,13 +72,13 @@ def heat_map(judged: Judged, node: tuple[str, ...], cards: list[int], name: str)
     grid = counts.reindex(index=order, columns=order, fill_value=0).to_numpy()
     figure, axis = new_figure(2.6 + 0.34 * len(order), 2.2 + 0.26 * len(order))
     axis.pcolormesh(grid, cmap="Blues", vmin=0, edgecolors="#8884", linewidth=0.4)
-    for (row, column), count in np.ndenumerate(grid):
-        if count:
-            dark = count > 0.55 * grid.max()
+    for (row, column), errors in np.ndenumerate(grid):
+        if errors:
+            dark = errors > 0.55 * grid.max()
             axis.text(
                 column + 0.5,
                 row + 0.5,
-                str(count),
+                str(errors),
                 ha="center",
                 va="center",
                 fontsize=7,

@@ -21,11 +21,17 @@ FEWEST = 20  # cards of each split below which nothing is told
 @dataclass(frozen=True)
 class Drift:
     """auc: area under the ROC curve of telling test from train cards, out of fold: 0.5 where they are alike · the words
-    that tell a test, and a train card."""
+    that tell a test, and a train card · cards: of each split that were looked at."""
 
     auc: float
     test_words: list[str]
     train_words: list[str]
+    cards: int
+
+    @property
+    def error(self) -> float:
+        """Standard error of the area where both are alike (Mann and Whitney 1947)."""
+        return float(np.sqrt((2 * self.cards + 1) / 12) / self.cards)
 
 
 def drift_of(train: pd.DataFrame, test: pd.DataFrame, seed: int = 0) -> Drift | None:
@@ -45,6 +51,7 @@ def drift_of(train: pd.DataFrame, test: pd.DataFrame, seed: int = 0) -> Drift | 
         float(roc_auc_score(is_test, proba)),
         [str(names[i]) for i in order[::-1][:WORDS] if weight[i] > 0],
         [str(names[i]) for i in order[:WORDS] if weight[i] < 0],
+        size,
     )
 
 

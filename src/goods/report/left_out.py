@@ -21,7 +21,7 @@ def left_out_rows(
     ws: Workspace, judged: Judged, experiments: list[str], seed: int = 0
 ) -> list[dict[str, Any]]:
     """Of each experiment what the score of a log-linear pool (weights fitted on the other folds) loses without it: mean
-    and standard deviation over the folds, and its weight among all. Empty with less than two experiments or folds."""
+    and standard deviation over the folds. Empty with less than two experiments or folds."""
     folds = np.unique(judged.cards.fold.to_numpy())
     if len(experiments) < 2 or len(folds) < 2:
         return []
@@ -32,29 +32,21 @@ def left_out_rows(
     table = make_candidates(base, judged.labels.n_classes, MIN_PROBA, {})
     fold, target = judged.cards.fold.to_numpy()[rows], judged.target[rows]
 
-    def scores(kept: list[int]) -> tuple[np.ndarray, np.ndarray]:
-        found, weights = [], []
+    def scores(kept: list[int]) -> np.ndarray:
+        found = []
         for k in folds:
             fitted, here = of_cards(table, fold != k, kept), of_cards(table, fold == k, kept)
             pool = fit_log_pool(fitted, target, judged.labels.n_classes)
             said = first_choice(here, pool(here))[fold == k]
             found.append(score(judged.report["metric"], target[fold == k], said, judged.labels))
-            weights.append(pool.weights)
-        return np.array(found), np.mean(weights, axis=0)
+        return np.array(found)
 
     everything = list(range(len(experiments)))
-    whole, weights = scores(everything)
+    whole = scores(everything)
     table_rows = []
     for j, name in enumerate(experiments):
-        lost = whole - scores([i for i in everything if i != j])[0]
-        table_rows.append(
-            {
-                "name": name,
-                "weight": float(weights[j]),
-                "adds": float(lost.mean()),
-                "sd": float(lost.std(ddof=1)),
-            }
-        )
+        lost = whole - scores([i for i in everything if i != j])
+        table_rows.append({"name": name, "adds": float(lost.mean()), "sd": float(lost.std(ddof=1))})
     return table_rows
 
 

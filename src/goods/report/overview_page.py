@@ -24,6 +24,7 @@ from goods.report.comparison import best_by_modality
 from goods.report.curves import folds_plot
 from goods.report.judged import Judged, judge
 from goods.report.page import render
+from goods.report.sentences import scored_folds, sd_told, spread_told
 from goods.submit.entries import overall
 from goods.submit.ledger import git_sha
 
@@ -41,6 +42,7 @@ def write_page(
     cards = load_cards(ws)
     rows = [attribute_row(space, experiment) for space, _ in parts(ws, competition)]
     _, score, sd = overall(ws, competition, experiment)
+    several = all(row["scored_folds"] > 1 for row in rows)
     text = render(
         "attributes",
         key=key,
@@ -50,7 +52,8 @@ def write_page(
         name=experiment,
         metric=metric_of(competition.metric),
         score=score,
-        sd=sd,
+        sd=f"{sd:.4f}" if several else "–",
+        spread="mean of the standard deviations over folds" if several else spread_told(1),
         train=len(select(cards, "train")),
         test=len(select(cards, "test")),
         rows=rows,
@@ -70,7 +73,8 @@ def attribute_row(ws: Workspace, experiment: str) -> dict[str, Any]:
         "name": ws.attribute,
         "known": int(judged.class_size.sum()),
         "score": judged.report["score"],
-        "sd": judged.report["sd"],
+        "sd": sd_told(judged.report),
+        "scored_folds": scored_folds(judged.report),
         "folds": judged.report["folds"],
         "tuned_on": judged.report["tuned_on"],
         "winner": judged.report.get("winner", ""),

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from goods.core.hashing import content_hash
+from goods.core.wording import count
 
 PAGES = jinja2.Environment(
     loader=jinja2.PackageLoader("goods.report"),
@@ -22,6 +23,7 @@ PAGES = jinja2.Environment(
     trim_blocks=True,
 )
 INK = "#010203"  # stands for the colour of the page's text, whatever it is
+PAGES.globals["count"] = count
 DRAWN: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",

@@ -15,6 +15,7 @@ from goods.core.errors import GoodsError
 from goods.core.execution import resources
 from goods.core.ids import Id
 from goods.core.predictions import Predictions
+from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.matching.groups import ends_of
 from goods.models.pairs.pairs import PairsConfig
@@ -39,7 +40,7 @@ def explain_pair(
             "alone explains pairs"
         )
     if len(products) != 2:
-        raise GoodsError(f"{len(products)} products given; name the two of a pair")
+        raise GoodsError(f"{count(len(products), 'product')} given; name the two of a pair")
     rows = load_rows(ws)
     ends = np.sort(np.stack(ends_of(rows), 1), axis=1)
     asked = sorted(int(id_) for id_ in products if not isinstance(id_, str))

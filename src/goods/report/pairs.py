@@ -32,6 +32,7 @@ from goods.report.board import board_of
 from goods.report.experiments import experiment_row, taken_rows
 from goods.report.key import is_main, page_key, page_path
 from goods.report.page import holds, new_figure, plain_label, render, svg
+from goods.report.sentences import cleanup_told, scored_folds, sd_told, spread_told
 from goods.submit.entries import finished_report, lag_of, limits_of, made_of
 from goods.submit.ledger import git_sha
 
@@ -71,6 +72,9 @@ def write_pairs_report(
         competition=competition,
         name=config.name,
         report=report,
+        sd=sd_told(report),
+        spread=spread_told(scored_folds(report)),
+        cleanup_told=cleanup_told(report["cleanup"], report["metric"]) if "cleanup" in report else "",
         board=board,
         warnings=door["warnings"],
         order=telling(door["order"]),

@@ -19,6 +19,7 @@ from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import write_text
 from goods.core.errors import GoodsError
 from goods.core.progress import track
+from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import score
 from goods.models.embedding import Embedding
@@ -59,7 +60,8 @@ def probe(
         if maps:
             picture = map_of(embedding.vectors, target, labels, embedding.name, competition.seed)
             pictures.append((embedding.name, picture))
-    size = f"{len(train)} cards, {labels.n_classes} classes (zero-shot chance {1 / labels.n_classes:.4f})"
+    known = f"{count(len(train), 'card')}, {count(labels.n_classes, 'class', 'classes')}"
+    size = f"{known} (zero-shot chance {1 / labels.n_classes:.4f})"
     sections = {
         f"Probes, out of fold, {size}": scores,
         "Clusters": clustered,

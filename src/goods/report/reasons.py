@@ -19,6 +19,11 @@ class Reason:
     value: float
     contribution: float
 
+    @property
+    def told(self) -> str:
+        """Its value; nan where what it is taken from says nothing."""
+        return "unknown" if np.isnan(self.value) else f"{self.value:.4g}"
+
 
 def weightiest_first(values: pd.Series, added: np.ndarray) -> list[Reason]:
     """`values` of the features by name, and what each adds to the score [f]."""
@@ -50,5 +55,5 @@ def as_text(
         lines.append(f"  {c.proba:.4f}  {c.category}   (score starts at {c.start:+.2f})")
         for r in c.reasons[:most]:
             told = described(r.feature)
-            lines.append(f"      {r.contribution:+.3f}  {r.feature} = {r.value:.4g}{told and f'   ({told})'}")
+            lines.append(f"      {r.contribution:+.3f}  {r.feature} = {r.told}{told and f'   ({told})'}")
     return "\n".join(lines)

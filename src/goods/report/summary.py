@@ -8,8 +8,6 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-import numpy as np
-
 from goods.cards.table import select
 from goods.config.competition import CompetitionConfig
 from goods.config.loading import load_experiment
@@ -23,11 +21,11 @@ from goods.models.pairs.pairs import PairsConfig
 from goods.prepare.prepared import parts
 from goods.problems.kinds import load_rows, problem_of
 from goods.report.experiments import PREPARE, taken_rows
-from goods.stack.fit import BLEND
+from goods.report.pool_shares import SHARE, pool_shares
 from goods.submit.entries import joined, made_of
 from goods.submit.kept import REPORT, kept
 
-HEAD = ["stage", "out-of-fold", "seconds", "weight", "peak memory"]
+HEAD = ["stage", "out-of-fold", "seconds", SHARE, "peak memory"]
 LISTS = ("errors.csv", "suspected_labels.csv")  # beside a report
 
 
@@ -45,7 +43,7 @@ def tell_end(ws: Workspace, competition: CompetitionConfig, experiment: str, res
 def stage_rows(ws: Workspace, experiment: str, below: str) -> list[Cells]:
     """One for each stage that something was noted of, the experiment that joins the others last; `below`: what their
     names follow."""
-    weights, rows, names = pool_weights(ws, experiment), [], made_of(ws, experiment)
+    shares, rows, names = pool_shares(ws, experiment), [], made_of(ws, experiment)
     for taken in taken_rows(ws, names):
         name = taken["name"]
         report = read_json(ws.run(name).report) if name in names else None
@@ -54,21 +52,11 @@ def stage_rows(ws: Workspace, experiment: str, below: str) -> list[Cells]:
                 name if name == PREPARE else f"{below}/{name}".lstrip("/"),
                 "" if report is None else f"{report['score']:.4f} ± {report['sd']:.4f}",
                 f"{taken['seconds']:.1f}",
-                f"{weights[name]:.2f}" if name in weights else "",
+                f"{shares[name]:.2f}" if name in shares else "",
                 "" if taken["memory"] is None else f"{taken['memory']:,} MB",
             ]
         )
     return rows
-
-
-def pool_weights(ws: Workspace, experiment: str) -> dict[str, float]:
-    """Weight of each experiment in the pool that a stack's boosting starts from, the mean over folds; empty without
-    such a pool."""
-    run = ws.run(experiment)
-    names = joined(load_experiment(run.config))
-    pools = [read_json(path)["pools"].get(BLEND) for path in sorted(run.path.glob("fold_*/methods.json"))]
-    found = [pool["weights"] for pool in pools if pool is not None and len(pool["weights"]) == len(names)]
-    return dict(zip(names, np.mean(found, axis=0).tolist(), strict=True)) if found else {}
 
 
 def written(ws: Workspace, competition: CompetitionConfig, result: Path, out: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from goods.core.done import DONE, flaw, read_done
+from goods.core.wording import count
 from goods.core.workspace import Run, Workspace
 from goods.prepare.folds import dealt
 
@@ -23,7 +24,7 @@ def verify(ws: Workspace) -> tuple[list[str], list[str]]:
             damaged.append(f"{name}: {wrong}")
         elif done is not None:
             size = sum(size for size, _ in done.files.values())
-            whole.append(f"{name}: {len(done.files)} files, {size / 2**20:.1f} MB")
+            whole.append(f"{name}: {count(len(done.files), 'file')}, {size / 2**20:.1f} MB")
     for folds in sorted(ws.path.rglob(ws.folds.name)):
         space = Workspace(ws.root, folds.parent.relative_to(ws.root).as_posix())
         there = dealt(space) is not None

@@ -24,6 +24,7 @@ from goods.competitions.raw import integer_ids, read_table, require_unique
 from goods.core.artifacts import write_json, write_parquet
 from goods.core.errors import GoodsError
 from goods.core.log import say
+from goods.core.wording import count
 from goods.matching.catalogue import MatchConfig, match
 from goods.matching.handmade import Scorer
 
@@ -122,7 +123,8 @@ def match_file(
     write_parquet(out / "pairs.parquet", pairs)
     write_parquet(out / "groups.parquet", groups)
     write_json(out / "report.json", report)
-    say(f"match: {len(pairs)} pairs, {report['groups']} groups of two or more among {len(groups)} cards")
+    merged = f"{count(report['groups'], 'group')} of two or more among {count(len(groups), 'card')}"
+    say(f"match: {count(len(pairs), 'pair')}, {merged}")
     if refused := report["kept_apart_by_max_group"]:
         say(
             f"match: {refused} times two groups that belong together would have outgrown {config.max_group} cards and "

@@ -18,6 +18,7 @@ from goods.competitions.submission import CsvFormat, Said, Submission
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
+from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.problems.kinds import load_rows
@@ -34,7 +35,7 @@ def checked_file(ws: Workspace, competition: CompetitionConfig, path: Path) -> p
     submission = competition_of(competition).submission
     table = read_submission(path, submission, submission.texts(rows, said))
     if table.empty:
-        raise GoodsError(f"{path}: holds no rows; give one for each of the {len(rows)} test rows")
+        raise GoodsError(f"{path}: holds no rows; give one for each of the {count(len(rows), 'test row')}")
     try:
         submission.check(table, rows, said)
     except GoodsError as error:
@@ -96,7 +97,7 @@ class Difference:
     def __str__(self) -> str:
         rest = self.differ - self.same_parent - self.same_top
         return (
-            f"{self.target}: {self.differ} of {self.cards} labels differ ({self.differ / self.cards:.1%}): "
+            f"{self.target}: {self.differ} of {count(self.cards, 'label')} differ ({self.differ / self.cards:.1%}): "
             f"{self.same_parent} within one parent, {self.same_top} more below one top node, {rest} across the tree\n"
             f"expected gain of the second, by the probabilities of {self.experiment}: {self.gain:+.2f} right answers "
             f"({self.gain / self.cards:+.2%} of the cards)"

@@ -1,22 +1,26 @@
 """Submissions that are kept, each once.
 
 writes: submissions/<competition>/<date>-<hash>/ result.parquet, experiment.yaml (competition.yaml beside it), key,
-        report.html where it was made
+        report.html where it was made, with the files it links to
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 from goods.core.artifacts import copy_file, write_text
 from goods.core.errors import GoodsError
 from goods.core.hashing import read_hash
 
 SHOWN = 12  # signs of a hash in a folder's name
+RESULT = "result"  # stem of the submission's files
 GOING = ".removed-"  # begins the name of a folder that is being removed
 REPORT, KEY = "report.html", "key"
+LINK = re.compile(r'<a href="([^"#:]+)"')  # to a file, not to a place in the page or elsewhere
 
 
 def keep(result: Path, files: dict[str, str], most: int | None = None) -> Path:
@@ -50,11 +54,29 @@ def keep(result: Path, files: dict[str, str], most: int | None = None) -> Path:
 
 
 def keep_report(report: Path, key: str) -> None:
-    """Copy a report of the run that has `key` to where submissions of that run are kept."""
+    """Copy a report of the run that has `key`, and the files it links to, to where submissions of that run are kept."""
     for folder in kept(report.parent):
         of_run = folder / KEY
         if of_run.is_file() and of_run.read_text(encoding="utf-8", errors="replace").strip() == key:
             copy_file(report, folder / REPORT)
+            for file in linked(report):
+                copy_file(file, folder / file.relative_to(report.parent.resolve()))
+
+
+def linked(page: Path) -> list[Path]:
+    """Files below a page's folder that it links to, itself or through further pages; not what is kept besides: the
+    submission, the page."""
+    root, found, left = page.parent.resolve(), dict[Path, None](), [page.resolve()]
+    while left:
+        one = left.pop()
+        for link in LINK.findall(one.read_text(encoding="utf-8")):
+            file = (one.parent / unquote(link)).resolve()
+            kept_anyway = file.parent == root and (file.stem == RESULT or file == page.resolve())
+            if file in found or kept_anyway or not (file.is_relative_to(root) and file.is_file()):
+                continue
+            found[file] = None
+            left += [file] if file.suffix == ".html" else []
+    return list(found)
 
 
 def kept(folder: Path, digest: str = "") -> list[Path]:

@@ -26,6 +26,7 @@ from goods.core.errors import GoodsError
 from goods.core.ids import Id, id_array
 from goods.core.log import say
 from goods.core.predictions import BLOCK
+from goods.core.wording import count
 from goods.submit.raw_batches import as_one, raw_batches
 from goods.submit.tables import written
 
@@ -165,4 +166,5 @@ def write_issues(out: Path, issues: IssueParts) -> None:
         for table in issues.tables():
             write(table)
     named = "; ".join(f"{kind} {n:,}" for kind, n in issues.kinds.most_common(SHOWN))
-    say(f"predict: {issues.rows:,} input problems of {len(issues.cards):,} cards noted in {path} ({named})")
+    noted = f"{count(issues.rows, 'input problem')} of {count(len(issues.cards), 'card')} noted"
+    say(f"predict: {noted} in {path} ({named})")

@@ -22,6 +22,7 @@ from goods.core.hashing import file_hash
 from goods.core.locks import one_at_a_time
 from goods.core.log import say
 from goods.core.predictions import Predictions
+from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.problems.kinds import load_rows
@@ -58,7 +59,9 @@ def write_submission(
     keep(path, files, most)
     row = entry | {"kind": SUBMISSION, "rows": len(table), "file_hash": file_hash(path), "note": note}
     append_leaderboard(out / LEDGER, row)
-    say(f"submit {experiment}: {path}, {len(table)} rows, out-of-fold {entry['metric']} {entry['score']:.4f}")
+    say(
+        f"submit {experiment}: {path}, {count(len(table), 'row')}, out-of-fold {entry['metric']} {entry['score']:.4f}"
+    )
     for lag in filter(None, (lag_of(space, experiment) for space, _ in parts(ws, competition))):
         say(f"warning: {lag}")
     return path

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from goods.core.errors import GoodsError
 from goods.core.log import say
+from goods.core.wording import count
 
 TOLD = 400  # characters of what pip says
 
@@ -18,7 +19,7 @@ def fetch(pins: Sequence[str], to: Path, checkout: Path | None, local: Path | No
     """Wheels of "name==version" lines from where pip takes packages, or from the `local` folder alone; the project's is
     built from its `checkout`, or has to be in that folder."""
     to.mkdir(parents=True)
-    say(f"wheels: {len(pins)} packages")
+    say(f"wheels: {count(len(pins), 'package')}")
     source = ["--no-index", "--find-links", str(local.absolute())] if local else []
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write("\n".join(pins) + "\n")

@@ -14,6 +14,7 @@ from goods.config.experiment import ExperimentConfig
 from goods.core.errors import GoodsError
 from goods.core.execution import first_gpu, own_resources
 from goods.core.log import say
+from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.models.base import Context
 from goods.models.joint.contrastive import ContrastiveConfig
@@ -27,10 +28,10 @@ def pretrain(ws: Workspace, config: ExperimentConfig, force: bool = False) -> st
     model = contrastive_model(ws.whole, config)
     report = model.pretrain(load_all_cards(ws.whole), force)
     say(
-        f"pretrain {config.name}: {report['cards']} cards, temperature {report['temperature']}, {model.folder}"
+        f"pretrain {config.name}: {count(report['cards'], 'card')}, temperature {report['temperature']}, {model.folder}"
     )
     learned = pd.DataFrame({"before": report["before"], "after": report["after"]}, dtype=str)
-    learned.index.name = f"{report['held_out']} held-out cards"
+    learned.index.name = count(report["held_out"], "held-out card")
     return learned.to_markdown(disable_numparse=True)
 
 

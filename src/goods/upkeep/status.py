@@ -29,6 +29,7 @@ from goods.core.filehashes import FileHashes
 from goods.core.folders import disk_used
 from goods.core.inputs import changed_inputs
 from goods.core.last_run import CHOSEN, last_run
+from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.pipeline import Options, course_of, load_preset, with_possible, with_upstream
 from goods.prepare.folds import dealt
@@ -177,8 +178,8 @@ def folds_state(space: Workspace, competition: CompetitionConfig, prefix: str) -
         return State(name, DAMAGED, "folds.parquet is not what was written")
     n_folds = int(pd.read_parquet(space.folds, columns=["fold"]).fold.max()) + 1
     if n_folds != competition.n_folds:
-        return State(name, STALE, f"{n_folds} folds, competition.yaml says {competition.n_folds}")
-    return State(name, DONE, f"{n_folds} folds", disk_used(space.folds))
+        return State(name, STALE, f"{count(n_folds, 'fold')}, competition.yaml says {competition.n_folds}")
+    return State(name, DONE, count(n_folds, "fold"), disk_used(space.folds))
 
 
 def word_of(folder: Path) -> tuple[str, str]:

@@ -24,6 +24,7 @@ from goods.core.calibration import fit_temperature, logit, two_classes
 from goods.core.errors import GoodsError
 from goods.core.log import say
 from goods.core.predictions import Predictions
+from goods.core.wording import count
 from goods.matching.cleanup import SURE
 from goods.matching.features import cached_features
 from goods.models.base import Context, products_of
@@ -185,7 +186,7 @@ class PairsModel:
 def in_short(names: Iterable[str], shown: int = 3) -> str:
     """The first names, and how many more there are."""
     listed = list(names)
-    more = f" and {len(listed) - shown} more features" if len(listed) > shown else ""
+    more = f" and {count(len(listed) - shown, 'more feature')}" if len(listed) > shown else ""
     return ", ".join(listed[:shown]) + more
 
 

@@ -19,6 +19,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
+from goods.core.wording import count
 from goods.models import hub
 
 HELP = "give --text-weights DIR (a Hugging Face folder) or --offline (trained from scratch)"
@@ -156,7 +157,9 @@ def load_encoder(weights: str, max_tokens: int) -> Encoder:
         raise GoodsError(f"text weights {weights!r}: not loaded from {tried} ({reason}); {HELP}") from None
     missing = [name for name in report["missing_keys"] if "pooler" not in name and "position_ids" not in name]
     if missing or report.get("mismatched_keys"):
-        raise GoodsError(f"text weights {weights!r} lack {len(missing)} tensors, first {missing[:1]}; {HELP}")
+        raise GoodsError(
+            f"text weights {weights!r} lack {count(len(missing), 'tensor')}, first {missing[:1]}; {HELP}"
+        )
     encoder = Encoder(net, tokenizer)
     fault = unfit(encoder, max_tokens)
     if fault is not None:

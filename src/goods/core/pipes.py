@@ -1,0 +1,52 @@
+"""Who reads what a command prints may stop reading: `goods status | head`."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import UnsupportedOperation
+
+ENDED = 128 + signal.SIGPIPE  # the exit code a shell knows such an end by
+
+
+def unread() -> list[int]:
+    """Those of stdout and stderr that are pipes nobody reads any more."""
+    return [
+        number for number in map(_number, (sys.stdout, sys.stderr)) if number is not None and _gone(number)
+    ]
+
+
+@contextmanager
+def ending_unread() -> Iterator[None]:
+    """A command in here ends without a word where nobody reads what it prints any more."""
+    try:
+        try:
+            yield
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()  # else Python does so at its end, and tells of it in a traceback
+    except BrokenPipeError:
+        gone = unread()
+        if not gone:
+            raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number in gone:
+            os.dup2(nowhere, number)
+        sys.exit(ENDED)
+
+
+def _number(stream: object) -> int | None:
+    try:
+        return stream.fileno()  # type: ignore[attr-defined, no-any-return]
+    except (AttributeError, UnsupportedOperation, ValueError):  # none, one in memory, or closed
+        return None
+
+
+def _gone(number: int) -> bool:
+    poll = select.poll()
+    poll.register(number, select.POLLERR)
+    return any(event & select.POLLERR for _, event in poll.poll(0))

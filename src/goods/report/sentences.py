@@ -1,0 +1,96 @@
+"""Sentences of a report that say what the numbers beside them show, and no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from goods.core.wording import count
+from goods.report.drift import Drift
+
+ALIKE, APART = (
+    0.6,
+    0.75,
+)  # areas under the ROC curve up to which train and test are alike, and somewhat different
+CHANCE = 2.0  # standard errors within which an area is chance
+SHIFT = 5e-5  # of a calibration error, which is shown with four digits
+
+
+def scored_folds(report: dict[str, Any]) -> int:
+    """How many folds a score is over: those no study has used."""
+    return len(report["folds"]) - len(report["tuned_on"])
+
+
+def sd_told(report: dict[str, Any]) -> str:
+    return f"{report['sd']:.4f}" if scored_folds(report) > 1 else "–"
+
+
+def spread_told(folds: int) -> str:
+    """What ± is, of a score over so many folds."""
+    return "standard deviation over folds" if folds > 1 else "of a single fold, which tells no spread"
+
+
+def calibration_told(calibration: dict[str, Any]) -> str:
+    """Whose calibration error fell and whose rose, of all models of a stack."""
+    change = {name: both["after"]["ece"] - both["before"]["ece"] for name, both in calibration.items()}
+    fell = [name for name, by in change.items() if by <= -SHIFT]
+    rose = [name for name, by in change.items() if by >= SHIFT]
+    if not fell and not rose:
+        return "It changed no model's error."
+    said = [f"fell for {', '.join(fell)}"] if fell else []
+    if rose:
+        said.append(f"rose for {', '.join(rose)} (by {max(change.values()):.4f} at most)")
+    return f"It {' and '.join(said)}."
+
+
+def drift_told(drift: Drift) -> str:
+    """What an area under the ROC curve says of scores out of fold."""
+    if abs(drift.auc - 0.5) <= CHANCE * drift.error:
+        return f"no more than chance would tell {count(drift.cards, 'card')} of each apart"
+    if drift.auc < ALIKE:
+        return "hardly different: their words say nothing against scores out of fold"
+    if drift.auc < APART:
+        return "somewhat different: scores on test may differ more than the spread over folds"
+    return "test is another mix of cards: scores out of fold need not hold"
+
+
+def cleanup_told(cleanup: dict[str, Any], metric: str) -> str:
+    """What agreement among the pairs did to their scores; `cleanup` as matching/cleanup.py reports it."""
+    strength = cleanup["strength"]
+    scores = "; ".join(f"{name}: {score:.4f}" for name, score in cleanup["scores"].items())
+    by_fold = ", ".join(map(strength_told, cleanup["strength_by_fold"]))
+    where = (
+        "The products are of two catalogues: to the rivals of its left and its right product"
+        if cleanup["two_catalogues"]
+        else "Where a third product matches one of both,"
+    )
+    parts = strength if isinstance(strength, list | tuple) else [strength]
+    by = f"gives way by {strength_told(strength)}" if any(parts) else "does not give way, which scores best"
+    changed = count(cleanup["test_pairs_changed"], "test pair")
+    return f"{where} the score {by} (folds: {by_fold}); {metric} by strength: {scores}. {changed} changed."
+
+
+def strength_told(strength: Any) -> str:
+    return " / ".join(map(str, strength)) if isinstance(strength, list | tuple) else str(strength)
+
+
+def agreement_told(rows: list[dict[str, Any]], experiments: int) -> str:
+    """How right the answer is where all experiments say the same and where they do not; `rows` as `agreement_rows`."""
+    apart = [row for row in rows if row["agree"] < experiments]
+    if not apart or len(apart) == len(rows):
+        return ""
+    cards = sum(row["cards"] for row in apart)
+    right = sum(row["accuracy"] * row["cards"] for row in apart) / cards
+    all_right = next(row["accuracy"] for row in rows if row["agree"] == experiments)
+    return (
+        f"Where all experiments say what is submitted, {100 * all_right:.1f} % of the cards are right; where some do "
+        f"not ({count(cards, 'card')}), {100 * right:.1f} %."
+    )
+
+
+def suspects_told(suspects: int, class_sizes: list[int], fewest: int) -> str:
+    """How many train cards look mislabelled, or why nothing can be said."""
+    if not any(size >= fewest for size in class_sizes):
+        return f"No class has {fewest} train cards, fewer than which are too few to doubt a label."
+    told = count(suspects, "train card looks", "train cards look") if suspects else "No train card looks"
+    left_out = f"; classes of fewer than {fewest} cards are left out" if min(class_sizes) < fewest else ""
+    return f"{told} mislabelled (confident learning on out-of-fold probabilities{left_out})."

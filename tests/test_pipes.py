@@ -1,0 +1,64 @@
+"""Commands whose reader stops reading, such as `| head`: no traceback, no message."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from goods.core.pipes import ENDED
+
+PRINTING = """
+from goods import cli
+from goods.core.log import say
+import sys
+
+def main():
+    for _ in range(20_000):
+        {line}
+
+cli.run(main)
+"""
+
+
+def left_alone(command: list[object], stream: str = "stdout") -> tuple[int, bytes]:
+    """Exit code, and what the other stream says, of a command whose `stream` nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    other = "stderr" if stream == "stdout" else "stdout"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")} | dict(os.environ)
+    done = subprocess.run(
+        [sys.executable, *map(str, command)],
+        **{stream: writer, other: subprocess.PIPE},
+        env=environment,
+        cwd=ROOT,
+        timeout=120,
+    )
+    os.close(writer)
+    return done.returncode, done.stdout if other == "stdout" else done.stderr
+
+
+@pytest.mark.parametrize(("stream", "line"), [("stdout", "print('a line')"), ("stderr", "say('a line')")])
+def test_a_script_that_nobody_reads_ends_without_a_word(tmp_path, stream, line):
+    path = tmp_path / "script.py"
+    path.write_text(PRINTING.format(line=line))
+    assert left_alone([path], stream) == (ENDED, b"")
+
+
+@pytest.mark.parametrize("command", [["scripts/doctor.py", "--help"], ["-m", "goods", "--help"]])
+def test_so_does_its_help(command):
+    code, said = left_alone(command)
+    assert code in (0, ENDED) and said == b""  # where nothing is buffered, argparse passes over what fails
+
+
+def test_an_error_is_told_though_nobody_reads_stdout(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(
+        PRINTING.format(line="raise GoodsError('no')").replace(
+            "import sys", "from goods.core.errors import GoodsError"
+        )
+    )
+    assert left_alone([path]) == (2, b"error: no\n")
