@@ -32,9 +32,11 @@ from goods.report.page import render
 from goods.report.slices import agreement_rows, slice_rows
 from goods.report.suspects import suspected_labels
 from goods.stack.config import StackConfig
+from goods.stack.glossary import description
 from goods.submit.entries import limits_of, made_of
 from goods.submit.ledger import git_sha
 
+TOP = 20  # features
 LISTED = 60  # suspected labels in the page; the file has all
 
 
@@ -70,6 +72,7 @@ def page_of(
     base = list(config.model.experiments) if isinstance(config.model, StackConfig) else []
     classes = class_rows(judged)
     experiments = [experiment_row(ws, name) for name in [*base, *([] if base else [config.name])]]
+    features = list(report["importance"].items())[:TOP] if base else []
     return render(
         "cards",
         key=key,
@@ -109,7 +112,7 @@ def page_of(
         automation=automation_curve(judged),
         reliability=reliability_plots(report["calibration"]) if base else [],
         drift=drift_of(judged.cards, judged.test, config.seed),
-        importance=list(report["importance"].items())[:20] if base else [],
+        importance=[(name, value, description(name)) for name, value in features],
     )
 
 

@@ -50,7 +50,7 @@ def branch_maps(judged: Judged) -> list[tuple[str, Markup]]:
     for number, (node, cards) in enumerate(largest):
         depth = len(node)
         name = " → ".join(names[judged.target[cards[0]]][:depth]) or "the root"
-        caption = f"{name}: {len(cards)} errors among its children"
+        caption = f"{name}: {len(cards)} error{'s'[: len(cards) > 1]} among its children"
         drawn.append((caption, heat_map(judged, node, cards, f"branch-{number}")))
     return drawn
 
