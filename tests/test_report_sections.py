@@ -211,5 +211,5 @@ def test_a_browser_shows_the_page_without_errors_or_overflow_and_sorts_its_table
     seen = shown(html, WATCH, tmp_path, width)
     assert seen["problems"] == [] and seen["outside"] == 0
     assert seen["width"] <= 0
-    assert seen["drawn"] >= 450  # letters of 9 pixels at least
+    assert seen["drawn"] >= 480  # letters of 10 pixels
     assert seen["falling"] and seen["shown"] == 1
