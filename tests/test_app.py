@@ -15,6 +15,7 @@ from goods.app.pair_answers import PairAnswers, as_mapping
 from goods.cards.table import load_cards, select
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
+from goods.stack.glossary import description
 from goods.stack.stage import stack
 from goods.train.stage import train
 
@@ -37,7 +38,8 @@ def test_a_typed_card_gets_the_category_of_its_words_with_reasons_and_likes(stac
     assert path[-1] == "Кружки" and proba > 0.5
     assert said.reasons[0].category == "Дом → Кружки" and said.reasons[0].reasons
     assert set(said.nearest.category[:2]) == {"Дом → Кружки"}
-    assert len(reason_table(said.reasons[:1])) == 8
+    table = reason_table(said.reasons[:1], description)
+    assert len(table) == 8 and "_" not in "".join(table.feature)
     empty = answers.answer({}, Image.new("RGB", (20, 20)))
     assert len(empty.categories) == 6 and empty.nearest.empty
 
@@ -64,6 +66,10 @@ def test_two_typed_products_are_told_alike_or_apart(trained_pairs):
     other = answers.answer(("phone x1 64gb black", "wooden chair"), ("brand: acme", "brand: oak\nno colon"))
     assert same.proba > other.proba
     assert same.reasons and as_mapping("Brand : Acme\nx\n:y\nbrand: B") == {"brand": ["Acme", "B"]}
+
+
+def test_a_tree_has_no_nodes_of_next_to_nothing():
+    assert as_tree([(("A", "a"), 0.9), (("A", "b"), 0.0004), (("B", "c"), 0.0001)]).count("\n") == 1
 
 
 @pytest.mark.skipif(HAS_GRADIO, reason="gradio is installed")

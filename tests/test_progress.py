@@ -8,7 +8,8 @@ import pytest
 
 from goods.core import progress
 from goods.core.log import say
-from goods.core.progress import bar, headline, seconds, track
+from goods.core.progress import bar, headline, live, seconds, track
+from goods.core.stopping import Stop
 
 
 class Terminal(io.StringIO):
@@ -57,9 +58,52 @@ def test_a_terminal_gets_bars_within_each_other_and_messages_above_them(monkeypa
     assert progress._view is None
 
 
+def test_the_clock_of_a_headline_goes_on_and_what_is_left_goes_down(monkeypatch, clock):
+    monkeypatch.setattr("sys.stderr", Terminal())
+    with live() as view:
+        headline("demo: prepare")
+        clock[0] = 61
+        assert view.line() == "demo: prepare; 0:01:01 passed"
+        headline("demo: train navec (1 of 2)", 300)
+        clock[0] = 181
+        assert view.line() == "demo: train navec (1 of 2); 0:03:01 passed, about 3 min left"
+        clock[0] = 400
+        assert view.line() == "demo: train navec (1 of 2); 0:06:40 passed, longer than estimated"
+
+
+def test_an_end_by_force_takes_the_view_off_the_terminal(monkeypatch):
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    monkeypatch.setattr("os._exit", lambda code: None)
+    stop = Stop()
+    stop.signal = 2
+    with live() as view, bar("folds", 2):
+        headline("demo: train navec")
+        view.live.refresh()
+        at = len(terminal.getvalue())
+        stop.end("\n")
+        written = terminal.getvalue()[at:]
+    assert "\r\x1b[2K\x1b[1A\x1b[2Kstopped; run the same command" in written
+
+
+@pytest.mark.parametrize("columns", ["60", "100"])
+def test_rows_are_a_line_each_and_a_narrow_terminal_cuts_the_title_alone(monkeypatch, columns):
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    monkeypatch.setenv("COLUMNS", columns)
+    with (
+        live() as view,
+        bar("train transformer-sbert-large", 5, "done"),
+        bar("epochs", 1200, "batches") as row,
+    ):
+        row.update(100)
+        view.live.refresh()
+        assert view.height == 2
+    written = terminal.getvalue()
+    assert "100/1200" in written and written.count("0:00:00") >= 2 and "train transf" in written
+
+
 def test_a_headline_is_a_message_where_nothing_is_drawn(capsys):
-    headline("demo: train navec")
-    assert capsys.readouterr().err == "demo: train navec\n"
+    headline("demo: train navec", 100)
+    assert capsys.readouterr().err == "demo: train navec; about 2 min left\n"
 
 
 def test_an_error_within_closes_the_view(monkeypatch):

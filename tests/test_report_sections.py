@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +17,7 @@ from goods.core.predictions import Predictions
 from goods.report.card_page import all_errors
 from goods.report.classes import class_rows, size_rows
 from goods.report.confusion import branch_maps, distance_rows, frequent_confusions
+from goods.report.curves import reliability_plots
 from goods.report.drift import drift_of
 from goods.report.gallery import RARE, SIBLINGS, SURE, chosen_errors, contrast
 from goods.report.judged import Judged
@@ -77,6 +80,13 @@ def test_errors_are_near_or_far_and_drawn_where_paths_part():
         *expected,
         "the root: 1 error among its children",
     }
+
+
+def test_legends_are_in_the_colour_of_the_page():
+    both = {when: {"reliability": [[0.2, 0.3, 5], [0.8, 0.7, 5]]} for when in ("before", "after")}
+    [(_, drawn)] = reliability_plots({"linear": both})
+    [before] = re.findall(r"<text[^>]*>before</text>", drawn)
+    assert "currentColor" in before
 
 
 def test_every_error_is_listed_the_surest_first():
@@ -161,7 +171,9 @@ def test_a_single_experiment_has_a_report_and_it_is_not_made_twice(ws, competiti
     config = load_experiment(ROOT / "configs" / "kazanexpress2023" / "linear.yaml")
     train(ws, competition, config)
     path = write_report(ws, competition, config, tmp_path)
-    assert path.name == "report-linear.html" and "report-linear" not in path.read_text(encoding="utf-8")
+    html = path.read_text(encoding="utf-8")
+    assert path.name == "report-linear.html" and "report-linear" not in html
+    assert re.search(r"\d\.\d{4}\)\.\n[A-Z]", html)  # what the metric is, a sentence of its own
     written = path.stat().st_mtime_ns
     assert write_report(ws, competition, config, tmp_path) == path
     assert path.stat().st_mtime_ns == written
@@ -185,6 +197,7 @@ addEventListener("load", () => {
     problems, width: document.documentElement.scrollWidth - innerWidth,
     falling: falling.every((value, i) => !i || value <= falling[i - 1]),
     shown: [...table.tBodies[0].rows].filter((row) => !row.hidden).length,
+    drawn: Math.min(...[...document.querySelectorAll("main > figure svg")].map((svg) => svg.clientWidth)),
     outside: performance.getEntriesByType("resource").filter((entry) => !entry.name.startsWith("data:")).length,
   });
 });
@@ -203,4 +216,5 @@ def test_a_browser_shows_the_page_without_errors_or_overflow_and_sorts_its_table
     seen = shown(html, WATCH, tmp_path, width)
     assert seen["problems"] == [] and seen["outside"] == 0
     assert seen["width"] <= 0
+    assert seen["drawn"] >= 480  # letters of 10 pixels
     assert seen["falling"] and seen["shown"] == 1

@@ -67,3 +67,25 @@ def test_ctrl_c_ends_in_one_line(ws, script, experiment, side_by_side, times):
     assert run.all_gone(3)
     lines = [line for line in said(run) if "tune linear:" not in line]
     assert (run.process.wait(), lines) == (130, [STOPPED])
+
+
+MASKS = """
+import signal
+from joblib import delayed
+from joblib.externals.loky.backend import fork_exec as starting
+from goods.core.processes import in_processes
+
+start = starting.fork_exec
+
+def seen(*args, **named):
+    print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+    return start(*args, **named)
+
+starting.fork_exec = seen
+list(in_processes([delayed(abs)(-1)] * 2, 2))
+"""
+
+
+def test_every_worker_begins_with_ctrl_c_held_back():
+    told = subprocess.run([sys.executable, "-c", MASKS], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["True", "True"]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 PHOTO = "asked.jpg"
 SHOWN, NEAREST = 10, 6  # categories, train cards
+LEAST = 0.0005  # of a node that is shown: what would be written as 0.0% is none
 KEPT = 1 << 26
 
 
@@ -107,14 +108,15 @@ class CardAnswers:
 
 
 def as_tree(categories: list[tuple[tuple[str, ...], float]]) -> str:
-    """Markdown: the categories as a tree, each node with the sum of what is below it."""
+    """Markdown: the categories as a tree, each node with the sum of what is below it, without those of next to none."""
     mass: dict[tuple[str, ...], float] = {}
     for path, proba in categories:
         for depth in range(1, len(path) + 1):
             mass[path[:depth]] = mass.get(path[:depth], 0.0) + proba
 
     def below(node: tuple[str, ...]) -> list[str]:
-        children = [path for path in mass if len(path) == len(node) + 1 and path[: len(node)] == node]
+        here = len(node)
+        children = [p for p in mass if len(p) == here + 1 and p[:here] == node and mass[p] >= LEAST]
         lines = []
         for child in sorted(children, key=lambda path: -mass[path]):
             lines.append(f"{'    ' * len(node)}- {escaped(child[-1])} **{mass[child]:.1%}**")

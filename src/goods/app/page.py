@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,17 @@ from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
+from goods.matching.glossary import described
 from goods.report.reasons import Explained
+from goods.stack import glossary
 from goods.submit.prediction import predict_file
 
 if TYPE_CHECKING:
     import gradio
 
 REASONS = 8
+# deeper lists of a tree are no smaller than the first, unlike those of a text
+STYLE = "<style>.tree li { font-size: var(--text-md) !important }</style>"
 
 
 def page_of(ws: Workspace, competition: CompetitionConfig, experiment: str) -> gradio.Blocks:
@@ -61,15 +66,21 @@ def card_tab(gr: Any, answers: CardAnswers) -> None:
             asked = gr.Button("Which category?", variant="primary")
         with gr.Column():
             label = gr.Label(label="Categories", num_top_classes=5)
-            tree = gr.Markdown(label="Tree")
-            reasons = gr.Dataframe(label="What speaks for the first category", interactive=False)
-            nearest = gr.Dataframe(label="Train cards with the most similar titles", interactive=False)
+            tree = gr.Markdown(label="Tree", elem_classes="tree")
+            gr.HTML(STYLE, padding=False)
+            reasons = table_of(gr, "What speaks for the first category", ["55%", "20%", "25%"])
+            nearest = table_of(gr, "Train cards with the most similar titles", ["35%", "45%", "20%"])
 
     def answer(title: str, description: str, attributes: str, shop: str, photo: Any) -> tuple:
         texts = {"title": title, "description": description, "attributes": attributes, "shop": shop}
         said = answers.answer({name: text or "" for name, text in texts.items()}, photo)
         first = {" → ".join(path): proba for path, proba in said.categories}
-        return first, as_tree(said.categories), reason_table(said.reasons[:1]), said.nearest
+        return (
+            first,
+            as_tree(said.categories),
+            reason_table(said.reasons[:1], glossary.description),
+            said.nearest,
+        )
 
     given = [title, description, attributes, shop, photo]
     asked.click(answer, given, [label, tree, reasons, nearest], api_name="card", concurrency_limit=1)
@@ -78,16 +89,16 @@ def card_tab(gr: Any, answers: CardAnswers) -> None:
 
 def pair_tab(gr: Any, answers: PairAnswers) -> None:
     with gr.Row():
-        names = [gr.Textbox(label=f"Name of the {which} product") for which in ("first", "second")]
+        names = [gr.Textbox(label=f"Name of the {which} product", lines=2) for which in ("first", "second")]
     with gr.Row():
         attributes = [gr.Textbox(label="Attributes, a name: value a line", lines=5) for _ in names]
     asked = gr.Button("The same product?", variant="primary")
     label = gr.Label(label="Answer")
-    reasons = gr.Dataframe(label="Why", interactive=False)
+    reasons = table_of(gr, "Why", ["60%", "20%", "20%"])
 
     def answer(first: str, second: str, of_first: str, of_second: str) -> tuple:
         said = answers.answer((first or "", second or ""), (of_first or "", of_second or ""))
-        return {"the same": said.proba, "not the same": 1 - said.proba}, reason_table([said])
+        return {"the same": said.proba, "not the same": 1 - said.proba}, reason_table([said], described)
 
     asked.click(answer, [*names, *attributes], [label, reasons], api_name="pair", concurrency_limit=1)
 
@@ -113,9 +124,15 @@ def file_tab(gr: Any, ws: Workspace, competition: CompetitionConfig, experiment:
     asked.click(answer, given, labelled, api_name="file", concurrency_limit=1)
 
 
-def reason_table(explained: list[Explained]) -> pd.DataFrame:
+def table_of(gr: Any, label: str, widths: list[str]) -> Any:
+    """A table whose cells are shown whole, on a narrow screen too."""
+    return gr.Dataframe(label=label, interactive=False, wrap=True, column_widths=widths, max_height=1200)
+
+
+def reason_table(explained: list[Explained], told: Callable[[str], str]) -> pd.DataFrame:
+    """`told` says what a feature is."""
     rows = [
-        {"feature": r.feature, "value": r.told, "adds": round(r.contribution, 3)}
+        {"feature": told(r.feature) or r.feature, "value": r.told, "adds": round(r.contribution, 3)}
         for one in explained
         for r in one.reasons[:REASONS]
     ]

@@ -7,7 +7,7 @@ from goods.budget.targets import remaining
 from goods.core.artifacts import read_json
 from goods.core.done import done_key
 from goods.core.errors import GoodsError
-from goods.core.progress import headline, seconds
+from goods.core.progress import headline
 
 
 def announce(course: Course, doing: str, name: str) -> None:
@@ -19,8 +19,7 @@ def announce(course: Course, doing: str, name: str) -> None:
     if scores := scores_of(course, names):
         best = max(scores, key=lambda one: scores[one])
         told.append(f"best so far {best} {scores[best]:.4f}")
-    told.append(f"about {seconds(remaining(course))} left")
-    headline("; ".join(told))
+    headline("; ".join(told), remaining(course))
 
 
 def scores_of(course: Course, names: list[str]) -> dict[str, float]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from typing import Any
 
 from joblib import Parallel, parallel_config
@@ -91,6 +92,7 @@ def _watch(parent: int) -> None:
 @contextmanager
 def _no_ctrl_c() -> Iterator[None]:
     """Processes and threads that are started in here begin with Ctrl-C held back: it would find them importing."""
+    resource_tracker.ensure_running()  # which lets Ctrl-C through again when it starts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield

@@ -6,10 +6,12 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from goods.core.commands import to_type
 from goods.core.log import say, saying_to
+from goods.core.stopping import erasing
 
 T = TypeVar("T")
 
@@ -60,15 +62,13 @@ class View:
 
     def __init__(self) -> None:
         from rich.live import Live  # a tenth of a second to import: only who sees it pays
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeElapsedColumn as Elapsed
-        from rich.progress import TimeRemainingColumn as Remaining
+        from rich.progress import Progress
 
-        self.headline = ""
+        self.headline, self.told = "", 0.0
+        self.left: float | None = None
+        self.started, self.height = time.monotonic(), 0  # lines that are drawn
         self.console = _console()
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-        unit = TextColumn("{task.fields[unit]}", markup=False)
-        self.progress = Progress(*columns, unit, Elapsed(), Remaining(), console=self.console)
+        self.progress = Progress(*_columns(self.console.width), console=self.console)
         self.live = Live(
             get_renderable=self._shown,
             console=self.console,
@@ -82,10 +82,49 @@ class View:
         from rich.text import Text
 
         bars = self.progress.get_renderable()
-        return Group(Text(self.headline, style="bold"), bars) if self.headline else bars
+        shown = Group(Text(self.line(), style="bold"), bars) if self.headline else bars
+        self.height = min(len(self.console.render_lines(shown, pad=False)), self.console.height)
+        return shown
+
+    def line(self) -> str:
+        """The headline, how long the view has been open, and what is left by now of the time it was told."""
+        now = time.monotonic()
+        told = f"{self.headline}; {timedelta(seconds=int(now - self.started))} passed"
+        if self.left is None:
+            return told
+        left = self.left - (now - self.told)
+        return f"{told}, about {seconds(left)} left" if left > 0 else f"{told}, longer than estimated"
+
+    def erased(self) -> str:
+        """What takes the view off the terminal when it is written there. No lock is asked for: whoever has it may never
+        go on."""
+        return "\r\x1b[2K" + "\x1b[1A\x1b[2K" * (self.height - 1) if self.height else ""
 
     def say(self, message: str) -> None:
         self.console.print(to_type(message), markup=False, highlight=False, soft_wrap=True)
+
+
+def _columns(width: int) -> list[Any]:
+    """Of the rows of a terminal `width` signs wide: what is too much for it comes off the title, never off a number."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import TimeElapsedColumn as Elapsed
+    from rich.progress import TimeRemainingColumn as Remaining
+    from rich.table import Column
+    from rich.text import Text
+
+    class Title(TextColumn):
+        def render(self, task: Any) -> Text:
+            return Text(task.description, no_wrap=True, overflow="ellipsis")
+
+    whole = [Column(no_wrap=True) for _ in range(4)]
+    return [
+        Title("", table_column=Column()),
+        BarColumn(min(40, max(8, width - 80)), table_column=Column(no_wrap=True)),
+        MofNCompleteColumn(table_column=whole[0]),
+        TextColumn("{task.fields[unit]}", markup=False, table_column=whole[1]),
+        Elapsed(table_column=whole[2]),
+        Remaining(table_column=whole[3]),
+    ]
 
 
 def _console() -> Any:
@@ -113,6 +152,7 @@ def live() -> Iterator[View | None]:
     opened = View()
     with ExitStack() as stack:
         stack.enter_context(saying_to(opened.say))
+        stack.enter_context(erasing(opened.erased))
         stack.enter_context(opened.live)
         _view = opened
         try:
@@ -121,12 +161,13 @@ def live() -> Iterator[View | None]:
             _view = None
 
 
-def headline(text: str) -> None:
-    """What the run is at: above the bars, or a message where stderr is no terminal or nothing is open."""
+def headline(text: str, left: float | None = None) -> None:
+    """What the run is at: above the bars, with a clock, or a message where stderr is no terminal or nothing is open.
+    `left`: seconds that the rest will take."""
     if _view is None:
-        say(text)
+        say(text if left is None else f"{text}; about {seconds(left)} left")
     else:
-        _view.headline = text
+        _view.headline, _view.left, _view.told = text, left, time.monotonic()
 
 
 @contextmanager

@@ -10,12 +10,25 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 1.5  # seconds from a signal to the end
+
+_erased: Callable[[], str] = str  # what takes off the terminal what is drawn there
+
+
+@contextmanager
+def erasing(drawn: Callable[[], str]) -> Iterator[None]:
+    """Within, what `drawn` returns is written before the last line, so that nothing half drawn stands above it."""
+    global _erased
+    before, _erased = _erased, drawn
+    try:
+        yield
+    finally:
+        _erased = before
 
 
 class Stop:
@@ -36,7 +49,11 @@ class Stop:
         loaded, and a further signal would be told there in tracebacks."""
         if not self.told:
             self.told = True
-            print(f"{before}stopped; run the same command again to go on", file=sys.stderr, flush=True)
+            print(
+                f"{_erased() or before}stopped; run the same command again to go on",
+                file=sys.stderr,
+                flush=True,
+            )
         if self.signal is None:
             sys.exit(self.code)
         os._exit(self.code)
@@ -49,7 +66,7 @@ class Stop:
             if not self.begun:
                 self.end()
             if _importing(frame):
-                self.end("\n")  # a progress bar may be in the line
+                self.end("\n")  # a library's progress bar may be in the line
             raise KeyboardInterrupt
 
 
@@ -94,4 +111,4 @@ def _insist(reader: int, stop: Stop) -> None:
             if signum[0] in SIGNALS:
                 time.sleep(PATIENCE)
                 stop.signal = stop.signal or signum[0]
-                stop.end("\n")  # a progress bar may be in the line
+                stop.end("\n")  # a library's progress bar may be in the line

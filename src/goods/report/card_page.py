@@ -42,9 +42,11 @@ from goods.report.sentences import (
 from goods.report.slices import agreement_rows, slice_rows
 from goods.report.suspects import FEWEST, suspected_labels
 from goods.stack.config import StackConfig
+from goods.stack.glossary import description
 from goods.submit.entries import lag_of, limits_of, made_of
 from goods.submit.ledger import git_sha
 
+TOP = 20  # features
 LISTED = 60  # suspected labels in the page; the file has all
 
 
@@ -82,6 +84,7 @@ def page_of(
     classes = class_rows(judged)
     agreement = agreement_rows(ws, judged, base) if base else []
     experiments = [experiment_row(ws, name) for name in [*base, *([] if base else [config.name])]]
+    features = list(report["importance"].items())[:TOP] if base else []
     return render(
         "cards",
         key=key,
@@ -130,7 +133,7 @@ def page_of(
         calibration_told=calibration_told(report["calibration"]) if base else "",
         drift=drift,
         drift_told=drift_told(drift) if drift else "",
-        importance=list(report["importance"].items())[:20] if base else [],
+        importance=[(name, value, description(name)) for name, value in features],
     )
 
 

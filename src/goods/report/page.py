@@ -54,6 +54,10 @@ def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, A
 def svg(figure: Figure, name: str) -> Markup:
     """The picture as an <svg> element in the page's own colours, the same every time; `name`, one per picture of a
     page, keeps what it refers to apart from the others'. Its alternative text is the figure's caption."""
+    for axis in figure.axes:
+        if (legend := axis.get_legend()) is not None:  # which takes its colour where it is made
+            for label in legend.get_texts():
+                label.set_color(INK)
     stream = io.StringIO()
     with matplotlib.rc_context({**DRAWN, "svg.hashsalt": name}):
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})

@@ -21,6 +21,7 @@ from goods.core.artifacts import read_json, write_text
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
+from goods.matching.glossary import described
 from goods.metrics.evaluation import metric_of
 from goods.metrics.pairs import LEVEL, PAIR_METRICS, best_f1, curve, masked_area, prefix_area, recall_at
 from goods.metrics.reliability import expected_calibration_error
@@ -134,11 +135,11 @@ def curves_plot(target: np.ndarray, match: np.ndarray, category: np.ndarray) -> 
     return svg(figure, "curves")
 
 
-def importance(ws: Workspace, name: str, n_folds: int) -> list[tuple[str, float]]:
-    """Features by their mean importance over the folds, in %, the most important first."""
+def importance(ws: Workspace, name: str, n_folds: int) -> list[tuple[str, float, str]]:
+    """Features by their mean importance over the folds, in %, the most important first, and what they are."""
     found = [read_json(ws.run(name).fold(k) / "model.json")["importance"] for k in range(n_folds)]
     mean = pd.DataFrame(found).mean().sort_values(ascending=False, kind="stable")
-    return list(mean.head(TOP).items())  # type: ignore[arg-type]
+    return [(str(name), float(value), described(str(name))) for name, value in mean.head(TOP).items()]
 
 
 def gallery(
