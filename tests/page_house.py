@@ -52,7 +52,7 @@ def build(house: Path) -> Path:
         path.write_text(text, encoding="utf-8")
     interpreter(house)
     raw_files(house)
-    text_folder(house / "weights" / "text", "bert")
+    text_folder(house / "weights" / "text", "bert", max_position_embeddings=160)
     image_folder(house / "weights" / "image", "tf_efficientnet_lite0")
     return house
 
@@ -80,8 +80,10 @@ def raw_files(house: Path) -> None:
         folder.mkdir(parents=True)
         text_and_label(folder, n_train=200, n_test=30)
     train, test = (pd.read_parquet(raw / "kazanexpress2023" / f"{s}.parquet") for s in ("train", "test"))
-    for name in ("new_cards", "more", "more_cards", "part-0001", "test"):
-        test.to_parquet(house / f"{name}.parquet", index=False)
+    test.to_parquet(house / "test.parquet", index=False)
+    others = test.assign(product_id=test.product_id + 10_000_000)
+    for name in ("new_cards", "more", "more_cards", "part-0001"):
+        others.to_parquet(house / f"{name}.parquet", index=False)
     folds = pd.DataFrame({"id": train.product_id, "fold": range(len(train))})
     folds.assign(fold=folds.fold % N_FOLDS).to_csv(house / "my_folds.csv", index=False)
     answer = pd.DataFrame({"product_id": test.product_id, "predicted_category_id": train.category_id[0]})
@@ -147,6 +149,6 @@ def served(process: subprocess.Popen[str], port: int) -> Ran:
         except OSError:
             continue
     if process.poll() is None:
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     return Ran(0 if code == 200 else 1, out, err)
