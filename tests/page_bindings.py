@@ -23,6 +23,7 @@ FILLED = [  # words in capitals, and files of the reader's own, which tests/page
     (r"--work NEW\b", "--work new"),
     (r"--folder F\b", "--folder measured"),
     (r"\bBIG\b", "big"),
+    (r"(goods clean .*)$", r"\1 --yes"),  # instead of the answer to its question
     (r"make_demo\.py DIR\b", "make_demo.py big"),
     (r"(demo|kazanexpress2023) stack (?:KEY|PRODUCT_ID)\b", r"\1 stack {a card of \1}"),
     (r"ozon stack VARIANTID1 VARIANTID2\b", "ozon stack {a pair of ozon}"),
@@ -71,7 +72,10 @@ GIVEN = {  # page → what its reader has made before, besides a finished kazane
     "docs/billion.md": (".venv/bin/python scripts/distil.py kazanexpress2023 stack",),
     "docs/board.md": (),
     "docs/decisions.md": (),
-    "docs/kaggle.md": (),
+    "docs/kaggle.md": (
+        ".venv/bin/python scripts/prepare.py demo",
+        ".venv/bin/python scripts/make_folds.py demo",
+    ),
     "docs/models.md": (),
 }
 PYTHON = {  # page and first line of a block → the test that runs it
