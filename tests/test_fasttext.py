@@ -1,8 +1,13 @@
+from itertools import pairwise
+
+import fasttext
+import numpy as np
 import pytest
 from toy_models import toy_cards, toy_context
 
 from goods.models.text.fasttext import FastTextConfig
-from goods.models.text.fasttext_model import FastTextModel
+from goods.models.text.fasttext_model import LABEL, FastTextModel, zeroed_malloc
+from goods.models.text.fasttext_updates import input_rows, train_one_vs_all
 
 
 def trainings(tmp_path, monkeypatch, **settings):
@@ -47,3 +52,51 @@ def test_sampled_negatives_train_repeatably_and_tell_classes_apart(tmp_path, mon
     said = model.predict(asked)
     assert (said == again.predict(asked)).all()
     assert (said.argmax(1) == asked.target).mean() > 0.9
+
+
+LINES = ["молоко ёж 9", "хлеб ржаной acme хлеб", "чай", "молоко хлеб чай 9"]
+
+
+def plain(tmp_path, **settings):
+    """A fastText model of LINES, one class each."""
+    file = tmp_path / "lines.txt"
+    file.write_text("".join(f"{LABEL}{k} {line}\n" for k, line in enumerate(LINES)), encoding="utf-8")
+    given = {"dim": 8, "bucket": 50, "minCount": 1, "loss": "ova", "thread": 1, "seed": 1, "verbose": 0}
+    with zeroed_malloc():
+        return fasttext.train_supervised(str(file), **{**given, **settings})
+
+
+@pytest.mark.parametrize("n_grams", [1, 2, 3])
+def test_a_line_is_the_mean_of_the_rows_that_fasttext_takes(tmp_path, n_grams):
+    model = plain(tmp_path, wordNgrams=n_grams, epoch=30)
+    inputs = model.get_input_matrix()
+    offsets, rows = input_rows(LINES, model.words, n_grams, 50)
+    means = [inputs[rows[a:b]].mean(0) for a, b in pairwise(offsets)]
+    np.testing.assert_allclose(
+        means, [model.get_sentence_vector(line) for line in LINES], rtol=1e-4, atol=1e-6
+    )
+
+
+def test_without_rounding_it_is_fasttexts_own_training(tmp_path):
+    start, trained = plain(tmp_path, lr=1e-9, epoch=1), plain(tmp_path, lr=0.5, epoch=200)
+    offsets, rows = input_rows(LINES, start.words, 1, 50)
+    inputs = start.get_input_matrix().copy()
+    target = np.array([start.labels.index(f"{LABEL}{k}") for k in range(len(LINES))])
+    outputs = train_one_vs_all(offsets, rows, target, inputs, len(LINES), 0.5, 200, 0, least=0)
+    own = np.array([inputs[rows[a:b]].mean(0) for a, b in pairwise(offsets)]) @ outputs.T
+    theirs = np.array([trained.get_sentence_vector(line) for line in LINES]) @ trained.get_output_matrix().T
+    # fastText's rate falls in steps of a hundred words
+    assert theirs.max() > 1 and np.corrcoef(own.ravel(), theirs.ravel())[0, 1] > 0.995
+
+
+def test_many_classes_are_trained_repeatably_with_small_pushes_rounded(tmp_path, monkeypatch):
+    many = {"loss": "ova", "exact_classes": 3, "epochs": 40, "lr": 0.5}
+    (_, model), (_, again) = (trainings(tmp_path, monkeypatch, **many) for _ in range(2))
+    asked = toy_cards(40, 2)
+    said = model.predict(asked)
+    assert (said == again.predict(asked)).all()
+    assert (said.argmax(1) == asked.target).mean() > 0.9
+    model.save(tmp_path)
+    loaded = FastTextModel(model.config, model.context)
+    loaded.load(tmp_path)
+    assert (loaded.predict(asked) == said).all()

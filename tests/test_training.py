@@ -290,11 +290,11 @@ def test_fasttext_goes_on_at_half_the_rate_where_it_diverges(ws, monkeypatch, ca
 
     tried, trained = [], FastTextModel._train_at
 
-    def train_at(self, name, epochs, lr):
+    def train_at(self, name, lines, target, epochs, lr):
         tried.append(lr)
         if lr > diverges_above:
             raise RuntimeError("Encountered NaN.")
-        return trained(self, name, epochs, lr)
+        return trained(self, name, lines, target, epochs, lr)
 
     monkeypatch.setattr(FastTextModel, "_train_at", train_at)
     cards, config = select(load_cards(ws), "train"), load_experiment(CONFIGS / "fasttext.yaml").model

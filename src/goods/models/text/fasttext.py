@@ -28,6 +28,9 @@ class FastTextConfig(FamilyConfig):
     negatives: int = Field(
         50, ge=1, description="of loss ns: other classes that a card is told from at a time"
     )
+    exact_classes: int = Field(
+        300, ge=1, description="of loss ova: with more classes small pushes are rounded, which is faster"
+    )
     min_epochs: int = Field(5, ge=1)
     max_updates: int = Field(
         1_000_000, ge=1, description="epochs are lowered so that cards × epochs stays below"

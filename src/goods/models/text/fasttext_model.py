@@ -26,10 +26,13 @@ from goods.core.log import say
 from goods.models.base import Context
 from goods.models.sharing import made_once
 from goods.models.text.fasttext import FastTextConfig
+from goods.models.text.fasttext_updates import train_again
 
 M_PERTURB = -6  # malloc.h
 
 LABEL = "__label__"  # how fastText tells a line's class from its words
+
+ALMOST_NONE = 1e-6  # learning rate where only words are counted
 
 ATTEMPTS = 4  # learning rates tried, each half the one before
 
@@ -97,15 +100,16 @@ class FastTextModel:
             for row in rows:
                 file.write(f"{LABEL}{target[row]} {lines[row]}\n")
             file.flush()
-            self.model = self._train_file(file.name, epochs)
+            self.model = self._train_file(file.name, [lines[row] for row in rows], target[rows], epochs)
         self.classes = np.array([int(label.removeprefix(LABEL)) for label in self.model.labels])
 
-    def _train_file(self, name: str, epochs: int) -> Any:
-        """Train on a file of labelled lines; at half the rate where it diverges, as many classes make it do."""
+    def _train_file(self, name: str, lines: list[str], target: np.ndarray, epochs: int) -> Any:
+        """Train on a file of these lines and their classes; at half the rate where that diverges, as many classes
+        make it do."""
         for attempt in range(ATTEMPTS):
             lr = self.config.lr / 2**attempt
             try:
-                return self._train_at(name, epochs, lr)
+                return self._train_at(name, lines, target, epochs, lr)
             except RuntimeError as error:
                 if "NaN" not in str(error):
                     raise
@@ -115,15 +119,16 @@ class FastTextModel:
                 )
         raise GoodsError(f"fastText diverges even at learning rate {lr:g}; lower model.lr")
 
-    def _train_at(self, name: str, epochs: int, lr: float) -> Any:
+    def _train_at(self, name: str, lines: list[str], target: np.ndarray, epochs: int, lr: float) -> Any:
         import fasttext
 
         config = self.config
+        rounded = config.loss == "ova" and len(np.unique(target)) > config.exact_classes
         with zeroed_malloc():
-            return fasttext.train_supervised(
+            model = fasttext.train_supervised(
                 input=name,
-                lr=lr,
-                epoch=epochs,
+                lr=ALMOST_NONE if rounded else lr,
+                epoch=1 if rounded else epochs,
                 dim=config.dim,
                 wordNgrams=config.word_ngrams,
                 minCount=config.min_count,
@@ -134,6 +139,11 @@ class FastTextModel:
                 seed=self.context.seed,
                 verbose=0,
             )
+        if rounded:
+            number_of = {label: number for number, label in enumerate(model.labels)}
+            numbers = np.array([number_of[f"{LABEL}{c}"] for c in target], np.int32)
+            train_again(model, lines, numbers, lr, epochs, self.context.seed)
+        return model
 
     def embed(self, cards: pd.DataFrame) -> np.ndarray:
         """float32 [n, dim]: the averaged vector of each card's words and n-grams."""
