@@ -120,22 +120,15 @@ def stated(*rows: dict[str, list[str]], names: tuple[str, ...] = ()) -> pd.DataF
 
 def test_numbers_among_attributes_are_compared_by_their_size():
     prices = ["$1,000.00"], ["800.00"], ["1250 usd"], ["on request"]
-    found = stated(*({"price": price} for price in prices))["like price"]
-    assert found[:2].tolist() == pytest.approx([0.8, 0.8]) and found[2] < 0.5
-    sizes = stated(*({"memory": [size]} for size in ("1 TB", "500gb", "64")))["like memory"]
-    assert sizes[0] == pytest.approx(0.5) and sizes[1] < 0.5
+    found = stated(*({"price": price} for price in prices))["ratio price"]
+    assert found[:2].tolist() == pytest.approx([0.8, 0.8]) and np.isnan(found[2])
+    sizes = stated(*({"memory": [size]} for size in ("1 TB", "500gb", "64")))["ratio memory"]
+    assert sizes[0] == pytest.approx(0.5) and np.isnan(sizes[1])
 
 
-def test_values_of_attributes_are_compared_by_their_letters():
-    found = stated({"modelno": ["DGS-1005G"]}, {"modelno": ["dgs1005g"]}, {"modelno": ["dgs-1008g"]}, {})
-    assert found["like modelno"][:2].tolist() == pytest.approx([1, 8 / 9]) and np.isnan(
-        found["like modelno"][2]
-    )
-    assert found["key modelno"][:2].tolist() == [0, 0]
-    articles = stated(*({"mpn": [number]} for number in ("415", "416")))["like mpn"]
-    assert articles[0] == pytest.approx(2 / 3)  # two article numbers, not two near amounts
-    makers = stated({"brand": ["Hewlett Packard"]}, {"brand": ["packard hewlett inc"]})["like brand"]
-    assert makers[0] == 1
+def test_model_numbers_and_words_have_no_size():
+    found = stated({"mpn": ["415"], "brand": ["a"]}, {"mpn": ["416"], "brand": ["b"]}, {"mpn": ["417"]})
+    assert not [name for name in found if name.startswith("ratio")] and found["key mpn"].tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from rapidfuzz import fuzz, process
 
 from goods.cards.texthash import UNIT
 from goods.competitions.table_values import float_of
-from goods.matching.codes import has_digit, squeezed
+from goods.matching.codes import has_digit
 from goods.matching.measures import measures
 from goods.matching.sets import Columns, Sets, by_size, information, overlap, ratio
 
@@ -80,7 +80,8 @@ class Attributes:
         top = sorted(counts, key=lambda key: (-counts[key], key))[:TOP_KEYS]
         found = {key: pd.factorize(pd.Series([row.get(key) for row in entries], dtype="str")) for key in top}
         self.codes = {key: code for key, (code, _) in found.items()}
-        self.stated = {key: Stated(values.tolist(), key in MODEL_KEYS) for key, (_, values) in found.items()}
+        read = {key: Sizes(values.tolist()) for key, (_, values) in found.items() if key not in MODEL_KEYS}
+        self.sizes = {key: sizes for key, sizes in read.items() if sizes.known > 0.5}
 
     def features(self, left: np.ndarray, right: np.ndarray, threads: int) -> Columns:
         found, equal = overlap(self.keys, left, right, "keys"), overlap(self.values, left, right, "values")
@@ -102,7 +103,8 @@ class Attributes:
         for key, code in self.codes.items():  # 1 equal, 0 different, not a number where a side lacks it
             there = (code[left] >= 0) & (code[right] >= 0)
             columns[f"key {key}"] = np.where(there, code[left] == code[right], np.nan).astype(np.float32)
-            columns[f"like {key}"] = self.stated[key].likeness(code[left], code[right], threads)
+        for key, sizes in self.sizes.items():
+            columns[f"ratio {key}"] = sizes.ratio(self.codes[key][left], self.codes[key][right])
         return columns
 
     def likeness(self, left: np.ndarray, right: np.ndarray, threads: int) -> np.ndarray:
@@ -115,38 +117,21 @@ class Attributes:
         return np.where([bool(a) for a in first], alike / 100, np.nan).astype(np.float32)
 
 
-class Stated:
-    """The distinct values of one attribute: their letters, and the numbers that they are."""
+class Sizes:
+    """The distinct values of one attribute as numbers; `known` is the share of them that are."""
 
-    def __init__(self, values: list[str], models: bool) -> None:
-        """`models`: they are model or article numbers, which measure nothing."""
-        self.values, self.letters = values, [squeezed(value) or value for value in values]
-        self.letter = pd.factorize(pd.Series(self.letters, dtype="str"))[0]
-        read = [None if models else quantity(value) for value in values]
+    def __init__(self, values: list[str]) -> None:
+        read = [quantity(value) for value in values]
         self.dimension = pd.factorize(pd.Series([q and q[0] for q in read], dtype="str"))[0]
         self.size = np.array([q[1] if q else np.nan for q in read], np.float64)
+        self.known = float(np.mean([q is not None for q in read]))
 
-    def likeness(self, one: np.ndarray, other: np.ndarray, threads: int) -> np.ndarray:
-        """float32 [n] of the values of two sides int [n], −1 for none: 1 where their letters and digits are the same,
-        the smaller number as a share of the larger, else how alike they are as texts; not a number where a side has
-        none."""
-        found = np.full(len(one), np.nan, np.float32)
-        there = (one >= 0) & (other >= 0)
+    def ratio(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """float32 [n] of the values of two sides int [n], −1 for none: the smaller as a share of the larger, not a
+        number where a side is none, or of another dimension."""
         low, high = (side(self.size[one], self.size[other]) for side in (np.minimum, np.maximum))
-        numbers = there & (self.dimension[one] == self.dimension[other]) & (low > 0)
-        found[numbers] = ratio(low[numbers], high[numbers])
-        texts = there & ~numbers
-        same = texts & (self.letter[one] == self.letter[other])
-        found[same] = 1
-        rest = np.flatnonzero(texts & ~same)
-        alike = [
-            process.cpdist(
-                [told[k] for k in one[rest]], [told[k] for k in other[rest]], scorer=scorer, workers=threads
-            )
-            for told, scorer in ((self.values, fuzz.token_set_ratio), (self.letters, fuzz.ratio))
-        ]
-        found[rest] = np.maximum(*alike) / 100
-        return found
+        told = (one >= 0) & (other >= 0) & (self.dimension[one] == self.dimension[other]) & (low > 0)
+        return ratio(np.where(told, low, np.nan), np.where(told, high, 0)).astype(np.float32)
 
 
 def quantity(value: str) -> tuple[str, float] | None:
