@@ -61,6 +61,15 @@ def test_cards_and_pairs_are_read(raw):
     assert {(4, "characteristics"), (5, "categories"), (4, "title")} <= problems
 
 
+def test_prices_are_read_with_their_signs_and_thousands(raw):
+    cards = pd.read_parquet(raw / "train_data.parquet")
+    prices = ["$1,299.00", "1 299,50 ₽", "49", None, "on request"]
+    cards.assign(price=prices).to_parquet(raw / "train_data.parquet", index=False)
+    found = read_ozon(raw)
+    np.testing.assert_array_equal(found.cards.price[:5], [1299, 1299.5, 49, np.nan, np.nan])
+    assert [row[0] for row in found.issues.rows if row[1] == "price"] == [5]
+
+
 def test_train_pairs_that_cannot_be_learned_from_are_left_out_and_noted(raw):
     write_pairs(
         raw, [(1, 2, 1), (2, 1, 1), (1, 3, 0), (3, 1, 1), (4, 4, 1), (5, 77, 0), (2, 3, 0), (3, 4, 0)]
@@ -165,7 +174,7 @@ def test_embeddings_of_endless_numbers_are_left_out(raw):
 
 
 def test_prices_that_are_no_numbers_and_contradictions_are_noted(raw):
-    cards = pd.read_parquet(raw / "train_data.parquet").assign(price=["10.5", "1 000,50 ₽", None, "7", "8"])
+    cards = pd.read_parquet(raw / "train_data.parquet").assign(price=["10.5", "on request", None, "7", "8"])
     cards.to_parquet(raw / "train_data.parquet", index=False)
     found = read_ozon(raw)
     assert found.cards.price[[0, 1, 3]].tolist()[::2] == [10.5, 7] and np.isnan(found.cards.price[1])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from goods.matching.attributes import Levels, differing
+from goods.matching.attributes import Levels, differing, quantity
 from goods.matching.codes import codes
 from goods.matching.embeddings import best_of
 from goods.matching.features import GROUPS, PairFeatureMaker
@@ -102,6 +102,52 @@ def test_what_agrees_and_what_differs_is_counted():
     assert (other_size.colours_common, other_size.colours_jaccard) == (1, 0.5)
     assert (same.levels_agreed, found[3].levels_agreed) == (4, 1)
     assert same.price_ratio == pytest.approx(0.8) and np.isnan(found[3].price_ratio)
+
+
+def stated(*rows: dict[str, list[str]], names: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Features of the pairs of the first of these products with each of the others."""
+    cards = pd.DataFrame(
+        {
+            "product_id": range(len(rows)),
+            "title": names or ["Switch"] * len(rows),
+            "characteristics": [json.dumps(row) for row in rows],
+        }
+    )
+    ends = {"variantid1": 0, "variantid2": range(1, len(rows))}
+    pairs = pd.DataFrame({"product_id": range(len(rows) - 1)} | ends)
+    return PairFeatureMaker(Products.of(cards, pairs), ("attributes",))(pairs)
+
+
+def test_numbers_among_attributes_are_compared_by_their_size():
+    prices = ["$1,000.00"], ["800.00"], ["1250 usd"], ["on request"]
+    found = stated(*({"price": price} for price in prices))["ratio price"]
+    assert found[:2].tolist() == pytest.approx([0.8, 0.8]) and np.isnan(found[2])
+    sizes = stated(*({"memory": [size]} for size in ("1 TB", "500gb", "64")))["ratio memory"]
+    assert sizes[0] == pytest.approx(0.5) and np.isnan(sizes[1])
+
+
+def test_model_numbers_and_words_have_no_size():
+    found = stated({"mpn": ["415"], "brand": ["a"]}, {"mpn": ["416"], "brand": ["b"]}, {"mpn": ["417"]})
+    assert not [name for name in found if name.startswith("ratio")] and found["key mpn"].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("64 гб", ("bytes", 64_000)),
+        ("$1,299.00", ("", 1299)),
+        ("49.99 gbp", ("", 49.99)),
+        ("1 299,50 ₽", ("", 1299.5)),
+        ("dgs-1005g", None),
+        ("a187", None),
+        ("980000374", None),
+        ("windows 7", None),
+        ("10 20", None),
+        ("", None),
+    ],
+)
+def test_a_value_is_a_number_or_it_is_not(value, read):
+    assert quantity(value) == read
 
 
 def test_an_empty_name_is_like_no_other():

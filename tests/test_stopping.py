@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -71,6 +73,8 @@ def test_ctrl_c_ends_in_one_line(ws, script, experiment, side_by_side, times):
 
 MASKS = """
 import signal
+import subprocess
+import sys
 from joblib import delayed
 from joblib.externals.loky.backend import fork_exec as starting
 from goods.core.processes import in_processes

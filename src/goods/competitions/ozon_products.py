@@ -21,6 +21,7 @@ from goods.cards.unicode import plain
 from goods.competitions.arrow import columns_of
 from goods.competitions.embeddings import vectors_of
 from goods.competitions.raw import Described, clip_text, integer_ids, read_table, require_unique
+from goods.competitions.table_values import floats_of
 from goods.core.errors import GoodsError
 
 CARD_FILES = {"train": "train_data.parquet", "test": "test_data.parquet"}
@@ -110,10 +111,7 @@ def matching_columns(frame: pd.DataFrame, ids: np.ndarray, issues: Issues) -> di
         "characteristics": characteristics,
     }
     columns = {name: pd.Series(rows, dtype="str", index=frame.index) for name, rows in texts.items()}
-    price = pd.to_numeric(frame.price, errors="coerce").astype("float64")
-    unpriced = (frame.price.notna() & price.isna()).to_numpy()
-    for id_, cell in zip(ids[unpriced], frame.price[unpriced], strict=True):
-        issues.add_unreadable(id_, "price", "price is not a number", "matched by the other fields", cell)
+    price = floats_of(frame.price, pd.Series(ids, frame.index), "price", issues)
     return columns | {"price": price}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,6 +12,9 @@ import pandas as pd
 from rapidfuzz import fuzz, process
 
 from goods.cards.texthash import UNIT
+from goods.competitions.table_values import float_of
+from goods.matching.codes import has_digit
+from goods.matching.measures import measures
 from goods.matching.sets import Columns, Sets, by_size, information, overlap, ratio
 
 TOP_KEYS = 20  # attributes with a feature of their own: those that most products have
@@ -20,6 +24,11 @@ MODEL_KEYS = frozenset(
     | {"model", "modelno", "model no", "model number", "item model number", "product number"}
     | {"manufacturer part number"}
 )
+LONGEST_NUMBER = 16  # signs of a value that is a number; one of seven digits together is an article number
+_ARTICLE = re.compile(r"\d{7}")
+_LONG_WORD = re.compile(r"[^\W\d_]{5}")
+_MODEL = re.compile(r"[^\W\d_][-./]?\d")
+_JOINED = re.compile(r"\d[^\W\d_]")
 Characteristics = list[dict[str, list[str]]]
 
 
@@ -69,9 +78,10 @@ class Attributes:
         )
         counts = Counter(key for row in entries for key in row)
         top = sorted(counts, key=lambda key: (-counts[key], key))[:TOP_KEYS]
-        self.codes = {
-            key: pd.factorize(pd.Series([row.get(key) for row in entries], dtype="str"))[0] for key in top
-        }
+        found = {key: pd.factorize(pd.Series([row.get(key) for row in entries], dtype="str")) for key in top}
+        self.codes = {key: code for key, (code, _) in found.items()}
+        read = {key: Sizes(values.tolist()) for key, (_, values) in found.items() if key not in MODEL_KEYS}
+        self.sizes = {key: sizes for key, sizes in read.items() if sizes.known > 0.5}
 
     def features(self, left: np.ndarray, right: np.ndarray, threads: int) -> Columns:
         found, equal = overlap(self.keys, left, right, "keys"), overlap(self.values, left, right, "values")
@@ -93,6 +103,8 @@ class Attributes:
         for key, code in self.codes.items():  # 1 equal, 0 different, not a number where a side lacks it
             there = (code[left] >= 0) & (code[right] >= 0)
             columns[f"key {key}"] = np.where(there, code[left] == code[right], np.nan).astype(np.float32)
+        for key, sizes in self.sizes.items():
+            columns[f"ratio {key}"] = sizes.ratio(self.codes[key][left], self.codes[key][right])
         return columns
 
     def likeness(self, left: np.ndarray, right: np.ndarray, threads: int) -> np.ndarray:
@@ -103,6 +115,36 @@ class Attributes:
         first, second = [a for a, _ in texts], [b for _, b in texts]
         alike = process.cpdist(first, second, scorer=fuzz.token_set_ratio, dtype=np.float32, workers=threads)
         return np.where([bool(a) for a in first], alike / 100, np.nan).astype(np.float32)
+
+
+class Sizes:
+    """The distinct values of one attribute as numbers; `known` is the share of them that are."""
+
+    def __init__(self, values: list[str]) -> None:
+        read = [quantity(value) for value in values]
+        self.dimension = pd.factorize(pd.Series([q and q[0] for q in read], dtype="str"))[0]
+        self.size = np.array([q[1] if q else np.nan for q in read], np.float64)
+        self.known = float(np.mean([q is not None for q in read]))
+
+    def ratio(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """float32 [n] of the values of two sides int [n], −1 for none: the smaller as a share of the larger, not a
+        number where a side is none, or of another dimension."""
+        low, high = (side(self.size[one], self.size[other]) for side in (np.minimum, np.maximum))
+        told = (one >= 0) & (other >= 0) & (self.dimension[one] == self.dimension[other]) & (low > 0)
+        return ratio(np.where(told, low, np.nan), np.where(told, high, 0)).astype(np.float32)
+
+
+def quantity(value: str) -> tuple[str, float] | None:
+    """(dimension, "" of a bare number, and size) of a value that is one amount, or one number with no more than a sign
+    of currency or a short word beside it: "64 ГБ", "$1,299.00", "49.99 gbp"; None of any other."""
+    if len(value) > LONGEST_NUMBER or not has_digit(value) or _ARTICLE.search(value) or _MODEL.search(value):
+        return None
+    if len(found := measures(value)) == 1:
+        return found[0]
+    if _LONG_WORD.search(value) or _JOINED.search(value):
+        return None
+    number = float_of(value)
+    return None if number is None else ("", number)
 
 
 def key_bits(entries: list[dict[str, str]]) -> dict[str, float]:

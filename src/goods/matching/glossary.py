@@ -54,6 +54,7 @@ OTHERS = {
     "values_different_told": "bits that attributes with different values tell",
     "differing_likeness": "likeness of the values that differ",
     "key (.+)": "whether the attribute {} is equal",
+    "ratio (.+)": "the smaller number of the attribute {} as a share of the larger",
     "levels_agreed": "levels of the category that both share",
     "category_bits": "bits that the deepest category tells",
     "price_ratio": "lower price as a share of the higher",
