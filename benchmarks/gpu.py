@@ -3,14 +3,17 @@
     python benchmarks/gpu.py configs/kazanexpress2023/transformer.yaml --work W --text-weights DIR [--plain] [--free]
 
 `--plain` trains the same network by the Trainer of Hugging Face on the same tokens besides, `--free` without a fixed
-order of sums, `--twice` once more with it. The first epoch warms up and is not timed. One line of JSON a training.
+order of sums, `--twice` once more with it, `--cpu` on this machine's CPU. The first epoch warms up and is not timed.
+What the experiment builds on is to be trained (train.py --fold 0). One line of JSON a training.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -46,8 +49,17 @@ class Watch(Callback):
         self.waited = self.seconds = 0.0
         self.cards = 0
 
+    def told(self) -> dict[str, float]:
+        """Nothing where nothing was timed."""
+        if not self.seconds:
+            return {}
+        return {
+            "cards_per_s": round(self.cards / self.seconds),
+            "waits": round(self.waited / self.seconds, 4),
+        }
+
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        torch.cuda.synchronize()
+        until_done(pl_module.device)
         self.since = self.ended = time.perf_counter()
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
@@ -55,26 +67,41 @@ class Watch(Callback):
             self.waited += time.perf_counter() - self.ended
             self.cards += len(batch["target"])
 
-    def on_train_batch_end(self, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         self.ended = time.perf_counter()
-        trainer = _[0]
         if trainer.is_last_batch and trainer.current_epoch:
-            torch.cuda.synchronize()
+            until_done(pl_module.device)
             self.seconds += time.perf_counter() - self.since
+
+
+@contextmanager
+def watched() -> Iterator[Watch]:
+    """Of the trainings within."""
+    watch, plain_callbacks = Watch(), loop.callbacks_of
+    with patch.object(loop, "callbacks_of", lambda *a: [*plain_callbacks(*a), watch]):
+        yield watch
+
+
+def until_done(device: torch.device) -> None:
+    """Kernels of a GPU are started and not waited for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
 
 
 def main() -> None:
     parser = cli.parser(__doc__)
     cli.add_experiment(parser)
     parser.add_argument("--epochs", type=int, default=4)
-    for flag in ("--plain", "--free", "--twice"):
+    for flag in ("--plain", "--free", "--twice", "--cpu"):
         parser.add_argument(flag, action="store_true")
     args = parser.parse_args()
     ws, _, config = cli.experiment_of(args)
     trainer = config.model.trainer.model_copy(update={"epochs": args.epochs, "patience": args.epochs})
     config = config.model_copy(update={"model": config.model.model_copy(update={"trainer": trainer})})
-    context = make_context(ws, config, Resources("cuda:0", min(8, cores())), None, False)
-    print(torch.cuda.get_device_name(), "torch", torch.__version__, config.name)
+    device = "cuda:0" if torch.cuda.is_available() else "cpu"
+    context = make_context(ws, config, Resources(device, min(8, cores())), None, False, fold=0)
+    name = torch.cuda.get_device_name() if device != "cpu" else "no GPU"
+    print(name, "torch", torch.__version__, config.name, flush=True)
     if not args.free:
         ours(ws, config, context, "in one order")
     if args.twice:
@@ -82,6 +109,9 @@ def main() -> None:
     if args.free:
         with patch.object(inference, "repeatable", free), patch.object(loop, "repeatable", free):
             ours(ws, config, context, "in any order")
+    if args.cpu:
+        # what was pretrained on the GPU is in the cache
+        ours(ws, config, replace(context, device="cpu", cache=ws.cache / "cpu"), "on the CPU")
     if args.plain:
         plain(ws, config, context)
 
@@ -99,27 +129,30 @@ def parts(ws: Workspace) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def tell(**found: Any) -> None:
-    memory = torch.cuda.max_memory_allocated() / 2**30
-    print(json.dumps(found | {"peak_gb": round(memory, 2)}), flush=True)
+    if torch.cuda.is_available():
+        found["peak_gb"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
+    print(json.dumps(found), flush=True)
 
 
 def ours(ws: Workspace, config: ExperimentConfig, context: Context, how: str) -> None:
     train, asked = parts(ws)
-    watch, plain_callbacks = Watch(), loop.callbacks_of
     model: NeuralModel = config.model.build(context)
     started = time.perf_counter()
-    model.warm(pd.concat([train, asked]))
+    with watched() as before:
+        model.warm(pd.concat([train, asked]))
     warmed = time.perf_counter()
-    torch.cuda.reset_peak_memory_stats()
-    with patch.object(loop, "callbacks_of", lambda *a: [*plain_callbacks(*a), watch]):
+    if context.device != "cpu":
+        torch.cuda.reset_peak_memory_stats()
+    with watched() as watch:
         model.fit(train, None)
     fitted = time.perf_counter()
     said = model.predict(asked).argmax(1)
     done = time.perf_counter()
+    pretrained = {f"pretraining_{name}": found for name, found in before.told().items()}
     tell(
         how=how,
-        cards_per_s=round(watch.cards / watch.seconds),
-        waits=round(watch.waited / watch.seconds, 4),
+        **pretrained,
+        **watch.told(),
         weighted_f1=round(float(f1_score(asked.target, said, average="weighted")), 4),
         warm_s=round(warmed - started, 1),
         fit_s=round(fitted - warmed, 1),

@@ -73,10 +73,13 @@ def settings_of(kind: str, how) -> FamilyConfig:
     return joint(kind, how)
 
 
+UNORDERED = pytest.mark.xfail(
+    reason="on an H100: the gradient of the largest of a field's word vectors (embedding_bag, max) has no fixed order"
+)
 KINDS = [
-    "navec-pooled",
+    pytest.param("navec-pooled", marks=UNORDERED),
     "navec-textcnn",
-    "navec-attention",
+    pytest.param("navec-attention", marks=UNORDERED),
     "transformer-scratch",
     "transformer-mlm",
     "image-small_cnn",
@@ -84,10 +87,12 @@ KINDS = [
     "image-vit_tiny_patch16_224",
     pytest.param(
         "image-tf_efficientnet_lite0",
-        marks=pytest.mark.xfail(reason="two fits of it differed on an H200; why is not known"),
+        marks=pytest.mark.xfail(
+            reason="its frozen features differ twice, on an H200 and an H100; why is not known"
+        ),
     ),
     "fusion",
-    "clip",
+    pytest.param("clip", marks=UNORDERED),
     "coca",
 ]
 
@@ -128,10 +133,9 @@ def test_the_same_fold_twice_is_the_same_bytes(tmp_path, kind, capsys):
     assert "no fixed order" not in capsys.readouterr().err
 
 
-@pytest.mark.xfail(
-    reason="on an H200 it ended with other bytes while its first batches were of another epoch; not run there since"
+@pytest.mark.parametrize(
+    "kind", [pytest.param("navec-attention", marks=UNORDERED), "transformer-scratch", "image-small_cnn"]
 )
-@pytest.mark.parametrize("kind", ["navec-attention", "transformer-scratch", "image-small_cnn"])
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
 def test_a_killed_training_ends_with_the_bytes_of_one_that_was_not(tmp_path, monkeypatch, kind, precision):
     how = {"precision": precision, "ema": 0.9, "accumulate": 2, "soup": 2}

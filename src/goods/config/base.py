@@ -114,6 +114,11 @@ class FamilyConfig(Strict):
         return None
 
     @property
+    def devices(self) -> int:
+        """How many a fold is trained on at once."""
+        return getattr(getattr(self, "trainer", None), "devices", 1)
+
+    @property
     def needs_photos(self) -> bool:
         return "image" in self.modalities
 

@@ -19,6 +19,11 @@ class TrainerConfig(Strict):
     accumulate: int = Field(
         1, ge=1, description="batches per step, where a larger one does not fit into memory"
     )
+    devices: int = Field(
+        1,
+        ge=1,
+        description="GPUs (processes on a CPU) that train a fold together, each on batches of its own",
+    )
     max_batches: int | None = Field(
         None,
         ge=1,
@@ -46,10 +51,10 @@ class TrainerConfig(Strict):
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
 
     def for_cards(self, n: int) -> TrainerConfig:
-        """With the batch size that cuts `n` cards into `max_batches`, and rates larger by the root of what it grew by,
-        as AdamW wants them (Malladi et al. 2022, arXiv 2205.10287)."""
+        """With the batch size that cuts `n` cards into `max_batches`, and rates larger by the root of what a
+        step's cards grew by, on all `devices`, as AdamW wants them (Malladi et al. 2022, arXiv 2205.10287)."""
         size = max(self.batch_size, -(-n // (self.max_batches or n or 1)))
-        faster = math.sqrt(size / self.batch_size)
+        faster = math.sqrt(size * self.devices / self.batch_size)
         encoder_lr = None if self.encoder_lr is None else self.encoder_lr * faster
         return self.model_copy(
             update={"batch_size": size, "lr": self.lr * faster, "encoder_lr": encoder_lr, "max_batches": None}

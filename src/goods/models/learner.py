@@ -11,14 +11,17 @@ from torch.nn import functional as F
 
 from goods.config.trainer import TrainerConfig
 from goods.models.network import Network
+from goods.models.ranks import ALONE, Rank, first_says, sum_of_all
 
 
 class Learner(L.LightningModule):
     """A Network with its loss and optimiser."""
 
-    def __init__(self, net: Network, config: TrainerConfig, steps: int, seed: int) -> None:
+    def __init__(
+        self, net: Network, config: TrainerConfig, steps: int, seed: int, rank: Rank = ALONE
+    ) -> None:
         super().__init__()
-        self.net, self.config, self.steps, self.seed = net, config, steps, seed
+        self.net, self.config, self.steps, self.seed, self.rank = net, config, steps, seed, rank
         self.valid_sum = self.valid_rows = 0.0
         self.epoch_steps = 0
         self.finite_steps = torch.zeros(())  # of this epoch's, those whose loss is a number
@@ -58,7 +61,8 @@ class Learner(L.LightningModule):
 
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
         # dropout and augmentation do not depend on what ran before: a resumed fit sees the same
-        torch.manual_seed((self.seed * 1_000_003 + self.current_epoch) * 1_000_003 + batch_idx)
+        batch_number = batch_idx * self.rank.of + self.rank.number
+        torch.manual_seed((self.seed * 1_000_003 + self.current_epoch) * 1_000_003 + batch_number)
         loss = self.net.loss(batch, self.config)
         self.epoch_steps += 1
         self.finite_steps += loss.detach().isfinite()  # a sum on the device: asked for once an epoch
@@ -74,11 +78,15 @@ class Learner(L.LightningModule):
         self.valid_rows += len(batch["target"])
         self.log("valid/loss", loss / len(batch["target"]), prog_bar=True, batch_size=len(batch["target"]))
 
+    def valid_loss(self) -> float:
+        """Mean over the inner split, which every rank has seen whole."""
+        return first_says(self.valid_sum / max(1.0, self.valid_rows), self.device)
+
     def diverged(self) -> bool:
         """Whether the epoch had no step with a finite loss, or left weights that are not finite.
 
         A single step may have none in 16 bits: its update is skipped there.
         """
-        if self.epoch_steps and not self.finite_steps:
+        if self.epoch_steps and not sum_of_all(self.finite_steps):
             return True
         return not torch.stack([p.detach().isfinite().all() for p in self.net.parameters()]).all()

@@ -22,6 +22,8 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.pytorch.strategies import DDPStrategy
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
@@ -30,9 +32,11 @@ from goods.core.done import LOGS
 from goods.core.log import say
 from goods.models.base import Context
 from goods.models.batchbar import BatchBar
+from goods.models.devices import on_devices
 from goods.models.inference import cannot_repeat, repeatable, run_network
 from goods.models.learner import Learner
 from goods.models.network import Network, Weights, cpu_weights
+from goods.models.ranks import ALONE, Rank
 from goods.models.rows import BatchOrder, Rows, batches
 from goods.models.training import DivergenceCheck, Training
 from goods.models.weights import BestWeights, EpochCheckpoint, greedy_soup, left_by_a_kill
@@ -93,13 +97,16 @@ def train_network(
     where the loss is not finite before any weights are worth keeping.
     """
     net.train()  # pre-trained encoders come in the other mode, without dropout, and lightning leaves them there
-    given = train, valid, config.for_cards(len(train.target)), context, scratch, training
+    given = train, valid, config.for_cards(len(train.target)), scratch, training
+    if config.devices > 1:
+        left_by_a_kill(checkpoint_of(scratch, training))  # a damaged one is removed once, not by each process
+        return on_devices(fit, net, given, context, config.devices)
     if not on_gpu(context):
-        return fit(net, *given)
+        return fit(net, *given, context)
     start = copy.deepcopy(cpu_weights(net))
     try:
         with repeatable(strict=True):
-            return fit(net, *given)
+            return fit(net, *given, context)
     except RuntimeError as error:
         operation = cannot_repeat(error)
         if operation is None:
@@ -108,7 +115,11 @@ def train_network(
             f"{training.family}: {operation} has no fixed order on a GPU: another training ends in other last digits"
         )
     net.load_state_dict(start)
-    return fit(net, *given)
+    return fit(net, *given, context)
+
+
+def checkpoint_of(scratch: Path, training: Training) -> Path:
+    return scratch / f"training-{training.key}.ckpt"
 
 
 def fit(
@@ -116,17 +127,20 @@ def fit(
     train: Rows,
     valid: Rows | None,
     config: TrainerConfig,
-    context: Context,
     scratch: Path,
     training: Training,
+    context: Context,
+    rank: Rank = ALONE,
 ) -> int:
-    """`train_network` with the batch size as it is."""
-    loader = batches(train, config.batch_size, context.seed, config.class_balance, loader_workers(context))
-    checkpoint = scratch / f"training-{training.key}.ckpt"
+    """`train_network` with the batch size as it is, or what one of several processes does of it: only rank 0's `net` is
+    then the trained one."""
+    workers = loader_workers(context)
+    loader = batches(train, config.batch_size, context.seed, config.class_balance, workers, rank)
+    checkpoint = checkpoint_of(scratch, training)
     epochs = config.epochs
     if config.max_steps is not None:
         epochs = min(epochs, max(1, round(config.max_steps / len(loader))))
-    learner = Learner(net, config, epochs * -(-len(loader) // config.accumulate), context.seed)
+    learner = Learner(net, config, epochs * -(-len(loader) // config.accumulate), context.seed, rank)
     best = BestWeights(training, config.patience, config.soup) if valid is not None else None
     first = DivergenceCheck(training) if best is None else best
     resumed = left_by_a_kill(checkpoint)
@@ -134,9 +148,9 @@ def fit(
         trainer = L.Trainer(
             max_epochs=min(epochs, config.stop_after or epochs),
             callbacks=callbacks_of(first, config, context, loader, checkpoint),
-            logger=curves_of(context, scratch, training, anew=resumed is None),
+            logger=curves_of(context, scratch, training, anew=resumed is None and rank.number == 0),
             limit_val_batches=0 if valid is None else 1.0,
-            **trainer_settings(config, context),
+            **(trainer_settings(config, context) | devices_of(rank, context)),
         )
         trainer.fit(
             learner,
@@ -145,6 +159,8 @@ def fit(
             ckpt_path=resumed,
             weights_only=True,
         )
+    if rank.number:
+        return 0
     if best is not None and best.weights:
         assert valid is not None
         restore_best(net, best.weights, valid, context, 4 * config.batch_size)
@@ -202,6 +218,16 @@ def trainer_settings(config: TrainerConfig, context: Context) -> dict[str, Any]:
         "enable_progress_bar": False,
         "num_sanity_val_steps": 0,
     }
+
+
+def devices_of(rank: Rank, context: Context) -> dict[str, Any]:
+    """What lightning is told besides where several processes train. `BatchOrder` deals the batches itself, and encoders
+    have weights that no loss asks for."""
+    if rank.of == 1:
+        return {}
+    strategy = DDPStrategy(cluster_environment=LightningEnvironment(), find_unused_parameters=True)
+    devices = list(range(rank.of)) if on_gpu(context) else rank.of
+    return {"devices": devices, "strategy": strategy, "use_distributed_sampler": False}
 
 
 def restore_best(net: Network, kept: list[Weights], valid: Rows, context: Context, batch_size: int) -> None:

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from goods.cards.ragged import Ragged
 from goods.core.processes import end_with
+from goods.models.ranks import ALONE, Rank
 
 POOL_BATCHES = 50  # batches that are sorted by length together
 
@@ -72,10 +73,14 @@ class BatchOrder(Sampler):
 
     With `balance` > 0 an epoch is as many cards drawn with replacement, a card's chance being
     count(its class) ** -balance: at 1 every class is as frequent as any other.
+
+    Of several ranks each has every so manieth batch, and all have as many: some of the first ones come again.
     """
 
-    def __init__(self, rows: Rows, batch_size: int, seed: int | None, balance: float = 0.0) -> None:
-        self.n, self.lengths = len(rows.target), rows.lengths
+    def __init__(
+        self, rows: Rows, batch_size: int, seed: int | None, balance: float = 0.0, rank: Rank = ALONE
+    ) -> None:
+        self.n, self.lengths, self.rank = len(rows.target), rows.lengths, rank
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
         self.chance: np.ndarray | None = None
         if balance:
@@ -86,7 +91,7 @@ class BatchOrder(Sampler):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return -(-self.n // self.batch_size)
+        return -(-self.n // (self.batch_size * self.rank.of))
 
     def __iter__(self) -> Iterator[np.ndarray]:
         if self.seed is None:
@@ -105,7 +110,8 @@ class BatchOrder(Sampler):
         batches = [order[i : i + self.batch_size] for i in range(0, self.n, self.batch_size)]
         if self.lengths is not None:
             random.shuffle(batches)
-        yield from batches
+        more = len(self) * self.rank.of - len(batches)
+        yield from (batches + (batches * more)[:more])[self.rank.number :: self.rank.of]
 
 
 def _begin_worker(parent: int, number: int) -> None:
@@ -113,10 +119,15 @@ def _begin_worker(parent: int, number: int) -> None:
 
 
 def batches(
-    rows: Rows, batch_size: int, seed: int | None = None, balance: float = 0.0, workers: int = 0
+    rows: Rows,
+    batch_size: int,
+    seed: int | None = None,
+    balance: float = 0.0,
+    workers: int = 0,
+    rank: Rank = ALONE,
 ) -> DataLoader:
     """Batches in the order of `BatchOrder`, cut by `workers` processes (0: this one); the same either way."""
-    order = BatchOrder(rows, batch_size, seed, balance)
+    order = BatchOrder(rows, batch_size, seed, balance, rank)
     return DataLoader(
         BatchDataset(rows),
         batch_size=None,

@@ -49,7 +49,7 @@ class BestWeights(Callback):
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, Learner)
-        loss = pl_module.valid_sum / max(1.0, pl_module.valid_rows)
+        loss = pl_module.valid_loss()
         epoch = trainer.current_epoch + 1
         if not math.isfinite(loss) or pl_module.diverged():
             if not self.weights:
@@ -119,5 +119,8 @@ class EpochCheckpoint(Callback):
         self.order.set_epoch(checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not trainer.is_global_zero:
+            trainer.save_checkpoint(self.path)  # waits for rank 0, which alone writes
+            return
         with atomic(self.path) as temporary:
             trainer.save_checkpoint(temporary)

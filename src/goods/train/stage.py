@@ -76,9 +76,10 @@ def fit_folds(
     given = resources(competition.n_folds, config.model.on_gpu)
     write_text(ws.run(config.name).config, dump(config))
     run_job(warm, (ws, config), resources(1, config.model.on_gpu))
-    alone = at_once(len(todo), given) == 1
+    together = config.model.devices > 1  # a fold that trains on several leaves none to the others
+    alone = together or at_once(len(todo), given) == 1
     jobs = [(ws, config, k, fold_key(ws, config, k), alone) for k in todo]
-    run_jobs(fit_fold, jobs, given, f"train {config.name}")
+    run_jobs(fit_fold, jobs, given, f"train {config.name}", 1 if together else None)
 
 
 def warm(ws: Workspace, config: ExperimentConfig, given: Resources) -> None:
