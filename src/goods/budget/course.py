@@ -32,10 +32,7 @@ PILOT_TIME = 0.3  # of the time there is, at most
 ALONE = 2.0  # what estimates may be off by
 MARGIN = 0.9  # of the seconds left that are planned for: estimates err
 START = 1.5  # seconds that a process takes to begin, where nobody has seen how many
-ENDING, PAGE = (
-    1.0,
-    2.0,
-)  # times what the start takes: the submission and the end of a process; the report's page
+ENDING, PAGE = 1.0, 2.0  # times what the start takes: submission and end of a process; the report's page
 ROW = 5e-5  # seconds of the page for each row
 
 

@@ -10,11 +10,8 @@ from pathlib import Path
 from shlex import quote
 
 COMMAND = "goods"
-OTHERWISE = {
-    "run_all": "run",
-    "make_demo": "demo",
-    "curves": "tensorboard",
-}  # what a script is called among the commands
+# script → its name among the commands, where that is another
+OTHERWISE = {"run_all": "run", "make_demo": "demo", "curves": "tensorboard"}
 SCRIPT = re.compile(r"(?:bash |\S*bin/python )?scripts/(\w+)\.(?:py|sh)")
 LINE = re.compile(rf" *{SCRIPT.pattern}.*")  # one that is a command and nothing else
 TRAINING = frozenset({"run_all", "status", "probe", "train", "tune", "stack", "pretrain"})

@@ -12,13 +12,8 @@ from goods.core.artifacts import read_json, write_json
 from goods.core.errors import GoodsError
 
 LAST_RUN = "last_run.json"
-CHOSEN = (
-    "preset",
-    "offline",
-    "text_weights",
-    "image_weights",
-    "refit",
-)  # options that experiments are made by
+# options that experiments are made by
+CHOSEN = ("preset", "offline", "text_weights", "image_weights", "refit")
 
 
 def note_run(folder: Path, options: dict[str, Any]) -> None:

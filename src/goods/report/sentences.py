@@ -7,10 +7,8 @@ from typing import Any
 from goods.core.wording import count
 from goods.report.drift import Drift
 
-ALIKE, APART = (
-    0.6,
-    0.75,
-)  # areas under the ROC curve up to which train and test are alike, and somewhat different
+# areas under the ROC curve up to which train and test are alike, and somewhat different
+ALIKE, APART = 0.6, 0.75
 CHANCE = 2.0  # standard errors within which an area is chance
 SHIFT = 5e-5  # of a calibration error, which is shown with four digits
 
