@@ -64,6 +64,7 @@ NOT_RUN = {  # how a bound command begins → why it cannot be run in a test
     r".*/kaggle_bundle\.py": "asks a package index; tests/test_bundle.py runs it where there is one",
     r"ray start|.* --executor ray --address": "needs a cluster; tests/test_ray.py runs one of this machine",
     r"python benchmarks/gpu\.py": "needs a GPU",
+    r"python benchmarks/page\.py": "needs a browser and websocket-client, which no requirement names",
     r".* scripts/app\.py": "needs gradio, which no requirement names; tests/test_app.py asks what it answers",
     r"pytest |python -m artifact_corpus|bash scripts/test\.sh -m exhaustive": "the tests themselves",
     r"\.venv/bin/jupyter lab": "needs jupyterlab; tests/test_notebook.py runs the notebooks",

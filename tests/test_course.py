@@ -43,14 +43,14 @@ def test_short_folds_say_little_of_how_long_others_take_and_long_ones_much():
     assert believed(1.0, 1e6, 1.0) == MOST
 
 
-def test_the_time_of_a_run_begins_with_its_process(monkeypatch, run_script):
+def test_the_time_of_a_run_begins_with_its_process(monkeypatch, run_script, tmp_path):
     began = process_began()
     age = time.time() - psutil.Process().create_time()
     assert time.perf_counter() - began == pytest.approx(age, abs=2)
     asked = []
     monkeypatch.setattr("goods.pipeline.run_all", lambda name, options: asked.append(options) or "result")
     monkeypatch.setattr("goods.scripts.run_all.tell_next", lambda *_: None, raising=False)
-    run_script("run_all", "kazanexpress2023", "--time-limit", "1m")
+    run_script("run_all", "kazanexpress2023", "--time-limit", "1m", "--work", tmp_path / "work")
     assert asked[0].began == pytest.approx(began, abs=0.1)
 
 

@@ -143,7 +143,7 @@ def test_a_metric_is_one_entry(house, shop):
     assert told["metric"] == "worst_class"
     assert told["score"] == pytest.approx(told["scores"]["worst_class"])
     assert told["score"] <= told["scores"]["accuracy"]
-    assert "least share of a class" in (house / "out/mycontest/report.html").read_text(encoding="utf-8")
+    assert "Least share of a class" in (house / "out/mycontest/report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

@@ -27,6 +27,7 @@ CLAUSES = {"mend", "how", "again"}  # arguments that hold a whole clause of what
 EXCEPTIONS = {
     "{problem}": "a ValueError of competitions/numbers.py, which are looked at too",
     "{first['msg']}": "pydantic's, which say what the key should be",
+    "{said['error']}": "what a GoodsError of one of several processes says",
 }
 
 

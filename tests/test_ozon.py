@@ -177,7 +177,15 @@ def test_what_is_made_for_cards_says_so(trained_pairs):
 
 def test_every_ozon_config_loads():
     names = sorted(path.stem for path in OZON_CONFIGS.glob("*.yaml") if path.stem != "competition")
-    assert names == ["bi-encoder", "bi-encoder-frozen", "cross-encoder", "stack", "stack-full", "words"]
+    assert names == [
+        "bi-encoder",
+        "bi-encoder-frozen",
+        "boosted",
+        "cross-encoder",
+        "stack",
+        "stack-full",
+        "words",
+    ]
     for name in names:
         assert ozon_config(name).competition == "ozon"
 

@@ -8,10 +8,11 @@ import numpy as np
 
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
-from goods.metrics.evaluation import score
+from goods.metrics.evaluation import card_metric
 from goods.report.judged import Judged
-from goods.stack.candidates import Candidates, first_choice, make_candidates
+from goods.stack.candidates import Candidates, make_candidates
 from goods.stack.pooling import fit_log_pool
+from goods.stack.ranked import to_predictions
 
 SAMPLE = 20_000  # cards that are pooled
 MIN_PROBA = 0.001
@@ -30,15 +31,16 @@ def left_out_rows(
     ids = judged.cards.product_id.to_numpy()[rows]
     base = [Predictions.load(ws.run(name).oof).aligned(ids) for name in experiments]
     table = make_candidates(base, judged.labels.n_classes, MIN_PROBA, {})
-    fold, target = judged.cards.fold.to_numpy()[rows], judged.target[rows]
+    cards, metric = judged.cards.iloc[rows], card_metric(judged.report["metric"])
+    fold, target = cards.fold.to_numpy(), judged.target[rows]
 
     def scores(kept: list[int]) -> np.ndarray:
         found = []
         for k in folds:
             fitted, here = of_cards(table, fold != k, kept), of_cards(table, fold == k, kept)
             pool = fit_log_pool(fitted, target, judged.labels.n_classes)
-            said = first_choice(here, pool(here))[fold == k]
-            found.append(score(judged.report["metric"], target[fold == k], said, judged.labels))
+            said = to_predictions(here, pool(here), cards, judged.labels).take(fold == k)
+            found.append(metric.judge(target[fold == k], said, judged.labels))
         return np.array(found)
 
     everything = list(range(len(experiments)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from goods.core.wording import count
-from goods.report.drift import Drift
+
+if TYPE_CHECKING:  # it fits a model: pages that are not written again need no scikit-learn
+    from goods.report.drift import Drift
 
 # areas under the ROC curve up to which train and test are alike, and somewhat different
 ALIKE, APART = 0.6, 0.75
