@@ -1,4 +1,4 @@
-"""Rows that are kept in memory alone."""
+"""Rows that are computed once: how many are kept, and which are computed together."""
 
 from __future__ import annotations
 
@@ -21,3 +21,16 @@ def test_vectors_kept_in_memory_alone_are_bounded(monkeypatch):
     assert len(cache.cache.known.keys) <= 20
     cache.get(np.arange(85, 105, dtype=np.uint64), compute)  # five rows of the last block are still there
     assert computed[-1] in (10, 15)
+
+
+def test_rows_are_computed_in_the_order_they_are_asked_for_whatever_their_keys():
+    cache, asked = VectorCache(None), []
+
+    def compute(places):
+        asked.append(places.tolist())
+        return places[:, None].astype("f4")
+
+    keys = np.array([70, 10, 90, 10, 50, 30], np.uint64)
+    assert cache.get(keys, compute).ravel().tolist() == [0, 1, 2, 1, 4, 5]
+    assert cache.get(np.array([95, 10, 5, 70], np.uint64), compute).ravel().tolist() == [0, 1, 2, 0]
+    assert asked == [[0, 1, 2, 4, 5], [0, 2]]

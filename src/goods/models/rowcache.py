@@ -55,9 +55,13 @@ class RowCache(Generic[R]):
                 self.known = Keyed(arrays["keys"], kind(*(arrays[name] for name in names)))
 
     def get(self, keys: np.ndarray, compute: Callable[[np.ndarray], R], store: bool = False) -> R:
-        """Rows of `keys` uint64 [n]; `compute` gets the positions in `keys` of the unknown, each once."""
+        """Rows of `keys` uint64 [n]; `compute` gets the positions in `keys` of the unknown, each once, ascending."""
         new, places = self.known.unknown(keys)
         if places.size:
+            # a photo's key holds times: by keys, other photos would share a batch in every folder, and a GPU computes
+            # a batch of another size in other digits
+            order = np.argsort(places)
+            new, places = new[order], places[order]
             made = compute(places)
             if self.path is None and self.nbytes > MOST_BYTES:
                 self.known = self.known.among(keys)

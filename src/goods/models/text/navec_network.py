@@ -121,6 +121,22 @@ class NavecRows:
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
+def largest(vectors: torch.Tensor, words: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    """vectors [u, d], words [t], offsets [b + 1] → [b, d], the largest of each card's words, zeros without any. A GPU
+    adds up its gradient in any order."""
+    return F.embedding_bag(words, vectors, offsets, mode="max", include_last_offset=True)
+
+
+def largest_in_order(vectors: torch.Tensor, words: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    """`largest`, value and gradient, by operations that have an order on a GPU too."""
+    with torch.no_grad():  # mode 2 is max; the last of its results is whose number is the largest
+        chosen = torch.embedding_bag(
+            vectors, words, offsets, scale_grad_by_freq=False, mode=2, include_last_offset=True
+        )[3]
+    top = vectors.gather(0, chosen.clamp_min(0))  # -1 on a GPU where a card has no words
+    return top.masked_fill((offsets.diff() == 0)[:, None], 0)
+
+
 class FieldHead(nn.Module):
     """Word vectors of one field → one vector per card; a card without words gets zeros."""
 
@@ -139,7 +155,7 @@ class FieldHead(nn.Module):
         """vectors [u, d] of distinct words, words [t], offsets [b + 1] → [b, width_out]"""
         if self.kind == "textcnn":
             return self._textcnn(vectors, words, offsets)
-        top = F.embedding_bag(words, vectors, offsets, mode="max", include_last_offset=True)
+        top = (largest_in_order if vectors.is_cuda else largest)(vectors, words, offsets)
         if self.kind == "pooled":
             mean = F.embedding_bag(words, vectors, offsets, mode="mean", include_last_offset=True)
             return torch.cat([mean, top], 1)
