@@ -264,6 +264,8 @@ def main() -> None:
         *paths, competitions = json.loads(args.child[0])
         child(*map(Path, paths), competitions, Circumstance(**json.loads(args.child[1])))
         return
+    if args.folder.exists():
+        parser.error(f"{args.folder} is there already: name a folder that is not")
     write_raw(args.folder / "raw", args.rows)
     for name in args.competitions:
         chosen = args.experiments if args.experiments and name == SHOP else COMPETITIONS[name]

@@ -77,6 +77,11 @@ class HeldOut:
         return classes, len(classes) / (time.process_time() - started)
 
 
+def lead_kept(score: float, stack: float, best: float) -> str:
+    """The share of the stack's lead over the best peer that a score keeps; a dash where the stack has no lead."""
+    return f"{(score - best) / (stack - best):.0%}" if stack > best else "–"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -106,12 +111,12 @@ def main() -> None:
     print("| | weighted F1 | lead kept | below the stack | same class as the stack | cards/s |")
     print("|---|---|---|---|---|---|")
     for name, classes in rows.items():
-        kept = (of.score(classes) - best) / (of.score(stack) - best)
+        kept = lead_kept(of.score(classes), of.score(stack), best)
         below = [of.score(stack, draw) - of.score(classes, draw) for draw in draws]
         speed = f"{speeds[name]:,.0f}" if name in speeds else "–"
         told = f"{of.score(stack) - of.score(classes):+.4f} (sd {np.std(below, ddof=1):.4f})"
         print(
-            f"| {name} | {of.score(classes):.4f} | {kept:.0%} | {told} | {(classes == stack).mean():.4f} | {speed} |"
+            f"| {name} | {of.score(classes):.4f} | {kept} | {told} | {(classes == stack).mean():.4f} | {speed} |"
         )
     print(
         f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:,.0f} MB, peers included"

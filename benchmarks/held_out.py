@@ -105,6 +105,8 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the cards that are held out")
     args = parser.parse_args()
+    if args.folder.exists():
+        parser.error(f"{args.folder} is there already: name a folder that is not")
     answers = write_raw(args.data, args.folder / "raw", args.seed)
     ws, competition = Workspace(args.folder / "work", NAME), load_competition(NAME, cli.CONFIGS)
     prepare(ws, competition, args.folder / "raw")

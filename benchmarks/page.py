@@ -85,9 +85,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("pages", type=Path, nargs="+")
-    pages = parser.parse_args().pages
+    args = parser.parse_args()
     print("page  MB  loaded, s  first paint, s  longest task, s")
-    for page in pages:
+    for page in args.pages:
         found = measured(page)
         times = "  ".join(f"{found[name] / 1000:.2f}" for name in ("load", "paint", "task"))
         print(f"{page}  {page.stat().st_size / 1e6:.2f}  {times}")

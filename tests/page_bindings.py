@@ -22,6 +22,7 @@ FILLED = [  # words in capitals, and files of the reader's own, which tests/page
     (r"--work W\b", "--work w"),
     (r"--work NEW\b", "--work new"),
     (r"--folder F\b", "--folder measured"),
+    (r"--folder NEW\b", "--folder another"),
     (r"\bBIG\b", "big"),
     (r"(goods clean .*)$", r"\1 --yes"),  # instead of the answer to its question
     (r"make_demo\.py DIR\b", "make_demo.py big"),
@@ -37,7 +38,7 @@ CUT = [  # sizes of a contest, for which no test has time
     (r"--cards 100000 --classes 100 400 1700 5000", "--cards 400 --classes 8 12"),
     (r"--cards 1000000 --peer-cards 50000", "--cards 3000 --peer-cards 1000"),
     (r"--limits 2m 5m", "--limits 1m"),
-    (r"(determinism\.py .*)$", r"\1 --rows 100 --experiments linear stack --circumstances \"hash seed\""),
+    (r"(determinism\.py .*)$", r"\1 --rows 100 --experiments linear stack --circumstances 'hash seed'"),
     (r"^bash scripts/test\.sh.*$", "bash scripts/test.sh tests/test_metrics.py"),
 ]
 SMALLER = [  # the same in configs/ of the copy, line by line
@@ -64,7 +65,7 @@ NOT_RUN = {  # how a bound command begins → why it cannot be run in a test
     r".*/kaggle_bundle\.py": "asks a package index; tests/test_bundle.py runs it where there is one",
     r"ray start|.* --executor ray --address": "needs a cluster; tests/test_ray.py runs one of this machine",
     r"python benchmarks/gpu\.py": "needs a GPU",
-    r"python benchmarks/page\.py": "needs a browser and websocket-client, which no requirement names",
+    r"python benchmarks/page\.py": "needs Chromium, and a package that no requirement names",
     r".* scripts/app\.py": "needs gradio, which no requirement names; tests/test_app.py asks what it answers",
     r"pytest |python -m artifact_corpus|bash scripts/test\.sh -m exhaustive": "the tests themselves",
     r"\.venv/bin/jupyter lab": "needs jupyterlab; tests/test_notebook.py runs the notebooks",

@@ -130,6 +130,7 @@ def test_every_command_is_bound_or_listed_with_a_reason(command):
     if not reason_not_to_run(command):
         words = shlex.split(re.sub(r"<\(.*?\)", "", bound(command.text)))
         assert [w for w in words if re.fullmatch(r"[A-Z][A-Z0-9]*|<.*>|\.\.\.|…", w)] == []
+        assert [w for w in words if '"' in w] == []  # a quote that the shell has not taken for one
 
 
 def test_tables_have_no_entry_that_is_stale():

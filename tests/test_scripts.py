@@ -52,6 +52,19 @@ def test_every_benchmark_can_be_started(path, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("usage: ")
 
 
+@pytest.mark.parametrize("name, rest", [("determinism", []), ("held_out", ["--data", "raw"])])
+def test_a_folder_of_before_is_not_measured_in(name, rest, monkeypatch, capsys, tmp_path):
+    path = ROOT / "benchmarks" / f"{name}.py"
+    (tmp_path / "raw").mkdir()
+    monkeypatch.setattr(sys, "argv", [path.name, "--folder", str(tmp_path), *rest])
+    monkeypatch.setattr("goods.demo.generator.generate", None)  # nothing is made
+    monkeypatch.syspath_prepend(path.parent)
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(path), run_name="__main__")
+    assert stop.value.code == 2
+    assert f"{tmp_path} is there already" in capsys.readouterr().err
+
+
 def test_the_readme_names_scripts_that_are_there():
     named = set(re.findall(r"scripts/(\w+)\.py", (ROOT / "README.md").read_text(encoding="utf-8")))
     assert named and named <= set(SCRIPTS)

@@ -304,4 +304,4 @@ def test_all_of_it_is_stacked_for_a_metric_of_probabilities_and_labels_new_cards
     assert board.family.to_dict() == {"stack": "stack", "tabular": "tabular", "sklearn-logreg": "sklearn"}
     assert result.predict(asked.head(9)).target.tolist() == result.submission.target.tolist()[:9]
     report = result.report.read_text(encoding="utf-8")
-    assert "mean log of the probability" in report
+    assert "Mean log of the probability" in report
