@@ -16,6 +16,8 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,7 @@ class Tab:
         self.socket, self.number = create_connection(address, timeout=PATIENCE), 0
 
     def call(self, method: str, **given: Any) -> dict[str, Any]:
+        """What the browser answers; KeyError where it knows no such method or refuses it."""
         self.number += 1
         self.socket.send(json.dumps({"id": self.number, "method": method, "params": given}))
         while (told := json.loads(self.socket.recv())).get("id") != self.number:
@@ -45,23 +48,30 @@ class Tab:
     def value(self, script: str) -> Any:
         return self.call("Runtime.evaluate", expression=script, returnByValue=True)["result"].get("value")
 
+    def wait(self, script: str) -> Any:
+        """The script's value once it is a true one."""
+        until = time.monotonic() + PATIENCE
+        while not (value := self.value(script)):
+            assert time.monotonic() < until, f"not so after {PATIENCE} s: {script}"
+            time.sleep(0.1)
+        return value
+
     def opened(self, page: Path) -> dict[str, float]:
         """Milliseconds from the start: of the load event, of the first paint; and of the longest task."""
         self.call("Page.enable")
         self.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
         self.call("Page.navigate", url=page.resolve().as_uri())
-        until = time.monotonic() + PATIENCE
-        while not self.value('performance.getEntriesByType("navigation")[0]?.loadEventEnd'):
-            assert time.monotonic() < until, f"{page} is not loaded after {PATIENCE} s"
-            time.sleep(0.1)
+        self.wait('performance.getEntriesByType("navigation")[0]?.loadEventEnd')
         time.sleep(1)  # what the page does after it
         return self.value(READ)
 
 
-def measured(page: Path) -> dict[str, float]:
-    """The page in a browser of its own, which has nothing cached."""
+@contextmanager
+def tab() -> Iterator[Tab]:
+    """Of a browser of its own, which has nothing cached."""
     browser = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))))
-    with tempfile.TemporaryDirectory() as folder:
+    # what the browser leaves running for a moment may still write there
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"]
         flags += ["--remote-allow-origins=*", f"--user-data-dir={folder}"]
         running = subprocess.Popen([browser, *flags], stderr=subprocess.DEVNULL)
@@ -73,8 +83,7 @@ def measured(page: Path) -> dict[str, float]:
                 time.sleep(0.1)
             listed = f"http://127.0.0.1:{port.read_text().split()[0]}/json"
             tabs = json.load(urllib.request.urlopen(listed))
-            address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
-            return Tab(address).opened(page)
+            yield Tab(next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page"))
         finally:
             running.terminate()
             running.wait()
@@ -88,7 +97,8 @@ def main() -> None:
     args = parser.parse_args()
     print("page  MB  loaded, s  first paint, s  longest task, s")
     for page in args.pages:
-        found = measured(page)
+        with tab() as fresh:
+            found = fresh.opened(page)
         times = "  ".join(f"{found[name] / 1000:.2f}" for name in ("load", "paint", "task"))
         print(f"{page}  {page.stat().st_size / 1e6:.2f}  {times}")
 

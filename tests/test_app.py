@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import urllib.request
 from importlib.util import find_spec
+from io import BytesIO
 
 import pandas as pd
 import pytest
+from browser import BROWSER
 from conftest import OZON, ROOT
 from PIL import Image
+from visitor import visit
 
 from goods.app.card_answers import CardAnswers, as_tree
 from goods.app.page import page_of, reason_table
@@ -21,6 +25,17 @@ from goods.train.stage import train
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
 HAS_GRADIO = find_spec("gradio") is not None
+
+
+def in_a_browser(test):
+    has_client = find_spec("websocket") is not None
+    for missing, reason in (
+        (not HAS_GRADIO, "gradio is not installed"),
+        (BROWSER is None, "no Chromium to open the page with"),
+        (not has_client, "websocket-client is not installed"),
+    ):
+        test = pytest.mark.skipif(missing, reason=reason)(test)
+    return pytest.mark.slow(test)
 
 
 @pytest.fixture
@@ -78,20 +93,47 @@ def test_without_gradio_one_message_says_what_to_install(stacked, competition):
         page_of(stacked, competition, "stack")
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not HAS_GRADIO, reason="gradio is not installed")
-def test_the_page_answers_over_http(stacked, competition, shop, tmp_path):
-    from gradio_client import Client, handle_file
-
+@pytest.fixture
+def url(stacked, competition):
+    """Address of the page of a stack."""
     page = page_of(stacked, competition, "stack")
     _, url, _ = page.queue().launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
-    try:
-        client = Client(url, verbose=False)
-        label, tree, reasons, nearest = client.predict(
-            "кружка керамическая", "", "", "", None, api_name="/card"
-        )
-        assert label["label"] == "Дом → Кружки" and "Кружки" in tree and reasons["data"] and nearest["data"]
-        labelled = client.predict(handle_file(str(shop / "test.parquet")), api_name="/file")
-        assert len(pd.read_parquet(labelled)) == len(pd.read_parquet(shop / "test.parquet"))
-    finally:
-        page.close()
+    yield url
+    page.close()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_GRADIO, reason="gradio is not installed")
+def test_the_page_answers_over_http(url, shop):
+    from gradio_client import Client, handle_file
+
+    client = Client(url, verbose=False)
+    label, tree, reasons, nearest = client.predict("кружка керамическая", "", "", "", None, api_name="/card")
+    assert label["label"] == "Дом → Кружки" and "Кружки" in tree and reasons["data"] and nearest["data"]
+    labelled = client.predict(handle_file(str(shop / "test.parquet")), api_name="/file")
+    assert len(pd.read_parquet(labelled)) == len(pd.read_parquet(shop / "test.parquet"))
+
+
+@in_a_browser
+@pytest.mark.parametrize("width", [400, 1280])
+def test_a_typed_title_is_answered_in_a_browser(url, width):
+    with visit(url, width) as visitor:
+        visitor.types("Title", "кружка керамическая")
+        visitor.presses("Which category?")
+        first, leaf, *_ = visitor.reads(".tree li")
+        assert first.startswith("Дом ") and leaf.startswith("Кружки ") and leaf.endswith("%")
+        cells = visitor.reads("[role=gridcell]")
+        assert any("of linear" in cell for cell in cells) and "Дом → Кружки" in cells
+        assert visitor.broken("[role=gridcell], th") == [] and visitor.overflow() <= 0
+
+
+@in_a_browser
+def test_a_file_is_labelled_in_a_browser(url, shop):
+    with visit(url) as visitor:
+        visitor.opens("A file")
+        visitor.gives(shop / "test.parquet")
+        visitor.presses("Label them")
+        visitor.reads('a[href$="labelled.parquet"]')
+        link = visitor.tab.value("""document.querySelector('a[href$="labelled.parquet"]').href""")
+        labelled = pd.read_parquet(BytesIO(urllib.request.urlopen(link).read()))
+    assert len(labelled) == len(pd.read_parquet(shop / "test.parquet"))

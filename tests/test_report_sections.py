@@ -146,6 +146,14 @@ def test_drift_tells_planted_words_and_nothing_where_both_are_alike():
     assert drift_of(cards_of(5), cards_of(200)) is None
 
 
+def test_words_that_tell_a_split_are_told_without_their_punctuation():
+    words = [f"кружка {i}" for i in range(200)]
+    listed = [f"{title}, скидка; 0.5 — (новинка)." for title in words]
+    found = drift_of(cards_of(200, title=words), cards_of(200, title=listed))
+    assert {"скидка", "0.5", "новинка"} <= set(found.test_words)
+    assert not any(word.strip(",;.()—") != word for word in found.test_words + found.train_words)
+
+
 def test_what_an_experiment_adds_is_what_the_pool_loses_without_it(ws, tmp_path):
     n = 400
     rng = np.random.default_rng(0)

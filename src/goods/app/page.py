@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     import gradio
 
 REASONS = 8
-# deeper lists of a tree are no smaller than the first, unlike those of a text
-STYLE = "<style>.tree li { font-size: var(--text-md) !important }</style>"
+# deeper lists of a tree are no smaller than the first, unlike those of a text; words of a table are whole on a phone
+STYLE = """<style>.tree li { font-size: var(--text-md) !important }
+.table { --font-mono: var(--font); --text-md: 0.85rem }
+.table [role=gridcell], .table th { padding-inline: 0.3rem }</style>"""
 
 
 def page_of(ws: Workspace, competition: CompetitionConfig, experiment: str) -> gradio.Blocks:
@@ -33,6 +35,7 @@ def page_of(ws: Workspace, competition: CompetitionConfig, experiment: str) -> g
     gr = gradio_module()
     with gr.Blocks(title=f"goods: {ws.competition}", analytics_enabled=False) as page:
         gr.Markdown(f"# {escaped(ws.competition)}: {escaped(experiment)}")
+        gr.HTML(STYLE, padding=False)
         if competition_of(competition).problem == "pairs":
             with gr.Tab("Two products"):
                 pair_tab(gr, PairAnswers(ws, competition, experiment))
@@ -67,9 +70,8 @@ def card_tab(gr: Any, answers: CardAnswers) -> None:
         with gr.Column():
             label = gr.Label(label="Categories", num_top_classes=5)
             tree = gr.Markdown(label="Tree", elem_classes="tree")
-            gr.HTML(STYLE, padding=False)
-            reasons = table_of(gr, "What speaks for the first category", ["55%", "20%", "25%"])
-            nearest = table_of(gr, "Train cards with the most similar titles", ["35%", "45%", "20%"])
+            reasons = table_of(gr, "What speaks for the first category or against it", ["56%", "22%", "22%"])
+            nearest = table_of(gr, "Train cards with the most similar titles", ["40%", "32%", "28%"])
 
     def answer(title: str, description: str, attributes: str, shop: str, photo: Any) -> tuple:
         texts = {"title": title, "description": description, "attributes": attributes, "shop": shop}
@@ -91,7 +93,10 @@ def pair_tab(gr: Any, answers: PairAnswers) -> None:
     with gr.Row():
         names = [gr.Textbox(label=f"Name of the {which} product", lines=2) for which in ("first", "second")]
     with gr.Row():
-        attributes = [gr.Textbox(label="Attributes, a name: value a line", lines=5) for _ in names]
+        attributes = [
+            gr.Textbox(label=f"Attributes of the {which}", lines=5, placeholder="brand: Acme\ncolour: black")
+            for which in ("first", "second")
+        ]
     asked = gr.Button("The same product?", variant="primary")
     label = gr.Label(label="Answer")
     reasons = table_of(gr, "Why", ["60%", "20%", "20%"])
@@ -126,7 +131,9 @@ def file_tab(gr: Any, ws: Workspace, competition: CompetitionConfig, experiment:
 
 def table_of(gr: Any, label: str, widths: list[str]) -> Any:
     """A table whose cells are shown whole, on a narrow screen too."""
-    return gr.Dataframe(label=label, interactive=False, wrap=True, column_widths=widths, max_height=1200)
+    return gr.Dataframe(
+        label=label, interactive=False, wrap=True, column_widths=widths, max_height=1200, elem_classes="table"
+    )
 
 
 def reason_table(explained: list[Explained], told: Callable[[str], str]) -> pd.DataFrame:

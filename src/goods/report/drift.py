@@ -15,6 +15,7 @@ from goods.cards.table import has_photo
 
 SAMPLE = 5_000  # cards of each split that are looked at
 FOLDS, WORDS = 3, 12
+WORD = r"\[\S+\]|\w+(?:[.,]\w+)*"  # what text_of puts in brackets; a word or number without what stands around it
 FEWEST = 20  # cards of each split below which nothing is told
 
 
@@ -41,7 +42,7 @@ def drift_of(train: pd.DataFrame, test: pd.DataFrame, seed: int = 0) -> Drift | 
         return None
     both = [part.sample(size, random_state=seed) for part in (train, test)]
     cards, is_test = pd.concat(both, ignore_index=True), np.repeat([0, 1], size)
-    words = TfidfVectorizer(min_df=3, max_features=20_000, sublinear_tf=True, token_pattern=r"\S+")
+    words = TfidfVectorizer(min_df=3, max_features=20_000, sublinear_tf=True, token_pattern=WORD)
     matrix = words.fit_transform(text_of(cards))
     model = LogisticRegression(C=1.0, max_iter=300)
     proba = cross_val_predict(model, matrix, is_test, cv=FOLDS, method="predict_proba")[:, 1]
