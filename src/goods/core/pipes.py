@@ -1,9 +1,7 @@
-"""What goes through stdout and stderr: who reads it may stop reading (`goods status | head`), and what a library of C
-writes there of its own is nobody's answer."""
+"""Who reads what a command prints may stop reading: `goods status | head`."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import select
 import signal
@@ -39,27 +37,6 @@ def ending_unread() -> Iterator[None]:
         for number in gone:
             os.dup2(nowhere, number)
         sys.exit(ENDED)
-
-
-@contextmanager
-def without_c_output() -> Iterator[None]:
-    """What compiled libraries print to the process's stdout in here is dropped; Python must print nothing meanwhile."""
-    try:
-        kept = os.dup(1)
-    except OSError:  # stdout is closed: nothing can get there
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    c = ctypes.CDLL(None)
-    c.fflush(None)
-    os.dup2(nowhere, 1)
-    try:
-        yield
-    finally:
-        c.fflush(None)  # C keeps lines for a pipe or a file until its buffer is full
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _number(stream: object) -> int | None:

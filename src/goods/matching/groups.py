@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pymetis
 
-from goods.core.pipes import without_c_output
+from goods.core.c_output import without_c_output
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
