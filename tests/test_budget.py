@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import small_configs
 
-from goods.budget import costs
+from goods.budget import costs, reporting
 from goods.budget.costs import Cost
 from goods.budget.course import PILOT_SHARE, Course
 from goods.budget.limits import NO_LIMITS, Budget
@@ -239,3 +240,16 @@ def test_what_takes_longer_than_it_may_is_stopped(finished, tmp_path, capsys, mo
     ws = Workspace(options.work, "kazanexpress2023")
     assert read_json(ws.run("stack").report)["score"] == read_json(ws.run("linear-tuned").report)["score"]
     assert load_experiment(ws.run("stack").config).model.family == "linear"
+
+
+def test_where_there_is_no_time_for_the_page_no_page_or_list_of_another_run_is_left(tmp_path, monkeypatch):
+    def too_late(*_: object) -> None:
+        raise OutOfTime
+
+    monkeypatch.setattr(reporting, "write_report", too_late)
+    (tmp_path / "shop").mkdir()
+    for name in ("report.html", "errors.csv", "suspected_labels.csv", "result.csv"):
+        (tmp_path / "shop" / name).write_text("of another run")
+    course = SimpleNamespace(ws=Workspace(tmp_path, "shop"), competition=None, finished=True)
+    reporting.report_in_time(course, SimpleNamespace(name="stack"), tmp_path)
+    assert [path.name for path in (tmp_path / "shop").iterdir()] == ["result.csv"]

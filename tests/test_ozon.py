@@ -37,6 +37,14 @@ def test_the_run_holds_every_pair_once_and_scores_well(trained_pairs):
     }
 
 
+def test_the_table_of_what_came_in_counts_pairs_where_it_says_so(tmp_path, offers, capsys):
+    ws = ozon_workspace(tmp_path, offers)
+    pairs = select(load_rows(ws), "train")
+    most = int(pairs.target.value_counts().max())
+    said = capsys.readouterr().err
+    assert f"classes of pairs: 2 of {len(pairs)} train pairs, 0 of one pair, largest {most}" in said
+
+
 def test_no_fold_is_fitted_on_a_product_it_scores(tmp_path, offers, monkeypatch):
     ws, seen = ozon_workspace(tmp_path, offers), []
     pairs = select(load_rows(ws), "train")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import numpy as np
 import pandas as pd
 from hypothesis import given, settings
@@ -39,6 +41,14 @@ def test_a_component_of_everything_is_cut_between_products_that_do_not_match():
     assert 0 < found.torn.mean() < 0.1
     sizes = np.bincount(found.fold, minlength=5)
     assert sizes.min() > 0.8 * sizes.mean()
+
+
+def test_a_partition_into_more_parts_than_can_be_filled_prints_nothing(capfd):
+    right = np.arange(1, 7)  # of all seeds below 40 this graph and target are of those METIS tells of
+    target = (np.random.default_rng(9).random(6) < 0.7).astype(int)
+    assert group_pairs(np.zeros(6, int), right, target, 5, 9).cut == 1
+    ctypes.CDLL(None).fflush(None)
+    assert capfd.readouterr().out == ""
 
 
 def test_folds_are_the_same_every_time():

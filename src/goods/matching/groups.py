@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 import pymetis
 
+from goods.core.c_output import without_c_output
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
@@ -84,13 +86,14 @@ def weighted_graph(first: np.ndarray, second: np.ndarray, n: int) -> csr_matrix:
 def partition(graph: csr_matrix, units: np.ndarray, weight: np.ndarray, parts: int, seed: int) -> np.ndarray:
     """int [len(units)] 0 … parts − 1: like-weighted parts with few pairs between them."""
     inside = graph[units][:, units].tocsr()
-    _, part = pymetis.part_graph(
-        parts,
-        adjacency=pymetis.CSRAdjacency(inside.indptr.tolist(), inside.indices.tolist()),
-        eweights=inside.data.tolist(),
-        vweights=np.maximum(weight[units], 1).tolist(),
-        options=pymetis.Options(seed=seed),
-    )
+    with without_c_output():  # METIS tells stdout where heavy units leave a part empty
+        _, part = pymetis.part_graph(
+            parts,
+            adjacency=pymetis.CSRAdjacency(inside.indptr.tolist(), inside.indices.tolist()),
+            eweights=inside.data.tolist(),
+            vweights=np.maximum(weight[units], 1).tolist(),
+            options=pymetis.Options(seed=seed),
+        )
     return np.asarray(part, np.int64)
 
 

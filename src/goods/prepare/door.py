@@ -202,15 +202,15 @@ def rows_of(door: dict[str, Any]) -> list[tuple[str, str, str]]:
     return rows
 
 
-def lines(door: dict[str, Any]) -> list[str]:
-    """The table, classes, input problems and warnings, a line each."""
+def lines(door: dict[str, Any], of: str = "card") -> list[str]:
+    """The table, classes, input problems and warnings, a line each; `of`: what has a class."""
     rows = [("what came in", *SPLITS), *rows_of(door)]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     said = [f"  {a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
     for name, c in door["classes"].items():
         said.append(
-            f"  classes of {name}: {c['classes']:,} of {count(c['cards'], 'train card')}, "
-            f"{c['of_one_card']:,} of one card, largest {c['largest']:,}"
+            f"  classes of {name}: {c['classes']:,} of {count(c['cards'], f'train {of}')}, "
+            f"{c['of_one_card']:,} of one {of}, largest {c['largest']:,}"
         )
     problems = [f"{field}: {problem} {n:,}" for field, problem, n in door["problems"]]
     if problems:

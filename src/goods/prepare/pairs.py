@@ -50,5 +50,5 @@ def write_pairs(ws: Workspace, config: CompetitionConfig, raw: RawPairs, sources
         f"embeddings: {have or 'none'}, {count(len(raw.issues.rows), 'input problem')} noted in {ws.issues}"
     )
     say(f"prepare: {raw_text}")
-    for line in lines(door):
+    for line in lines(door, of="pair"):
         say(line)
