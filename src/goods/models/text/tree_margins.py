@@ -33,31 +33,26 @@ def fit_tree_margins(
 ) -> ByteMargins:
     """Of every node that has a choice; its children that no card of `target` int [n] lies below are at -inf."""
     x = sp.csr_matrix((cards.weights, cards.terms, cards.offsets), (len(cards), n_terms))
-    classes, parts = CardsByClass(target, len(tree.leaf_of)), []
-    for node, columns in columns_of(tree).items():
+    classes, columns = CardsByClass(target, len(tree.leaf_of)), columns_of(tree)
+    width = max((at.stop for at in columns.values()), default=0)
+    scales, bias = np.ones(width, np.float32), np.full(width, -np.inf, np.float32)
+    terms, decisions, values = [np.empty(0, np.int32)], [np.empty(0, np.int32)], [np.empty(0, np.int8)]
+    for node, at in columns.items():
         rows, child = classes.below(tree, node)
-        n = columns.stop - columns.start
+        if not len(rows):
+            continue
         own = x[rows]
-        of_node = WeighedTerms(own.indptr.astype(np.int64), own.indices, own.data)
-        parts.append(
-            fit_margins(of_node, child, n_terms, n, C, seed, threads) if len(rows) else no_margins(n_terms, n)
-        )
-    values = [sp.csr_matrix((p.values, p.classes, p.offsets), (n_terms, len(p.bias))) for p in parts]
-    joined = sp.hstack(values, format="csr")
-    return ByteMargins(
-        joined.indptr.astype(np.int64),
-        joined.indices.astype(np.int32),
-        joined.data,
-        np.concatenate([part.scales for part in parts]),
-        np.concatenate([part.bias for part in parts]),
-    )
-
-
-def no_margins(n_terms: int, n: int) -> ByteMargins:
-    """Of a node without cards, all children at -inf."""
-    none = np.zeros(n_terms + 1, np.int64)
-    bias = np.full(n, -np.inf, np.float32)
-    return ByteMargins(none, np.empty(0, np.int32), np.empty(0, np.int8), np.ones(n, np.float32), bias)
+        used, term = np.unique(own.indices, return_inverse=True)  # few of all terms, deep in the tree
+        of_node = WeighedTerms(own.indptr.astype(np.int64), term.astype(np.int32), own.data)
+        fitted = fit_margins(of_node, child, len(used), at.stop - at.start, C, seed, threads)
+        scales[at], bias[at] = fitted.scales, fitted.bias
+        terms.append(np.repeat(used, np.diff(fitted.offsets)).astype(np.int32))
+        decisions.append(fitted.classes + np.int32(at.start))
+        values.append(fitted.values)
+    term = np.concatenate(terms)
+    order = np.argsort(term, kind="stable")
+    offsets = np.concatenate([[0], np.bincount(term, minlength=n_terms).cumsum()]).astype(np.int64)
+    return ByteMargins(offsets, np.concatenate(decisions)[order], np.concatenate(values)[order], scales, bias)
 
 
 def path_log_proba(margins: np.ndarray, tree: ClassTree, temperature: float) -> np.ndarray:
