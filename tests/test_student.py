@@ -8,15 +8,22 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from conftest import ROOT, competition_config, small_configs, write_shop
+from scipy.special import softmax
 
+from goods.cards.labels import Labels
+from goods.cards.table import load_cards, select
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.workspace import ALL, Workspace
+from goods.models.base import Context
 from goods.models.text.byte_margins import fit_margins
+from goods.models.text.classtree import ROOT as ROOT_NODE
+from goods.models.text.classtree import ClassTree
 from goods.models.text.hashed_terms import Block, WeighedTerms, count_terms
 from goods.models.text.one_vs_rest import fit_one_vs_rest
+from goods.models.text.tree_margins import best_temperature, fit_tree_margins, path_log_proba
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.stack.stage import stack
@@ -141,8 +148,6 @@ def test_new_cards_are_answered_as_the_test_cards_were(taught, tmp_path):
     ws, folder = taught
     out = tmp_path / "new.parquet"
     predict_file(ws, COMPETITION, "student", folder / "shop" / "test.parquet", None, out)
-    from goods.cards.labels import Labels
-
     ids, test = np.array(Labels.load(ws).ids), Predictions.load(ws.run("student").test)
     assert pd.read_parquet(out).predicted_category_id.tolist() == ids[test.classes[:, 0]].tolist()
 
@@ -209,3 +214,63 @@ def test_the_script_trains_a_student(tmp_path, run_script, monkeypatch):
     assert code == 0 and "distil student: out-of-fold weighted_f1" in err and "cards/s" in err
     code, _, err = run_script("distil", COMPETITION.name, "--work", ws.root, *settings)
     assert code == 2 and "stack" in err
+
+
+def some_tree() -> ClassTree:
+    """Four classes: 0 and 1 below node 10, 2 and 3 below node 11 of the root."""
+    children = {ROOT_NODE: [10, 11], 10: [20, 21], 11: [22, 23]}
+    below = {10: [0, 1], 11: [2, 3], ROOT_NODE: [0, 1, 2, 3], **{20 + c: [c] for c in range(4)}}
+    return ClassTree(children, {20 + c: c for c in range(4)}, {n: np.array(of) for n, of in below.items()})
+
+
+def test_a_tree_of_decisions_multiplies_the_probabilities_on_a_path():
+    rng, tree = np.random.default_rng(0), some_tree()
+    margins = rng.normal(size=(5, 6)).astype(np.float32)
+    said = np.exp(path_log_proba(margins, tree, 0.5))
+    root, left = (softmax(margins[:, at] / 0.5, axis=1) for at in (slice(0, 2), slice(2, 4)))
+    np.testing.assert_allclose(said[:, 1], root[:, 0] * left[:, 1], rtol=1e-5)
+    np.testing.assert_allclose(said.sum(1), 1, rtol=1e-5)
+    margins[:, 4:] = -np.inf  # no card of either class: neither is preferred
+    np.testing.assert_allclose(np.exp(path_log_proba(margins, tree, 0.5))[:, 2], root[:, 1] / 2, rtol=1e-5)
+
+
+def test_each_decision_of_a_tree_is_fitted_on_the_cards_below_it():
+    cards, target = some_cards(600)
+    target, tree = target % 3, some_tree()  # no card is of class 3
+    kept = fit_tree_margins(cards, target, 200, tree, 1.0, 0, 1)
+    said, x = kept.of(cards), sp.csr_matrix((cards.weights, cards.terms, cards.offsets), (600, 200))
+    own = x[target < 2]
+    alone = fit_margins(
+        WeighedTerms(own.indptr.astype(np.int64), own.indices, own.data),
+        target[target < 2],
+        200,
+        2,
+        1.0,
+        0,
+        1,
+    )
+    np.testing.assert_allclose(said[:, 2:4], alone.of(cards), rtol=1e-5)
+    assert np.isfinite(said[:, :5]).all() and np.isneginf(said[:, 5]).all()
+    temperature = best_temperature(said, target, tree)
+    assert (path_log_proba(said, tree, temperature).argmax(1) == target).mean() > 0.9
+
+
+def test_a_tree_of_no_card_below_a_node_is_fitted_all_the_same():
+    cards, target = some_cards(200)
+    said = fit_tree_margins(cards, target % 2, 200, some_tree(), 1.0, 0, 1).of(cards)
+    assert np.isneginf(said[:, 4:]).all() and np.isneginf(said[:, 1]).all()
+    assert np.isfinite(path_log_proba(said, some_tree(), 1.0)[:, :2]).all()
+
+
+@pytest.mark.parametrize("structure", ["flat", "tree"])
+def test_what_is_read_back_says_the_same(taught, tmp_path, structure):
+    ws, _ = taught
+    config = student_config(f"model.structure={structure}").model
+    train_cards, test = select(load_cards(ws), "train"), select(load_cards(ws), "test")
+    one, other = (config.build(Context(Labels.load(ws))) for _ in range(2))
+    one.fit(train_cards[:-20], train_cards[-20:])
+    one.save(tmp_path)
+    other.load(tmp_path)
+    said = one.predict(test)
+    np.testing.assert_array_equal(other.predict(test), said)
+    np.testing.assert_allclose(said.sum(1), 1, rtol=1e-5)

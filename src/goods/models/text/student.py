@@ -35,6 +35,9 @@ class StudentConfig(FamilyConfig):
     fields: dict[str, FieldTerms]
     max_chars: int = Field(4_000, ge=1, description="of a field that are looked at")
     bits: int = Field(21, ge=8, le=26, description="terms are hashed into 2^bits numbers")
+    structure: Literal["flat", "tree"] = Field(
+        "flat", description="one decision among all classes, or one at each node of the category tree"
+    )
     min_df: int = Field(2, ge=1, description="cards a term must be in")
     C: float = Field(1.0, gt=0)
 

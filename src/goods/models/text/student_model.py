@@ -1,5 +1,5 @@
-"""Hashed TF-IDF of a card's fields, one linear SVM over all classes; what is not a train card has its teacher's
-class."""
+"""Hashed TF-IDF of a card's fields, linear SVMs over all classes or at each node of the category tree; what is not a
+train card has its teacher's class."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from goods.core.errors import GoodsError
 from goods.core.predictions import BLOCK
 from goods.models.base import Context
 from goods.models.text.byte_margins import ByteMargins, fit_margins
+from goods.models.text.classtree import class_tree
 from goods.models.text.hashed_terms import Block, Terms, WeighedTerms, count_terms
 from goods.models.text.student import StudentConfig
+from goods.models.text.tree_margins import best_temperature, fit_tree_margins, path_log_proba
 
 ARRAYS = ("offsets", "classes", "values", "scales", "bias")
 
@@ -27,6 +29,7 @@ class StudentModel:
     def __init__(self, config: StudentConfig, context: Context) -> None:
         self.config, self.context = config, context
         self.temperature = 1.0
+        self.tree = class_tree(context.labels, flat=False) if config.structure == "tree" else None
         self.blocks, weights = blocks_of(config)
         self.weights = np.array(weights, np.float32)
         self.margins: ByteMargins | None = None
@@ -46,14 +49,21 @@ class StudentModel:
             self._fit_margins(part_of(cards, 0, n), target[:n])
             assert self.margins is not None
             left = self.margins.of(part_of(cards, n, len(known)))
-            self.temperature = fit_temperature(left, target[n:])
+            self.temperature = self._best_temperature(left, target[n:])
         self._fit_margins(cards, target)
 
     def _fit_margins(self, cards: WeighedTerms, target: np.ndarray) -> None:
-        n_classes, context = self.context.labels.n_classes, self.context
-        self.margins = fit_margins(
-            cards, target, len(self.idf), n_classes, self.config.C, context.seed, context.threads
-        )
+        n_terms, n_classes, context = len(self.idf), self.context.labels.n_classes, self.context
+        given = (self.config.C, context.seed, context.threads)
+        if self.tree is None:
+            self.margins = fit_margins(cards, target, n_terms, n_classes, *given)
+        else:
+            self.margins = fit_tree_margins(cards, target, n_terms, self.tree, *given)
+
+    def _best_temperature(self, margins: np.ndarray, target: np.ndarray) -> float:
+        if self.tree is None:
+            return fit_temperature(margins, target)
+        return best_temperature(margins, target, self.tree)
 
     def _counted(self, cards: pd.DataFrame) -> Terms:
         config, parts = self.config, []
@@ -91,7 +101,10 @@ class StudentModel:
 
     def predict(self, cards: pd.DataFrame) -> np.ndarray:
         assert self.margins is not None
-        return to_proba(self.margins.of(self._weighed(self._counted(cards))), self.temperature)
+        margins = self.margins.of(self._weighed(self._counted(cards)))
+        if self.tree is None:
+            return to_proba(margins, self.temperature)
+        return to_proba(path_log_proba(margins, self.tree, self.temperature), 1.0)
 
     def save(self, folder: Path) -> None:
         arrays = {"numbers": self.numbers, "idf": self.idf, **vars(self.margins)}
