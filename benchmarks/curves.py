@@ -104,6 +104,7 @@ class Contest:
     def work_of(self, stage: str) -> Callable[[], object]:
         """What is measured."""
         ws, competition = self.ws, self.competition
+        photos = self.data if self.photos else None
         if stage in BASE:
             return partial(train, ws, competition, self.config(stage), force=True)
         return {
@@ -112,7 +113,7 @@ class Contest:
             "stack": lambda: stack(ws, competition, self.config("stack"), force=True),
             "report": lambda: write_report(ws, competition, self.config("stack"), self.folder / "out"),
             "predict": lambda: predict_file(
-                ws, competition, "stack", self.data / "test.parquet", self.data, self.folder / "said.parquet"
+                ws, competition, "stack", self.data / "test.parquet", photos, self.folder / "said.parquet"
             ),
         }[stage]
 
@@ -142,7 +143,8 @@ def measured(contest: Contest, stage: str) -> dict[str, float]:
     if stage == "report":  # one that is there would be kept
         shutil.rmtree(contest.folder / "out", ignore_errors=True)
     arguments = ["--shape", contest.shape, "--cards", str(contest.cards), "--classes", str(contest.classes)]
-    command = [sys.executable, __file__, *arguments, "--work", str(contest.work), "--here", stage]
+    arguments += ["--photos", str(contest.photos), "--work", str(contest.work)]
+    command = [sys.executable, __file__, *arguments, "--here", stage]
     out = subprocess.run(command, env=os.environ | ONE_CORE, stdout=subprocess.PIPE, text=True)
     if out.returncode:
         sys.exit(out.returncode)

@@ -99,6 +99,26 @@ def test_an_experiment_a_study_and_new_cards_are_the_same_bytes_on_a_cluster(
     assert not (twin.root / "tmp").exists()
 
 
+def test_a_whole_run_ends_with_the_bytes_of_one_on_this_machine(
+    tuned_run, raylets, run_script, monkeypatch, tmp_path
+):
+    here, _ = tuned_run
+    work, out = tmp_path / "work", tmp_path / "out"
+    monkeypatch.setattr("goods.cli.CONFIGS", here.configs)
+    folders = ("--data", here.data, "--work", work, "--out", out)
+    on_cluster = ("--executor", "ray", "--address", raylets.address)
+    code, said, err = run_script("run_all", "kazanexpress2023", *folders, *on_cluster)
+    assert (code, said.count("\n")) == (0, 1), err
+    for name in ("result.parquet", "errors.csv", "suspected_labels.csv"):
+        there = out / "kazanexpress2023" / name
+        assert there.read_bytes() == (here.out / "kazanexpress2023" / name).read_bytes(), name
+    for name in ("linear-tuned", "fasttext", "stack"):
+        runs = [Workspace(space, "kazanexpress2023").run(name).path for space in (here.work, work)]
+        assert len({read_done(run).key for run in runs}) == 1
+        assert len({(run / "oof.npz").read_bytes() for run in runs}) == 1
+    assert not (work / "tmp").exists()
+
+
 def slowly(ws, config, k, progress, resources):
     from goods.train import fold
 

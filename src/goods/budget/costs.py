@@ -7,6 +7,7 @@ prints these estimates beside what the finished runs of a work folder took; the 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from goods.budget.size import Size
@@ -23,7 +24,8 @@ class Cost:
     """Coefficients of one family.
 
     A fold costs `start` seconds, and for each row it is fitted on `row`, `word` for each of its words, `sibling` for
-    the square root of its `Size.siblings`, `label` for each class; `said` for each row it predicts. Training that
+    the square root of its `Size.siblings`, `label` for each class or, where the model rounds small pushes, `rounded`;
+    `said` for each row it predicts. Training that
     is bounded by its number of steps sees `most` rows. Of boosters all but `said` is for one bag of `trees` trees, more
     of which are seldom grown; None: for whatever there are. Caches cost `once` a row for all folds. Memory of a job is
     `base` GB and `kilobytes` a row. `gain`: points of the metric that a stack loses without it.
@@ -34,6 +36,7 @@ class Cost:
     word: float = 0.0
     sibling: float = 0.0
     label: float = 0.0
+    rounded: float = 0.0
     said: float = 0.0
     most: float = float("inf")
     trees: int | None = None
@@ -48,9 +51,8 @@ class Cost:
     def fold(self, model: FamilyConfig, size: Size, share: float = 1.0) -> float:
         """Seconds of one core for one fold fitted on a share of its rows, predictions of all included."""
         fitted = self.rows(model, size.part(share).train * size.fitted, size)
-        each = (
-            self.row + self.word * size.words + self.sibling * size.siblings**0.5 + self.label * size.classes
-        )
+        label = self.rounded if rounds(model, size) else self.label
+        each = self.row + self.word * size.words + self.sibling * size.siblings**0.5 + label * size.classes
         asked = self.rows(model, size.train / size.folds + size.test, size)
         return self.grown(model) * (self.start + min(fitted, self.most) * each) + asked * self.said
 
@@ -68,12 +70,19 @@ class Cost:
         return self.base + self.kilobytes * (size.train + size.test) / 2**20
 
 
+def rounds(model: FamilyConfig, size: Size) -> bool:
+    """Whether it is one-vs-all over more classes than its `exact_classes`."""
+    return getattr(model, "loss", "") == "ova" and size.classes > getattr(model, "exact_classes", math.inf)
+
+
 ESTIMATOR = Cost(start=1, row=1e-3, word=6e-6, said=1e-4, kilobytes=25)
 FINE_TUNED = Cost(start=10, row=0.15, said=0.01, base=2.5, kilobytes=20, gain=0.002)
 
 MEASURED = {
     "linear": Cost(row=1e-4, word=6e-6, sibling=1.5e-5, said=1e-4, base=0.5, kilobytes=25, gain=0.006),
-    "fasttext": Cost(label=3.4e-6, row=2e-4, word=1.5e-5, most=20_000, said=1e-4, base=0.6, kilobytes=10),
+    "fasttext": Cost(
+        label=3.4e-6, rounded=5e-7, row=2e-4, word=1.5e-5, most=20_000, said=1e-4, base=0.6, kilobytes=10
+    ),
     "navec": Cost(start=2, row=2.3e-3, word=5e-6, said=1e-4, once=4e-4, base=1.2, kilobytes=10, gain=0.004),
     "knn": Cost(start=0.1, row=5e-5, said=1e-4, base=1.2, kilobytes=10, gain=0.001),
     "image/frozen": Cost(start=1, row=3.5e-3, label=2.9e-6, most=25_600, said=1e-4, once=1.5e-2, base=1.5),
