@@ -109,8 +109,8 @@ def limits_of(report: dict[str, Any]) -> str:
         return ""
     within = [f"{limits['seconds']:.0f} s"] if limits["seconds"] else []
     within += [gigabytes(limits["gigabytes"])] if limits["gigabytes"] else []
-    left_out = ", ".join(limits["left_out"]) or "nothing"
-    return f"within {' and '.join(within)}: left out {left_out}"
+    said = [line.partition(" limit: ")[2] or line for line in limits["left_out"]]  # which limit is said already
+    return f"within {' and '.join(within)}: {'; '.join(said) or 'nothing left out'}"
 
 
 def lag_of(ws: Workspace, experiment: str) -> str:
