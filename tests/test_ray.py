@@ -48,6 +48,8 @@ def raylets():
     folder = tempfile.mkdtemp(prefix="goods-ray-", dir="/tmp")  # sockets' paths have to be short
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_TMPDIR", folder)
+        Path(folder, "ray").mkdir()  # where Ray keeps the address; it does not make it
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), TESTS]))
         logging.getLogger("ray").setLevel(logging.CRITICAL)
         made = Cluster(initialize_head=True, head_node_args={**NODE, "temp_dir": folder})

@@ -90,6 +90,23 @@ list(in_processes([delayed(abs)(-1)] * 2, 2))
 """
 
 
+LOST = """
+import os, signal, time, weakref
+from goods.core.stopping import stoppable
+class Collected: ...
+with stoppable():
+    collected = Collected()
+    reference = weakref.ref(collected, lambda _: os.kill(os.getpid(), signal.SIGINT))
+    del collected
+    time.sleep(30)
+"""
+
+
+def test_a_stop_in_a_callback_of_the_garbage_collector_ends_in_one_line():
+    run = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stderr.split("\n")) == (130, ["", STOPPED, ""])
+
+
 def test_every_worker_begins_with_ctrl_c_held_back():
     told = subprocess.run([sys.executable, "-c", MASKS], capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["True", "True"]

@@ -69,6 +69,13 @@ class Stop:
                 self.end("\n")  # a library's progress bar may be in the line
             raise KeyboardInterrupt
 
+    def unraisable(self, lost: sys.UnraisableHookArgs) -> None:
+        """What Python calls for an exception that nobody can take, such as one in a callback of its garbage collector:
+        a stop that came there is the end."""
+        if self.signal is not None and isinstance(lost.exc_value, KeyboardInterrupt):
+            self.end("\n")
+        sys.__unraisablehook__(lost)
+
 
 def _importing(frame: FrameType | None) -> bool:
     while frame is not None:
@@ -95,10 +102,12 @@ def stoppable() -> Iterator[Stop]:
         writer, warn_on_full_buffer=False
     )  # written to whatever the main thread does
     threading.Thread(target=_insist, args=(reader, stop), daemon=True).start()
+    told, sys.unraisablehook = sys.unraisablehook, stop.unraisable
     try:
         stop.begun = True
         yield stop
     finally:
+        sys.unraisablehook = told
         signal.set_wakeup_fd(wakeup)
         for signum, handler in before.items():
             signal.signal(signum, handler)

@@ -109,7 +109,9 @@ def limits_of(report: dict[str, Any]) -> str:
         return ""
     within = [f"{limits['seconds']:.0f} s"] if limits["seconds"] else []
     within += [gigabytes(limits["gigabytes"])] if limits["gigabytes"] else []
-    said = [line.partition(" limit: ")[2] or line for line in limits["left_out"]]  # which limit is said already
+    said = [
+        line.partition(" limit: ")[2] or line for line in limits["left_out"]
+    ]  # which limit is said already
     return f"within {' and '.join(within)}: {'; '.join(said) or 'nothing left out'}"
 
 
