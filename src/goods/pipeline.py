@@ -69,9 +69,8 @@ class Options:
     force: bool = False
     wait: bool = False
     budget: Budget = NO_LIMITS
-    began: float | None = (
-        None  # when the time began that a limit is of, as time.perf_counter gives it; None: now
-    )
+    # when the time began that a limit is of, as time.perf_counter gives it; None: now
+    began: float | None = None
 
 
 def run_all(name: str, options: Options) -> str:

@@ -16,10 +16,8 @@ from goods.core.workspace import Workspace
 
 REFERENCE = 0.03  # seconds that `task` took there
 LEAST, MOST = 0.1, 50.0  # between which a pace is believed
-TIMES, ENOUGH = (
-    8,
-    0.5,
-)  # that the task is done, unless so many seconds are over: a busy machine pauses it now and then
+# how often the task is done, unless so many seconds are over: a busy machine pauses it now and then
+TIMES, ENOUGH = 8, 0.5
 DOUBT = 20.0  # estimated seconds of finished folds that tell as much of the others as the machine's pace does
 
 

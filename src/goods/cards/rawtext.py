@@ -29,7 +29,7 @@ class RawText:
         return with_ids(table.astype({"field": "str", "raw": "str"}))
 
     def __str__(self) -> str:
-        told = ", ".join(f"{count:,} {step}" for step, count in self.steps.most_common())
+        told = ", ".join(f"{n:,} {step}" for step, n in self.steps.most_common())
         return (
             f"{count(len(self.rows), 'text')} normalised: {told}" if told else "no text had to be normalised"
         )

@@ -35,13 +35,13 @@ def left_out_rows(
     fold, target = cards.fold.to_numpy(), judged.target[rows]
 
     def scores(kept: list[int]) -> np.ndarray:
-        found = []
+        pooled = np.empty(len(table.card))
         for k in folds:
             fitted, here = of_cards(table, fold != k, kept), of_cards(table, fold == k, kept)
             pool = fit_log_pool(fitted, target, judged.labels.n_classes)
-            said = to_predictions(here, pool(here), cards, judged.labels).take(fold == k)
-            found.append(metric.judge(target[fold == k], said, judged.labels))
-        return np.array(found)
+            pooled[fold[table.card] == k] = pool(here)
+        said = to_predictions(table, pooled, cards, judged.labels)
+        return np.array([metric.judge(target[fold == k], said.take(fold == k), judged.labels) for k in folds])
 
     everything = list(range(len(experiments)))
     whole = scores(everything)

@@ -109,9 +109,8 @@ def limits_of(report: dict[str, Any]) -> str:
         return ""
     within = [f"{limits['seconds']:.0f} s"] if limits["seconds"] else []
     within += [gigabytes(limits["gigabytes"])] if limits["gigabytes"] else []
-    said = [
-        line.partition(" limit: ")[2] or line for line in limits["left_out"]
-    ]  # which limit is said already
+    # which limit it was is said already
+    said = [line.partition(" limit: ")[2] or line for line in limits["left_out"]]
     return f"within {' and '.join(within)}: {'; '.join(said) or 'nothing left out'}"
 
 
