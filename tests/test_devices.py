@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_neural import navec_config, toy_context, trainer
 from torch import nn
 from torch.multiprocessing import ProcessRaisedException
+from toy_models import navec_config, toy_context, trainer
 
 from goods.core.errors import GoodsError
 from goods.models.inference import run_network

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from goods.config.trainer import TrainerConfig
 from goods.models.network import Network
-from goods.models.ranks import ALONE, Rank, first_says, sum_of_all
+from goods.models.ranks import ALONE, Rank
 
 
 class Learner(L.LightningModule):
@@ -80,13 +80,13 @@ class Learner(L.LightningModule):
 
     def valid_loss(self) -> float:
         """Mean over the inner split, which every rank has seen whole."""
-        return first_says(self.valid_sum / max(1.0, self.valid_rows), self.device)
+        return self.rank.first_says(self.valid_sum / max(1.0, self.valid_rows), self.device)
 
     def diverged(self) -> bool:
         """Whether the epoch had no step with a finite loss, or left weights that are not finite.
 
         A single step may have none in 16 bits: its update is skipped there.
         """
-        if self.epoch_steps and not sum_of_all(self.finite_steps):
+        if self.epoch_steps and not self.rank.sum_of_all(self.finite_steps):
             return True
         return not torch.stack([p.detach().isfinite().all() for p in self.net.parameters()]).all()

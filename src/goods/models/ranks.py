@@ -15,27 +15,21 @@ class Rank:
     number: int = 0
     of: int = 1
 
+    def first_says(self, value: float, device: torch.device) -> float:
+        """`value` on rank 0, so that all decide alike."""
+        if self.of == 1:
+            return value
+        told = torch.tensor(value, dtype=torch.float64, device=device)
+        distributed.broadcast(told, 0)
+        return float(told)
 
-ALONE = Rank()
-
-
-def together() -> bool:
-    """Whether this process is one of several that train a network."""
-    return distributed.is_available() and distributed.is_initialized()
-
-
-def first_says(value: float, device: torch.device) -> float:
-    """`value` on rank 0, so that all decide alike; as it is where there are no others."""
-    if not together():
-        return value
-    told = torch.tensor(value, dtype=torch.float64, device=device)
-    distributed.broadcast(told, 0)
-    return float(told)
-
-
-def sum_of_all(value: torch.Tensor) -> torch.Tensor:
-    """The sum of all ranks' values; as it is where there are no others."""
-    if together():
+    def sum_of_all(self, value: torch.Tensor) -> torch.Tensor:
+        """The sum of all ranks' values."""
+        if self.of == 1:
+            return value
         value = value.clone()
         distributed.all_reduce(value)
-    return value
+        return value
+
+
+ALONE = Rank()
