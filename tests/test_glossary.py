@@ -24,6 +24,7 @@ def test_every_feature_is_described_and_nothing_else():
         ("number:price", "the card's number in the column price"),
         ("named_by_similar_titles", "whether the source similar titles made the category a candidate"),
         ("cards_first_word", "train cards with the card's first word (log of 1 + their number)"),
+        ("cards_first_two", "train cards with the card's first two words (log of 1 + their number)"),
         ("given_any", "log of the share of all train cards that are of the category"),
         ("of_no_line", ""),
         ("linear", ""),

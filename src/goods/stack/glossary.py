@@ -54,6 +54,7 @@ MEMBERS = {
     "depth": r"\d+",
     "number": rf"{NUMBER}.+",
 }  # how a family's members are written, where not as any word
+SPOKEN = {"first_two": "first two words"}  # members whose names do not say it
 WORDS = ("key", "source", "order")  # families whose members are words, joined by underscores
 OF_ALL = {  # counted by nothing
     "given_any": "log of the share of all train cards that are of the category",
@@ -71,7 +72,7 @@ def description(feature: str) -> str:
         before, after = map(re.escape, name.split(family[0]))
         if found := re.fullmatch(f"{before}({MEMBERS.get(family[1], '.+')}){after}", feature):
             member = found[1].removeprefix(NUMBER).removeprefix(CATEGORY)
-            spoken = member.replace("_", " ") if family[1] in WORDS else member
+            spoken = SPOKEN.get(member, member.replace("_", " ")) if family[1] in WORDS else member
             return GLOSSARY[name].replace(family[0], spoken)
     return ""
 
