@@ -16,7 +16,7 @@ from goods.budget.alone import PRIOR, best_answer, score_of_shares
 from goods.budget.course import ENDING, PAGE, ROW, Course
 from goods.budget.limits import NO_LIMITS, Budget
 from goods.budget.memory import keep_within_memory
-from goods.budget.pace import MOST, believed
+from goods.budget.pace import MOST, TIMES, _measured, believed
 from goods.budget.plan import Plan
 from goods.budget.targets import allowed, estimate, remaining
 from goods.competitions.loading import load_competition
@@ -41,6 +41,16 @@ def test_short_folds_say_little_of_how_long_others_take_and_long_ones_much():
     assert believed(1.0, 0.0, 0.0) == 1.0
     assert 1.9 < believed(1.0, 2000.0, 1000.0) < 2.0
     assert believed(1.0, 1e6, 1.0) == MOST
+
+
+def test_the_pace_of_the_machine_is_measured_once_for_all_targets(finished, monkeypatch):
+    _measured.cache_clear()
+    done = []
+    monkeypatch.setattr("goods.budget.pace.task", lambda: done.append(time.perf_counter()) or 0)
+    monkeypatch.setattr("goods.budget.pace.FRESH", 1e9)
+    course_in(finished), course_in(finished)
+    assert len(done) == TIMES
+    _measured.cache_clear()
 
 
 def test_the_time_of_a_run_begins_with_its_process(monkeypatch, run_script, tmp_path):

@@ -92,7 +92,8 @@ def test_what_may_be_too_little_is_a_warning(tmp_path, free, capsys, needed, sai
             check_room({tmp_path: needed}, "it")
         return
     check_room({tmp_path: needed}, "it")
-    assert capsys.readouterr().err.startswith(said) and (said or not capsys.readouterr().err)
+    told = capsys.readouterr().err
+    assert told.startswith(said) and bool(told) == bool(said)
 
 
 def test_folders_of_one_disk_share_its_room(tmp_path, free):
@@ -117,13 +118,20 @@ def test_estimates_are_within_a_factor_of_what_runs_took(size, measured):
         assert megabytes / 1.5 < guessed < megabytes * 1.5, (name, guessed)
 
 
+def test_a_single_fold_is_fitted_on_half_of_the_rows():
+    one, two = (of_experiment(experiment("linear"), replace(WIDE, folds=n, test=0)) for n in (1, 2))
+    predicted = 2 * WIDE.train * (8 + 8 * 32)
+    assert one - predicted == pytest.approx((two - predicted) / 2) and one - predicted > 50e6
+
+
 def test_photos_are_cached_once_for_each_size_they_are_seen_in():
     size = replace(FASHION, photos=1.0)
     frozen, small = experiment("image-frozen"), experiment("image-small-cnn")
     one, both = of_caches([frozen], size), of_caches([frozen, small], size)
     rows = size.train + size.test
     assert one > rows * 3 * 128**2 and of_caches([frozen, frozen], size) == one
-    assert both - one in (0, rows * 3 * small.model.size**2)
+    another = small.model.size != frozen.model.size
+    assert both - one == another * rows * 3 * small.model.size**2
     assert of_caches([frozen], replace(size, photos=0.0)) < one / 10
 
 

@@ -101,8 +101,12 @@ MEASURED = {
 def cost_of(model: FamilyConfig) -> Cost:
     """The coefficients of a family: with fixed encoders, where it can, others; a family without any is taken for a
     network that is fine-tuned, or for an estimator such as scikit-learn has."""
-    fixed, otherwise = getattr(model, "frozen", False), FINE_TUNED if is_network(model) else ESTIMATOR
-    return MEASURED.get(f"{model.family}/frozen" if fixed else model.family, otherwise)
+    return MEASURED.get(kind_of(model), FINE_TUNED if is_network(model) else ESTIMATOR)
+
+
+def kind_of(model: FamilyConfig) -> str:
+    """The family, of one with fixed encoders that it could also fine-tune with a suffix."""
+    return f"{model.family}/frozen" if getattr(model, "frozen", False) else model.family
 
 
 def is_network(model: FamilyConfig) -> bool:

@@ -227,7 +227,7 @@ class Course:
                 for n in fewer(config):
                     if study_key(self.ws, self.competition, with_trials(config, n)) == key:
                         found[base] = n
-            except GoodsError:  # as above
+            except GoodsError:  # what it builds on is damaged, and is trained again first
                 continue
         return found
 
@@ -248,7 +248,7 @@ class Course:
                     return False
                 config = load_experiment(best)
             return self.is_trained(config)
-        except GoodsError:  # what it builds on is damaged, and is trained again first
+        except GoodsError:  # as in `studied`
             return False
 
     def is_trained(self, config: ExperimentConfig) -> bool:

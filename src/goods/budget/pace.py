@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from goods.budget.costs import cost_of
 from goods.budget.size import Size
 from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import read_json
+from goods.core.done import DONE
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 
@@ -18,11 +20,18 @@ REFERENCE = 0.03  # seconds that `task` took there
 LEAST, MOST = 0.1, 50.0  # between which a pace is believed
 # how often the task is done, unless so many seconds are over: a busy machine pauses it now and then
 TIMES, ENOUGH = 8, 0.5
+FRESH = 60  # seconds that a pace is good for
 DOUBT = 20.0  # estimated seconds of finished folds that tell as much of the others as the machine's pace does
 
 
 def machine_pace() -> float:
-    """Seconds of wall clock here for a second there, other programs on its cores included."""
+    """Seconds of wall clock here for a second there, other programs on its cores included; what was measured less than
+    `FRESH` seconds ago, such as for another target, is not measured again."""
+    return _measured(int(time.monotonic() // FRESH))
+
+
+@lru_cache(maxsize=1)
+def _measured(_: int) -> float:
     started, times = time.perf_counter(), 0
     while times < TIMES and time.perf_counter() - started < ENOUGH:
         task()
@@ -57,7 +66,7 @@ def taken(ws: Workspace, config: ExperimentConfig, size: Size) -> tuple[float, f
 
 def fold_report(folder: Path) -> dict | None:
     try:
-        return read_json(folder / "report.json") if (folder / "DONE").is_file() else None
+        return read_json(folder / "report.json") if (folder / DONE).is_file() else None
     except GoodsError:
         return None
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from goods.budget.costs import is_network
+from goods.budget.costs import is_network, kind_of
 from goods.budget.course import MARGIN, Course
 from goods.budget.size import Size, size_of
 from goods.config.base import FamilyConfig
@@ -20,9 +20,9 @@ from goods.config.experiment import ExperimentConfig
 from goods.core.done import DONE
 from goods.core.execution import at_once, resources
 from goods.core.folders import check_room, disk_used
+from goods.core.predictions import TOP_K
 from goods.core.workspace import Workspace
 
-TOP = 32  # classes of a row whose shares are kept
 CHECKPOINT = 4  # networks' worth of weights in what a training goes on from
 REPORT = 5e6  # bytes of a submission but for its rows
 ANSWER = 20  # bytes of one of these
@@ -40,7 +40,7 @@ class Written:
     cached: float = 0.0
 
     def fold(self, config: ExperimentConfig, size: Size) -> float:
-        rows = size.part(config.share).train * (1 - 1 / size.folds)
+        rows = size.part(config.share).train * size.fitted
         return self.model + rows * (self.row + self.word * size.words + self.sibling * size.siblings)
 
 
@@ -65,10 +65,6 @@ MEASURED = {
 }
 
 
-def kind_of(model: FamilyConfig) -> str:
-    return f"{model.family}/frozen" if getattr(model, "frozen", False) else model.family
-
-
 def written_of(model: FamilyConfig) -> Written:
     """The coefficients of a family; one without any is taken for a network that is fine-tuned, or for an estimator that
     keeps its rows."""
@@ -78,7 +74,7 @@ def written_of(model: FamilyConfig) -> Written:
 def of_experiment(config: ExperimentConfig, size: Size) -> float:
     """Bytes of runs/<experiment>/ once all folds are trained and joined."""
     models = size.folds + config.refit
-    row = 8 + 8 * min(TOP, size.classes)  # its id, classes and their shares
+    row = 8 + 8 * min(TOP_K, size.classes)  # its id, classes and their shares
     predicted = row * (2 * size.train + (models + 1) * size.test)
     return models * written_of(config.model).fold(config, size) + predicted
 

@@ -16,24 +16,14 @@ from goods.cards.wordvectors import vectors_path
 from goods.config.base import PACKAGED
 from goods.core import execution
 from goods.core.errors import GoodsError
-from goods.core.folders import check_writable
+from goods.core.folders import check_writable, existing
 from goods.models import hub
 
 FINE, NOTE, WRONG = "ok", "note", "wrong"
 LITTLE_DISK, LITTLE_MEMORY = 5, 4  # GB
 CORE = (
-    *("catboost", "faiss-cpu", "fasttext-numpy2", "grimp", "joblib", "lxml", "matplotlib", "numba"),
-    *(
-        "numpy",
-        "optuna",
-        "pandas",
-        "pillow",
-        "pyarrow",
-        "pydantic",
-        "pymorphy3",
-        "safetensors",
-        "scikit-learn",
-    ),
+    *("catboost", "faiss-cpu", "fasttext-numpy2", "grimp", "joblib", "lxml", "matplotlib", "numba", "numpy"),
+    *("optuna", "pandas", "pillow", "pyarrow", "pydantic", "pymorphy3", "safetensors", "scikit-learn"),
     *("scipy", "sqlalchemy"),
 )
 PARTS = {
@@ -70,9 +60,7 @@ def _resources(work: Path) -> Iterator[Finding]:
     yield Finding(FINE, "cores", str(execution.cores()))
     few = f"less than {LITTLE_MEMORY} GB may be too little for a contest's cards; close others, or --memory-limit"
     yield _enough("memory", memory, LITTLE_MEMORY, f"{memory:.1f} GB free", few)
-    there = work.absolute()
-    while not there.exists():
-        there = there.parent
+    there = existing(work)
     disk = shutil.disk_usage(there).free / 2**30
     little = f"less than {LITTLE_DISK} GB may be too little; free some, or name another --work"
     yield _enough("disk", disk, LITTLE_DISK, f"{disk:.1f} GB free in {there}", little)
