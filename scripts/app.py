@@ -8,10 +8,7 @@ with interpreter.Ready():
 
 def main() -> None:
     parser = cli.parser(__doc__, ".venv/bin/python scripts/app.py kazanexpress2023 stack --port 7860")
-    cli.add_competition(parser)
-    parser.add_argument(
-        "experiment", nargs="?", default="stack", help="name of a finished run (default: stack)"
-    )
+    cli.add_finished(parser)
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen at (default: this machine alone)"
     )

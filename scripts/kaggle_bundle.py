@@ -12,10 +12,7 @@ def main() -> None:
     parser = cli.parser(
         __doc__, ".venv/bin/python scripts/kaggle_bundle.py kazanexpress2023 stack --out kaggle"
     )
-    cli.add_competition(parser)
-    parser.add_argument(
-        "experiment", nargs="?", default="stack", help="name of a finished run (default: stack)"
-    )
+    cli.add_finished(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="an empty or a new folder")
     parser.add_argument(
         "--wheels", type=Path, metavar="DIR", help="wheels to take, instead of asking an index"

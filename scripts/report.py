@@ -9,6 +9,7 @@ with interpreter.Ready():
 def main() -> None:
     parser = cli.parser(__doc__, ".venv/bin/python scripts/report.py kazanexpress2023 stack")
     cli.add_finished(parser)
+    cli.add_out(parser)
     args = parser.parse_args()
 
     from goods.prepare.prepared import parts

@@ -15,6 +15,7 @@ with interpreter.Ready():
 def main() -> None:
     parser = cli.parser(__doc__, ".venv/bin/python scripts/submit.py kazanexpress2023 stack")
     cli.add_finished(parser)
+    cli.add_out(parser)
     add_board(parser)
     args = parser.parse_args()
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-import os
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +14,13 @@ import pytest
 import torch
 from catboost import CatBoostRegressor
 from conftest import ROOT
-from joblib import delayed
 from safetensors.torch import save_file
-from worker_jobs import hungry, killed, unpicklable, where_files_go, written
+from worker_jobs import hungry, killed, unpicklable
 
 from goods import cli
 from goods.cards.labels import Labels
 from goods.config.loading import load_experiment
 from goods.core.execution import Resources, run_jobs
-from goods.core.processes import in_processes
-from goods.core.scratch import temporary_files_in
 from goods.core.shortages import shortage
 from goods.models.base import Context
 from goods.train.stage import train
@@ -148,32 +143,6 @@ def test_an_error_that_cannot_be_sent_from_a_worker_is_not_called_a_want_of_memo
     assert shortage(caught.value, []) is None
 
 
-def test_temporary_files_of_all_processes_are_in_the_work_folder_and_do_not_stay(tmp_path, monkeypatch):
-    monkeypatch.delenv("TMPDIR", raising=False)
-    monkeypatch.setattr("goods.core.execution.at_once", lambda *_: 2)
-    dead = tmp_path / "work" / "tmp" / "run-of-a-killed-process"
-    dead.mkdir(parents=True)
-    (dead / "file").write_text("large")
-    before = tempfile.gettempdir()
-    with temporary_files_in(tmp_path / "work"):
-        assert not dead.exists()
-        (own,) = (tmp_path / "work" / "tmp").iterdir()
-        with temporary_files_in(tmp_path / "work"):
-            pass
-        assert own.exists()
-        found = run_jobs(where_files_go, [(), ()], Resources("cpu", 1), "two")
-        assert found == [(str(own), str(own))] * 2
-    assert tempfile.gettempdir() == before and "JOBLIB_TEMP_FOLDER" not in os.environ
-    assert list((tmp_path / "work" / "tmp").iterdir()) == []
-
-
-def test_a_work_folder_that_was_not_there_is_not_left_behind(tmp_path, monkeypatch):
-    monkeypatch.delenv("TMPDIR", raising=False)
-    with temporary_files_in(tmp_path / "work"):
-        assert (tmp_path / "work" / "tmp").is_dir()
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize(
     ("script", "arguments", "option"),
     [
@@ -185,6 +154,11 @@ def test_a_work_folder_that_was_not_there_is_not_left_behind(tmp_path, monkeypat
         ("report", ["kazanexpress2023", "linear"], "--out"),
         ("probe", ["kazanexpress2023"], "--out"),
         ("match", ["cards.parquet"], "--out"),
+        ("train", [CONFIGS / "linear.yaml"], "--out"),
+        ("tune", [CONFIGS / "linear.yaml"], "--out"),
+        ("stack", [CONFIGS / "stack.yaml"], "--out"),
+        ("prepare", ["kazanexpress2023"], "--work"),
+        ("make_folds", ["kazanexpress2023"], "--work"),
     ],
 )
 def test_a_folder_that_cannot_be_written_is_told_before_any_work(
@@ -196,9 +170,23 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(
     assert code == 2 and f"{folder}: cannot be written to" in err
 
 
-def test_workers_of_a_later_run_of_one_process_write_to_its_own_temporary_folder(tmp_path, monkeypatch):
-    monkeypatch.delenv("TMPDIR", raising=False)
-    for name in ("first", "second"):
-        with temporary_files_in(tmp_path / name):
-            files = list(in_processes((delayed(written)() for _ in range(2)), 2))
-        assert all(file.startswith(str(tmp_path / name)) for file in files)
+@pytest.mark.parametrize(
+    ("script", "arguments", "option"),
+    [
+        ("prepare", ["kazanexpress2023"], "--work"),
+        ("status", ["kazanexpress2023"], "--work"),
+        ("verify", ["kazanexpress2023"], "--work"),
+        ("train", [CONFIGS / "linear.yaml"], "--work"),
+        ("train", [CONFIGS / "linear.yaml"], "--out"),
+        ("submit", ["kazanexpress2023", "linear"], "--out"),
+        ("match", ["cards.parquet"], "--out"),
+    ],
+)
+def test_a_file_in_place_of_a_folder_is_called_one(run_script, tmp_path, script, arguments, option):
+    file = tmp_path / "file"
+    file.write_text("kept")
+    code, _, err = run_script(script, *arguments, option, file)
+    (line,) = [line for line in err.splitlines() if "error" in line]
+    told = f"error: {file}: cannot be written to or read from ({file} is a file, not a folder); name another"
+    assert (code, line) == (2, f"{told} folder")
+    assert file.read_text() == "kept"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from goods.core.commands import SCRIPT, as_command, spelled, to_type, with_given
 from goods.core.errors import GoodsError
-from goods.core.folders import check_local, check_writable
+from goods.core.folders import check_folder, check_local, check_writable
 from goods.core.log import saying_to, stamped
 from goods.core.pipes import ending_unread, unread
 from goods.core.scratch import check_temporary, temporary_files_in
@@ -107,12 +107,11 @@ def ledger_folder(args: argparse.Namespace) -> Path:
 
 
 def add_finished(made: argparse.ArgumentParser) -> None:
-    """A finished run, and where what is made of it goes."""
+    """A finished run of a competition."""
     add_competition(made)
     made.add_argument(
         "experiment", nargs="?", default="stack", help="name of a finished run (default: stack)"
     )
-    add_out(made)
 
 
 def add_executor(made: argparse.ArgumentParser) -> None:
@@ -195,8 +194,9 @@ def named_experiments(args: argparse.Namespace, competition: str) -> list[Experi
 
 def experiment_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig, ExperimentConfig]:
     """The experiment of the command line, the competition (or its --target) and where its files are, which can be
-    written to."""
-    check_writable(args.work)
+    written to, as can the ledger."""
+    for folder in (args.work, *([ledger_folder(args)] if "out" in args else ())):
+        check_writable(folder)
     config = load_config(args)
     competition = competition_named(config.competition, args.work)
     if args.target or competition.targets:
@@ -230,6 +230,7 @@ def run(main: Callable[[], None]) -> None:
             work, folders = used_folders()
             for folder in folders:
                 check_local(folder)
+            check_folder(work)  # --out of some scripts is a file
             with temporary_files_in(work), told_at_the_end():
                 main()
         except BaseException as error:

@@ -87,8 +87,18 @@ def check_local(folder: Path) -> None:
         )
 
 
+def check_folder(folder: Path) -> None:
+    """GoodsError where a file is what it names, or lies above it."""
+    there = existing(folder)
+    if not there.is_dir():
+        raise GoodsError(
+            f"{folder}: cannot be written to or read from ({there} is a file, not a folder); name another folder"
+        )
+
+
 def check_writable(folder: Path) -> None:
     """GoodsError unless files can be written to `folder`, or it can be made; nothing is left there."""
+    check_folder(folder)
     there = existing(folder)
     try:
         with tempfile.TemporaryFile(dir=there):

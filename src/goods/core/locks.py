@@ -22,6 +22,7 @@ from filelock import FileLock, ReadWriteLock, Timeout
 
 from goods.core.artifacts import remove_leftovers, write_json
 from goods.core.errors import GoodsError
+from goods.core.folders import check_writable
 from goods.core.log import say
 from goods.core.workspace import Workspace
 
@@ -52,6 +53,7 @@ def writing(folder: Path, wait: bool = False) -> Iterator[None]:
 @contextmanager
 def _held(what: Path, folder: Path, option: str, alone: bool, wait: bool) -> Iterator[None]:
     """Hold `what` by a lock in `folder`; `option` gives another."""
+    check_writable(what)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "work.db"
     try:
