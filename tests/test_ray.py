@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -26,6 +25,7 @@ from goods.core.artifacts import read_json
 from goods.core.done import read_done
 from goods.core.errors import GoodsError
 from goods.core.execution import Resources, run_jobs
+from goods.core.scratch import own_folder
 from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
@@ -45,20 +45,41 @@ def raylets():
     """A cluster of two nodes of one core each; the second may be lost."""
     from ray.cluster_utils import Cluster
 
-    folder = tempfile.mkdtemp(prefix="goods-ray-", dir="/tmp")  # sockets' paths have to be short
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, own_folder(Path("/tmp"), "goods-ray-tests-") as folder:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_TMPDIR", folder)
-        Path(folder, "ray").mkdir()  # where Ray keeps the address; it does not make it
+        patch.setenv("RAY_TMPDIR", str(folder))
+        (folder / "ray").mkdir()  # where Ray keeps the address; it does not make it
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), TESTS]))
         logging.getLogger("ray").setLevel(logging.CRITICAL)
-        made = Cluster(initialize_head=True, head_node_args={**NODE, "temp_dir": folder})
+        made = Cluster(initialize_head=True, head_node_args={**NODE, "temp_dir": str(folder)})
         try:
             made.add_node(**NODE)
             yield made
         finally:
             made.shutdown()
-            shutil.rmtree(folder, ignore_errors=True)
+
+
+STARTED_HERE = """
+import sys
+from pathlib import Path
+from goods.core.execution import Resources, run_jobs
+from goods.core.ray_jobs import cluster
+from goods.core.scratch import temporary_files_in
+
+def threads(given):
+    return given.threads
+
+with temporary_files_in(Path(sys.argv[1])), cluster(None, Path(sys.argv[1])):
+    print(run_jobs(threads, [()], Resources("cpu", 1), "threads"))
+"""
+
+
+def test_a_cluster_that_is_started_here_leaves_nothing_behind(tmp_path, monkeypatch):
+    with own_folder(Path("/tmp"), "goods-ray-tests-") as place:
+        monkeypatch.setenv("RAY_TMPDIR", str(place))
+        command = [sys.executable, "-c", STARTED_HERE, str(tmp_path / "work")]
+        assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "[1]\n"
+        assert list(place.iterdir()) == []
 
 
 def written(ws: Workspace, experiment: str) -> dict[str, object]:

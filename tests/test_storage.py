@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from studies import LINEAR, SMALL, stop_in_third_trial
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
+from goods.core.scratch import own_folder
 from goods.core.workspace import Workspace
 from goods.tune import abandoned, storage
 from goods.tune.abandoned import queue_again
@@ -121,14 +121,20 @@ def postgresql() -> Iterator[str]:
     initdb, server = shutil.which("initdb", path=path), shutil.which("postgres", path=path)
     if initdb is None or server is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="goods-pg-", dir="/tmp"))
     user = None
     if os.getuid() == 0:  # it does not run as root
         try:
             user = pwd.getpwnam("postgres").pw_name
         except KeyError:
             pytest.skip("there is no user postgres for a server to run as")
-        shutil.chown(folder, user)
+    with own_folder(Path("/tmp"), "goods-pg-") as folder:
+        if user is not None:
+            shutil.chown(folder, user)
+        yield from running(initdb, server, folder, user)
+
+
+def running(initdb: str, server: str, folder: Path, user: str | None) -> Iterator[str]:
+    """The address of an empty database whose server has its files in `folder`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -151,7 +157,6 @@ def postgresql() -> Iterator[str]:
         process.send_signal(signal.SIGINT)  # it does not wait for connections that are kept
         process.wait()
         log.close()
-        shutil.rmtree(folder)
 
 
 @pytest.mark.slow

@@ -115,11 +115,12 @@ def file_tab(gr: Any, ws: Workspace, competition: CompetitionConfig, experiment:
     given = gr.File(label="Cards", type="filepath", file_types=[".parquet", ".csv"])
     asked = gr.Button("Label them", variant="primary")
     labelled = gr.File(label="Labelled")
+    folder = tempfile.TemporaryDirectory(prefix="goods-app-")  # of what is labelled, gone with the page
 
     def answer(path: str | None) -> str:
         if path is None:
             raise gr.Error("Choose a file first.")
-        out = Path(tempfile.mkdtemp(prefix="goods-app-")) / f"labelled{Path(path).suffix}"
+        out = Path(tempfile.mkdtemp(dir=folder.name)) / f"labelled{Path(path).suffix}"
         try:
             predict_file(ws, competition, experiment, Path(path), None, out)
         except GoodsError as error:

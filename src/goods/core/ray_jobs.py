@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from goods.core.execution import (
 )
 from goods.core.log import say
 from goods.core.ray_worker import SOURCE, Home, Outcome, on_worker, source_hash
-from goods.core.scratch import NAMES, folder_in, system_temporary
+from goods.core.scratch import NAMES, folder_in, own_folder, system_temporary
 
 MISSING = "--executor ray: Ray is not installed; pip install 'goods[ray]'"
 RETRIES = 3  # of a job whose machine or process is lost
@@ -44,20 +45,19 @@ THREADS = (
 def cluster(address: str | None, work: Path) -> Iterator[None]:
     """Within, jobs run on the cluster at `address` ("auto": the one this machine belongs to; None: one that is started
     here and ends with this process), which shares the folder `work`."""
-    try:
-        import ray
-    except ModuleNotFoundError:
-        raise GoodsError(MISSING) from None
+    if find_spec("ray") is None:
+        raise GoodsError(MISSING)
     with ExitStack() as opened:
         folder = opened.enter_context(folder_in(work))
-        _connect(address)
-        opened.callback(ray.shutdown)
+        with system_temporary():
+            _connect(address, opened)
         home = Home(Path.cwd(), folder, source_hash(), cores())
         opened.enter_context(running_on(RayJobs(home, address is None)))
         yield
 
 
-def _connect(address: str | None) -> None:
+def _connect(address: str | None, opened: ExitStack) -> None:
+    """Until `opened` is closed: then go the files of a cluster that is started here, which Ray would leave."""
     import ray
 
     if address is not None and "://" in address:
@@ -68,15 +68,16 @@ def _connect(address: str | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # what Ray says of machines that are lost goes to stdout, among the results, and no setting keeps it back
     ray._private.worker._worker_logs_enabled = False
-    here: dict[str, Any] = {"num_cpus": cores(), "include_dashboard": False, "object_store_memory": STORE}
+    here: dict[str, Any] = {}
     try:
-        with system_temporary():
-            ray.init(
-                address=address or "local",
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-                **(here if address is None else {}),
-            )
+        if address is None:
+            # sockets' paths have to be short: not in the work folder
+            place = next(filter(None, map(os.environ.get, ("RAY_TMPDIR", "TMPDIR"))), "/tmp")
+            sessions = opened.enter_context(own_folder(Path(place), "goods-ray-"))
+            here = {"num_cpus": cores(), "object_store_memory": STORE, "_temp_dir": str(sessions)}
+            here |= {"include_dashboard": False}
+        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.CRITICAL, **here)
+        opened.callback(ray.shutdown, wait_for_processes=address is None)
     except Exception as error:
         told = str(error).strip().splitlines() or [type(error).__name__]
         where = (

@@ -1,4 +1,5 @@
-"""Temporary files in the work folder, where there is room for what is large, not in a /tmp that may be small."""
+"""Temporary files in the work folder, where there is room for what is large, not in a /tmp that may be small; none of
+a run that has ended, killed or not, stay for long."""
 
 from __future__ import annotations
 
@@ -8,36 +9,30 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from multiprocessing.util import get_temp_dir
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import current_process
 from pathlib import Path
 
 NAMES = ("TMPDIR", "JOBLIB_TEMP_FOLDER")
+RUN = "goods-run-"  # begins the name of a run's folder where other programs have theirs
 ENOUGH = 4096  # bytes that a folder of temporary files must take
 LONGEST = 70  # bytes of a folder's path, that sockets below it still have names the system takes
-
 
 _system: dict[str, str | None] = {}  # what NAMES were before `temporary_files_in`, within it
 
 
 @contextmanager
 def temporary_files_in(work: Path) -> Iterator[None]:
-    """In here, and in processes started from here, temporary files go to a folder below work/tmp (`folder_in`). A
-    folder that the user has named with TMPDIR stays, and where nothing can be written to `work` the system's does."""
-    if os.environ.get("TMPDIR") and Path(os.environ["TMPDIR"]).is_dir():
-        yield
-        return
+    """In here, and in processes started from here, temporary files go to a folder of this process: below the one that
+    the user has named with TMPDIR, else below work/tmp, or below the system's where nothing can be written to `work`.
+    It is removed in the end; those of processes that were killed are removed at once."""
     with ExitStack() as opened:
-        try:
-            own = opened.enter_context(folder_in(work))
-        except OSError:
-            own = None
+        own = None if _system else _opened(work, opened)
         if own is None:
             yield
             return
+        opened.enter_context(_sockets_in(own))
         before = {name: os.environ.get(name) for name in NAMES}, tempfile.tempdir
-        if len(os.fsencode(own)) > LONGEST:
-            get_temp_dir()  # multiprocessing keeps the folder of its sockets from here on
         os.environ.update(dict.fromkeys(NAMES, str(own)))
         tempfile.tempdir = str(own)
         _system.update(before[0])
@@ -49,20 +44,57 @@ def temporary_files_in(work: Path) -> Iterator[None]:
             tempfile.tempdir = before[1]
 
 
+def _opened(work: Path, opened: ExitStack) -> Path | None:
+    """The first folder that can be made; None where none can."""
+    named = os.environ.get("TMPDIR")
+    first = own_folder(Path(named), RUN) if named and Path(named).is_dir() else folder_in(work)
+    for folder in (first, own_folder(Path(tempfile.gettempdir()), RUN)):
+        with suppress(OSError):
+            return opened.enter_context(folder)
+    return None
+
+
+@contextmanager
+def _sockets_in(own: Path) -> Iterator[None]:
+    """In here multiprocessing has its sockets in `own`, or in a folder of a shorter path; it is given back what it had
+    before, as it asks for a folder once and would go on with one that is gone."""
+    config = current_process()._config  # type: ignore[attr-defined]
+    before = config.get("tempdir")
+    with ExitStack() as opened:
+        if len(os.fsencode(own)) > LONGEST:
+            with suppress(OSError):
+                own = opened.enter_context(own_folder(Path(tempfile.gettempdir()), RUN))
+        config["tempdir"] = str(own)
+        try:
+            yield
+        finally:
+            config["tempdir"] = before
+
+
 @contextmanager
 def folder_in(work: Path) -> Iterator[Path]:
-    """A folder of this process below work/tmp, removed in the end; those of processes that were killed are removed at
-    once. OSError where nothing can be written to `work`."""
+    """An `own_folder` below work/tmp. OSError where nothing can be written to `work`."""
     tmp = work.absolute() / "tmp"
     made = [folder for folder in (tmp, tmp.parent) if not folder.exists()]
     tmp.mkdir(parents=True, exist_ok=True)
-    own, held = _own_folder(tmp)
+    with own_folder(tmp, "run-") as own:
+        try:
+            yield own
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
+            _remove_empty(made)
+
+
+@contextmanager
+def own_folder(place: Path, prefix: str) -> Iterator[Path]:
+    """A folder of this process in `place`, its name after `prefix` made up, removed in the end; those of processes that
+    were killed are removed at once. OSError where none can be made."""
+    own, held = _held_folder(place, prefix)
     try:
         yield own
     finally:
         shutil.rmtree(own, ignore_errors=True)
         os.close(held)
-        _remove_empty(made)
 
 
 @contextmanager
@@ -81,14 +113,14 @@ def _set(values: dict[str, str | None]) -> None:
         os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
-def _own_folder(tmp: Path) -> tuple[Path, int]:
+def _held_folder(place: Path, prefix: str) -> tuple[Path, int]:
     """A folder of this process, and what holds it as long as the process lives."""
-    door = os.open(tmp, os.O_RDONLY)
+    door = os.open(place, os.O_RDONLY)
     try:
         fcntl.flock(door, fcntl.LOCK_EX)
-        for other in tmp.glob("run-*"):
+        for other in place.glob(f"{prefix}*"):
             _remove_if_dead(other)
-        own = Path(tempfile.mkdtemp(prefix="run-", dir=tmp))
+        own = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
         held = os.open(own, os.O_RDONLY)
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return own, held
