@@ -224,8 +224,9 @@ def contents(folder: Path) -> dict[str, str]:
     """Hash of every file that a result is, and the key of every finished folder, by its name below `folder`."""
     found = {}
     for path in sorted(p for top in ("work", "out") for p in (folder / top).rglob("*") if p.is_file()):
-        name, done = path.relative_to(folder).as_posix(), read_done(path.parent)
+        name = path.relative_to(folder).as_posix()
         if path.name == DONE:
+            done = read_done(path.parent)
             assert done is not None
             found[f"{name}: key"] = done.key
         elif path.name not in ABOUT_THE_RUN and not {LOGS, "locks"} & set(path.parts) and path.name[0] != ".":

@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 from goods import cli, pipeline
+from goods.budget import reporting
 from goods.config.experiment import ExperimentConfig
 from goods.core import execution
 from goods.core.processes import PR_SET_PDEATHSIG
@@ -28,13 +29,13 @@ NAME = "demo"
 MOST_SECONDS = 600  # of one run
 HUNG = 124
 MARKS = "stages"  # file that a run notes in what it is at
-STAGES: dict[str, ModuleType] = {  # functions that are a stage, and where a run finds them
+STAGES: dict[str, ModuleType] = {  # functions that are a stage, and where a run without targets finds them
     "prepare": pipeline,
     "make_folds": pipeline,
     "tune": tuning,
     "train": pipeline,
     "stack": pipeline,
-    "write_report": pipeline,
+    "write_report": reporting,
     "submit": pipeline,
 }
 

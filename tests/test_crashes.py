@@ -21,3 +21,7 @@ def test_killed_runs_go_on_to_the_same_bytes_and_train_nothing_twice(tmp_path, m
     )
     assert told.returncode == 0, told.stdout + told.stderr
     assert "faults: []" in told.stdout
+    lines = (tmp_path / "undisturbed" / "stages").read_text(encoding="utf-8").splitlines()
+    assert list(dict.fromkeys(line.split()[1] for line in lines)) == [
+        *("start", "prepare", "make_folds", "tune", "train", "stack", "write_report", "submit"),
+    ]
