@@ -1,35 +1,31 @@
-"""A tiny real-shaped shop: KazanExpress 2023 raw files of 6 categories, and a workspace made from them."""
+"""What tests share: the small shop, workspaces and finished runs of it, scripts called in this process."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import pytest
-import yaml
-from PIL import Image
+from ozon_offers import OZON, QUICK, ozon_config, ozon_workspace
+from runs import copied, small_configs
+from shop import write_shop
 
 from goods.cards.images import ImageStore
-from goods.cards.table import Issues
 from goods.config.competition import CompetitionConfig
-from goods.config.experiment import ExperimentConfig
-from goods.config.loading import DEFAULTS, load_experiment, read_experiment
+from goods.config.loading import DEFAULTS
 from goods.core.done import mark_done, read_done
-from goods.core.predictions import BLOCK, Predictions
+from goods.core.predictions import Predictions
+from goods.core.scratch import own_folder
 from goods.core.workspace import Workspace
 from goods.demo.offers import generate
 from goods.models.base import Context
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
-from goods.submit.new_cards import NewCards
 from goods.train.stage import train
 
 if TYPE_CHECKING:
@@ -54,72 +50,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if item.get_closest_marker("exhaustive") is not None]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
-
-
-LEAVES = {
-    11: ("Одежда->Платья", "платье летнее макси"),
-    12: ("Одежда->Футболки", "футболка хлопок базовая"),
-    13: ("Одежда->Рубашки", "рубашка классическая хлопок"),
-    21: ("Дом->Кружки", "кружка керамическая подарочная"),
-    22: ("Дом->Тарелки", "тарелка керамическая суповая"),
-    23: ("Дом->Ножи", "нож кухонный сталь"),
-}
-COMMON = ["новый", "подарок", "белый", "синий", "скидка", "хит", "доставка", "качество"]
-TREE = "id,title,parent_id\n1,Все категории,0\n10,Одежда,1\n20,Дом,1\n" + "".join(
-    f"{id_},{name.split('->')[1]},{id_ // 10 * 10}\n" for id_, (name, _) in LEAVES.items()
-)
-
-
-def raw_rows(ids: range, rng: np.random.Generator) -> list[dict]:
-    rows = []
-    for product_id in ids:
-        leaf = list(LEAVES)[int(rng.choice(6, p=[0.3, 0.25, 0.2, 0.15, 0.06, 0.04]))]
-        name, words = LEAVES[leaf]
-        title = [*rng.choice(words.split(), 2, replace=False), *rng.choice(COMMON, 2)]
-        text = {
-            "title": " ".join(rng.permutation(title)),
-            "description": f"<p>{' '.join(rng.choice(COMMON, 4))} &amp; {rng.choice(words.split())}</p>",
-            "attributes": [f"Цвет: {rng.choice(COMMON)}"],
-            "custom_characteristics": {},
-            "defined_characteristics": {"Бренд": [f"Бренд{leaf % 3}"]},
-            "filters": {},
-        }
-        rows.append(
-            {
-                "product_id": product_id,
-                "category_id": leaf,
-                "sale": bool(rng.random() < 0.5),
-                "shop_id": leaf % 4,
-                "shop_title": f"Магазин {leaf % 4}",
-                "rating": 4.5,
-                "text_fields": json.dumps(text, ensure_ascii=False),
-                "category_name": f"Все категории->{name}",
-            }
-        )
-    return rows
-
-
-def write_shop(
-    folder: Path, n_train: int = 240, n_test: int = 40, photos: bool = False, seed: int = 0
-) -> Path:
-    """Write train.parquet, test.parquet, categories_tree.csv and, if wanted, coloured photos."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(seed)
-    train = pd.DataFrame(raw_rows(range(1000, 1000 + n_train), rng))
-    test = pd.DataFrame(raw_rows(range(5000, 5000 + n_test), rng))
-    if photos:
-        for split, table in (("train", train), ("test", test)):
-            (folder / "images" / split).mkdir(parents=True)
-            for product_id, leaf in zip(table.product_id, table.category_id, strict=True):
-                noise = rng.integers(0, 40, (32, 32, 3))
-                colour = np.array([leaf * 9 % 200, leaf * 5 % 200, leaf * 3 % 200])
-                Image.fromarray((noise + colour).astype(np.uint8)).save(
-                    folder / "images" / split / f"{product_id}.jpg"
-                )
-    train.to_parquet(folder / "train.parquet", index=False)
-    test.drop(columns=["category_id", "category_name"]).to_parquet(folder / "test.parquet", index=False)
-    (folder / "categories_tree.csv").write_text(TREE, encoding="utf-8")
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -246,64 +176,9 @@ def tuned_run(tmp_path_factory) -> tuple[Options, str]:
     return whole_run(tmp_path_factory.mktemp("tuned"), "linear-tuned", "fasttext")
 
 
-def copied(options: Options, folder: Path) -> Options:
-    """The same run in another folder, where it may be changed."""
-    places = {
-        name: shutil.copytree(getattr(options, name), folder / name) for name in ("configs", "work", "out")
-    }
-    return replace(options, **places)
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, tuned_run) -> Options:
     return copied(tuned_run[0], tmp_path_factory.mktemp("finished"))
-
-
-SMALL = {
-    "linear": {
-        "tune": {"trials": 3, "startup_trials": 1, "folds": [0], "space": {"C": {"low": 0.5, "high": 2.0}}}
-    },
-    "fasttext": {"model.epochs": 15, "model.dim": 16, "model.buckets": 2000},
-    "navec": {"model.trainer.epochs": 3, "model.hidden": 32},
-    "image-frozen": {"model.trainer.epochs": 3, "model.trainer.lr": 0.003, "model.size": 32},
-    "transformer": {
-        "model.scratch_layers": 1,
-        "model.scratch_width": 48,
-        "model.scratch_vocab": 500,
-        "model.max_tokens": 16,
-        "model.trainer.epochs": 2,
-    },
-    "fusion": {"model.trainer.epochs": 2},
-    "transformer-frozen": {"model.max_tokens": 16, "model.trainer.epochs": 5},
-    "image": {"model.size": 32, "model.trainer.epochs": 1},
-    "stack": {"model.iterations": 30},
-    "stack-full": {"model.iterations": 30},
-}
-
-
-def small_configs(folder: Path, competition: str, experiments: list[str], n_folds: int = 3) -> Path:
-    """A copy of the repository's configs, cut down to what a test has time for."""
-    (folder / competition).mkdir(parents=True)
-    source = ROOT / "configs" / competition
-    data = yaml.safe_load((source / "competition.yaml").read_text(encoding="utf-8"))
-    (folder / competition / "competition.yaml").write_text(yaml.safe_dump({**data, "n_folds": n_folds}))
-    for name in {p.name for where in (source, source.parent / DEFAULTS) for p in where.glob("*.yaml")}:
-        path = source / name
-        if path.stem == "competition":
-            continue
-        data = read_experiment(path)
-        for key, value in SMALL.get(path.stem, {}).items():
-            *parents, last = key.split(".")
-            part = data
-            for parent in parents:
-                part = part[parent]
-            part[last] = value
-        if path.stem in ("stack", "stack-full"):
-            data["model"]["experiments"] = experiments
-        (folder / competition / path.name).write_text(
-            yaml.safe_dump(data, allow_unicode=True), encoding="utf-8"
-        )
-    return folder
 
 
 @pytest.fixture
@@ -326,28 +201,23 @@ def run_script(capsys, monkeypatch):
 
 
 @pytest.fixture(autouse=True, scope="session")
+def temporary_files(tmp_path_factory):
+    """Temporary files of a session do not stay, of one that is killed until the next."""
+    tmp_path_factory.getbasetemp()  # pytest's own stay where they are
+    with (
+        own_folder(Path(tempfile.gettempdir()), "goods-tests-") as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def one_job_at_a_time():
     """Starting worker processes takes longer than fitting a tiny shop."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("goods.core.execution.cores", lambda: 1)
         yield
-
-
-OZON_CONFIGS = ROOT / "configs" / "ozon"
-OZON = CompetitionConfig(name="ozon", reader="ozon", data="nowhere", metric="pr_auc_prefix", n_folds=3)
-NO_OTHERS = ["model.experiments=[]", "model.bags=1"]
-QUICK = ["model.iterations=60", "model.learning_rate=0.2", "model.depth=4", *NO_OTHERS]
-TINY = [
-    "model.scratch_vocab=300",
-    "model.scratch_layers=2",
-    "model.scratch_width=24",
-    "model.max_tokens=32",
-    "model.trainer.epochs=1",
-]
-
-
-def ozon_config(name: str, *settings: str, offline: bool = True) -> ExperimentConfig:
-    return load_experiment(OZON_CONFIGS / f"{name}.yaml", list(settings), offline)
 
 
 @pytest.fixture(scope="session")
@@ -358,28 +228,9 @@ def offers(tmp_path_factory) -> Path:
     return folder
 
 
-def ozon_workspace(folder: Path, data: Path) -> Workspace:
-    ws = Workspace(folder, "ozon")
-    prepare(ws, OZON, data)
-    make_folds(ws, OZON)
-    return ws
-
-
 @pytest.fixture(scope="session")
 def trained_pairs(tmp_path_factory, offers) -> Workspace:
     """A workspace with a finished run of the pairs family."""
     ws = ozon_workspace(tmp_path_factory.mktemp("work"), offers)
     train(ws, OZON, ozon_config("stack", *QUICK))
     return ws
-
-
-def read_new_cards(
-    path: Path, competition: CompetitionConfig, images: Path | None, issues: Issues, rows: int = BLOCK
-) -> pd.DataFrame:
-    """All batches of a file's new cards in one table; `issues` takes what was odd about them."""
-    with tempfile.TemporaryDirectory() as folder:
-        cards = NewCards(path, competition, images, Path(folder), rows)
-        table = pd.concat(cards.batches(), ignore_index=True)
-        for part in cards.issues.tables():
-            issues.rows += list(part.itertuples(index=False, name=None))
-    return table

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from conftest import COMMON, LEAVES
 from PIL import Image
+from shop import COMMON, LEAVES
 
 
 def goods(n: int, seed: int, first: int = 100) -> pd.DataFrame:

@@ -10,7 +10,8 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from conftest import NO_OTHERS, OZON, ROOT, ozon_config
+from conftest import OZON, ROOT, ozon_config
+from ozon_offers import NO_OTHERS
 from test_report_sections import BROWSER
 
 from goods.config.loading import load_experiment

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import LEAVES, small_configs, write_shop
+from conftest import small_configs, write_shop
+from shop import LEAVES
 
 import goods
 from goods import cli

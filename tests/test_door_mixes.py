@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT, TREE, competition_config
+from conftest import ROOT, competition_config
 from conftest import write_shop as write_clean
 from disguises import (
     DRESSES,
@@ -31,6 +31,7 @@ from disguises import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from photo_shop import LAYOUTS, laid, picture, shows, write
+from shop import TREE
 
 from goods.cards.table import load_cards
 from goods.config.loading import load_experiment

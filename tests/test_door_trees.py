@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from conftest import TREE, competition_config, write_shop
+from conftest import competition_config, write_shop
 from hypothesis import given
 from hypothesis import strategies as st
+from shop import TREE
 
 from goods.cards.labels import Labels
 from goods.competitions import kazanexpress2023

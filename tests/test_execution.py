@@ -12,7 +12,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import NO_OTHERS, OZON, ROOT, ozon_config, ozon_workspace, write_shop
+from conftest import OZON, ROOT, ozon_config, ozon_workspace, write_shop
+from ozon_offers import NO_OTHERS
 from stopped_runs import FROM_SCRATCH
 from threadpoolctl import threadpool_info
 from worker_jobs import on_gpu

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import LEAVES, ROOT
+from conftest import ROOT
+from shop import LEAVES
 
 from goods.core.artifacts import read_json
 

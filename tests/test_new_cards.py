@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT, competition_config, read_new_cards, write_shop
+from conftest import ROOT, competition_config, write_shop
 
 from goods.cards import lemmas
 from goods.cards.images import ImageStore
-from goods.cards.table import Issues
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
 from goods.core.kept import Kept
 from goods.core.predictions import Predictions
-from goods.core.trimming import trim_memory
 from goods.core.workspace import Workspace
 from goods.models.text import fasttext_model, term_counts
 from goods.models.text.linear_model import LinearModel
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.stack.stage import stack
-from goods.submit import batches, new_cards, prediction, raw_batches
-from goods.submit.catalogue import match_file, read_catalogue
-from goods.submit.prediction import check_out, predict_file
+from goods.submit import batches, new_cards, prediction
+from goods.submit.catalogue import read_catalogue
+from goods.submit.prediction import predict_file
 from goods.train.stage import train
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
@@ -82,11 +78,6 @@ def test_csv_in_and_out_say_the_same_as_parquet(trained, tmp_path):
     assert written.predicted_category_id.tolist() == plain.predicted_category_id.tolist()
 
 
-def test_a_folder_in_place_of_a_file_of_cards_is_called_one(tmp_path):
-    with pytest.raises(GoodsError, match="a folder, expected a parquet or csv file of cards"):
-        raw_batches.check_file(tmp_path)
-
-
 @pytest.mark.parametrize("name", ["new.txt", "new.json", "new.csv.gz", "new"])
 def test_cards_of_a_kind_that_is_not_read_are_told_which_are(trained, tmp_path, name):
     (tmp_path / name).write_bytes(b'{"product_id": 1}')
@@ -119,17 +110,6 @@ def test_csv_of_other_columns_is_named_by_its_own_name(trained, tmp_path):
         predict(trained, tmp_path / "a.parquet", path=path)
 
 
-def test_what_looks_like_numbers_dates_or_flags_in_csv_is_the_text_it_is(tmp_path):
-    path, columns = tmp_path / "cards.csv", "id,title,short_description,name_value_characteristics\n"
-    titles = ["0012", "2023-01-01", "true", "1e5", "NA"]
-    config = competition_config(name="kazanexpress2022", reader="kazanexpress2022")
-    for title in titles:
-        path.write_text(f"{columns}9007199254740993,{title},{title},\n", encoding="utf-8")
-        cards = read_new_cards(path, config, None, Issues())
-        assert cards.product_id.tolist() == [9007199254740993]
-        assert cards[["title", "description", "attributes"]].to_numpy().tolist() == [[title, title, ""]]
-
-
 @pytest.mark.parametrize("name", ["new.xlsx", "new"])
 def test_a_file_of_another_kind_is_refused_before_the_work(trained, tmp_path, name):
     with pytest.raises(GoodsError, match=r"expected a name that ends in \.parquet or \.csv"):
@@ -148,30 +128,6 @@ def test_broken_rows_are_labelled_and_noted_beside_the_output(trained, tmp_path,
     assert "input problems of 1 card noted in" in capsys.readouterr().err
     predict(trained, out)
     assert not (tmp_path / "new.issues.parquet").exists()
-
-
-def test_match_reads_a_contest_s_own_file(shop, tmp_path):
-    cards = read_catalogue(shop / "test.parquet")
-    raw = pd.read_parquet(shop / "test.parquet")
-    assert cards.product_id.tolist() == raw.product_id.tolist()
-    assert cards.title.tolist() == [json.loads(text)["title"] for text in raw.text_fields]
-
-
-def test_an_identity_of_bytes_that_are_no_text_is_one_all_the_same(tmp_path):
-    path = tmp_path / "cards.parquet"
-    kinds = [b"\xff\xfe", b"\xff\xfe", "ваза".encode(), None]
-    pd.DataFrame({"product_id": range(4), "title": "ваза", "kind": kinds}).to_parquet(path)
-    identity = read_catalogue(path, "kind").identity
-    assert identity[0] == identity[1] and identity[2] == "ваза" and pd.isna(identity[3])
-
-
-def test_cards_of_unknown_identity_are_not_the_same_product(tmp_path):
-    titles = ["чайник altair rx4510 красный"] * 2 + [f"{a} {b}" for a in "абвгд" for b in ("книга", "ваза")]
-    path = tmp_path / "cards.parquet"
-    kinds = ["1", "1", "", "", " ", "", None, "", "", "2", "3", None]
-    pd.DataFrame({"product_id": range(12), "title": titles, "kind": kinds}).to_parquet(path)
-    report = match_file(path, tmp_path / "out", {"blocking": {"dimensions": 64, "threads": 1}}, "kind")
-    assert report["quality"]["pairs"]["recall"] == 1.0
 
 
 def in_batches(trained, out: Path, experiment: str, path: Path, images=None, rows: int = 7) -> pd.DataFrame:
@@ -330,29 +286,3 @@ def test_what_models_share_of_a_batch_is_let_go_of_before_the_next(trained, tmp_
     of_a_batch = held.index(1, 1 + held.index(2))  # how often it was asked before it was empty again
     assert held == held[:of_a_batch] * (len(held) // of_a_batch) and len(held) > of_a_batch
     assert trimmed == list(range(of_a_batch, len(held) + 1, of_a_batch))
-
-
-def test_memory_is_given_back_where_the_c_library_can(monkeypatch):
-    asked: list[int] = []
-    monkeypatch.setattr("ctypes.CDLL", lambda _: SimpleNamespace(malloc_trim=asked.append))
-    trim_memory()
-    assert asked == [0]
-
-
-@pytest.mark.parametrize("library", [OSError("none"), None])
-def test_where_the_c_library_cannot_give_memory_back_nothing_is_said(monkeypatch, library):
-    def load(_):
-        if library is not None:
-            raise library
-        return object()  # one that has no malloc_trim
-
-    monkeypatch.setattr("ctypes.CDLL", load)
-    trim_memory()
-
-
-def test_the_cards_themselves_are_not_written_over(tmp_path):
-    cards = tmp_path / "cards.parquet"
-    cards.write_bytes(b"cards")
-    with pytest.raises(GoodsError, match="these are the cards themselves"):
-        check_out(cards, cards)
-    check_out(tmp_path / "labelled.parquet", cards)

@@ -6,7 +6,8 @@ import os
 
 import pandas as pd
 import pytest
-from conftest import TREE, competition_config, write_shop
+from conftest import competition_config, write_shop
+from shop import TREE
 
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import NO_OTHERS, OZON, OZON_CONFIGS, QUICK, ROOT, SHARED, ozon_config, ozon_workspace
+from conftest import OZON, QUICK, ROOT, SHARED, ozon_config, ozon_workspace
+from ozon_offers import NO_OTHERS, OZON_CONFIGS
 
 from goods.cards.table import select
 from goods.config.loading import load_experiment

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import NO_OTHERS, OZON, OZON_CONFIGS, QUICK, SHARED, TINY, ozon_config, ozon_workspace
+from conftest import OZON, QUICK, SHARED, ozon_config, ozon_workspace
+from ozon_offers import NO_OTHERS, OZON_CONFIGS, TINY
 
 from goods.cards.labels import Labels
 from goods.cards.table import select

@@ -8,7 +8,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import competition_config, read_new_cards, write_shop
+from batches_of_cards import read_new_cards
+from conftest import competition_config, write_shop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from photo_shop import LAYOUTS, TEST, TRAIN, laid, picture, search, shows, write

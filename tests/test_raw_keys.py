@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.csv
 import pytest
-from conftest import TREE, competition_config, write_shop
+from conftest import competition_config, write_shop
 from PIL import Image
+from shop import TREE
 
 from goods.cards.images import ImageStore
 from goods.competitions import kazanexpress2023

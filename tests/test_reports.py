@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import NO_OTHERS, OZON, ROOT, as_written, ozon_config, ozon_workspace
+from conftest import OZON, ROOT, as_written, ozon_config, ozon_workspace
+from ozon_offers import NO_OTHERS
 
 from goods.budget.alone import submit_as
 from goods.cards.table import load_cards

@@ -12,7 +12,7 @@ from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
 from goods.core.execution import Resources, at_once, resources
-from goods.core.predictions import Predictions, best_classes, mean_of
+from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import score
 from goods.models.text.linear import LinearConfig
@@ -203,35 +203,6 @@ def test_cards_without_any_text_get_the_class_shares(ws):
     assert proba[0].argmax() == cards.target.mode()[0]
 
 
-def test_best_classes_are_ordered_and_ties_go_to_the_lower_class():
-    classes, values = best_classes(np.array([[0.1, 0.4, 0.4, 0.1]], np.float32), 3)
-    assert classes.tolist() == [[1, 2, 0]]
-    assert values.tolist() == [[np.float32(0.4), np.float32(0.4), np.float32(0.1)]]
-
-
-def test_the_mean_of_predictions_joins_by_id_and_sums_classes():
-    ids = np.array([7, 8])
-    one = Predictions(
-        ids, np.array([[0, 1], [2, 3]], np.int32), np.array([[0.8, 0.2], [0.6, 0.4]], np.float32)
-    )
-    two = Predictions(
-        ids[::-1], np.array([[3, 2], [1, 0]], np.int32), np.array([[0.9, 0.1], [0.7, 0.3]], np.float32)
-    )
-    mean = mean_of([one, two])
-    assert mean.product_id.tolist() == [7, 8]
-    assert mean.classes.tolist() == [[0, 1], [3, 2]]
-    assert np.allclose(mean.proba, [[0.55, 0.45], [0.65, 0.35]])
-
-
-def test_predictions_refuse_missing_and_double_ids():
-    p = Predictions(np.array([1, 1]), np.zeros((2, 1), np.int32), np.ones((2, 1), np.float32))
-    with pytest.raises(GoodsError, match="twice"):
-        p.aligned(np.array([1]))
-    p = Predictions(np.array([1, 2]), np.zeros((2, 1), np.int32), np.ones((2, 1), np.float32))
-    with pytest.raises(GoodsError, match="lack product_id"):
-        p.aligned(np.array([3]))
-
-
 def test_the_saved_config_is_the_resolved_one(ws, competition):
     train(ws, competition, load_experiment(LINEAR, ["model.C=0.5"]))
     assert load_experiment(ws.run("linear").config).model.C == 0.5
@@ -305,32 +276,6 @@ def test_fasttext_goes_on_at_half_the_rate_where_it_diverges(ws, monkeypatch, ca
     diverges_above = 0.0
     with pytest.raises(GoodsError, match="lower model"):
         FastTextModel(config, Context(Labels.load(ws))).fit(cards[:100], None)
-
-
-class Says:
-    """A model that says what it is told to."""
-
-    def __init__(self, said):
-        self.said = said
-
-    def predict(self, cards):
-        return self.said
-
-
-@pytest.mark.parametrize(
-    ("said", "message"),
-    [
-        (None, "Says.predict gave an array of shape"),
-        (np.ones((2, 3)), r"shape \(2, 3\), expected \(2, 4\)"),
-        (np.ones((1, 4)), r"shape \(1, 4\), expected \(2, 4\)"),
-        (np.ones((2, 4)), "sum to 1"),
-        (np.full((2, 4), np.nan), "no probabilities"),
-        (np.array([[1.5, -0.5, 0, 0]] * 2), "no probabilities"),
-    ],
-)
-def test_what_a_model_says_is_a_distribution_or_refused(said, message):
-    with pytest.raises(GoodsError, match=message):
-        top_k(Says(said), pd.DataFrame({"product_id": [1, 2]}), n_classes=4)
 
 
 def test_a_metric_that_gives_no_number_is_told(ws, competition, monkeypatch):

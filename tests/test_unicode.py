@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import OZON, read_new_cards, write_shop
+from batches_of_cards import read_new_cards
+from conftest import OZON, write_shop
 from disguises import SHAPES, UNSEEN, VOWELS, disguised
 from hypothesis import given
 from hypothesis import strategies as st

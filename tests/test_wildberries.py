@@ -10,19 +10,17 @@ import pandas as pd
 import pytest
 import yaml
 from browser import BROWSER, shown
-from conftest import ROOT, SHARED, small_configs
-from school import printed_array, write_school
+from conftest import ROOT, small_configs
+from school import write_school
 from sklearn.metrics import f1_score
 
 from goods.budget.limits import Budget
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
 from goods.competitions.loading import load_competition
-from goods.competitions.submission import Attributes
 from goods.competitions.wildberries import ATTRIBUTES, read_school
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
-from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.pipeline import Options, run_all
@@ -255,71 +253,3 @@ def test_a_study_of_a_target_leaves_the_common_encoders_alone(ws, competition, r
     code, _, err = run_script("tune", clip, "--work", ws.root, "--target", "sex", *sets, "--set", study)
     assert code == 0, err
     assert folder.stat().st_mtime_ns == trained_at
-
-
-@pytest.mark.parametrize(
-    ("break_it", "message"),
-    [
-        (lambda f: (f / "wb_school_test.parquet").unlink(), r"wb_school_test\.parquet: missing; put"),
-        (lambda f: one_sex(f), r"attribute sex: its known train cards are of 1 class"),
-        (lambda f: twice(f), r"nm 1000 occurs more than once"),
-        (lambda f: in_both(f), r"nm 1000 is in wb_school_train\.parquet and in wb_school_test\.parquet"),
-    ],
-)
-def test_bad_files_end_with_one_message(tmp_path, school, competition, break_it, message):
-    break_it(school)
-    with pytest.raises(GoodsError, match=message):
-        prepare(Workspace(tmp_path / "work", "wildberries"), competition, school)
-
-
-def one_sex(folder):
-    path = folder / "wb_school_train.parquet"
-    frame = pd.read_parquet(path)
-    frame["characteristics"] = [printed_array([{"charcName": "Пол", "charcValues": ["Мужской"]}])] * len(
-        frame
-    )
-    frame.to_parquet(path, index=False)
-
-
-def in_both(folder):
-    train_rows = pd.read_parquet(folder / "wb_school_train.parquet")
-    test_rows = pd.read_parquet(folder / "wb_school_test.parquet")
-    pd.concat([test_rows, train_rows[:1]]).to_parquet(folder / "wb_school_test.parquet", index=False)
-
-
-def twice(folder):
-    path = folder / "wb_school_train.parquet"
-    frame = pd.read_parquet(path)
-    pd.concat([frame, frame[:1]]).to_parquet(path, index=False)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda t: t.drop(columns="sex_confidence"), "columns"),
-        (lambda t: t.assign(sex="для всех"), "is no class of sex"),
-        (lambda t: t.assign(sex_confidence=2.0), "outside 0 … 1"),
-        (lambda t: t[1:], "not exactly those"),
-        (lambda t: t.assign(nm=t.nm.astype(str)), "expected int64"),
-    ],
-)
-def test_a_wrong_submission_is_refused(change, message):
-    good = pd.DataFrame({"nm": [1, 2], "sex": ["для детей", "для женщин"], "sex_confidence": [0.5, 1.0]})
-    rows = pd.DataFrame({"product_id": [1, 2]})
-    labels = Labels([0, 1], [("для женщин",), ("для детей",)], [("0",), ("1",)])
-    said = [("sex", labels, Predictions(*(np.empty(0) for _ in range(3))))]
-    Attributes("nm").check(good, rows, said)
-    with pytest.raises(GoodsError, match=message):
-        Attributes("nm").check(change(good), rows, said)
-
-
-@pytest.mark.skipif(
-    not (SHARED / "competitions" / "fashion_attributes").is_dir(), reason="no real cards here"
-)
-def test_every_real_row_of_both_serialisations_is_read():
-    raw = read_school(SHARED / "competitions" / "fashion_attributes")
-    assert not raw.issues.rows
-    assert len(raw.cards) == 9583
-    assert (raw.cards.attributes != "").all()
-    known = {name: int(raw.cards[f"target_{name}"].notna().sum()) for name in ATTRIBUTES}
-    assert min(known.values()) > 2600

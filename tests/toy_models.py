@@ -164,3 +164,14 @@ class Plain(Network):
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         return self.last(self.embed(batch))
+
+
+def cards_with_columns(n: int = 160, seed: int = 0) -> pd.DataFrame:
+    """Cards whose class is told by a number and a category together, and by no text."""
+    rng, cards = np.random.default_rng(seed), toy_cards(n, seed)
+    number = rng.normal(cards.target // 2 * 4.0, 0.5)
+    number[rng.random(n) < 0.05] = np.nan
+    return cards.assign(
+        title="товар",
+        **{"number:price": number, "category:kind": np.where(cards.target % 2, "лёгкий", "тяжёлый")},
+    )

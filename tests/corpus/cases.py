@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from conftest import read_new_cards
+from batches_of_cards import read_new_cards
 
 from corpus import shops
 from corpus.files import bad_archive, bad_file, bad_photos, bad_tree, csv_of

@@ -1,0 +1,70 @@
+"""Configs of whole runs, cut down to what a test has time for, and a run in another folder."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from goods.config.loading import DEFAULTS, read_experiment
+
+if TYPE_CHECKING:
+    from goods.pipeline import Options
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+SMALL = {
+    "linear": {
+        "tune": {"trials": 3, "startup_trials": 1, "folds": [0], "space": {"C": {"low": 0.5, "high": 2.0}}}
+    },
+    "fasttext": {"model.epochs": 15, "model.dim": 16, "model.buckets": 2000},
+    "navec": {"model.trainer.epochs": 3, "model.hidden": 32},
+    "image-frozen": {"model.trainer.epochs": 3, "model.trainer.lr": 0.003, "model.size": 32},
+    "transformer": {
+        "model.scratch_layers": 1,
+        "model.scratch_width": 48,
+        "model.scratch_vocab": 500,
+        "model.max_tokens": 16,
+        "model.trainer.epochs": 2,
+    },
+    "fusion": {"model.trainer.epochs": 2},
+    "transformer-frozen": {"model.max_tokens": 16, "model.trainer.epochs": 5},
+    "image": {"model.size": 32, "model.trainer.epochs": 1},
+    "stack": {"model.iterations": 30},
+    "stack-full": {"model.iterations": 30},
+}
+
+
+def small_configs(folder: Path, competition: str, experiments: list[str], n_folds: int = 3) -> Path:
+    """A copy of the repository's configs, cut down to what a test has time for."""
+    (folder / competition).mkdir(parents=True)
+    source = CONFIGS / competition
+    data = yaml.safe_load((source / "competition.yaml").read_text(encoding="utf-8"))
+    (folder / competition / "competition.yaml").write_text(yaml.safe_dump({**data, "n_folds": n_folds}))
+    for name in {p.name for where in (source, source.parent / DEFAULTS) for p in where.glob("*.yaml")}:
+        path = source / name
+        if path.stem == "competition":
+            continue
+        data = read_experiment(path)
+        for key, value in SMALL.get(path.stem, {}).items():
+            *parents, last = key.split(".")
+            part = data
+            for parent in parents:
+                part = part[parent]
+            part[last] = value
+        if path.stem in ("stack", "stack-full"):
+            data["model"]["experiments"] = experiments
+        (folder / competition / path.name).write_text(
+            yaml.safe_dump(data, allow_unicode=True), encoding="utf-8"
+        )
+    return folder
+
+
+def copied(options: Options, folder: Path) -> Options:
+    """The same run in another folder, where it may be changed."""
+    places = {
+        name: shutil.copytree(getattr(options, name), folder / name) for name in ("configs", "work", "out")
+    }
+    return replace(options, **places)

@@ -1,0 +1,85 @@
+"""Files of cards: tables as people have them, catalogues to match, memory that is given back between batches."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from batches_of_cards import read_new_cards
+from conftest import competition_config
+
+from goods.cards.table import Issues
+from goods.core.errors import GoodsError
+from goods.core.trimming import trim_memory
+from goods.submit import raw_batches
+from goods.submit.catalogue import match_file, read_catalogue
+from goods.submit.prediction import check_out
+
+
+def test_a_folder_in_place_of_a_file_of_cards_is_called_one(tmp_path):
+    with pytest.raises(GoodsError, match="a folder, expected a parquet or csv file of cards"):
+        raw_batches.check_file(tmp_path)
+
+
+def test_what_looks_like_numbers_dates_or_flags_in_csv_is_the_text_it_is(tmp_path):
+    path, columns = tmp_path / "cards.csv", "id,title,short_description,name_value_characteristics\n"
+    titles = ["0012", "2023-01-01", "true", "1e5", "NA"]
+    config = competition_config(name="kazanexpress2022", reader="kazanexpress2022")
+    for title in titles:
+        path.write_text(f"{columns}9007199254740993,{title},{title},\n", encoding="utf-8")
+        cards = read_new_cards(path, config, None, Issues())
+        assert cards.product_id.tolist() == [9007199254740993]
+        assert cards[["title", "description", "attributes"]].to_numpy().tolist() == [[title, title, ""]]
+
+
+def test_match_reads_a_contest_s_own_file(shop, tmp_path):
+    cards = read_catalogue(shop / "test.parquet")
+    raw = pd.read_parquet(shop / "test.parquet")
+    assert cards.product_id.tolist() == raw.product_id.tolist()
+    assert cards.title.tolist() == [json.loads(text)["title"] for text in raw.text_fields]
+
+
+def test_an_identity_of_bytes_that_are_no_text_is_one_all_the_same(tmp_path):
+    path = tmp_path / "cards.parquet"
+    kinds = [b"\xff\xfe", b"\xff\xfe", "ваза".encode(), None]
+    pd.DataFrame({"product_id": range(4), "title": "ваза", "kind": kinds}).to_parquet(path)
+    identity = read_catalogue(path, "kind").identity
+    assert identity[0] == identity[1] and identity[2] == "ваза" and pd.isna(identity[3])
+
+
+def test_cards_of_unknown_identity_are_not_the_same_product(tmp_path):
+    titles = ["чайник altair rx4510 красный"] * 2 + [f"{a} {b}" for a in "абвгд" for b in ("книга", "ваза")]
+    path = tmp_path / "cards.parquet"
+    kinds = ["1", "1", "", "", " ", "", None, "", "", "2", "3", None]
+    pd.DataFrame({"product_id": range(12), "title": titles, "kind": kinds}).to_parquet(path)
+    report = match_file(path, tmp_path / "out", {"blocking": {"dimensions": 64, "threads": 1}}, "kind")
+    assert report["quality"]["pairs"]["recall"] == 1.0
+
+
+def test_memory_is_given_back_where_the_c_library_can(monkeypatch):
+    asked: list[int] = []
+    monkeypatch.setattr("ctypes.CDLL", lambda _: SimpleNamespace(malloc_trim=asked.append))
+    trim_memory()
+    assert asked == [0]
+
+
+@pytest.mark.parametrize("library", [OSError("none"), None])
+def test_where_the_c_library_cannot_give_memory_back_nothing_is_said(monkeypatch, capfd, library):
+    def load(_):
+        if library is not None:
+            raise library
+        return object()  # one that has no malloc_trim
+
+    monkeypatch.setattr("ctypes.CDLL", load)
+    trim_memory()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_cards_themselves_are_not_written_over(tmp_path):
+    cards = tmp_path / "cards.parquet"
+    cards.write_bytes(b"cards")
+    with pytest.raises(GoodsError, match="these are the cards themselves"):
+        check_out(cards, cards)
+    check_out(tmp_path / "labelled.parquet", cards)
