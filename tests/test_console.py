@@ -14,6 +14,7 @@ from conftest import competition_config, small_configs, write_shop
 
 from goods import cli
 from goods.config.loading import load_experiment
+from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
 from goods.core.execution import Resources, run_jobs
 from goods.core.log import say
@@ -128,6 +129,15 @@ def test_the_table_and_the_report_say_the_same_shares_of_the_pool_which_sum_to_o
     table = html.split("What each experiment adds</h3>")[1].split("</table>")[0]
     assert f'<th class="n">{HEAD[3]}<th' in table
     assert dict(re.findall(r'<tr><td>([\w-]+)<td class="n">([\d.]+)<td', table)) == told
+
+
+def test_a_report_says_which_bias_new_cards_get(whole_run):
+    folder, _, _ = whole_run
+    learned = read_json(folder / "work" / NAME / "runs" / "stack" / "report.json")["decoding"]
+    html = (folder / "out" / NAME / "report.html").read_text(encoding="utf-8")
+    assert learned["method"] == "safe_class_bias"
+    assert (f"{learned['strength']} · log(1 + train cards)" in html) == (learned["strength"] > 0)
+    assert ("No bias to rare classes pays" in html) == (learned["strength"] == 0)
 
 
 def test_links_of_a_report_and_of_its_kept_copy_lead_to_files(whole_run):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 from stacks import predictions
 
 from goods.cards.labels import Labels
@@ -14,6 +15,7 @@ from goods.metrics.classification import CLASS_METRICS, hierarchical_f1, lca_acc
 from goods.metrics.evaluation import score
 from goods.stack.decoding import (
     METHODS,
+    STRENGTHS,
     at,
     biased,
     chosen_first,
@@ -184,6 +186,52 @@ def test_a_class_bias_asked_for_by_name_is_that_of_the_metric(metric, decoder):
     }
     assert reached["class_bias"] >= reached["argmax"]
     assert reached[decoder] == max(reached.values())
+
+
+def two_class_cards(groups):
+    """(cards of two classes, true classes, labels) of (cards, their class, probability of class 1) groups."""
+    target = np.concatenate([np.full(n, cls) for n, cls, _ in groups])
+    second = np.concatenate([np.full(n, proba) for n, _, proba in groups])
+    cards = predictions(np.tile([0, 1], (len(target), 1)), np.stack([1 - second, second], 1))
+    return cards, target, Labels([1, 2], [("a",), ("b",)], [("1",), ("2",)])
+
+
+def test_the_strength_is_the_best_of_all_cards_not_only_of_those_that_are_told_apart():
+    rng = np.random.default_rng(0)
+    often = np.array([0.5, 0.25, 0.12, 0.07, 0.04, 0.02])
+    target = rng.choice(6, 300, p=often)
+    logits = (
+        1.8 * np.log(often) + 2 * np.eye(6)[target] + rng.normal(0, 1, (300, 6))
+    )  # frequent ones too likely
+    order = np.argsort(-logits, axis=1).astype(np.int32)
+    cards = predictions(order, softmax(np.take_along_axis(logits, order, 1), axis=1))
+    labels = Labels(list(range(6)), [(c,) for c in "abcdef"], [(c,) for c in "123456"])
+    log_count = np.log(np.bincount(target, minlength=6) + 1.0)
+    reached = [
+        score("macro_f1", target, at(order, biased(cards, -strength * log_count)), labels)
+        for strength in STRENGTHS
+    ]
+    found = fit_decoding("class_bias", cards, target, labels, "macro_f1")
+    assert found["strength"] == STRENGTHS[int(np.argmax(reached))] > 0
+
+
+RARE_CLASS = [
+    pytest.param([(90, 0, 0.1), (10, 1, 0.45)], True, True, id="more cards right"),
+    # every other class 1 card is won for two of class 0 lost: the metric gains, fewer cards are right
+    pytest.param([(180, 0, 0.01), (12, 0, 0.45), (8, 1, 0.45)], True, False, id="fewer cards right"),
+    pytest.param(
+        [(180, 0, 0.01), (1, 0, 0.45), (2, 1, 0.45), (30, 1, 0.9)], True, False, id="two against one"
+    ),
+]
+
+
+@pytest.mark.parametrize(("groups", "wins", "is_safe"), RARE_CLASS)
+def test_a_safe_bias_wins_what_no_card_pays_for_and_no_chance_explains(groups, wins, is_safe):
+    given = two_class_cards(groups)
+    plain, safe = (
+        fit_decoding(name, *given, "weighted_f1")["strength"] for name in ("class_bias", "safe_class_bias")
+    )
+    assert (plain > 0, safe > 0) == (wins, is_safe)
 
 
 def test_no_bias_where_none_helps():

@@ -33,7 +33,7 @@ def fitted(loss: str) -> CatBoost:
 @pytest.mark.parametrize("loss", ["Logloss", "MultiClass"])
 def test_equal_trainings_of_a_stack_s_booster_leave_equal_bytes(tmp_path, loss):
     for name in "ab":
-        FoldStack(1, [], {}, fitted(loss), fitted(loss)).save(tmp_path / name)
+        FoldStack(1, [], {}, np.ones(1), fitted(loss), fitted(loss)).save(tmp_path / name)
     for file in ("model.cbm", "multiclass.cbm"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
     booster, again = fitted(loss), FoldStack.load(tmp_path / "a").booster

@@ -5,8 +5,17 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from goods.core.predictions import Predictions
+from goods.report.pool_shares import shares_of
 from goods.stack.candidates import make_candidates
-from goods.stack.pooling import Pool, fit_best_single, fit_greedy, fit_linear_pool, fit_log_pool, scored
+from goods.stack.pooling import (
+    Pool,
+    fit_best_single,
+    fit_greedy,
+    fit_linear_pool,
+    fit_log_pool,
+    scored,
+    spreads_of,
+)
 
 N, C = 400, 5
 
@@ -115,3 +124,27 @@ def test_cards_whose_class_is_no_candidate_are_left_out():
     nothing = table.take(table.cls != target[table.card])
     assert fit_log_pool(nothing, target, C).weights.tolist() == [0.5, 0.5]
     assert fit_linear_pool(nothing, target).weights.tolist() == [0.5, 0.5]
+
+
+def test_a_flattened_model_weighs_more_but_moves_the_pool_no_further():
+    """Its share would else tell how its probabilities are written, not what they do."""
+    rng = np.random.default_rng(4)
+    target = rng.integers(0, C, N)
+    sharp, other = (np.eye(C)[target] * 2 + rng.normal(0, 1, (N, C)) for _ in range(2))
+    told = []
+    for power in (1, 0.5):
+        table = make_candidates([as_predictions(power * sharp), as_predictions(other)], C, 0)
+        weights = fit_log_pool(table, target, C).weights
+        told.append((weights[0] / weights.sum(), shares_of(weights * spreads_of(table))[0]))
+    (weight, share), (flat_weight, flat_share) = told
+    assert flat_weight > weight + 0.1 and flat_share == pytest.approx(share, abs=0.03)
+
+
+def test_a_model_without_an_answer_for_a_card_has_no_spread_there():
+    rng = np.random.default_rng(5)
+    both = [as_predictions(rng.normal(0, 1, (N, C))) for _ in range(2)]
+    whole = spreads_of(make_candidates(both, C, 0))
+    half = both[1].proba.copy()
+    half[::2] = 1 / C
+    silent = Predictions(both[1].product_id, both[1].classes, half)
+    assert spreads_of(make_candidates([both[0], silent], C, 0)) == pytest.approx(whole * [1, 0.5], rel=0.2)

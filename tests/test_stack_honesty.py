@@ -106,7 +106,7 @@ def test_a_leaking_feature_would_be_seen_by_the_shuffle_test(tmp_path):
     assert read_json(ws.run("stack").report)["scores"]["accuracy"] > 0.9
 
 
-@pytest.mark.parametrize("decoder", ["argmax", "class_bias", "expected_hierarchical_f1"])
+@pytest.mark.parametrize("decoder", ["argmax", "class_bias", "safe_class_bias", "expected_hierarchical_f1"])
 def test_temperature_and_decoding_of_a_fold_do_not_see_its_labels(level_and_noise, decoder):
     level, raw = level_and_noise
     own = level.fold == 1

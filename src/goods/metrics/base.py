@@ -14,7 +14,9 @@ from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
 from goods.core.predictions import TOP_K, Predictions
 
-Decoder = Literal["argmax", "expected_hierarchical_f1", "expected_lca_accuracy", "class_bias"]
+Decoder = Literal[
+    "argmax", "expected_hierarchical_f1", "expected_lca_accuracy", "class_bias", "safe_class_bias"
+]
 DECODERS: tuple[Decoder, ...] = get_args(Decoder)  # stack/decoding.py has each of them
 
 

@@ -88,6 +88,7 @@ CLASS_METRICS = (
         "weighted_f1",
         "per-class F1 averaged with the number of true cards as weights (scikit-learn)",
         lambda true, predicted, _: f1(true, predicted, "weighted"),
+        decoder="safe_class_bias",
     ),
     ClassMetric(
         "macro_f1",

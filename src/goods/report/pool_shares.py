@@ -17,17 +17,21 @@ SHARE = "share of the pool"  # what a column of them is called
 
 
 def pool_shares(ws: Workspace, experiment: str) -> dict[str, float]:
-    """Experiment → its weight in the log-linear pool out of the sum of all weights, the mean over the stack's fits;
-    they sum to 1. Empty without such a pool."""
+    """Experiment → how far it moves the log-linear pool: its weight times the spread of its log-probabilities among a
+    card's candidates, out of the sum over experiments, the mean over the stack's fits; they sum to 1. Empty without
+    such a pool."""
     run = ws.run(experiment)
     names = joined(load_experiment(run.config))
-    pools = [read_json(path)["pools"].get(BLEND) for path in sorted(run.path.glob("fold_*/methods.json"))]
-    weights = [pool["weights"] for pool in pools if pool is not None and len(pool["weights"]) == len(names)]
-    known = [shares_of(np.array(own)) for own in weights]
+    known = []
+    for path in sorted(run.path.glob("fold_*/methods.json")):
+        fitted = read_json(path)
+        pool = fitted["pools"].get(BLEND)
+        if pool is not None and len(pool["weights"]) == len(names):
+            known.append(shares_of(np.array(pool["weights"]) * np.array(fitted["spreads"])))
     return dict(zip(names, np.mean(known, axis=0).tolist(), strict=True)) if known else {}
 
 
-def shares_of(weights: np.ndarray) -> np.ndarray:
-    """Non-negative weights scaled to sum to 1; equal where all are 0."""
-    total = weights.sum()
-    return weights / total if total > 0 else np.full(len(weights), 1 / len(weights))
+def shares_of(moves: np.ndarray) -> np.ndarray:
+    """Non-negative numbers scaled to sum to 1; equal where all are 0."""
+    total = moves.sum()
+    return moves / total if total > 0 else np.full(len(moves), 1 / len(moves))

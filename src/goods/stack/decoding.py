@@ -38,15 +38,15 @@ def decode(predictions: Predictions, labels: Labels, decoding: dict[str, Any]) -
 def fit_decoding(
     method: str, predictions: Predictions, target: np.ndarray, labels: Labels, metric: str
 ) -> dict[str, Any]:
-    """What `decode` needs, JSON-able, learned from out-of-fold predictions and `target` [n]: of the class bias the
+    """What `decode` needs, JSON-able, learned from out-of-fold predictions and `target` [n]: of a class bias the
     strength with the best `metric`, of hierarchical F1 its value; for a metric of probabilities also what is left to
     classes that a card is given nothing of. GoodsError where there is no such method."""
     _method(method)
     learned: dict[str, Any] = {}
     if not isinstance(card_metric(metric), ClassMetric):
         learned["left"] = left_to_others(predictions, target)
-    if method == "class_bias":
-        learned |= fit_class_bias(predictions, target, labels, metric)
+    if method in ("class_bias", "safe_class_bias"):
+        learned |= fit_class_bias(predictions, target, labels, metric, safe=method == "safe_class_bias")
     elif method == "expected_hierarchical_f1":
         learned |= {"value": highest_hierarchical_f1(predictions, labels)}
     return {"method": method} | learned
@@ -66,17 +66,33 @@ def _method(name: str) -> Callable[[Predictions, Labels, dict[str, Any]], np.nda
 
 
 def fit_class_bias(
-    predictions: Predictions, target: np.ndarray, labels: Labels, metric: str
+    predictions: Predictions, target: np.ndarray, labels: Labels, metric: str, safe: bool = False
 ) -> dict[str, Any]:
     """A bias of −strength · log(1 + cards of the class), of the strength that scores best; the least of equal ones, so
-    none for a metric of probabilities, which no bias changes."""
+    none for a metric of probabilities, which no bias changes.
+
+    `safe`: of those strengths alone that leave as many cards right as none does, and none where the gain is within a
+    standard error, by the cards that become right or wrong. Else a score that counts classes, and not cards, is won by
+    giving doubtful cards to classes that are lost anyway.
+    """
     log_count = np.log(np.bincount(target, minlength=labels.n_classes) + 1.0)
-    reached = []
+    first = at(predictions.classes, biased(predictions, 0 * log_count))
+    last = at(predictions.classes, biased(predictions, -STRENGTHS[-1] * log_count))
+    # a class that is best of all without a bias and with the strongest is so with all between: all are lines
+    moving = np.flatnonzero(first != last)
+    unsure, reached, right = predictions.take(moving), [], []
     for strength in STRENGTHS if isinstance(card_metric(metric), ClassMetric) else ():
-        chosen = at(predictions.classes, biased(predictions, -strength * log_count))
+        chosen = first.copy()
+        chosen[moving] = at(unsure.classes, biased(unsure, -strength * log_count))
         reached.append(score(metric, target, chosen, labels))
-    strength = STRENGTHS[int(np.argmax(reached))] if reached else 0.0
-    return {"strength": strength, "bias": (-strength * log_count).tolist()}
+        right.append(chosen == target)
+    best = int(np.argmax(reached)) if reached else 0
+    if safe and best:
+        harmless = [is_right.sum() >= right[0].sum() for is_right in right]
+        best = int(np.where(harmless, reached, -np.inf).argmax())
+        noise = np.sqrt((right[best] != right[0]).sum()) / len(target)
+        best = best if reached[best] - reached[0] > noise else 0
+    return {"strength": STRENGTHS[best], "bias": (-STRENGTHS[best] * log_count).tolist()}
 
 
 def chosen_first(predictions: Predictions, column: np.ndarray) -> Predictions:
@@ -183,4 +199,5 @@ METHODS: dict[str, Callable[[Predictions, Labels, dict[str, Any]], np.ndarray]] 
     ),
     "expected_lca_accuracy": lambda predictions, labels, decoding: expected_lca_accuracy(predictions, labels),
     "class_bias": lambda predictions, labels, decoding: biased(predictions, np.array(decoding["bias"])),
+    "safe_class_bias": lambda predictions, labels, decoding: biased(predictions, np.array(decoding["bias"])),
 }

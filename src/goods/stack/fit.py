@@ -18,7 +18,7 @@ from goods.stack.candidates import FLOOR, Candidates, choose_depth
 from goods.stack.config import StackConfig
 from goods.stack.features import CandidateFeatures
 from goods.stack.level import Level
-from goods.stack.pooling import Pool, fit_best_single, fit_greedy, fit_linear_pool, fit_log_pool
+from goods.stack.pooling import Pool, fit_best_single, fit_greedy, fit_linear_pool, fit_log_pool, spreads_of
 
 if TYPE_CHECKING:
     from catboost import CatBoost
@@ -30,12 +30,14 @@ CATBOOST, MULTICLASS = "catboost", "multiclass"
 
 @dataclass(frozen=True)
 class FoldStack:
-    """What is fitted on the cards outside one fold. `calibration`: a log-linear pool per base model; without a
-    `booster` there was nothing to learn, and CatBoost's answer is where it would start from."""
+    """What is fitted on the cards outside one fold. `calibration`: a log-linear pool per base model; `spreads`: float
+    [M], `spreads_of` their log-probabilities. Without a `booster` there was nothing to learn, and CatBoost's answer is
+    where it would start from."""
 
     depth: int
     calibration: list[Pool]
     pools: dict[str, Pool]
+    spreads: np.ndarray
     booster: CatBoost | None = None
     multiclass: CatBoost | None = None
 
@@ -74,7 +76,13 @@ class FoldStack:
                 save_booster(booster, folder / name)
         pools = {name: pool.to_json() for name, pool in self.pools.items()}
         calibration = [pool.to_json() for pool in self.calibration]
-        write_json(folder / "methods.json", {"depth": self.depth, "calibration": calibration, "pools": pools})
+        told = {
+            "depth": self.depth,
+            "calibration": calibration,
+            "spreads": self.spreads.tolist(),
+            "pools": pools,
+        }
+        write_json(folder / "methods.json", told)
 
     @staticmethod
     def load(folder: Path) -> FoldStack:
@@ -83,6 +91,7 @@ class FoldStack:
             data["depth"],
             [Pool.from_json(pool) for pool in data["calibration"]],
             {name: Pool.from_json(pool) for name, pool in data["pools"].items()},
+            np.array(data["spreads"]),
             load_booster(folder / "model.cbm"),
             load_booster(folder / "multiclass.cbm"),
         )
@@ -146,4 +155,4 @@ def fit_stack(level: Level, k: int, methods: list[str]) -> FoldStack:
         booster = fit_booster(model, seed, features, table, blend, target)
     if MULTICLASS in methods:
         many = fit_multiclass(model, seed, table, target, n_classes)
-    return FoldStack(depth, calibration, pools, booster, many)
+    return FoldStack(depth, calibration, pools, spreads_of(table), booster, many)

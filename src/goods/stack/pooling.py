@@ -65,6 +65,16 @@ class Pool:
         return Pool(data["log"], **arrays)
 
 
+def spreads_of(table: Candidates) -> np.ndarray:
+    """float64 [M]: standard deviation of a model's log-probabilities among a card's candidates, the mean over the cards
+    that have any. Times its weight it is how far a model moves a log-linear pool: a flat model takes a large weight."""
+    starts, group = table.segments
+    log_proba = table.log_proba.astype(np.float64)
+    sizes = np.bincount(group)[:, None]
+    centred = log_proba - (np.add.reduceat(log_proba, starts) / sizes)[group]
+    return np.sqrt(np.add.reduceat(centred**2, starts) / sizes).mean(axis=0)
+
+
 def answered(table: Candidates, target: np.ndarray) -> tuple[Candidates, np.ndarray]:
     """The entries of the cards whose class is among their candidates, and which of them are the class."""
     is_target = table.cls == target[table.card]
