@@ -96,7 +96,8 @@ def joined(block: Block) -> list[tuple[int, str]]:
 
 
 def is_command(line: str) -> bool:
-    return line.split()[0] in PROGRAMS
+    words = re.sub(r"^(?:[A-Z_]+=\S* +)+", "", line).split()  # what it sets for itself
+    return bool(words) and words[0] in PROGRAMS
 
 
 @cache

@@ -116,8 +116,13 @@ def test_commands_are_found():
     assert len(found) > 100 and len(commands(ROOT / "README.md")) > 30
     assert "source <(goods completion bash)" in found
     assert ".venv/bin/python benchmarks/stack_nested.py kazanexpress2023 --work W" in found
+    assert "PYTHONPATH=src:tests .venv/bin/python -m corpus --cases 10000" in found
     long = next(command for command in ALL if "cross-encoder.yaml --text-weights DIR --set" in command.text)
     assert long.page == "docs/matching.md" and long.text.endswith("--set model.trainer.layer_decay=1.0")
+
+
+def test_python_is_that_of_the_clone():
+    assert [c for c in ALL if re.match(r"(\S+=\S* )*(python|pytest) ", c.text)] == []
 
 
 @each_page
