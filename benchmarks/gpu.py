@@ -1,6 +1,6 @@
 """A fold of a network on a GPU: cards/s, share of the time that it waits for batches, memory, bytes twice the same.
 
-    .venv/bin/python benchmarks/gpu.py configs/kazanexpress2023/transformer.yaml --work W --text-weights DIR [--plain] [--free]
+    .venv/bin/python benchmarks/gpu.py configs/kazanexpress2023/transformer.yaml --work W [--plain] [--free]
 
 `--plain` trains the same network by the Trainer of Hugging Face on the same tokens besides, `--free` without a fixed
 order of sums, `--twice` once more with it, `--cpu` on this machine's CPU. The first epoch warms up and is not timed.

@@ -42,7 +42,10 @@ CUT = [  # sizes of a contest, for which no test has time
     (r"--limits 2m 5m", "--limits 1m"),
     (r"(determinism\.py .*)$", r"\1 --rows 100 --experiments linear stack --circumstances 'hash seed'"),
     (r"-m corpus --cases \d+", "-m corpus --cases 30"),
-    (r"artifact_corpus attributes --every \d+ --first \d+", "artifact_corpus attributes --every 800 --first 5"),
+    (
+        r"artifact_corpus attributes --every \d+ --first \d+",
+        "artifact_corpus attributes --every 800 --first 5",
+    ),
     (r"^bash scripts/test\.sh.*$", "bash scripts/test.sh tests/test_metrics.py"),
 ]
 SMALLER = [  # the same in configs/ of the copy, line by line

@@ -28,7 +28,7 @@ from goods.demo.offers import generate as generate_offers
 
 N_FOLDS = 3  # as configs have them once they are smaller
 CORE = max(os.sched_getaffinity(0))  # one: starting workers takes longer than fitting a tiny shop
-PATIENCE = 900  # seconds for a command
+PATIENCE = 3600  # seconds for a command, of which a busy machine may give it a tenth
 START = 120  # seconds until a server answers
 
 
