@@ -68,8 +68,8 @@ SERVERS = {  # answer in the browser until they are stopped: the address that ha
 NOT_RUN = {  # how a bound command begins → why it cannot be run in a test
     r"docker ": "needs a docker daemon; tests/test_container.py runs what the files say",
     r"kaggle |.* --kaggle ": "sends to the real service; tests/test_board_site.py sends to one of its own",
-    r"pip |uv pip ": "asks a package index",
-    r"ray start|.* --executor ray --address": "needs a cluster; tests/test_ray.py runs one of this machine",
+    r"pip |.* -m pip ": "asks a package index",
+    r".*/ray start|.* --executor ray --address": "needs a cluster; tests/test_ray.py runs one of this machine",
     r".* benchmarks/page\.py": "needs Chromium, and a package that no requirement names",
     r".* scripts/app\.py": "needs gradio, which no requirement names; tests/test_app.py asks what it answers",
     r".* -m pytest |bash scripts/test\.sh -m exhaustive": "the tests themselves",

@@ -13,8 +13,8 @@ READMES = [ROOT / "README.md", ROOT / "README.ru.md"]
 PAGES = [*READMES, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = (
     ".venv/bin/python",
-    ".venv/bin/jupyter",
-    *("python", "pytest", "bash", "goods", "pip", "uv", "docker", "kaggle", "ray"),
+    *(".venv/bin/goods", ".venv/bin/jupyter", ".venv/bin/ray"),
+    *("python", "pytest", "bash", "goods", "pip", "uv", "docker", "kaggle"),
     *("source", "ls", "head", "awk", "mkdir", "printf", "cp"),
 )
 SHELL = ("", "sh")  # languages of blocks that hold commands, "" of those that are only indented
