@@ -35,12 +35,16 @@ CUT = [  # sizes of a contest, for which no test has time
     (r"--rows \d+ --classes \d+", "--rows 240 --classes 8"),
     (r"--format ozon --rows \d+", "--format ozon --rows 300"),
     (r"--photos \d+", "--photos 40"),
-    (r"--cards 5000 10000 20000 40000 80000 --classes 400", "--cards 150 300 --classes 8"),
-    (r"--cards 5000 --classes 100 400 1600 5000", "--cards 300 --classes 8 12"),
+    (r"--cards 5000 10000 20000 40000 80000 --classes 400", "--cards 300 --classes 8"),
+    (r"--cards 5000 --classes 100 400 1600 5000", "--cards 300 --classes 8 12 --stages prepare folds linear"),
     (r"--cards 100000 --classes 100 400 1700 5000", "--cards 400 --classes 8 12"),
     (r"--cards 1000000 --peer-cards 50000", "--cards 3000 --peer-cards 1000"),
     (r"--limits 2m 5m", "--limits 1m"),
-    (r"(determinism\.py .*)$", r"\1 --rows 100 --experiments linear stack --circumstances 'hash seed'"),
+    (
+        r"(determinism\.py .*)$",
+        r"\1 --rows 100 --competitions kazanexpress2023 --experiments linear stack --circumstances 'hash seed'",
+    ),
+    (r"(/ablations\.py .*)$", r"\1 --folds 1"),
     (r"-m corpus --cases \d+", "-m corpus --cases 30"),
     (
         r"artifact_corpus attributes --every \d+ --first \d+",
@@ -60,6 +64,7 @@ SMALLER = [  # the same in configs/ of the copy, line by line
     (r"\b(subword_buckets: )\d+", r"\g<1>500"),
     (r"\b(buckets: )\d+", r"\g<1>2000"),
     (r"\b(epochs=)\d+", r"\g<1>1"),
+    (r"\b(folds: \[1, 2), 3\]", r"\g<1>]"),
 ]
 SERVERS = {  # answer in the browser until they are stopped: the address that has to answer
     "scripts/curves.py": 6006,

@@ -131,7 +131,13 @@ def told(house: Path, command: str) -> str:
 def environment(house: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GOODS_")}
     path = f"{house / '.venv' / 'bin'}:{os.environ['PATH']}"
-    return kept | {"PATH": path, "PYTHONPATH": str(house / "src"), "OMP_NUM_THREADS": "1"}
+    types = str(ROOT / ".mypy_cache")  # of the same sources: minutes less
+    return kept | {
+        "PATH": path,
+        "PYTHONPATH": str(house / "src"),
+        "OMP_NUM_THREADS": "1",
+        "MYPY_CACHE_DIR": types,
+    }
 
 
 def run(house: Path, command: str) -> Ran:
