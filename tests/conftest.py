@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from goods.cards.images import ImageStore
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from goods.stack.level import Level
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# the clock counts what other jobs take: an example may last as long as it does
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 sys.path.append(str(ROOT / "scripts"))  # which a script finds beside it, and `runpy` does not
