@@ -2,9 +2,10 @@
 
     .venv/bin/python benchmarks/gpu.py configs/kazanexpress2023/transformer.yaml --work W [--plain] [--free]
 
-`--plain` trains the same network by the Trainer of Hugging Face on the same tokens besides, `--free` without a fixed
-order of sums, `--twice` once more with it, `--cpu` on this machine's CPU. The first epoch warms up and is not timed.
-What the experiment builds on is to be trained (train.py --fold 0). One line of JSON a training.
+`--plain` trains the same network by the Trainer of Hugging Face, which wants the package accelerate, on the same
+tokens besides, `--free` without a fixed order of sums, `--twice` once more with it, `--cpu` on this machine's CPU.
+The first epoch warms up and is not timed. What the experiment builds on is to be trained (train.py --fold 0). One
+line of JSON a training.
 """
 
 from __future__ import annotations
@@ -222,6 +223,7 @@ def plain(ws: Workspace, config: ExperimentConfig, context: Context) -> None:
         num_train_epochs=how.epochs,
         per_device_train_batch_size=how.batch_size,
         bf16=True,
+        use_cpu=not torch.cuda.is_available(),
         dataloader_num_workers=4,
         dataloader_persistent_workers=True,
         train_sampling_strategy="group_by_length",

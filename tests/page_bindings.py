@@ -45,6 +45,7 @@ CUT = [  # sizes of a contest, for which no test has time
         r"\1 --rows 100 --competitions kazanexpress2023 --experiments linear stack --circumstances 'hash seed'",
     ),
     (r"(/ablations\.py .*)$", r"\1 --folds 1"),
+    (r"(/gpu\.py .*) --plain$", r"\1"),  # wants accelerate, which no requirement names
     (r"-m corpus --cases \d+", "-m corpus --cases 30"),
     (
         r"artifact_corpus attributes --every \d+ --first \d+",
