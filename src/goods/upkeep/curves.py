@@ -23,6 +23,8 @@ def show(logs: Path, host: str, port: int) -> int:
             f"{logs}: no training curves; train an experiment of a network first, such as navec or transformer"
         )
     if find_spec("tensorboard") is None:
-        raise GoodsError(f"{logs}: the package tensorboard shows them and is not there; pip install it")
+        raise GoodsError(
+            f"{logs}: the package tensorboard shows them and is not there; install it with pip install tensorboard"
+        )
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logs), "--host", host]
     return subprocess.run([*command, "--port", str(port)], check=False).returncode
