@@ -1,10 +1,11 @@
 """A fold of a network on a GPU: cards/s, share of the time that it waits for batches, memory, bytes twice the same.
 
-    python benchmarks/gpu.py configs/kazanexpress2023/transformer.yaml --work W --text-weights DIR [--plain] [--free]
+    .venv/bin/python benchmarks/gpu.py configs/kazanexpress2023/transformer.yaml --work W [--plain] [--free]
 
-`--plain` trains the same network by the Trainer of Hugging Face on the same tokens besides, `--free` without a fixed
-order of sums, `--twice` once more with it, `--cpu` on this machine's CPU. The first epoch warms up and is not timed.
-What the experiment builds on is to be trained (train.py --fold 0). One line of JSON a training.
+`--plain` trains the same network by the Trainer of Hugging Face, which wants the package accelerate, on the same
+tokens besides, `--free` without a fixed order of sums, `--twice` once more with it, `--cpu` on this machine's CPU.
+The first epoch warms up and is not timed. What the experiment builds on is to be trained (train.py --fold 0). One
+line of JSON a training.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Watch(Callback):
         }
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        until_done(pl_module.device)
+        until_done()
         self.since = self.ended = time.perf_counter()
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
@@ -70,7 +71,7 @@ class Watch(Callback):
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         self.ended = time.perf_counter()
         if trainer.is_last_batch and trainer.current_epoch:
-            until_done(pl_module.device)
+            until_done()
             self.seconds += time.perf_counter() - self.since
 
 
@@ -82,9 +83,9 @@ def watched() -> Iterator[Watch]:
         yield watch
 
 
-def until_done(device: torch.device) -> None:
+def until_done() -> None:
     """Kernels of a GPU are started and not waited for."""
-    if device.type == "cuda":
+    if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
@@ -196,7 +197,7 @@ class Epochs(transformers.TrainerCallback):
         self.times: list[float] = []
 
     def on_epoch_begin(self, *_: Any, **__: Any) -> None:
-        torch.cuda.synchronize()
+        until_done()
         self.times.append(time.perf_counter())
 
     on_train_end = on_epoch_begin
@@ -222,6 +223,7 @@ def plain(ws: Workspace, config: ExperimentConfig, context: Context) -> None:
         num_train_epochs=how.epochs,
         per_device_train_batch_size=how.batch_size,
         bf16=True,
+        use_cpu=not torch.cuda.is_available(),
         dataloader_num_workers=4,
         dataloader_persistent_workers=True,
         train_sampling_strategy="group_by_length",
@@ -231,7 +233,8 @@ def plain(ws: Workspace, config: ExperimentConfig, context: Context) -> None:
         logging_steps=1_000,
     )
     collate = transformers.DataCollatorWithPadding(model.encoder.tokenizer)
-    torch.cuda.reset_peak_memory_stats()
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
     transformers.Trainer(
         Labelled(net, how.label_smoothing),
         arguments,

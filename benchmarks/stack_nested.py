@@ -79,7 +79,7 @@ def scored(level: Level, k: int, seeds: int) -> np.ndarray:
         proba = fitted.apply(level.maker, level.model, table, features, [CATBOOST])[CATBOOST]
         own = np.full(len(level.fold), FLOOR)
         own[table.card[is_target]] = proba[is_target].clip(FLOOR)
-        reached = level.score(level.target[cards], first_choice(table, proba)[cards])
+        reached = level.score_classes(level.target[cards], first_choice(table, proba)[cards])
         found.append([reached, -np.log(own[cards]).mean()])
     return np.mean(found, axis=0)
 

@@ -36,6 +36,8 @@ if [ ! -x "$PYTHON" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
     fi
     if command -v uv >/dev/null; then
         [ -x "$PYTHON" ] || uv venv -q --python "$base" "$ROOT/.venv"
+        # optional packages and the wheels of a bundle are asked of pip, which uv leaves out
+        "$PYTHON" -m pip --version >/dev/null 2>&1 || "$PYTHON" -m ensurepip >/dev/null 2>&1 || true
         install=(uv pip install -q --python "$PYTHON")
     else
         [ -x "$PYTHON" ] || "$base" -m venv --clear "$ROOT/.venv"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 from ozon_offers import OZON, QUICK, ozon_config, ozon_workspace
 from runs import copied, small_configs
 from shop import write_shop
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from goods.stack.level import Level
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# the clock counts what other jobs take: an example may last as long as it does
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 sys.path.append(str(ROOT / "scripts"))  # which a script finds beside it, and `runpy` does not

@@ -27,18 +27,30 @@ FILLED = [  # words in capitals, and files of the reader's own, which tests/page
     (r"(goods clean .*)$", r"\1 --yes"),  # instead of the answer to its question
     (r"make_demo\.py DIR\b", "make_demo.py big"),
     (r"(demo|kazanexpress2023) stack (?:KEY|PRODUCT_ID)\b", r"\1 stack {a card of \1}"),
+    (r"--user NAME --slug CONTEST", "--user me --slug a-contest"),
+    (r"(kaggle_bundle\.py .*)$", r"\1 --wheels wheels"),  # instead of asking an index
     (r"ozon stack VARIANTID1 VARIANTID2\b", "ozon stack {a pair of ozon}"),
 ]
 CUT = [  # sizes of a contest, for which no test has time
     (r"--rows \d+ --classes \d+", "--rows 240 --classes 8"),
     (r"--format ozon --rows \d+", "--format ozon --rows 300"),
     (r"--photos \d+", "--photos 40"),
-    (r"--cards 5000 10000 20000 40000 80000 --classes 400", "--cards 150 300 --classes 8"),
-    (r"--cards 5000 --classes 100 400 1600 5000", "--cards 300 --classes 8 12"),
+    (r"--cards 5000 10000 20000 40000 80000 --classes 400", "--cards 300 --classes 8"),
+    (r"--cards 5000 --classes 100 400 1600 5000", "--cards 300 --classes 8 12 --stages prepare folds linear"),
     (r"--cards 100000 --classes 100 400 1700 5000", "--cards 400 --classes 8 12"),
     (r"--cards 1000000 --peer-cards 50000", "--cards 3000 --peer-cards 1000"),
     (r"--limits 2m 5m", "--limits 1m"),
-    (r"(determinism\.py .*)$", r"\1 --rows 100 --experiments linear stack --circumstances 'hash seed'"),
+    (
+        r"(determinism\.py .*)$",
+        r"\1 --rows 100 --competitions kazanexpress2023 --experiments linear stack --circumstances 'hash seed'",
+    ),
+    (r"(/ablations\.py .*)$", r"\1 --folds 1"),
+    (r"(/gpu\.py .*) --plain$", r"\1"),  # wants accelerate, which no requirement names
+    (r"-m corpus --cases \d+", "-m corpus --cases 30"),
+    (
+        r"artifact_corpus attributes --every \d+ --first \d+",
+        "artifact_corpus attributes --every 800 --first 5",
+    ),
     (r"^bash scripts/test\.sh.*$", "bash scripts/test.sh tests/test_metrics.py"),
 ]
 SMALLER = [  # the same in configs/ of the copy, line by line
@@ -53,6 +65,7 @@ SMALLER = [  # the same in configs/ of the copy, line by line
     (r"\b(subword_buckets: )\d+", r"\g<1>500"),
     (r"\b(buckets: )\d+", r"\g<1>2000"),
     (r"\b(epochs=)\d+", r"\g<1>1"),
+    (r"\b(folds: \[1, 2), 3\]", r"\g<1>]"),
 ]
 SERVERS = {  # answer in the browser until they are stopped: the address that has to answer
     "scripts/curves.py": 6006,
@@ -60,14 +73,12 @@ SERVERS = {  # answer in the browser until they are stopped: the address that ha
 }
 NOT_RUN = {  # how a bound command begins → why it cannot be run in a test
     r"docker ": "needs a docker daemon; tests/test_container.py runs what the files say",
-    r"kaggle |.* --kaggle ": "sends to the real service",
-    r"pip |uv pip ": "asks a package index",
-    r".*/kaggle_bundle\.py": "asks a package index; tests/test_bundle.py runs it where there is one",
-    r"ray start|.* --executor ray --address": "needs a cluster; tests/test_ray.py runs one of this machine",
-    r"python benchmarks/gpu\.py": "needs a GPU",
-    r"python benchmarks/page\.py": "needs Chromium, and a package that no requirement names",
+    r"kaggle |.* --kaggle ": "sends to the real service; tests/test_board_site.py sends to one of its own",
+    r"pip |.* -m pip ": "asks a package index",
+    r".*/ray start|.* --executor ray --address": "needs a cluster; tests/test_ray.py runs one of this machine",
+    r".* benchmarks/page\.py": "needs Chromium, and a package that no requirement names",
     r".* scripts/app\.py": "needs gradio, which no requirement names; tests/test_app.py asks what it answers",
-    r"pytest |python -m artifact_corpus|bash scripts/test\.sh -m exhaustive": "the tests themselves",
+    r".* -m pytest |bash scripts/test\.sh -m exhaustive": "the tests themselves",
     r"\.venv/bin/jupyter lab": "needs jupyterlab; tests/test_notebook.py runs the notebooks",
 }
 GIVEN = {  # page → what its reader has made before, besides a finished kazanexpress2023 below work/ and w/
@@ -79,6 +90,7 @@ GIVEN = {  # page → what its reader has made before, besides a finished kazane
         ".venv/bin/python scripts/make_folds.py demo",
     ),
     "docs/models.md": (),
+    "docs/scaling.md": (),
 }
 PYTHON = {  # page and first line of a block → the test that runs it
     (

@@ -13,8 +13,8 @@ READMES = [ROOT / "README.md", ROOT / "README.ru.md"]
 PAGES = [*READMES, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = (
     ".venv/bin/python",
-    ".venv/bin/jupyter",
-    *("python", "pytest", "bash", "goods", "pip", "uv", "docker", "kaggle", "ray"),
+    *(".venv/bin/goods", ".venv/bin/jupyter", ".venv/bin/ray"),
+    *("python", "pytest", "bash", "goods", "pip", "uv", "docker", "kaggle"),
     *("source", "ls", "head", "awk", "mkdir", "printf", "cp"),
 )
 SHELL = ("", "sh")  # languages of blocks that hold commands, "" of those that are only indented
@@ -96,7 +96,8 @@ def joined(block: Block) -> list[tuple[int, str]]:
 
 
 def is_command(line: str) -> bool:
-    return line.split()[0] in PROGRAMS
+    words = re.sub(r"^(?:[A-Z_]+=\S* +)+", "", line).split()  # what it sets for itself
+    return bool(words) and words[0] in PROGRAMS
 
 
 @cache

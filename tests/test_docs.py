@@ -73,7 +73,7 @@ def parse(monkeypatch):
 def calls(command: Command) -> list[tuple[Path, list[str]]]:
     """(file of scripts/ or benchmarks/, arguments) of each of our programs in a line."""
     found = []
-    for part in command.text.split(" && "):
+    for part in (part.removeprefix(".venv/bin/") for part in command.text.split(" && ")):
         words = shlex.split(part) if part.startswith("goods ") else []
         named = SCRIPT.match(re.sub(r"^(\S*python|bash) ", "", part))
         if words and (path := commands_of_goods().get(words[1])):
@@ -116,8 +116,15 @@ def test_commands_are_found():
     assert len(found) > 100 and len(commands(ROOT / "README.md")) > 30
     assert "source <(goods completion bash)" in found
     assert ".venv/bin/python benchmarks/stack_nested.py kazanexpress2023 --work W" in found
+    assert "PYTHONPATH=src:tests .venv/bin/python -m corpus --cases 10000" in found
     long = next(command for command in ALL if "cross-encoder.yaml --text-weights DIR --set" in command.text)
     assert long.page == "docs/matching.md" and long.text.endswith("--set model.trainer.layer_decay=1.0")
+
+
+def test_programs_are_those_of_the_clone():
+    """Others may be in nobody's PATH, or of another Python. `pip install .` is for who has no clone's .venv."""
+    others = r"(\S+=\S* )*(python|pytest|jupyter|ray|uv|pip) (?!install (\.|'\.\[networks\]')$)"
+    assert [c for c in ALL if re.match(others, c.text)] == []
 
 
 @each_page

@@ -81,6 +81,20 @@ def test_every_pinned_package_is_installed_by_its_hashes(checkout, tmp_path):
     ]
 
 
+def test_an_environment_that_uv_has_made_gets_pip(checkout, tmp_path):
+    shutil.rmtree(checkout / ".venv")
+    made = f'#!/bin/sh\n[ "$1" = -c ] && exit\necho "$*" >> {tmp_path}/log\n[ "$3" != --version ]\n'
+    (tmp_path / "made").write_text(made)
+    make = f'mkdir -p "$to/bin" && cp {tmp_path}/made "$to/bin/python"'
+    (tmp_path / "uv").write_text(f'#!/bin/sh\n[ "$1" != venv ] && exit\nfor to; do :; done\n{make}\n')
+    (tmp_path / "python3").write_text(PYTHON_STUB)
+    for name in ("made", "uv", "python3"):
+        (tmp_path / name).chmod(0o755)
+    done = bash(checkout / "scripts/run_all.sh", tmp_path, PATH=f"{tmp_path}:/usr/bin:/bin")
+    assert done.returncode == 0, done.stderr
+    assert "-m ensurepip" in (tmp_path / "log").read_text().splitlines()
+
+
 def test_run_all_works_through_a_link_and_with_cdpath_set(checkout, tmp_path):
     expected = f"ran {checkout}/scripts/run_all.py demo\n"
     link = tmp_path / "run"

@@ -1,7 +1,7 @@
 """Every command of the pages runs, in the order of its page, in a clean copy of the project with tiny data.
 
 What a reader fills in, what is cut, and what is not run and why: tests/page_bindings.py. README.ru.md has the commands
-of README.md (tests/test_docs.py).
+of README.md (tests/test_docs.py). `pytest -m exhaustive -s -k PAGE` says what each command takes of the processor.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ FIRST_HOUR = ROOT / "docs" / "first-hour.md"
 
 def passes(house: Path, command: str, where: str) -> Ran:
     ran = run(house, command)
+    print(f"{ran.seconds:7.1f} s {where}: {command}", flush=True)
     assert ran.code == 0, f"{where}: {command}\n{ran.out[-1000:]}\n{ran.err[-3000:]}"
     return ran
 

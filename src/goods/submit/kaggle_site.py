@@ -30,8 +30,8 @@ def kaggle_client() -> Any:
             client.authenticate()
     except ImportError as error:
         raise GoodsError(
-            f"--kaggle: the package kaggle is not installed ({error.name}); run uv pip install -e '.[kaggle]' in the "
-            "repository, or upload the file by hand"
+            f"--kaggle: the package kaggle is not installed ({error.name}); pip install 'goods[kaggle]', or "
+            "upload the file by hand"
         ) from None
     except SystemExit:
         raise GoodsError(

@@ -22,7 +22,7 @@ def mirror(row: dict[str, Any], numbers: tuple[str, ...]) -> None:
     try:
         log(place, row, numbers)
     except ImportError:
-        say(f"{VARIABLE}: the package mlflow is not there; install it with uv pip install -e '.[mlflow]'")
+        say(f"{VARIABLE}: the package mlflow is not there; pip install 'goods[mlflow]'")
     except Exception as error:  # of a server, a database, a file: whatever MLflow meets
         told = " ".join(str(error).split())[:200]
         say(f"{VARIABLE}: {place} did not take the row of {row['experiment']} ({told}); the ledger has it")

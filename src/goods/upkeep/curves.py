@@ -24,7 +24,7 @@ def show(logs: Path, host: str, port: int) -> int:
         )
     if find_spec("tensorboard") is None:
         raise GoodsError(
-            f"{logs}: the package tensorboard shows them and is not there; install it with uv pip install tensorboard"
+            f"{logs}: the package tensorboard shows them and is not there; install it with pip install tensorboard"
         )
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logs), "--host", host]
     return subprocess.run([*command, "--port", str(port)], check=False).returncode
