@@ -13,6 +13,8 @@ from goods.config.trainer import TrainerConfig
 from goods.models.network import Network
 from goods.models.ranks import ALONE, Rank, first_says, sum_of_all
 
+LOGGED = 20  # steps from one loss that is written to the next
+
 
 class AdamW(torch.optim.AdamW):
     """Torch's, on a CPU: no stream of kernels is asked for before each step, which opens a driver's library each time
@@ -75,7 +77,7 @@ class Learner(L.LightningModule):
         loss = self.net.loss(batch, self.config)
         self.epoch_steps += 1
         self.finite_steps += loss.detach().isfinite()  # a sum on the device: asked for once an epoch
-        if (self.trainer.global_step + 1) % self.trainer.log_every_n_steps == 0:  # others are not written
+        if (self.trainer.global_step + 1) % LOGGED == 0:  # lightning writes no others
             self.log("train/loss", loss, batch_size=len(batch["target"]))
         return loss
 
