@@ -13,6 +13,16 @@ from goods.config.trainer import TrainerConfig
 from goods.models.network import Network
 from goods.models.ranks import ALONE, Rank
 
+LOGGED = 20  # steps from one loss that is written to the next
+
+
+class AdamW(torch.optim.AdamW):
+    """Torch's, on a CPU: no stream of kernels is asked for before each step, which opens a driver's library each time
+    where lightning is imported."""
+
+    def _accelerator_graph_capture_health_check(self) -> None:
+        return
+
 
 class Learner(L.LightningModule):
     """A Network with its loss and optimiser."""
@@ -46,7 +56,8 @@ class Learner(L.LightningModule):
         ]
         # fused is twice as fast on a CPU; in 16 bits lightning cannot clip with it
         fused = self.device.type == "cpu" and config.precision in ("auto", "32-true")
-        optimizer = torch.optim.AdamW(grouped, lr=config.lr, fused=fused)
+        kind = AdamW if self.device.type == "cpu" else torch.optim.AdamW
+        optimizer = kind(grouped, lr=config.lr, fused=fused)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.share_of_lr)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -62,12 +73,21 @@ class Learner(L.LightningModule):
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
         # dropout and augmentation do not depend on what ran before: a resumed fit sees the same
         batch_number = batch_idx * self.rank.of + self.rank.number
-        torch.manual_seed((self.seed * 1_000_003 + self.current_epoch) * 1_000_003 + batch_number)
+        self.begin_with((self.seed * 1_000_003 + self.current_epoch) * 1_000_003 + batch_number)
         loss = self.net.loss(batch, self.config)
         self.epoch_steps += 1
         self.finite_steps += loss.detach().isfinite()  # a sum on the device: asked for once an epoch
-        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch["target"]))
+        if (self.trainer.global_step + 1) % LOGGED == 0:  # lightning writes no others
+            self.log("train/loss", loss, batch_size=len(batch["target"]))
         return loss
+
+    def begin_with(self, seed: int) -> None:
+        """Random numbers of the device from `seed` on: torch's own `manual_seed` keeps a trace of the caller for each
+        kind of device that is not in use yet."""
+        if self.device.type == "cpu":
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
 
     def on_validation_epoch_start(self) -> None:
         self.valid_sum = self.valid_rows = 0.0
@@ -76,7 +96,7 @@ class Learner(L.LightningModule):
         loss = F.cross_entropy(self.net(batch).float(), batch["target"], reduction="sum")
         self.valid_sum += float(loss)
         self.valid_rows += len(batch["target"])
-        self.log("valid/loss", loss / len(batch["target"]), prog_bar=True, batch_size=len(batch["target"]))
+        self.log("valid/loss", loss / len(batch["target"]), batch_size=len(batch["target"]))
 
     def valid_loss(self) -> float:
         """Mean over the inner split, which every rank has seen whole."""

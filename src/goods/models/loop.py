@@ -34,7 +34,7 @@ from goods.models.base import Context
 from goods.models.batchbar import BatchBar
 from goods.models.devices import on_devices
 from goods.models.inference import cannot_repeat, repeatable, run_network
-from goods.models.learner import Learner
+from goods.models.learner import LOGGED, Learner
 from goods.models.network import Network, Weights, cpu_weights
 from goods.models.ranks import ALONE, Rank
 from goods.models.rows import BatchOrder, Rows, batches
@@ -212,7 +212,7 @@ def trainer_settings(config: TrainerConfig, context: Context) -> dict[str, Any]:
         "precision": precision_for(config.precision, context.device),
         "gradient_clip_val": config.clip,
         "accumulate_grad_batches": config.accumulate,
-        "log_every_n_steps": 20,
+        "log_every_n_steps": LOGGED,
         "enable_checkpointing": False,
         "enable_model_summary": False,
         "enable_progress_bar": False,

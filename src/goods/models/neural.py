@@ -76,11 +76,7 @@ class NeuralModel(ABC):
         from goods.models.loop import train_network
         from goods.models.training import Training
 
-        if train.empty or (train.target < 0).any():
-            raise GoodsError(
-                f"{self.config.family}: fit needs at least one card, all of them with a target; leave out "
-                "those without"
-            )
+        self.check_given(train)
         trainer: TrainerConfig = self.config.trainer
         with threads(self.context), scratch_folder(self.context) as scratch:
             torch.manual_seed(self.context.seed)
@@ -101,6 +97,14 @@ class NeuralModel(ABC):
             if valid_rows is not None:
                 logits = run_network(net, valid_rows, self.context, self.predict_batch)
                 self.temperature = fit_temperature(logits, valid_rows.target)
+
+    def check_given(self, train: pd.DataFrame) -> None:
+        """GoodsError where the cards cannot be fitted on."""
+        if train.empty or (train.target < 0).any():
+            raise GoodsError(
+                f"{self.config.family}: fit needs at least one card, all of them with a target; leave out "
+                "those without"
+            )
 
     def refit(self, train: pd.DataFrame, folds: list[Path]) -> None:
         """Fit on all of `train`, for as many epochs and with the temperature that the folds' mean says."""

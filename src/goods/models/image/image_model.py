@@ -1,6 +1,8 @@
 """Photos: any timm backbone, its pooled features under a small head, or fine-tuned end to end.
 
-A card without a photo has a learned vector in place of features; a model fitted on no photo takes every card for one.
+Over frozen features the network is fitted on photos alone, for without one all cards are alike to it: they get the
+shares of the classes among such cards. A tuned network learns a vector in place of a photo. A model fitted on no photo
+takes every card for one without.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from goods.cards.table import has_photo
 from goods.models.base import Context
@@ -33,6 +36,9 @@ class ImageModel(NeuralModel):
         self._sample: np.ndarray | None = None  # features of train photos
         self._width = 0
         self._fitted_on_photos = True
+        self.shares = np.empty(
+            0, np.float32
+        )  # [C] of the classes, of cards without a photo; none where it is tuned
         if not config.frozen:
             self.predict_batch = 64
 
@@ -42,6 +48,29 @@ class ImageModel(NeuralModel):
             self.features.rows(refs, store=True)
         elif refs and self.context.cache is not None:
             pixels(self.context, refs, self.config.size, store=True)
+
+    def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
+        if not self.config.frozen:
+            super().fit(train, valid)
+            return
+        self.check_given(train)
+        has = has_photo(train)
+        self.shares = class_shares(train.target.to_numpy(), ~has, self.context.labels.n_classes)
+        if has.any():
+            super().fit(train[has], None if valid is None else valid[has_photo(valid)])
+        else:
+            torch.manual_seed(self.context.seed)
+            self.prepare(train)
+            self.net = self.build().eval()
+
+    def predict(self, cards: pd.DataFrame) -> np.ndarray:
+        has = self.has_input(cards)
+        if not len(self.shares) or has.all():
+            return super().predict(cards)
+        self._fitted()
+        proba = np.tile(self.shares, (len(cards), 1))
+        proba[has] = super().predict(cards[has])
+        return proba
 
     def encode(self, cards: pd.DataFrame) -> FeatureRows | PixelRows:
         target, has = cards.target.to_numpy(np.int64), self.has_input(cards)
@@ -87,10 +116,20 @@ class ImageModel(NeuralModel):
         return FrozenNetwork(self._width, n_classes, self.config, None if restore else self._sample)
 
     def settings(self) -> dict[str, Any]:
-        return {"width": self._width, "photos": self._fitted_on_photos}
+        shares = self.shares.tolist()
+        return {"width": self._width, "photos": self._fitted_on_photos, "shares": shares}
 
     def load_parts(self, folder: Path, settings: dict[str, Any]) -> None:
         self._width, self._fitted_on_photos = int(settings["width"]), bool(settings["photos"])
+        self.shares = np.array(settings["shares"], np.float32)
+
+
+def class_shares(target: np.ndarray, among: np.ndarray, n_classes: int) -> np.ndarray:
+    """float32 [C] shares of the classes among the cards that bool [n] `among` names, as if there were a card more per
+    class, of the classes that all cards are of: those it names may be few, and have none of a class."""
+    of_all = np.bincount(target, minlength=n_classes) + 1.0
+    counts = np.bincount(target[among], minlength=n_classes) + n_classes * of_all / of_all.sum()
+    return (counts / counts.sum()).astype(np.float32)
 
 
 def photo_refs(cards: pd.DataFrame) -> list[str]:
