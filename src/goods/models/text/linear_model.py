@@ -74,7 +74,9 @@ class LinearModel:
             children, fitted = self.tree.children[node], self.nodes.get(node)
             step = self._indifferent(len(rows), node)
             if fitted is not None:
-                step = fitted.log_proba(fitted.margins(x[rows]), temperature)
+                step = fitted.log_proba(
+                    fitted.margins(x if len(rows) == x.shape[0] else x[rows]), temperature
+                )
             for j, child in enumerate(children):
                 reached = path + step[:, j]
                 if child in self.tree.leaf_of:

@@ -25,7 +25,7 @@ class Node:
 
     def margins(self, x: sp.csr_matrix) -> np.ndarray:
         """float32 [n, m] of cards `x` [n, all features]."""
-        return np.asarray(x[:, self.columns] @ self.coef) + self.intercept
+        return np.asarray(of_columns(x, self.columns) @ self.coef) + self.intercept
 
     def log_proba(self, margins: np.ndarray, temperature: float) -> np.ndarray:
         """float32 [n, m]; UNSEEN for a child without train cards."""
@@ -63,6 +63,18 @@ def fit_node(
         coef[:, present] = svm.coef_.T
         intercept[present] = svm.intercept_
     return Node(children, columns, coef, intercept)
+
+
+def of_columns(x: sp.csr_matrix, columns: np.ndarray) -> sp.csr_matrix:
+    """`x[:, columns]` of ascending `columns`, which scipy sorts at every call."""
+    if len(columns) == x.shape[1]:
+        return x
+    place = np.full(x.shape[1], -1, np.int32)
+    place[columns] = np.arange(len(columns), dtype=np.int32)
+    found = place[x.indices]
+    there = found >= 0
+    offsets = np.concatenate([[0], np.cumsum(there)])[x.indptr]
+    return sp.csr_matrix((x.data[there], found[there], offsets), (x.shape[0], len(columns)))
 
 
 def used_columns(x: sp.csr_matrix) -> tuple[np.ndarray, sp.csr_matrix]:
