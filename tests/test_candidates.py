@@ -36,6 +36,18 @@ def test_candidates_are_the_union_with_each_model_s_probability():
     assert ranks(table, np.exp(table.log_proba[:, 0])).tolist() == [0, 1, 1, 0, 2]
 
 
+def test_entries_are_each_once_and_say_who_names_them():
+    rng = np.random.default_rng(0)
+    models = [predictions(np.argsort(rng.random((60, 9)))[:, :4], np.full((60, 4), 0.25)) for _ in range(2)]
+    card, cls = np.sort(rng.integers(0, 60, 90)), rng.integers(0, 9, 90)
+    table = make_candidates(models, 9, 0, {"shop": (card, cls), "title": (card[:0], cls[:0])})
+    keys = [np.arange(60)[:, None] * 9 + m.classes for m in models]
+    wanted = np.unique(np.concatenate([*(k.ravel() for k in keys), card * 9 + cls]))
+    assert (table.card * 9 + table.cls == wanted).all()
+    assert (table.named["shop"] == np.isin(wanted, card * 9 + cls)).all()
+    assert not table.named["title"].any()
+
+
 def test_what_is_left_over_never_exceeds_the_last_class_kept_nor_falls_below_the_floor():
     one, sure = predictions([[0, 1]], [[0.5, 0.01]]), predictions([[2, 0]], [[1.0, 0.0]])
     table = make_candidates([one, sure], n_classes=4, min_proba=0)
