@@ -10,7 +10,6 @@ import pandas as pd
 
 from goods.cards.labels import Labels
 from goods.cards.wordvectors import word_vectors
-from goods.models.text.term_counts import TermCounts, weighed
 from goods.stack.candidates import Candidates, Named
 from goods.stack.counts import most_per_card
 from goods.stack.neighbours import ROWS
@@ -40,6 +39,8 @@ class CategoryNames:
 
     def characters(self, titles: pd.Series) -> sparse.csr_matrix:
         """float32 [n, terms] of each title"""
+        from goods.models.text.term_counts import TermCounts, weighed  # scikit-learn, as above
+
         return weighed(self.tfidf, TermCounts.of(titles.str.lower().tolist(), self.tfidf))
 
     @cached_property
