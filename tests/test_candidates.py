@@ -36,6 +36,18 @@ def test_candidates_are_the_union_with_each_model_s_probability():
     assert ranks(table, np.exp(table.log_proba[:, 0])).tolist() == [0, 1, 1, 0, 2]
 
 
+def test_entries_are_each_once_and_say_who_names_them():
+    rng = np.random.default_rng(0)
+    models = [predictions(np.argsort(rng.random((60, 9)))[:, :4], np.full((60, 4), 0.25)) for _ in range(2)]
+    card, cls = np.sort(rng.integers(0, 60, 90)), rng.integers(0, 9, 90)
+    table = make_candidates(models, 9, 0, {"shop": (card, cls), "title": (card[:0], cls[:0])})
+    keys = [np.arange(60)[:, None] * 9 + m.classes for m in models]
+    wanted = np.unique(np.concatenate([*(k.ravel() for k in keys), card * 9 + cls]))
+    assert (table.card * 9 + table.cls == wanted).all()
+    assert (table.named["shop"] == np.isin(wanted, card * 9 + cls)).all()
+    assert not table.named["title"].any()
+
+
 def test_what_is_left_over_never_exceeds_the_last_class_kept_nor_falls_below_the_floor():
     one, sure = predictions([[0, 1]], [[0.5, 0.01]]), predictions([[2, 0]], [[1.0, 0.0]])
     table = make_candidates([one, sure], n_classes=4, min_proba=0)
@@ -214,12 +226,34 @@ def test_neighbours_vote_by_similarity():
 def test_a_category_is_named_by_its_name_alone():
     titles = pd.Series(["Самовар тульский 5 л", "нож", "шуруповёрт"])
     names = CategoryNames(LABELS)
-    card, cls = names.named(titles, 1)
+    card, cls = names.named(names.characters(titles), 1)
     assert (0, 0) in set(zip(card.tolist(), cls.tolist(), strict=True))
     assert 2 not in card
     table = everything(3, 3)
-    letters, meaning = names.features(titles, table).reshape(3, 3, 2).transpose(2, 0, 1)
+    letters, meaning = (
+        names.features(titles, names.characters(titles), table).reshape(3, 3, 2).transpose(2, 0, 1)
+    )
     assert letters[0].argmax() == 0
     assert meaning[1].argmax() == 1  # "нож" and "ножи": near in Navec, hardly in characters
     assert (letters[2] < 0.1).all()
-    assert (names.features(pd.Series(["", "12", "shirt"]), table) >= 0).all()
+    other = pd.Series(["", "12", "shirt"])
+    assert (names.features(other, names.characters(other), table) >= 0).all()
+
+
+def test_characters_are_those_of_scikit_learn():
+    titles = pd.Series(["Самовар  тульский 5 л", "", "а", "Нож нож\u00a0ножи", "НОЖ", "ΑΣ σας İx"])
+    names = CategoryNames(LABELS)
+    made, wanted = names.characters(titles), names.tfidf.transform(titles.str.lower())
+    assert wanted.nnz
+    for part in ("indptr", "indices", "data"):
+        assert (getattr(made, part) == getattr(wanted, part)).all()
+
+
+def test_ranks_are_by_value_and_ties_by_class():
+    rng = np.random.default_rng(0)
+    table = everything(50, 9)
+    value = rng.integers(0, 4, len(table.card)) / 3
+    order = np.lexsort((table.cls, -value, table.card))
+    wanted = np.empty(len(order), int)
+    wanted[order] = np.tile(np.arange(9), 50)
+    assert (ranks(table, value) == wanted).all()

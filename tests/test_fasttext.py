@@ -8,6 +8,7 @@ from toy_models import toy_cards, toy_context
 from goods.models.text.fasttext import FastTextConfig
 from goods.models.text.fasttext_model import LABEL, FastTextModel, zeroed_malloc
 from goods.models.text.fasttext_updates import input_rows, train_one_vs_all
+from goods.models.text.line_rows import LineRows
 
 
 def trainings(tmp_path, monkeypatch, **settings):
@@ -75,6 +76,17 @@ def test_a_line_is_the_mean_of_the_rows_that_fasttext_takes(tmp_path, n_grams):
     np.testing.assert_allclose(
         means, [model.get_sentence_vector(line) for line in LINES], rtol=1e-4, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("n_grams", [1, 2, 3])
+def test_lines_get_the_very_vectors_that_fasttext_gives_them(tmp_path, n_grams):
+    model = plain(tmp_path, wordNgrams=n_grams, epoch=30)
+    number_of = {word: number for number, word in enumerate(model.words)}
+    for lines in ([*LINES, "", "сыр молоко", "сыр", "хлеб сыр чай Ёж хлеб", "a"], ["чай"], [""]):
+        read = LineRows.of(lines, n_grams, 50)
+        vectors = read.means(number_of, np.asarray(model.f.getInputMatrix()))
+        assert (vectors == np.array([model.get_sentence_vector(line) for line in lines])).all()
+    assert LineRows.of([], n_grams, 50).means(number_of, model.get_input_matrix()).shape == (0, 8)
 
 
 def test_without_rounding_it_is_fasttexts_own_training(tmp_path):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import random
 
+import pytest
+from razdel import tokenize
+
+from goods.cards.atoms import tokens
 from goods.cards.lemmas import lemmatize, words
 
 
@@ -37,3 +41,33 @@ def test_natasha_runs_with_pymorphy3_in_place_of_pymorphy2():
 def test_an_unknown_lemmatizer_is_an_error():
     with pytest.raises(ValueError, match="porter"):
         lemmatize(["x"], "porter")
+
+
+def test_tokens_are_those_of_razdel():
+    parts = ["молоко", "ёж", "usb", "3", "12", "yahoo", "ΔP", "σ", "한", "☺", "\u0301", "\u200d", "ſ", "K"]
+    parts += [
+        *"\\/!#$%&*+,.:;<=>?@^_`|~№…‑–—−-«“‘»”’\"„'([}])",
+        "--",
+        "...",
+        ":-)",
+        "=((",
+        " ",
+        " ",
+        " ",
+        "\n",
+        "\u00a0",
+    ]
+    random.seed(0)
+    for _ in range(5_000):
+        text = "".join(random.choices(parts, k=random.randint(0, 9)))
+        assert tokens(text) == [token.text for token in tokenize(text)], text
+
+
+def test_tokens_of_card_texts_are_those_of_razdel():
+    texts = [
+        "Молоко «Ёлочка», 3,2% — 950мл!",
+        "Кабель USB-C/Lightning 2.0, 1/2 м -белый-",
+        "a -b- c _d",
+        "т.е. 10х15х20см",
+    ]
+    assert [tokens(text) for text in texts] == [[token.text for token in tokenize(text)] for text in texts]

@@ -13,13 +13,14 @@ from toy_models import toy_cards, toy_context
 from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
 from goods.core.kept import Kept
-from goods.models.text import class_groups
+from goods.models.text import class_groups, linear_model
 from goods.models.text.class_groups import group_children
 from goods.models.text.field_vectorizer import FieldVectorizer
 from goods.models.text.linear import FieldFeatures, LinearConfig
 from goods.models.text.linear_model import TEMPERATURES, LinearModel
-from goods.models.text.node_svm import UNSEEN, fit_node
+from goods.models.text.node_svm import UNSEEN, all_margins, fit_node
 from goods.models.text.one_vs_rest import fit_one_vs_rest
+from goods.models.text.term_counts import transformed
 
 
 def test_a_field_without_terms_has_no_columns_and_other_errors_surface():
@@ -150,6 +151,29 @@ def test_terms_are_counted_once_a_fold_and_once_for_all_weights(tmp_path, monkey
         shared.fit(toy_cards(40), toy_cards(8, 1))
         assert (shared.predict(toy_cards(20, 2)) == alone.predict(toy_cards(20, 2))).all()
     assert counted == [48, 48, 48]  # twice alone, once for both that share
+
+
+@pytest.mark.parametrize("analyser", ["word", "char_wb"])
+def test_terms_that_are_counted_for_all_vocabularies_are_those_of_scikit_learn(analyser):
+    texts = pd.Series(["Хлеб  ржаной\u00a0хлеб", "", "ё", "Хлеб ΑΣ σας İx, 12-мл", "молоко хлеб"])
+    part = TfidfVectorizer(analyzer=analyser, ngram_range=(1, 3), sublinear_tf=True, dtype=np.float32)
+    part.fit(["хлеб молоко", "чай ржаной хлеб σας"])
+    made, wanted = transformed(part, texts, Kept()), part.transform(texts)
+    assert wanted.nnz
+    for name in ("indptr", "indices", "data"):
+        assert (getattr(made, name) == getattr(wanted, name)).all()
+
+
+def test_all_nodes_at_once_give_the_very_answers_of_each_by_itself(tmp_path, monkeypatch):
+    model = LinearModel(TITLES, toy_context(tmp_path, labels=many_labels()))
+    model.fit(many_cards(1680, 0), None)
+    asked = pd.concat([many_cards(90, 1), many_cards(1, 1).assign(title="")])
+    together, x = model.predict(asked), model.text.vectors(asked)
+    margins = all_margins(x, model.nodes)
+    assert len(margins) > 1
+    assert all((margins[name] == node.margins(x)).all() for name, node in model.nodes.items())
+    monkeypatch.setattr(linear_model, "AT_ONCE", 0)
+    assert (model.predict(asked) == together).all()
 
 
 def test_what_is_kept_is_bounded():

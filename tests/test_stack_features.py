@@ -32,8 +32,8 @@ def cards(n=40):
 
 def made(train, fold, table):
     maker = CandidateFeatures(train, fold, LABELS, ["one"])
-    near = maker.neighbours(train, fold)
-    return maker.make(train, fold, table, near), maker.sources(train, fold, near)
+    found = maker.read(train, fold)
+    return maker.make(train, fold, table, found), maker.sources(train, fold, found)
 
 
 def test_no_feature_and_no_source_of_a_card_knows_its_own_fold_s_classes(monkeypatch):
@@ -79,9 +79,9 @@ def test_the_order_of_ids_is_looked_at_only_where_asked_and_knows_no_class_of_a_
 
     def told(cards):
         maker = CandidateFeatures(cards, fold, LABELS, ["one"], id_order=True)
-        near = maker.neighbours(cards, fold)
-        features = maker.make(cards, fold, table, near)
-        return features, maker.sources(cards, fold, near)["near ids"]
+        found = maker.read(cards, fold)
+        features = maker.make(cards, fold, table, found)
+        return features, maker.sources(cards, fold, found)["near ids"]
 
     assert not [column for column in made(train, fold, table)[0] if "ids" in column]
     (before, named) = told(train)
@@ -129,7 +129,7 @@ def test_families_take_turns_by_member_and_the_columns_stay_in_order():
     four = Labels([*LABELS.ids, 4], [*LABELS.paths, ("Дом", "Ложки")], [*LABELS.nodes, ("10", "4")])
     maker = CandidateFeatures(train, np.arange(len(train)) % 4, four, ["one", "two"])
     few = train[:2]
-    features = maker.make(few, None, table, maker.neighbours(few, None))
+    features = maker.make(few, None, table, maker.read(few, None))
     of_model = ["log_odds", "rank", "gap", "margin", "entropy"]
     keys = ["any", "shop", "first_word", "first_two", "last_word", "title"]
     assert list(features.columns) == [

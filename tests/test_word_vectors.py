@@ -17,6 +17,7 @@ from goods.core.errors import GoodsError
 from goods.core.kept import Kept
 from goods.models.text import own_vectors
 from goods.models.text.navec_model import NavecModel
+from goods.models.text.navec_network import NavecNetwork
 
 
 def vectors_of(*fields: list[str], width: int = 8) -> WordVectors:
@@ -109,6 +110,24 @@ def test_a_network_with_own_vectors_learns_and_answers_alike_without_the_cache(t
     without.fit(train, valid)  # shares what is kept, not the rows of vectors that it lacks
     assert without.predict(test).shape == (40, 4)
     np.testing.assert_array_equal(again.predict(test), model.predict(test))
+
+
+def test_a_loaded_network_reads_cards_once_for_answers_and_neighbours(tmp_path, monkeypatch):
+    context, cards, read = toy_context(tmp_path), toy_cards(40, 2), []
+    model = NavecModel(navec_config(), context)
+    model.fit(toy_cards(160, 0), toy_cards(32, 1))
+    model.save(tmp_path / "saved")
+    plain = NavecNetwork.embed
+    monkeypatch.setattr(NavecNetwork, "embed", lambda self, batch: read.append(1) or plain(self, batch))
+    kept = Kept()
+    first, second = (NavecModel(model.config, replace(context, cache=None, kept=kept)) for _ in range(2))
+    for loaded in (first, second):
+        loaded.load(tmp_path / "saved")
+    said, vectors = first.predict(cards), second.embed(cards)
+    assert len(read) == 1
+    np.testing.assert_array_equal(said, model.predict(cards))
+    np.testing.assert_array_equal(vectors, model.embed(cards))
+    np.testing.assert_array_equal(second.predict(cards[:9]), model.predict(cards[:9]))
 
 
 def test_the_vectors_of_a_word_that_only_test_cards_have_are_used(tmp_path):

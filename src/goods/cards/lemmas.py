@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from razdel import tokenize
+from goods.cards.atoms import tokens
 
 WORD = re.compile(r"\w")
 
@@ -37,7 +37,7 @@ def _natasha() -> tuple[Any, Any, Any]:
 
 def words(text: str) -> list[str]:
     """Lower-case tokens with at least one letter or digit; ё is written е."""
-    return [t.text.replace("ё", "е") for t in tokenize(text.lower()) if WORD.search(t.text)]
+    return [token.replace("ё", "е") for token in tokens(text.lower()) if WORD.search(token)]
 
 
 @lru_cache(maxsize=1_000_000)

@@ -110,8 +110,9 @@ def mean_of(predictions: list[Predictions]) -> Predictions:
     """Mean distribution of several models over the same cards in the same order, cut to the top k again."""
     first = predictions[0]
     n, k = first.classes.shape
-    classes = np.concatenate([p.aligned(first.product_id).classes for p in predictions], axis=1)
-    proba = np.concatenate([p.aligned(first.product_id).proba for p in predictions], axis=1)
+    aligned = [p.aligned(first.product_id) for p in predictions]
+    classes = np.concatenate([p.classes for p in aligned], axis=1)
+    proba = np.concatenate([p.proba for p in aligned], axis=1)
     kept_classes, kept_proba = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
     for start in range(0, n, BLOCK):
         block = slice(start, start + BLOCK)

@@ -34,16 +34,14 @@ def threads(context: Context) -> Iterator[None]:
 def repeatable(strict: bool = False) -> Iterator[None]:
     """Within, the same inputs give the same bytes. An operation that has no such form is a RuntimeError where `strict`,
     else it is done as it is; so is then the gradient of attention on a GPU, which has one."""
-    before = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
+    before = torch.get_deterministic_debug_mode()
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    torch.use_deterministic_algorithms(True, warn_only=not strict)
+    # `use_deterministic_algorithms` does the same, but imports torch's compiler, which takes a second
+    torch.set_deterministic_debug_mode("error" if strict else "warn")
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.set_deterministic_debug_mode(before)
 
 
 def cannot_repeat(error: RuntimeError) -> str | None:

@@ -122,11 +122,14 @@ class NeuralModel(ABC):
         return self.net
 
     def predict(self, cards: pd.DataFrame) -> np.ndarray:
-        net = self._fitted()
+        self._fitted()
         if cards.empty:
             return np.empty((0, self.context.labels.n_classes), np.float32)
-        logits = run_network(net, self.encode(cards), self.context, self.predict_batch)
-        return to_proba(logits, self.temperature)
+        return to_proba(self._logits(cards), self.temperature)
+
+    def _logits(self, cards: pd.DataFrame) -> np.ndarray:
+        """float32 [n, C]"""
+        return run_network(self._fitted(), self.encode(cards), self.context, self.predict_batch)
 
     def embed(self, cards: pd.DataFrame) -> np.ndarray:
         """float32 [n, d]: the last hidden layer of the fitted network."""

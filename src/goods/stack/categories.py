@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
@@ -11,7 +14,12 @@ from goods.stack.candidates import Candidates, Named
 from goods.stack.counts import most_per_card
 from goods.stack.neighbours import ROWS
 
-ENTRIES = 200_000  # entries compared with category names at once
+if TYPE_CHECKING:
+    from scipy import sparse
+
+ENTRIES = 50_000  # entries whose characters are compared with category names at once
+
+VECTORS = 2_000  # entries whose word vectors are: so few stay where the processor reaches them soon
 
 
 class CategoryNames:
@@ -29,11 +37,22 @@ class CategoryNames:
         self.leaf = self.tfidf.transform([path[-1].lower() for path in labels.paths])
         self.words = [path[-1].lower() for path in labels.paths]
 
-    def named(self, titles: pd.Series, most: int, least: float = 0.15) -> Named:
-        """The `most` categories whose leaf name is most like the title, at least `least` (cosine)."""
-        queries = self.tfidf.transform(titles.str.lower())
+    def characters(self, titles: pd.Series) -> sparse.csr_matrix:
+        """float32 [n, terms] of each title"""
+        from goods.models.text.term_counts import TermCounts, weighed  # scikit-learn, as above
+
+        return weighed(self.tfidf, TermCounts.of(titles.str.lower().tolist(), self.tfidf))
+
+    @cached_property
+    def meanings(self) -> np.ndarray:
+        """float32 [C, 300] word vectors of the leaf names"""
+        return word_vectors(self.words)
+
+    def named(self, queries: sparse.csr_matrix, most: int, least: float = 0.15) -> Named:
+        """The `most` categories whose leaf name is most like a title, at least `least` (cosine), by the titles'
+        `characters`."""
         parts = []
-        for start in range(0, len(titles), ROWS):
+        for start in range(0, queries.shape[0], ROWS):
             product = (queries[start : start + ROWS] @ self.leaf.T).tocoo()
             close = product.data >= least
             parts.append((product.row[close] + start, product.col[close], product.data[close]))
@@ -42,15 +61,17 @@ class CategoryNames:
         card, cls, value = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         return most_per_card(card, cls, value, most)
 
-    def features(self, titles: pd.Series, table: Candidates) -> np.ndarray:
+    def features(self, titles: pd.Series, queries: sparse.csr_matrix, table: Candidates) -> np.ndarray:
         """float32 [m, 2]: cosine of characters with the last two names of the path, of word vectors with the
-        leaf's name."""
-        queries = self.tfidf.transform(titles.str.lower())
-        meaning_of_titles, meaning_of_names = word_vectors(titles.tolist()), word_vectors(self.words)
+        leaf's name; `queries` are the titles' `characters`."""
+        meanings = word_vectors(titles.tolist())
         out = np.empty((len(table.card), 2), np.float32)
         for start in range(0, len(out), ENTRIES):
             block = slice(start, start + ENTRIES)
             card, cls = table.card[block], table.cls[block]
             out[block, 0] = np.asarray(queries[card].multiply(self.names[cls]).sum(axis=1)).ravel()
-            out[block, 1] = np.einsum("ij,ij->i", meaning_of_titles[card], meaning_of_names[cls])
+        for start in range(0, len(out), VECTORS):
+            block = slice(start, start + VECTORS)
+            card, cls = table.card[block], table.cls[block]
+            out[block, 1] = np.einsum("ij,ij->i", meanings[card], self.meanings[cls])
         return out

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 
 from goods.cards.table import category_columns
 from goods.cards.text import near_duplicate_key
 from goods.stack.candidates import Candidates, Named
+
+WORD = re.compile(r"\w+")
 
 SMOOTHING = 5.0  # pseudo-cards of the class prior in "class given shop" and the like
 
@@ -37,6 +42,7 @@ class KeyCounts:
         pair = code.astype(np.int64) * n_classes + target
         self.pairs, self.pair_counts = np.unique(pair * self.n_folds + fold, return_counts=True)
         self.any_pairs, self.any_counts = np.unique(pair, return_counts=True)
+        self._most_frequent = lru_cache(maxsize=1)(self._find_most_frequent)  # new cards come batch by batch
 
     def _table(self, code: np.ndarray, fold: np.ndarray, size: int) -> np.ndarray:
         """int64 [size, folds]: cards by code and fold."""
@@ -82,7 +88,7 @@ class KeyCounts:
         order = np.argsort(card, kind="stable")
         return card[order], cls[order]
 
-    def _most_frequent(self, own: int | None, most: int) -> Named:
+    def _find_most_frequent(self, own: int | None, most: int) -> Named:
         """(key, class) of the `most` most frequent classes of every key outside fold `own`, by key."""
         count = self.any_counts.copy()
         if own is not None:
@@ -109,13 +115,17 @@ def most_per_card(card: np.ndarray, cls: np.ndarray, weight: np.ndarray, most: i
 def card_keys(cards: pd.DataFrame) -> dict[str, pd.Series]:
     """What cards are counted by: shop, first and last title word, title without digits and word order, categories that
     stand beside the text."""
-    words = cards.title.str.lower().str.findall(r"\w+")
+    words = [WORD.findall(title) for title in cards.title.str.lower().tolist()]
+
+    def series(values: list[str]) -> pd.Series:
+        return pd.Series(values, index=cards.index, dtype="str")
+
     return {
         "any": pd.Series("", index=cards.index),
         "shop": cards.shop.str.lower(),
-        "first_word": words.map(lambda w: w[0] if w else ""),
-        "first_two": words.map(lambda w: " ".join(w[:2])),
-        "last_word": words.map(lambda w: w[-1] if w else ""),
-        "title": cards.title.map(near_duplicate_key),
+        "first_word": series([w[0] if w else "" for w in words]),
+        "first_two": series([" ".join(w[:2]) for w in words]),
+        "last_word": series([w[-1] if w else "" for w in words]),
+        "title": series([near_duplicate_key(title) for title in cards.title.tolist()]),
         **{name: cards[name] for name in category_columns(cards)},
     }

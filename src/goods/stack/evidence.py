@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,22 @@ from goods.cards.text import LETTER, occurrences
 from goods.core.calibration import logit
 from goods.stack.candidates import FLOOR, Candidates, best_two, lead, normalise_by_card, ranks
 from goods.stack.categories import CategoryNames
-from goods.stack.counts import KeyCounts, card_keys
+from goods.stack.counts import KeyCounts
 from goods.stack.neighbours import Neighbours
 from goods.stack.numbers import Numbers
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+
+@dataclass(frozen=True)
+class CardEvidence:
+    """What is found of cards for their candidates and for features of these alike: train cards with similar titles,
+    what cards are counted by, and the titles' characters, float32 [n, terms]."""
+
+    near: Neighbours
+    keys: dict[str, pd.Series]
+    characters: sparse.csr_matrix
 
 
 @dataclass(frozen=True)
@@ -101,7 +114,7 @@ class Evidence(TreeEvidence):
     cards: pd.DataFrame
     fold: np.ndarray | None
     counts: dict[str, KeyCounts]
-    near: Neighbours
+    found: CardEvidence
     categories: CategoryNames
     numbers: Numbers
     near_ids: Neighbours | None = None  # only where the order of ids may tell the class
@@ -134,13 +147,13 @@ class Evidence(TreeEvidence):
     @cached_property
     def counted(self) -> dict[str, np.ndarray]:
         """Key → float32 [2, m]: log of the smoothed share of the class given the key, log(1 + cards with the key)."""
-        keys = card_keys(self.cards)
+        keys = self.found.keys
         return {key: self.counts[key].features(keys[key], self.fold, self.table).T for key in keys}
 
     @cached_property
     def votes(self) -> np.ndarray:
         """float32 [3, m]: see `Neighbours.features`."""
-        return self.near.features(self.table).T
+        return self.found.near.features(self.table).T
 
     @cached_property
     def orders(self) -> dict[str, np.ndarray]:
@@ -150,7 +163,7 @@ class Evidence(TreeEvidence):
     @cached_property
     def name_likeness(self) -> np.ndarray:
         """float32 [2, m]: see `CategoryNames.features`."""
-        return self.categories.features(self.cards.title, self.table).T
+        return self.categories.features(self.cards.title, self.found.characters, self.table).T
 
     @cached_property
     def numbers_say(self) -> np.ndarray:

@@ -18,9 +18,9 @@ from goods.core.errors import within
 from goods.stack.candidates import Candidates, Named
 from goods.stack.categories import CategoryNames
 from goods.stack.counts import KeyCounts, card_keys
-from goods.stack.evidence import BlendEvidence, Evidence, TreeEvidence
+from goods.stack.evidence import BlendEvidence, CardEvidence, Evidence, TreeEvidence
 from goods.stack.idorder import IdNeighbours
-from goods.stack.neighbours import Neighbours, TitleNeighbours
+from goods.stack.neighbours import TitleNeighbours
 from goods.stack.numbers import Numbers
 
 PER_SOURCE = 3  # classes per card that a source other than the models may name
@@ -118,28 +118,29 @@ class CandidateFeatures:
         self.categories = CategoryNames(labels)
         self.numbers = Numbers(train.title, train.attributes, target, fold, labels.n_classes)
 
-    def neighbours(self, cards: pd.DataFrame, fold: np.ndarray | None) -> Neighbours:
-        return self.titles.find(cards.title, fold)
+    def read(self, cards: pd.DataFrame, fold: np.ndarray | None) -> CardEvidence:
+        """What `sources` and `make` are given; `fold` is each card's own fold, None for new cards."""
+        near, characters = self.titles.find(cards.title, fold), self.categories.characters(cards.title)
+        return CardEvidence(near, card_keys(cards), characters)
 
-    def sources(self, cards: pd.DataFrame, fold: np.ndarray | None, near: Neighbours) -> dict[str, Named]:
-        """Candidates besides those of the models; `fold` is each card's own fold, None for new cards."""
-        keys = card_keys(cards)
-        found = {
-            "similar titles": near.named(PER_SOURCE),
-            "same title words": self.counts["title"].named(keys["title"], fold, PER_SOURCE),
-            "shop": self.counts["shop"].named(keys["shop"], fold, PER_SOURCE),
-            "category name": self.categories.named(cards.title, PER_SOURCE),
+    def sources(self, cards: pd.DataFrame, fold: np.ndarray | None, found: CardEvidence) -> dict[str, Named]:
+        """Candidates besides those of the models."""
+        named = {
+            "similar titles": found.near.named(PER_SOURCE),
+            "same title words": self.counts["title"].named(found.keys["title"], fold, PER_SOURCE),
+            "shop": self.counts["shop"].named(found.keys["shop"], fold, PER_SOURCE),
+            "category name": self.categories.named(found.characters, PER_SOURCE),
         }
         if self.ids is not None:
-            found["near ids"] = self.ids.find(cards.product_id, fold).named(PER_SOURCE)
-        return found
+            named["near ids"] = self.ids.find(cards.product_id, fold).named(PER_SOURCE)
+        return named
 
     def make(
-        self, cards: pd.DataFrame, fold: np.ndarray | None, table: Candidates, near: Neighbours
+        self, cards: pd.DataFrame, fold: np.ndarray | None, table: Candidates, found: CardEvidence
     ) -> pd.DataFrame:
         """float32, one row per entry of `table`: all that does not depend on the blend."""
         near_ids = None if self.ids is None else self.ids.find(cards.product_id, fold)
-        known = (self.counts, near, self.categories, self.numbers, near_ids)
+        known = (self.counts, found, self.categories, self.numbers, near_ids)
         return features_of(Evidence(self.labels, table, self.names, cards, fold, *known), FEATURES)
 
     def with_blend(self, features: pd.DataFrame, table: Candidates, blend: np.ndarray) -> pd.DataFrame:

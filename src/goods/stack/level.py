@@ -192,7 +192,7 @@ def tabulate(
     """Candidates of the cards and their features, a row for each entry; `fold` int [n] is each card's own, None
     for cards not in train."""
     aligned = [p.aligned(cards.product_id.to_numpy()) for p in base]
-    near = maker.neighbours(cards, fold)
-    sources = maker.sources(cards, fold, near)
+    found = maker.read(cards, fold)
+    sources = maker.sources(cards, fold, found)
     table = make_candidates(aligned, maker.labels.n_classes, model.min_proba, sources)
-    return table, maker.make(cards, fold, table, near)
+    return table, maker.make(cards, fold, table, found)

@@ -7,7 +7,9 @@ with much fat is a cake) or a percentage in the title.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -48,7 +50,7 @@ class Numbers:
         from scipy import sparse
         from sklearn.feature_extraction.text import CountVectorizer  # a second to import
 
-        found = [numbers(text) for text in attributes]
+        found = [numbers(text) for text in attributes.tolist()]
         values: dict[str, list[float]] = {}
         for row in found:
             for name, value in row.items():
@@ -56,15 +58,16 @@ class Numbers:
         often = [name for name, its in values.items() if len(its) >= RARE_NUMBERS]
         often.sort(key=lambda name: (-len(values[name]), name))
         shares = np.arange(1, BANDS) / BANDS
-        self.edges = {name: np.quantile(values[name], shares) for name in often}
+        self.edges: dict[str, list[float]] = {n: np.quantile(values[n], shares).tolist() for n in often}
         self.paired = set(often[:PAIRED])
         self.terms = CountVectorizer(analyzer=list, min_df=LEAST_CARDS, binary=True, dtype=np.float32)
         self.with_term: list[sparse.csr_matrix] = []  # [C, V] of each fold
         n_folds, n = int(fold.max()) + 1, len(target)
+        self._log_ratios = lru_cache(maxsize=1)(self._find_log_ratios)  # new cards come batch by batch
         cell = fold.astype(np.int64) * n_classes + target
         self.cards = np.bincount(cell, minlength=n_folds * n_classes).reshape(n_folds, n_classes)
         try:
-            terms = self.terms.fit_transform(self._terms(titles, found))
+            terms = self.terms.fit_transform(self._terms(titles.tolist(), found))
         except ValueError:  # no number at all, or only terms of single cards
             return
         for k in range(n_folds):
@@ -73,11 +76,11 @@ class Numbers:
             of_class = sparse.csr_matrix((ones, (target[rows], rows)), (n_classes, n))
             self.with_term.append((of_class @ terms).tocsr())
 
-    def _terms(self, titles: pd.Series, found: list[dict[str, float]]) -> Iterator[list[str]]:
+    def _terms(self, titles: Iterable[str], found: list[dict[str, float]]) -> Iterator[list[str]]:
         """The terms of each card, `found` are the numbers of each."""
         for title, row in zip(titles, found, strict=True):
             bands = {
-                name: f"{name} {np.searchsorted(self.edges[name], value)}"
+                name: f"{name} {bisect_left(self.edges[name], value)}"
                 for name, value in row.items()
                 if name in self.edges
             }
@@ -98,7 +101,8 @@ class Numbers:
         out = np.zeros(len(table.card), np.float32)
         if not self.with_term:
             return out
-        terms = self.terms.transform(self._terms(titles, [numbers(text) for text in attributes]))
+        found = [numbers(text) for text in attributes.tolist()]
+        terms = self.terms.transform(self._terms(titles.tolist(), found))
         of_entry = np.zeros(len(out)) if card_fold is None else card_fold[table.card]
         for own in [None] if card_fold is None else range(len(self.with_term)):
             entries = np.arange(len(out)) if own is None else np.flatnonzero(of_entry == own)
@@ -112,7 +116,7 @@ class Numbers:
                 out[block] = (total + absent[cls] * each) / np.sqrt(np.maximum(each, 1))
         return out
 
-    def _log_ratios(self, own: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _find_log_ratios(self, own: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Log of a term's smoothed share of a class's cards over its share of all cards, fold `own` left out, as a sum:
         of what stands at the key class · V + term, 0 where no card of the class has it, and of one of [C]."""
         others = [k for k in range(len(self.with_term)) if k != own]

@@ -15,7 +15,7 @@ def to_predictions(table: Candidates, proba: np.ndarray, cards: pd.DataFrame, la
     """Top-k predictions of the cards from `proba` float [m] of their candidates; unused columns hold further
     classes at probability 0."""
     k = min(TOP_K, labels.n_classes)
-    order = np.lexsort((table.cls, -proba, table.card))
+    order = np.lexsort((-proba, table.card))  # stable, and entries come by class
     card, cls, value = table.card[order], table.cls[order], proba[order]
     rank = np.arange(len(card)) - np.searchsorted(card, card)
     kept = rank < k

@@ -27,6 +27,7 @@ from goods.models.base import Context
 from goods.models.sharing import made_once
 from goods.models.text.fasttext import FastTextConfig
 from goods.models.text.fasttext_updates import train_again
+from goods.models.text.line_rows import LineRows
 
 M_PERTURB = -6  # malloc.h
 
@@ -44,6 +45,7 @@ class FastTextModel:
         self.temperature = 1.0
         self.classes = np.empty(0, np.int64)
         self.model: Any = None
+        self._numbered: tuple[Any, dict[str, int]] | None = None
 
     def warm(self, cards: pd.DataFrame) -> None:
         """Nothing to cache: tokens are cheap."""
@@ -147,10 +149,21 @@ class FastTextModel:
 
     def embed(self, cards: pd.DataFrame) -> np.ndarray:
         """float32 [n, dim]: the averaged vector of each card's words and n-grams."""
-        lines = self.texts(cards)
-        return (
-            np.stack([self.model.get_sentence_vector(line) for line in lines]) if lines else np.empty((0, 0))
+        lines, given = self.texts(cards), self.model.f.getArgs()
+        read = made_once(
+            self.context.kept,
+            ("line rows", given.wordNgrams, given.bucket),
+            lines,
+            lambda: LineRows.of(lines, given.wordNgrams, given.bucket),
+            lambda made: made.nbytes,
         )
+        return read.means(self._number_of(), np.asarray(self.model.f.getInputMatrix()))
+
+    def _number_of(self) -> dict[str, int]:
+        """word → row of the input matrix"""
+        if self._numbered is None or self._numbered[0] is not self.model:
+            self._numbered = self.model, {word: number for number, word in enumerate(self.model.words)}
+        return self._numbered[1]
 
     def _logits(self, cards: pd.DataFrame) -> np.ndarray:
         """float32 [n, C], -inf for classes the model never saw."""

@@ -17,9 +17,11 @@ from goods.models.text.class_groups import MOST_CHILDREN, group_children
 from goods.models.text.classtree import ROOT, CardsByClass, class_tree
 from goods.models.text.field_vectors import FieldVectors
 from goods.models.text.linear import LinearConfig
-from goods.models.text.node_svm import UNSEEN, Node, fit_node
+from goods.models.text.node_svm import UNSEEN, Node, all_margins, fit_node
 
 PRUNED = -12.0  # below this path log-probability a card is not asked at a node's children
+
+AT_ONCE = 1 << 27  # bytes of the weights of all nodes side by side; of more each node is asked by itself
 
 TEMPERATURES = np.geomspace(0.08, 1.5, 12)
 
@@ -65,6 +67,8 @@ class LinearModel:
     def _log_proba(self, x: sp.csr_matrix, temperature: float) -> np.ndarray:
         """float32 [n, C] summed log-softmaxes along each path."""
         out = np.full((x.shape[0], self.context.labels.n_classes), UNSEEN * 2, np.float32)
+        width = sum(len(node.children) for node in self.nodes.values())
+        margins = all_margins(x, self.nodes) if 4 * width * x.shape[1] <= AT_ONCE else {}
         queue = [(ROOT, np.arange(x.shape[0]), np.zeros(x.shape[0], np.float32))]
         while queue:
             node, rows, path = queue.pop()
@@ -74,7 +78,8 @@ class LinearModel:
             children, fitted = self.tree.children[node], self.nodes.get(node)
             step = self._indifferent(len(rows), node)
             if fitted is not None:
-                step = fitted.log_proba(fitted.margins(x[rows]), temperature)
+                own = margins[node][rows] if node in margins else fitted.margins(x[rows])
+                step = fitted.log_proba(own, temperature)
             for j, child in enumerate(children):
                 reached = path + step[:, j]
                 if child in self.tree.leaf_of:

@@ -222,3 +222,7 @@ class NavecNetwork(Network):
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         return self.last(self.embed(batch))
+
+    def of_embedded(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """As `forward`, of `vectors` [b, d] that `embed` gave."""
+        return self.last(batch["vectors"])

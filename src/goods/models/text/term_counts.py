@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,17 +26,26 @@ class TermCounts:
     terms: list[str]
 
     @staticmethod
-    def of(texts: Iterable[str], analyse: Callable[[str], Iterable[str]]) -> TermCounts:
+    def of(texts: Iterable[str], part: TfidfVectorizer) -> TermCounts:
+        """Terms that `part` finds. Runs of characters within words are found once for each distinct word."""
         number: defaultdict[str, int] = defaultdict()
         number.default_factory = number.__len__
-        found: list[int] = []
-        offsets = [0]
+        analyse, found, offsets = part.build_analyzer(), array("i"), [0]
+        prepare = part.build_preprocessor() if part.analyzer == "char_wb" else None
+        of_word: dict[str, array] = {}
         for text in texts:
-            found += [number[term] for term in analyse(text)]
+            if prepare is None:
+                found.extend([number[term] for term in analyse(text)])
+            else:
+                for word in prepare(text).split():
+                    known = of_word.get(word)
+                    if known is None:
+                        known = of_word[word] = array("i", [number[term] for term in analyse(word)])
+                    found.extend(known)
             offsets.append(len(found))
-        ones = np.ones(len(found), np.float32)
         shape = (len(offsets) - 1, len(number))
-        counts = sp.csr_matrix((ones, np.array(found, np.int32), np.array(offsets, np.int64)), shape)
+        given = (np.ones(len(found), np.float32), np.array(found, np.int32), np.array(offsets, np.int64))
+        counts = sp.csr_matrix(given, shape)
         counts.sum_duplicates()
         return TermCounts(counts, list(number))
 
@@ -64,7 +74,12 @@ def transformed(part: TfidfVectorizer, texts: pd.Series, kept: Kept | None) -> s
         kept,
         settings,
         texts,
-        lambda: TermCounts.of(texts, part.build_analyzer()),
+        lambda: TermCounts.of(texts, part),
         lambda made: made.nbytes,
     )
+    return weighed(part, found)
+
+
+def weighed(part: TfidfVectorizer, found: TermCounts) -> sp.csr_matrix:
+    """What `part.transform` makes of the texts whose terms it has `found`."""
     return part._tfidf.transform(found.of_vocabulary(part.vocabulary_), copy=False)
