@@ -20,24 +20,27 @@ class CardVectors:
     """What of it is `kept` is shared as FieldVectorizer says."""
 
     def __init__(self, config: LinearConfig, kept: Kept | None = None) -> None:
-        self.text = FieldVectors(config.fields, config.char_min_df, kept)
+        self.fields = FieldVectors(config.fields, config.char_min_df, kept)
         weights = {"numbers": config.numbers, "ends": config.ends}
         self.read = {kind: KINDS[kind](weight) for kind, weight in weights.items() if weight}
 
     def vectors(self, cards: pd.DataFrame, fit: bool = False) -> sp.csr_matrix:
         """float32 [n, terms]; with `fit` the terms are those of the cards."""
-        blocks = [self.text.vectors(cards, fit), *(terms.vectors(cards, fit) for terms in self.read.values())]
+        blocks = [
+            self.fields.vectors(cards, fit),
+            *(terms.vectors(cards, fit) for terms in self.read.values()),
+        ]
         return blocks[0] if len(blocks) == 1 else sp.hstack(blocks, format="csr", dtype=np.float32)
 
     def save(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """The terms of each field and of each kind read besides, for JSON, and the float32 weights of the terms."""
-        vocabularies, arrays = self.text.save()
+        vocabularies, arrays = self.fields.save()
         for kind, terms in self.read.items():
             vocabularies[kind], arrays[f"idf.{kind}"] = terms.save()
         return vocabularies, arrays
 
     def load(self, vocabularies: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """What `save` gave; there may be other arrays among them."""
-        self.text.load({name: v for name, v in vocabularies.items() if name not in self.read}, arrays)
+        self.fields.load({name: v for name, v in vocabularies.items() if name not in self.read}, arrays)
         for kind, terms in self.read.items():
             terms.load(vocabularies[kind], arrays[f"idf.{kind}"])
