@@ -5,13 +5,14 @@ import pandas as pd
 import pytest
 from stacks import everything
 
+from goods.cards.number_terms import numbers
 from goods.stack.candidates import lead, ranks
-from goods.stack.numbers import PRIOR_CARDS, Numbers, numbers
+from goods.stack.numbers import PRIOR_CARDS, Numbers
 
 
 @pytest.fixture(autouse=True)
 def few_cards(monkeypatch):
-    monkeypatch.setattr("goods.stack.numbers.RARE_NUMBERS", 2)
+    monkeypatch.setattr("goods.cards.number_terms.RARE_NUMBERS", 2)
 
 
 def test_numbers_are_read_from_attributes():

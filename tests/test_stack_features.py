@@ -37,7 +37,7 @@ def made(train, fold, table):
 
 
 def test_no_feature_and_no_source_of_a_card_knows_its_own_fold_s_classes(monkeypatch):
-    monkeypatch.setattr("goods.stack.numbers.RARE_NUMBERS", 2)
+    monkeypatch.setattr("goods.cards.number_terms.RARE_NUMBERS", 2)
     train = cards()
     fold, table = np.arange(len(train)) % 4, everything(len(train), 3)
     changed = train.assign(target=np.where(fold == 1, (train.target + 1) % 3, train.target))

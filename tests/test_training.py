@@ -98,7 +98,7 @@ def test_a_vocabulary_comes_from_the_train_folds_only(ws, competition, shop, tmp
     assert load_folds(marked, cards).tolist() == list(fold.values())
     train(marked, competition, load_experiment(LINEAR))
     for k, model in enumerate(load_run_models(marked, competition, load_experiment(LINEAR), None)):
-        parts = [part for vectorizer in model.text.vectorizers.values() for part in vectorizer.parts]
+        parts = [part for vectorizer in model.text.fields.vectorizers.values() for part in vectorizer.parts]
         known = {word for word in words if any(word in part.vocabulary_ for part in parts)}
         assert known == set(words) - {words[k]}
 

@@ -1,44 +1,25 @@
-"""What the numbers of a card say for a class, read as terms: naive Bayes.
-
-A term is the band a number falls in, two numbers' bands together, a band together with the title's first word (a loaf
-with much fat is a cake) or a percentage in the title.
-"""
+"""What the numbers of a card say for a class, read as terms (`cards/number_terms.py`): naive Bayes."""
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from goods.cards.number_terms import NumberTerms, numbers
 from goods.stack.candidates import Candidates
 from goods.stack.counts import find
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-RARE_NUMBERS = 50  # a number's name on fewer train cards tells nothing
-
-BANDS = 12  # of a number, with about as many train cards each
-
-PAIRED = 6  # names whose bands are taken in pairs: those on the most train cards
-
 LEAST_CARDS = 2  # a term on fewer train cards tells nothing
 
 PRIOR_CARDS = 20.0  # pseudo-cards of all classes in a term's share of a class's cards
 
 ENTRIES = 20_000  # entries whose terms are looked up at once
-
-NUMBER = re.compile(r"\s*(-?\d{1,15}(?:[.,]\d{1,15})?)(?![\d.,]*\d)")
-
-PERCENTAGE = re.compile(r"(?<![\d.,])(\d{1,3}(?:[.,]\d{1,3})?)\s?%")
-
-WORD = re.compile(r"\w+")
 
 
 class Numbers:
@@ -51,15 +32,7 @@ class Numbers:
         from sklearn.feature_extraction.text import CountVectorizer  # a second to import
 
         found = [numbers(text) for text in attributes.tolist()]
-        values: dict[str, list[float]] = {}
-        for row in found:
-            for name, value in row.items():
-                values.setdefault(name, []).append(value)
-        often = [name for name, its in values.items() if len(its) >= RARE_NUMBERS]
-        often.sort(key=lambda name: (-len(values[name]), name))
-        shares = np.arange(1, BANDS) / BANDS
-        self.edges: dict[str, list[float]] = {n: np.quantile(values[n], shares).tolist() for n in often}
-        self.paired = set(often[:PAIRED])
+        self.bands = NumberTerms.of(found)
         self.terms = CountVectorizer(analyzer=list, min_df=LEAST_CARDS, binary=True, dtype=np.float32)
         self.with_term: list[sparse.csr_matrix] = []  # [C, V] of each fold
         n_folds, n = int(fold.max()) + 1, len(target)
@@ -67,7 +40,7 @@ class Numbers:
         cell = fold.astype(np.int64) * n_classes + target
         self.cards = np.bincount(cell, minlength=n_folds * n_classes).reshape(n_folds, n_classes)
         try:
-            terms = self.terms.fit_transform(self._terms(titles.tolist(), found))
+            terms = self.terms.fit_transform(self.bands.terms(titles.tolist(), found))
         except ValueError:  # no number at all, or only terms of single cards
             return
         for k in range(n_folds):
@@ -75,23 +48,6 @@ class Numbers:
             ones = np.ones(len(rows), np.float32)
             of_class = sparse.csr_matrix((ones, (target[rows], rows)), (n_classes, n))
             self.with_term.append((of_class @ terms).tocsr())
-
-    def _terms(self, titles: Iterable[str], found: list[dict[str, float]]) -> Iterator[list[str]]:
-        """The terms of each card, `found` are the numbers of each."""
-        for title, row in zip(titles, found, strict=True):
-            bands = {
-                name: f"{name} {bisect_left(self.edges[name], value)}"
-                for name, value in row.items()
-                if name in self.edges
-            }
-            paired = sorted(band for name, band in bands.items() if name in self.paired)
-            first = WORD.search(title.lower())
-            yield [
-                *bands.values(),
-                *(f"{one}, {other}" for one, other in combinations(paired, 2)),
-                *(f"{first[0]}: {band}" for band in bands.values() if first),
-                *(half_percents(percentage) for percentage in PERCENTAGE.findall(title)),
-            ]
 
     def features(
         self, titles: pd.Series, attributes: pd.Series, card_fold: np.ndarray | None, table: Candidates
@@ -102,7 +58,7 @@ class Numbers:
         if not self.with_term:
             return out
         found = [numbers(text) for text in attributes.tolist()]
-        terms = self.terms.transform(self._terms(titles.tolist(), found))
+        terms = self.terms.transform(self.bands.terms(titles.tolist(), found))
         of_entry = np.zeros(len(out)) if card_fold is None else card_fold[table.card]
         for own in [None] if card_fold is None else range(len(self.with_term)):
             entries = np.arange(len(out)) if own is None else np.flatnonzero(of_entry == own)
@@ -128,20 +84,3 @@ class Numbers:
         cls = np.repeat(np.arange(len(cards)), np.diff(counts.indptr))
         ratios = np.log1p(counts.data / (PRIOR_CARDS * share[counts.indices]))
         return cls * counts.shape[1] + counts.indices, ratios, -np.log1p(cards / PRIOR_CARDS)
-
-
-def numbers(text: str) -> dict[str, float]:
-    """ "Вес: 12,5 г; Белки: 3" → {"вес": 12.5, "белки": 3.0}; the first of a name counts."""
-    found: dict[str, float] = {}
-    for part in text.split(";"):
-        *names, value = part.rsplit(":", 1)
-        match = NUMBER.match(value) if names else None
-        if match:
-            name = names[0].rsplit(":", 1)[-1].strip().lower()
-            found.setdefault(name, float(match[1].replace(",", ".")))
-    return found
-
-
-def half_percents(written: str) -> str:
-    """The term of a percentage: "0,45" → "0.5 %"."""
-    return f"{round(2 * float(written.replace(',', '.'))) / 2:g} %"

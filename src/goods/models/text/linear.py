@@ -32,3 +32,7 @@ class LinearConfig(FamilyConfig):
     fields: dict[str, FieldFeatures]
     C: float = Field(1.0, gt=0)
     char_min_df: int = Field(2, ge=1)
+    numbers: float = Field(
+        0.0, ge=0, description="weight of bands of numbers, alone, in pairs and with the first word; 0: none"
+    )
+    ends: float = Field(0.0, ge=0, description="weight of the title's first and last words; 0: none")

@@ -13,9 +13,9 @@ from safetensors.numpy import load_file, save_file
 from goods.core.artifacts import read_json, write_json
 from goods.core.errors import GoodsError
 from goods.models.base import Context
+from goods.models.text.card_vectors import CardVectors
 from goods.models.text.class_groups import MOST_CHILDREN, group_children
 from goods.models.text.classtree import ROOT, CardsByClass, class_tree
-from goods.models.text.field_vectors import FieldVectors
 from goods.models.text.linear import LinearConfig
 from goods.models.text.node_svm import UNSEEN, Node, all_margins, fit_node
 
@@ -30,7 +30,7 @@ class LinearModel:
     def __init__(self, config: LinearConfig, context: Context) -> None:
         self.config = config
         self.context = context
-        self.text = FieldVectors(config.fields, config.char_min_df, context.kept)
+        self.text = CardVectors(config, context.kept)
         self.temperature = 1.0
         self.nodes: dict[int, Node] = {}
         self.contest_tree = self.tree = class_tree(context.labels, flat=config.structure == "flat")
