@@ -83,7 +83,9 @@ def card_tab(gr: Any, answers: CardAnswers, with_photo: bool) -> None:
             label = gr.Label(label="Category")
             shares = gr.HTML(label="Likeliest categories", show_label=True)
             tree = gr.Markdown(label="Tree", elem_classes="tree")
-            reasons = table_of(gr, "What speaks for the first category or against it", ["56%", "22%", "22%"])
+            has_reasons = answers.predictor.stack is not None
+            told_by = "What speaks for the first category or against it"
+            reasons = table_of(gr, told_by, ["56%", "22%", "22%"], visible=has_reasons)
             nearest = table_of(gr, "Train cards with the most similar titles", ["40%", "32%", "28%"])
 
     def answer(title: str, description: str, attributes: str, shop: str, photo: str | None) -> tuple:
@@ -138,7 +140,7 @@ def pair_tab(gr: Any, answers: PairAnswers) -> None:
     def answer(first: str, second: str, of_first: str, of_second: str) -> tuple:
         for which, texts in {"first": (first, of_first), "second": (second, of_second)}.items():
             if not any(map(has_text, texts)):
-                raise refusal(gr, f"Type the name of the {which} product first.")
+                raise refusal(gr, f"Type a name of the {which} product, or its attributes.")
         said = answers.answer((first or "", second or ""), (of_first or "", of_second or ""))
         sides = [("the same", said.proba), ("not the same", 1 - said.proba)]
         sides.sort(key=lambda side: -side[1])
@@ -168,10 +170,16 @@ def file_tab(gr: Any, ws: Workspace, competition: CompetitionConfig, experiment:
     asked.click(answer, given, labelled, api_name="file", concurrency_limit=1)
 
 
-def table_of(gr: Any, label: str, widths: list[str]) -> Any:
+def table_of(gr: Any, label: str, widths: list[str], visible: bool = True) -> Any:
     """A table whose cells are shown whole, on a narrow screen too."""
     return gr.Dataframe(
-        label=label, interactive=False, wrap=True, column_widths=widths, max_height=1200, elem_classes="table"
+        label=label,
+        interactive=False,
+        wrap=True,
+        column_widths=widths,
+        max_height=1200,
+        elem_classes="table",
+        visible=visible,
     )
 
 
