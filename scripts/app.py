@@ -16,9 +16,10 @@ def main() -> None:
     args = parser.parse_args()
 
     from goods.app.page import page_of
+    from goods.app.serving import check_address, serve
 
-    page = page_of(*cli.competition_of(args), args.experiment)
-    page.queue().launch(server_name=args.host, server_port=args.port, share=False, show_error=True)
+    check_address(args.host, args.port)
+    serve(page_of(*cli.competition_of(args), args.experiment), args.host, args.port)
 
 
 if __name__ == "__main__":

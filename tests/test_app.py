@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import urllib.request
 from importlib.util import find_spec
 from io import BytesIO
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -14,8 +16,10 @@ from PIL import Image
 from visitor import visit
 
 from goods.app.card_answers import CardAnswers, as_tree
-from goods.app.page import page_of, reason_table
+from goods.app.page import page_of, picture, reason_table
 from goods.app.pair_answers import PairAnswers, as_mapping
+from goods.app.serving import check_address
+from goods.app.shares import as_bars, told
 from goods.cards.table import load_cards, select
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
@@ -80,11 +84,59 @@ def test_two_typed_products_are_told_alike_or_apart(trained_pairs):
     same = answers.answer(("phone x1 64gb black",) * 2, ("brand: acme\ncolour: black",) * 2)
     other = answers.answer(("phone x1 64gb black", "wooden chair"), ("brand: acme", "brand: oak\nno colon"))
     assert same.proba > other.proba
+    marked = answers.answer(
+        ("phone x1 64gb black", "<p>phone <b>x1</b> 64gb black</p>"), ("brand: acme",) * 2
+    )
+    assert marked.proba == answers.answer(("phone x1 64gb black",) * 2, ("brand: acme",) * 2).proba
     assert same.reasons and as_mapping("Brand : Acme\nx\n:y\nbrand: B") == {"brand": ["Acme", "B"]}
 
 
 def test_a_tree_has_no_nodes_of_next_to_nothing():
     assert as_tree([(("A", "a"), 0.9), (("A", "b"), 0.0004), (("B", "c"), 0.0001)]).count("\n") == 1
+
+
+def test_little_is_told_as_less_than_a_percent_and_names_are_escaped():
+    assert [told(share) for share in (0.0, 0.004, 0.012, 0.5, 0.994, 1.0)] == [
+        "< 1 %",
+        "< 1 %",
+        "1 %",
+        "50 %",
+        "> 99 %",
+        "> 99 %",
+    ]
+    shown = as_bars([("a<b>", 0.996), ("c", 0.004)])
+    assert "<b>" not in shown and ">&gt; 99 %<" in shown and ">&lt; 1 %<" in shown
+
+
+def test_an_address_that_nobody_can_listen_at_is_one_message():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        for host, port, message in (
+            ("127.0.0.1", taken, f"--port {taken}: another program listens there"),
+            ("127.0.0.1", 99_999, "--port 99999: expected a number from 1 to 65535"),
+            ("203.0.113.7", taken, "--host 203.0.113.7: is no address of this machine"),
+            ("a" * 70, taken, "--host a+: is no address of this machine"),
+        ):
+            with pytest.raises(GoodsError, match=message):
+                check_address(host, port)
+    check_address("127.0.0.1", taken)
+
+
+def test_a_photo_is_read_as_those_of_train_cards_are(tmp_path):
+    class Refused(Exception):
+        def __init__(self, message: str, print_exception: bool) -> None:
+            super().__init__(message)
+            assert not print_exception
+
+    gr = SimpleNamespace(Error=Refused)
+    Image.new("RGBA", (20, 20), (255, 0, 0, 0)).save(tmp_path / "clear.png")
+    (tmp_path / "text.png").write_text("no photo")
+    given = picture(gr, str(tmp_path / "clear.png"))
+    assert picture(gr, None) is None and given is not None and given.getpixel((3, 3)) == (255, 255, 255)
+    with pytest.raises(Refused, match="not an image"):
+        picture(gr, str(tmp_path / "text.png"))
 
 
 @pytest.mark.skipif(HAS_GRADIO, reason="gradio is installed")
@@ -108,8 +160,11 @@ def test_the_page_answers_over_http(url, shop):
     from gradio_client import Client, handle_file
 
     client = Client(url, verbose=False)
-    label, tree, reasons, nearest = client.predict("кружка керамическая", "", "", "", None, api_name="/card")
+    label, tree, reasons, nearest, shares = client.predict(
+        "кружка керамическая", "", "", "", None, api_name="/card"
+    )
     assert label["label"] == "Дом → Кружки" and "Кружки" in tree and reasons["data"] and nearest["data"]
+    assert ">Дом → Кружки<" in shares and "&lt; 1 %" in shares
     labelled = client.predict(handle_file(str(shop / "test.parquet")), api_name="/file")
     assert len(pd.read_parquet(labelled)) == len(pd.read_parquet(shop / "test.parquet"))
 

@@ -181,6 +181,17 @@ def test_a_terminal_gets_a_table_with_lines(monkeypatch):
     assert "linear [x]" in terminal.getvalue() and "┃" in terminal.getvalue()
 
 
+def test_a_narrow_terminal_cuts_nothing_off_a_table(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    names, head = ["linear-tuning", "linear-tuned"], ["stage", "out-of-fold", "seconds", "share of the pool"]
+    row = ["0.8792 ± 0.0232", "12,345.6", "0.83"]
+    show_table("all", [*head, "peak memory"], [[name, *row, "1,262 MB"] for name in names])
+    shown = re.sub(r"\x1b\[[\d;]*m", "", terminal.getvalue())
+    assert all(name in shown for name in names) and "…" not in shown
+    assert max(map(len, shown.splitlines())) <= 60
+
+
 def test_messages_bear_the_time_where_no_terminal_shows_them_and_errors_do_not(script):
     def main() -> None:
         say("first\nsecond")

@@ -171,6 +171,17 @@ def test_reasons_are_offered_of_what_has_them(trained_pairs):
     assert not any("explain.py" in command for command in next_commands(trained_pairs, OZON, "words"))
 
 
+def test_new_cards_are_offered_to_be_labelled_where_they_can_be_and_a_catalogue_to_be_matched(
+    trained_pairs, finished
+):
+    *_, last = next_commands(trained_pairs, OZON, "stack")
+    assert last.endswith("scripts/match.py CARDS.parquet --competition ozon --experiment stack")
+    name = "kazanexpress2023"
+    competition = load_competition(name, finished.configs)
+    *_, last = next_commands(Workspace(finished.work, name), competition, "stack")
+    assert "predict.py kazanexpress2023 stack NEW.parquet" in last
+
+
 def test_the_preset_of_a_run_is_noted_for_status(finished):
     noted = last_run(finished.work / "kazanexpress2023")
     assert (noted["preset"], noted["offline"], noted["refit"]) == ("quick", False, False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from browser import BROWSER, shown
 from conftest import OZON, QUICK, ROOT, SHARED, ozon_config, ozon_workspace
 from ozon_offers import NO_OTHERS, OZON_CONFIGS
 
@@ -132,16 +133,40 @@ def test_the_report_names_categories_errors_and_features(trained_pairs, tmp_path
         assert told in text
 
 
+WATCH = """<script>
+addEventListener("load", () => {
+  const part = (name) => document.querySelector(`[aria-label="${name}"]`), experiments = part("Experiments");
+  document.documentElement.dataset.seen = JSON.stringify({
+    width: document.documentElement.scrollWidth - innerWidth,
+    cut: experiments.scrollWidth - experiments.clientWidth,
+    told: part("Features").querySelector("tbody td:last-child").clientWidth,
+  });
+});
+</script>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium to open the page with")
+@pytest.mark.parametrize("width", [400, 1280])
+def test_a_browser_shows_all_metrics_at_once_and_sentences_of_a_phone_in_lines(
+    trained_pairs, tmp_path, width
+):
+    path = write_pairs_report(trained_pairs, OZON, ozon_config("stack", *QUICK), tmp_path)
+    seen = shown(path.read_text(encoding="utf-8"), WATCH, tmp_path, width)
+    assert seen["width"] <= 0 and seen["told"] >= 240  # some words to a line
+    assert width < 1280 or seen["cut"] <= 0
+
+
 def test_the_report_shows_as_errors_what_is_wrong(trained_pairs, tmp_path, monkeypatch):
-    shown = []
+    found = []
 
     def spy(ws, pairs, match, among, ascending):
-        shown.append((match[among], pairs.target[among], ascending))
+        found.append((match[among], pairs.target[among], ascending))
         return []
 
     monkeypatch.setattr("goods.report.pairs.gallery", spy)
     path = write_pairs_report(trained_pairs, OZON, ozon_config("stack", *QUICK), tmp_path)
-    (missed, matches, _), (taken, others, _) = shown
+    (missed, matches, _), (taken, others, _) = found
     assert (matches == 1).all() and (others == 0).all()
     assert missed.max() < taken.min()  # the threshold lies between
     assert path.read_text(encoding="utf-8").count("<p>None.</p>") == 2

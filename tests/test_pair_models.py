@@ -28,6 +28,7 @@ from goods.problems.pairs import PairsProblem
 from goods.report.pair_explaining import explain_pair
 from goods.submit.catalogue import match_file, read_catalogue
 from goods.submit.pairs import contest_products, predict_pairs, trained_scorer
+from goods.submit.prediction import predict_file
 from goods.train.fold import fit_on
 from goods.train.stage import train
 
@@ -297,3 +298,9 @@ def test_pairs_told_apart_without_an_error_are_not_made_endlessly_sure(method):
     assert found[new > 0].min() > 0.4
     if method != "isotonic":
         assert 0.98 < calibrated(calibrate(method, raw, target), np.array([3.0]))[0] < 0.999
+
+
+def test_who_asks_for_labels_of_new_products_is_sent_to_match(trained_pairs, tmp_path):
+    told = re.escape("scripts/match.py CARDS.parquet --competition ozon --experiment NAME")
+    with pytest.raises(GoodsError, match=told):
+        predict_file(trained_pairs, OZON, "stack", trained_pairs.cards, None, tmp_path / "new.parquet")

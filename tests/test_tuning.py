@@ -41,8 +41,7 @@ def test_the_same_study_again_finds_the_same(ws, competition):
     assert (ws.tuning("linear") / "best.yaml").read_text() == first
 
 
-def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch):
-
+def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch, capsys):
     config = load_experiment(LINEAR, SMALL)
     tune(ws, competition, config)
     expected = (ws.tuning("linear") / "best.yaml").read_text()
@@ -52,6 +51,8 @@ def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch):
     tune(ws, competition, config)
     assert (ws.tuning("linear") / "best.yaml").read_text() == expected
     assert len(calls) == 5  # 2 finished, 1 stopped, 2 more
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert "1 interrupted" in told and "fail" not in told
 
 
 @pytest.mark.parametrize("how", ["halved", "torn", "text"])

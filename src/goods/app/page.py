@@ -11,6 +11,9 @@ import pandas as pd
 
 from goods.app.card_answers import CardAnswers, as_tree, escaped
 from goods.app.pair_answers import PairAnswers
+from goods.app.shares import STYLE as BARS
+from goods.app.shares import as_bars
+from goods.cards.decoding import ImageProblem, decode
 from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
@@ -18,16 +21,18 @@ from goods.core.workspace import Workspace
 from goods.matching.glossary import described
 from goods.report.reasons import Explained
 from goods.stack import glossary
-from goods.submit.prediction import predict_file
+from goods.submit.prediction import predict_file, sees_photos
 
 if TYPE_CHECKING:
     import gradio
+    from PIL import Image
 
-REASONS = 8
+REASONS, FIRST = 8, 5  # lines of the table of reasons, categories with a bar
 # deeper lists of a tree are no smaller than the first, unlike those of a text; words of a table are whole on a phone
-STYLE = """<style>.tree li { font-size: var(--text-md) !important }
-.table { --font-mono: var(--font); --text-md: 0.85rem }
-.table [role=gridcell], .table th { padding-inline: 0.3rem }</style>"""
+STYLE = f"""<style>{BARS}
+.tree li {{ font-size: var(--text-md) !important }}
+.table {{ --font-mono: var(--font); --text-md: 0.85rem }}
+.table [role=gridcell], .table th {{ padding-inline: 0.3rem }}</style>"""
 
 
 def page_of(ws: Workspace, competition: CompetitionConfig, experiment: str) -> gradio.Blocks:
@@ -41,7 +46,7 @@ def page_of(ws: Workspace, competition: CompetitionConfig, experiment: str) -> g
                 pair_tab(gr, PairAnswers(ws, competition, experiment))
         else:
             with gr.Tab("A card"):
-                card_tab(gr, CardAnswers(ws, competition, experiment))
+                card_tab(gr, CardAnswers(ws, competition, experiment), sees_photos(ws, experiment))
         if competition_of(competition).read_new is not None:
             with gr.Tab("A file"):
                 file_tab(gr, ws, competition, experiment)
@@ -58,35 +63,65 @@ def gradio_module() -> Any:
     return gradio
 
 
-def card_tab(gr: Any, answers: CardAnswers) -> None:
+def card_tab(gr: Any, answers: CardAnswers, with_photo: bool) -> None:
     with gr.Row():
         with gr.Column():
             title = gr.Textbox(label="Title")
             description = gr.Textbox(label="Description", lines=4)
             attributes = gr.Textbox(label="Attributes", lines=3)
             shop = gr.Textbox(label="Shop or brand")
-            photo = gr.Image(label="Photo", type="pil", sources=["upload", "clipboard"])
+            # a file as it came: made RGB by gradio, colours that nobody sees would be seen where it is transparent
+            photo = gr.Image(
+                label="Photo",
+                type="filepath",
+                image_mode=None,
+                sources=["upload", "clipboard"],
+                visible=with_photo,
+            )
             asked = gr.Button("Which category?", variant="primary")
         with gr.Column():
-            label = gr.Label(label="Categories", num_top_classes=5)
+            label = gr.Label(label="Category")
+            shares = gr.HTML(label="Likeliest categories", show_label=True)
             tree = gr.Markdown(label="Tree", elem_classes="tree")
-            reasons = table_of(gr, "What speaks for the first category or against it", ["56%", "22%", "22%"])
+            has_reasons = answers.predictor.stack is not None
+            told_by = "What speaks for the first category or against it"
+            reasons = table_of(gr, told_by, ["56%", "22%", "22%"], visible=has_reasons)
             nearest = table_of(gr, "Train cards with the most similar titles", ["40%", "32%", "28%"])
 
-    def answer(title: str, description: str, attributes: str, shop: str, photo: Any) -> tuple:
+    def answer(title: str, description: str, attributes: str, shop: str, photo: str | None) -> tuple:
         texts = {"title": title, "description": description, "attributes": attributes, "shop": shop}
-        said = answers.answer({name: text or "" for name, text in texts.items()}, photo)
-        first = {" → ".join(path): proba for path, proba in said.categories}
+        if photo is None and not any(map(has_text, texts.values())):
+            raise refusal(gr, "Type a title first" + (", or give a photo." if with_photo else "."))
+        said = answers.answer({name: text or "" for name, text in texts.items()}, picture(gr, photo))
+        named = [(" → ".join(path), proba) for path, proba in said.categories[:FIRST]]
         return (
-            first,
+            named[0][0],
             as_tree(said.categories),
             reason_table(said.reasons[:1], glossary.description),
             said.nearest,
+            as_bars(named),
         )
 
-    given = [title, description, attributes, shop, photo]
-    asked.click(answer, given, [label, tree, reasons, nearest], api_name="card", concurrency_limit=1)
-    title.submit(answer, given, [label, tree, reasons, nearest], api_name=False, concurrency_limit=1)
+    given, told = [title, description, attributes, shop, photo], [label, tree, reasons, nearest, shares]
+    asked.click(answer, given, told, api_name="card", concurrency_limit=1)
+    title.submit(answer, given, told, api_name=False, concurrency_limit=1)
+
+
+def refusal(gr: Any, message: str) -> Exception:
+    """What shows the message on the page, and no traceback on the terminal."""
+    return gr.Error(message, print_exception=False)
+
+
+def has_text(text: str | None) -> bool:
+    return bool((text or "").strip())
+
+
+def picture(gr: Any, path: str | None) -> Image.Image | None:
+    """The photo that was given, read as those of the train cards are."""
+    try:
+        return None if path is None else decode(Path(path).read_bytes())
+    except ImageProblem as problem:
+        raise refusal(gr, f"The photo cannot be read: {problem}. Give another, or none.") from None
 
 
 def pair_tab(gr: Any, answers: PairAnswers) -> None:
@@ -99,13 +134,19 @@ def pair_tab(gr: Any, answers: PairAnswers) -> None:
         ]
     asked = gr.Button("The same product?", variant="primary")
     label = gr.Label(label="Answer")
+    shares = gr.HTML(label="How sure", show_label=True)
     reasons = table_of(gr, "Why", ["60%", "20%", "20%"])
 
     def answer(first: str, second: str, of_first: str, of_second: str) -> tuple:
+        for which, texts in {"first": (first, of_first), "second": (second, of_second)}.items():
+            if not any(map(has_text, texts)):
+                raise refusal(gr, f"Type a name of the {which} product, or its attributes.")
         said = answers.answer((first or "", second or ""), (of_first or "", of_second or ""))
-        return {"the same": said.proba, "not the same": 1 - said.proba}, reason_table([said], described)
+        sides = [("the same", said.proba), ("not the same", 1 - said.proba)]
+        sides.sort(key=lambda side: -side[1])
+        return sides[0][0], reason_table([said], described), as_bars(sides)
 
-    asked.click(answer, [*names, *attributes], [label, reasons], api_name="pair", concurrency_limit=1)
+    asked.click(answer, [*names, *attributes], [label, reasons, shares], api_name="pair", concurrency_limit=1)
 
 
 def file_tab(gr: Any, ws: Workspace, competition: CompetitionConfig, experiment: str) -> None:
@@ -119,21 +160,27 @@ def file_tab(gr: Any, ws: Workspace, competition: CompetitionConfig, experiment:
 
     def answer(path: str | None) -> str:
         if path is None:
-            raise gr.Error("Choose a file first.")
+            raise refusal(gr, "Choose a file first.")
         out = Path(tempfile.mkdtemp(dir=folder.name)) / f"labelled{Path(path).suffix}"
         try:
             predict_file(ws, competition, experiment, Path(path), None, out)
         except GoodsError as error:
-            raise gr.Error(str(error)) from None
+            raise refusal(gr, str(error)) from None
         return str(out)
 
     asked.click(answer, given, labelled, api_name="file", concurrency_limit=1)
 
 
-def table_of(gr: Any, label: str, widths: list[str]) -> Any:
+def table_of(gr: Any, label: str, widths: list[str], visible: bool = True) -> Any:
     """A table whose cells are shown whole, on a narrow screen too."""
     return gr.Dataframe(
-        label=label, interactive=False, wrap=True, column_widths=widths, max_height=1200, elem_classes="table"
+        label=label,
+        interactive=False,
+        wrap=True,
+        column_widths=widths,
+        max_height=1200,
+        elem_classes="table",
+        visible=visible,
     )
 
 

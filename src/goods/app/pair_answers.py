@@ -12,6 +12,7 @@ import pandas as pd
 
 from goods.cards.rawtext import normalise
 from goods.cards.table import Issues
+from goods.cards.text import MAX_CHARS, strip_html
 from goods.config.competition import CompetitionConfig
 from goods.core.workspace import Workspace
 from goods.matching.products import Products
@@ -34,8 +35,8 @@ class PairAnswers:
         cards = pd.DataFrame(
             {
                 "product_id": [0, 1],
-                "title": list(names),
-                "attributes": [" ".join(text.split()) for text in attributes],
+                "title": [strip_html(name)[:MAX_CHARS] for name in names],
+                "attributes": [" ".join(text.split())[:MAX_CHARS] for text in attributes],
                 "characteristics": [json.dumps(as_mapping(text), ensure_ascii=False) for text in attributes],
             }
         )

@@ -22,7 +22,8 @@ def show_table(title: str, head: Cells, rows: list[Cells]) -> None:
 
     table = Table(title=Text(title), title_justify="left")
     for i, name in enumerate(head):
-        table.add_column(Text(name), justify="right" if i else "left")
+        # where it is too wide, numbers take a second line, and names do so last
+        table.add_column(Text(name), justify="right" if i else "left", overflow="fold", no_wrap=not i)
     for row in rows:
         table.add_row(*map(Text, row))
     Console(stderr=True).print(table)

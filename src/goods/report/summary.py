@@ -9,6 +9,7 @@ import shlex
 from pathlib import Path
 
 from goods.cards.table import select
+from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
@@ -80,9 +81,14 @@ def next_commands(ws: Workspace, competition: CompetitionConfig, experiment: str
     explained = [f"explain.py {space.competition} {experiment} {' '.join(shlex.quote(str(i)) for i in ids)}"]
     config = load_experiment(space.run(experiment).config)
     has_reasons = isinstance(config.model, PairsConfig) if pairs else bool(joined(config))
+    of_new = []
+    if pairs:
+        of_new = [f"match.py CARDS.parquet --competition {space.competition} --experiment {experiment}"]
+    elif competition_of(competition).read_new is not None:
+        of_new = [f"predict.py {competition.name} {experiment} NEW.parquet --out labelled.parquet"]
     commands = [
         *(explained if ids and has_reasons else []),
         f"app.py {space.competition} {experiment}",
-        f"predict.py {competition.name} {experiment} NEW.parquet --out labelled.parquet",
+        *of_new,
     ]
     return [f".venv/bin/python scripts/{command}" for command in commands]

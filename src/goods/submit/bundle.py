@@ -15,7 +15,6 @@ from pathlib import Path
 
 import yaml
 
-from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import COMPETITION, competition_folders, dump, first_with, load_experiment
@@ -28,6 +27,7 @@ from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.submit.entries import overall
 from goods.submit.needed import pins
+from goods.submit.new_cards import reader_of
 from goods.submit.notebook import notebook
 from goods.submit.prediction import sees_photos
 from goods.submit.predictor import model_folders
@@ -65,11 +65,7 @@ def make_bundle(
 ) -> dict[str, int]:
     """Write all of it; `wheels` puts those of "name==version" lines, and the project's own, into a folder. Returns the
     bytes of each part."""
-    if competition_of(competition).read_new is None:
-        raise GoodsError(
-            f"{competition.name}: new cards of this competition cannot be labelled, nor bundled; give its "
-            "reader a read_new"
-        )
+    reader_of(competition)
     check_empty(bundle.out)
     spaces = parts(ws, competition)
     models = [folder for space, one in spaces for folder in model_folders(space, one, experiment)]

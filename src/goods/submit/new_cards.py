@@ -9,7 +9,7 @@ All rows are read, and refused, before the first batch is given. Of each card it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,21 @@ SHOWN = 5  # kinds of input problems that are named
 AT_ONCE = 1 << 28  # bytes of a file with something wrong that is read again as a whole, to say exactly what
 
 
+def reader_of(competition: CompetitionConfig) -> Callable[[Path, Issues], pd.DataFrame]:
+    """The competition's `read_new`; GoodsError where it has none."""
+    contest, name = competition_of(competition), competition.name
+    if contest.problem == "pairs":
+        raise GoodsError(
+            f"{name}: its experiments score pairs, they label no cards; find pairs among new ones by scripts/match.py "
+            f"CARDS.parquet --competition {name} --experiment NAME"
+        )
+    if contest.read_new is None:
+        raise GoodsError(
+            f"{name}: new cards of this competition cannot be labelled; give its reader a read_new"
+        )
+    return contest.read_new
+
+
 class NewCards:
     """Cards of a raw file without answers, `len` of them; photos are looked up in `images` as those of the test split.
     `folder` takes the temporary files."""
@@ -44,13 +59,7 @@ class NewCards:
         self, path: Path, competition: CompetitionConfig, images: Path | None, folder: Path, rows: int = BLOCK
     ) -> None:
         contest = competition_of(competition)
-        read = contest.read_new
-        if read is None:
-            raise GoodsError(
-                f"{competition.name}: new cards of this competition cannot be labelled; give its reader a "
-                "read_new"
-            )
-        self.read, self.path, self.images, self.folder = read, path, images, folder
+        self.read, self.path, self.images, self.folder = reader_of(competition), path, images, folder
         try:
             self._take_all(raw_batches(path, rows, folder, contest.tables))
         except GoodsError:

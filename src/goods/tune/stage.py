@@ -40,6 +40,9 @@ from goods.tune.startup import run_startup, work_along
 from goods.tune.storage import JOURNAL, study_file
 from goods.tune.study import open_study, params_told, with_params, work
 
+TOLD = {
+    "fail": "interrupted"
+}  # what a trial that raises an error ends as: the study ends with it, to be gone on with
 STUDY_FILES = ("study.db", "study.db-journal", "study.journal", "study.lock", "study.workers")
 
 
@@ -146,5 +149,5 @@ def studied_folds(competition: CompetitionConfig, config: ExperimentConfig) -> l
 
 
 def summary(report: dict[str, Any]) -> str:
-    done = ", ".join(f"{n} {state}" for state, n in report["trials"].items())
+    done = ", ".join(f"{n} {TOLD.get(state, state)}" for state, n in report["trials"].items())
     return f"best {report['optimistic_score']:.4f} (optimistic; {done}) with {params_told(report['params'])}"
