@@ -288,4 +288,7 @@ def told_of(error: BaseException, folders: list[Path]) -> str | None:
         return told
     if not isinstance(error, OSError) or error.strerror is None:
         return None
+    if isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError):
+        place = error.filename2 or error.filename
+        return f"{place}: {error.strerror}: a folder is wanted where a file is, or the other way round; move it away"
     return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
