@@ -142,12 +142,12 @@ def lost_columns(columns: dict[str, Column], asked: dict[str, Column], n: tuple[
         elif column.numbers is not None and other.numbers is not None:
             found += moved(column.label, column.numbers, other.numbers)
         else:
-            a, b = met(column, column, True) or 0.0, met(other, column, False)
-            if differs(a, b, n, POINTS) and b is not None and a > b:
+            again, known = met(column, column, True) or 0.0, met(other, column, False)
+            if differs(again, known, n, POINTS) and known is not None and again > known:
                 found.append(
-                    f"{column.label} has in {percent(1 - b)} of the test cards a value that no train card has, in "
-                    f"{percent(1 - a)} of the train cards one that no other has: out-of-fold scores need not hold on "
-                    "test; look whether both files write it alike"
+                    f"{column.label} has in {percent(1 - known)} of the test cards a value that no train card has, in "
+                    f"{percent(1 - again)} of the train cards one that no other has: out-of-fold scores need not hold "
+                    "on test; look whether both files write it alike"
                 )
     return found
 
