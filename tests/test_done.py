@@ -79,6 +79,26 @@ def test_a_marker_of_something_else_is_none(folder, text):
     assert not is_done(folder, "key")
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda told: told["files"].pop("a.txt"),
+        lambda told: told["files"].clear(),
+        lambda told: told.update(key="another"),
+        lambda told: told["files"]["a.txt"].__setitem__(0, 3),
+    ],
+)
+def test_a_marker_that_was_edited_is_damaged(folder, edit):
+    told = json.loads((folder / "DONE").read_text())
+    edit(told)
+    (folder / "DONE").write_text(json.dumps(told))
+    (folder / "a.txt").unlink()
+    assert not is_done(folder, "key") and not is_done(folder, "another") and done_key(folder) is None
+    assert flaw(folder) == "DONE is damaged"
+    with pytest.raises(GoodsError, match="stage: DONE is damaged; run it"):
+        check_done(folder, "not made", "run it")
+
+
 def test_logs_and_what_was_added_do_not_count(folder):
     (folder / "logs/events").unlink()
     (folder / "notes.txt").write_text("mine")

@@ -121,7 +121,7 @@ def test_ids_that_tell_the_class_are_loud_with_both_shares():
 def test_an_order_of_rows_that_tells_the_class_is_told_where_ids_do_not():
     classes = {
         "colour": pd.Series(np.repeat([0, 1], 50), index=np.random.default_rng(1).permutation(100)),
-        "season": pd.Series(np.arange(100) % 2),
+        "season": pd.Series(np.arange(100) % 3),
         "few": pd.Series(np.zeros(9)),
     }
     (warning,) = describe(cards_like(), classes, Issues())["warnings"]

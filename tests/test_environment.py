@@ -247,6 +247,22 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path, optio
     assert sorted(p.name for p in tmp_path.iterdir()) == ["configs", "file"]
 
 
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_a_file_where_a_folder_is_wanted_and_the_other_way_round_are_named(tmp_path, capsys, is_folder):
+    from goods.core.artifacts import write_text
+
+    place = tmp_path / "place"
+    place.mkdir() if is_folder else place.write_text("")
+    with pytest.raises(SystemExit) as stopped:
+        cli.run(lambda: write_text(place if is_folder else place / "file", "x"))
+    assert stopped.value.code == 2
+    assert re.fullmatch(
+        f"error: {place}: (Is a directory|Not a directory|File exists): a folder is wanted where a file is, or the "
+        "other way round; move it away\n",
+        capsys.readouterr().err,
+    )
+
+
 def fill(*names: str):
     def main() -> None:
         raise OSError(errno.ENOSPC, "No space left on device", *names)

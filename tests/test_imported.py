@@ -17,6 +17,7 @@ from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
 from goods.core.kept import Kept
 from goods.core.predictions import Predictions
+from goods.models.tabular.imported import suspicion
 from goods.models.tabular.imported_files import read_predictions
 from goods.report.experiments import experiment_row
 from goods.stack.stage import stack
@@ -139,6 +140,37 @@ def imported(tmp_path, ws, noise: float = 0.3):
     )
     (configs / "other.yaml").write_text(yaml.safe_dump({"model": model}))
     return configs
+
+
+@pytest.mark.parametrize(
+    ("right", "sure", "asked", "told"),
+    [
+        (1.0, 0.9, 0.9, "right of 100.00% of the train cards"),
+        (0.9, 0.95, 0.7, "surer of train cards (0.95 in the mean) than of test cards (0.70)"),
+        (0.9, 0.9, 0.85, ""),
+    ],
+)
+def test_predictions_by_models_that_saw_the_cards_are_doubted(right, sure, asked, told):
+    def said(n, confidence):
+        classes = np.tile(np.array([[0, 1]], np.int32), (n, 1))
+        return Predictions(np.arange(n), classes, np.tile(np.float32([confidence, 1 - confidence]), (n, 1)))
+
+    target = (np.arange(100) >= 100 * right).astype(int)
+    assert told in suspicion(target, said(100, sure), said(50, asked))
+    assert bool(told) == bool(suspicion(target, said(100, sure), said(50, asked)))
+
+
+def test_a_doubt_is_said_and_reported(ws, competition, tmp_path, capsys):
+    configs = imported(tmp_path, ws, noise=1e-3)
+    path = tmp_path / "train.parquet"
+    table, cards = pd.read_parquet(path), load_cards(ws)
+    names = [column for column in table if column != "product_id"]
+    target = cards.set_index("product_id").target.loc[table.product_id].to_numpy()
+    table[names] = np.eye(len(names))[target]
+    table.to_parquet(path, index=False)
+    train(ws, competition, load_experiment(configs / "other.yaml"))
+    assert "right of 100.00% of the train cards" in capsys.readouterr().err
+    assert "as models are that saw them" in read_json(ws.run("other").report)["warning"]
 
 
 def test_predictions_of_another_tool_are_stacked_and_cannot_be_asked_of_new_cards(

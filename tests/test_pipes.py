@@ -62,3 +62,59 @@ def test_an_error_is_told_though_nobody_reads_stdout(tmp_path):
         )
     )
     assert left_alone([path]) == (2, b"error: no\n")
+
+
+CLOSED = """
+import os, sys
+from pathlib import Path
+for number in map(int, sys.argv[1]):
+    os.close(number)
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
+
+WRITING = """
+import os, sys
+from goods import cli
+from goods.core.log import say
+
+def main():
+    with open(sys.argv[1], "w") as file:
+        os.write(2, b"of a library")
+        print("a line")
+        say("a message")
+        file.write("mine")
+
+cli.run(main)
+"""
+
+
+@pytest.mark.parametrize("closed", ["0", "1", "2", "012"])
+def test_streams_that_are_closed_stop_nothing_and_write_into_no_file(tmp_path, closed):
+    path, out = tmp_path / "script.py", tmp_path / "out"
+    path.write_text(WRITING)
+    command = [sys.executable, "-c", CLOSED, closed, str(path), str(out)]
+    environment = {"PYTHONPATH": str(ROOT / "src")} | os.environ
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert out.read_text() == "mine"
+    assert b"Traceback" not in done.stderr and (b"a message" in done.stderr) == ("2" not in closed)
+
+
+GONE = """
+import os, sys
+folder = sys.argv[1]
+os.mkdir(folder)
+os.chdir(folder)
+os.rmdir(folder)
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
+
+
+@pytest.mark.parametrize("command", [[str(ROOT / "scripts/doctor.py")], ["-m", "goods", "doctor"]])
+def test_a_current_folder_that_was_removed_is_told_in_one_line(tmp_path, command):
+    environment = {"PYTHONPATH": str(ROOT / "src")} | os.environ
+    done = subprocess.run(
+        [sys.executable, "-c", GONE, str(tmp_path / "gone"), *command], capture_output=True, env=environment
+    )
+    assert done.returncode == 2
+    assert done.stderr == b"error: the current folder was removed; cd to one that is there\n"

@@ -110,6 +110,64 @@ def test_a_fold_that_finds_the_disk_full_names_it_and_goes_on_later(
     assert ws.run("fasttext").oof.is_file()
 
 
+LIMITED = """
+import os, resource, sqlite3, sys
+from goods import cli
+
+def main():
+    what = getattr(resource, sys.argv[1])
+    resource.setrlimit(what, (int(sys.argv[2]), resource.getrlimit(what)[1]))
+    {doing}
+
+cli.run(main)
+"""
+DOING = {
+    "a file": (
+        "RLIMIT_FSIZE",
+        "9000",
+        "open('large', 'w').write('x' * 10 ** 6)",
+        "larger than 9,000 bytes here",
+    ),
+    "a study": (
+        "RLIMIT_FSIZE",
+        "9000",
+        "sqlite3.connect('s.db').executescript(''.join(f'CREATE TABLE t{i} (x);' for i in range(99)))",
+        "larger than 9,000 bytes here",
+    ),
+    "open files": (
+        "RLIMIT_NOFILE",
+        "20",
+        "kept = [open('/dev/null') for _ in range(99)]",
+        "a process may have 20;",
+    ),
+    "open files of SQLite": (
+        "RLIMIT_NOFILE",
+        "20",
+        "kept = [sqlite3.connect(f'{i}.db').execute('CREATE TABLE t (x)') for i in range(99)]",
+        "a process may have 20;",
+    ),
+    "threads": (
+        "RLIMIT_CORE",
+        "0",
+        'raise RuntimeError("can\'t start new thread")',
+        "no more processes or threads may be started",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DOING)
+def test_a_limit_of_the_process_is_told_with_how_to_raise_it(tmp_path, what):
+    limit, least, doing, said = DOING[what]
+    path = tmp_path / "script.py"
+    path.write_text(LIMITED.format(doing=doing))
+    environment = {"PYTHONPATH": str(ROOT / "src")} | os.environ
+    command = [sys.executable, str(path), limit, least]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ") and said in line and "ulimit -" in line
+
+
 @pytest.mark.parametrize(
     ("job", "said"), [(killed, "a worker process was ended (SIGKILL)"), (hungry, "out of memory")]
 )

@@ -1,5 +1,6 @@
 """A student: what it counts, what it learns from whom, and that its folder and config are all that it takes."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -123,6 +124,32 @@ def test_a_student_keeps_most_of_what_its_teacher_knows(taught):
     own, teacher = (read_json(ws.run(name).report) for name in ("student", "linear"))
     assert own["score"] > teacher["score"] - 0.1
     assert own["tuned_on"] == teacher["tuned_on"]
+
+
+def test_its_score_is_told_to_be_optimistic_where_test_cards_are_train_cards(tmp_path, capsys):
+    """Classes are shuffled, so that chance is all there is, but the teacher has seen those of the cards that test has
+    again."""
+    shop = write_shop(tmp_path / "shop", n_train=120)
+    known = pd.read_parquet(shop / "train.parquet")
+    columns = ["category_id", "category_name"]
+    known[columns] = known[columns].sample(frac=1, random_state=3).to_numpy()
+    fields = [json.loads(text) for text in known.text_fields]
+    texts = [
+        {**one, "title": f"вещь{chr(1072 + i // 32)}{chr(1072 + i % 32)}"} for i, one in enumerate(fields)
+    ]
+    known["text_fields"] = [json.dumps(one, ensure_ascii=False) for one in texts]
+    known.to_parquet(shop / "train.parquet", index=False)
+    again = known.drop(columns=columns).assign(product_id=known.product_id + 10_000)
+    again.to_parquet(shop / "test.parquet", index=False)
+    ws = Workspace(tmp_path / "work", COMPETITION.name)
+    prepare(ws, COMPETITION, shop)
+    make_folds(ws, COMPETITION)
+    train(ws, COMPETITION, load_experiment(CONFIGS / "linear.yaml"))
+    distil(ws, COMPETITION, student_config())
+    own, teacher = (read_json(ws.run(name).report) for name in ("student", "linear"))
+    assert own["score"] > teacher["score"] + 0.3
+    assert "linear names them, which has seen the labels of every fold" in own["warning"]
+    assert "(optimistic: linear has seen every fold)" in capsys.readouterr().err
 
 
 def test_it_needs_nothing_but_its_own_folder_to_label_new_cards(taught, tmp_path):

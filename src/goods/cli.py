@@ -32,7 +32,20 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROOT = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path.cwd()  # where work/ and submissions/ are
 # the current folder's own; what is not in them comes with the package
-CONFIGS = next((p for p in (Path.cwd() / "configs", CHECKOUT / "configs") if p.is_dir()), Path("configs"))
+
+
+def current_folder() -> Path:
+    """Ends the process in one line where it was removed, as all else asks for it too."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        print("error: the current folder was removed; cd to one that is there", file=sys.stderr)
+        sys.exit(2)
+
+
+CONFIGS = next(
+    (p for p in (current_folder() / "configs", CHECKOUT / "configs") if p.is_dir()), Path("configs")
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -276,4 +289,7 @@ def told_of(error: BaseException, folders: list[Path]) -> str | None:
         return told
     if not isinstance(error, OSError) or error.strerror is None:
         return None
+    if isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError):
+        place = error.filename2 or error.filename
+        return f"{place}: {error.strerror}: a folder is wanted where a file is, or the other way round; move it away"
     return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"

@@ -128,6 +128,11 @@ class ImageStore:
             what = f"{ref}|missing"
         return xxhash.xxh3_64_intdigest(what.encode())
 
+    def checksum(self, ref: str) -> tuple[int, int]:
+        """Size and CRC of a photo in a zip: equal for equal bytes; ImageProblem, OSError where there is none."""
+        _, info = self._member(ref)
+        return info.file_size, info.CRC
+
     def open(self, ref: str, size: int | None = None) -> Image.Image:
         """The image, upright, RGB on white, as `decode` gives it; ImageProblem says why not."""
         return decode(self._read(ref), size)

@@ -8,9 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from goods.cards.table import Issues
+from goods.competitions.arrow import columns_of, read_columns
 from goods.competitions.raw import (
     CategoryPath,
     Raw,
+    answers_told,
     integer_ids,
     read_table,
     require_disjoint,
@@ -22,6 +24,7 @@ from goods.core.ids import Id
 from goods.core.log import say
 from goods.core.wording import count
 
+CATEGORY_ID = "category_id"
 NO_CATEGORY = -1  # that of test cards
 
 
@@ -92,4 +95,11 @@ def read_splits(
         note_inner(train, tree, issues)
     else:
         tree = tree_from_names(train.category_id, names, train_path)
-    return Raw(pd.concat([train, test], ignore_index=True), tree, issues)
+    cards = pd.concat([train, test], ignore_index=True)
+    return Raw(cards, tree, issues, warnings=answers_in_test(test_path))
+
+
+def answers_in_test(path: Path) -> list[str]:
+    if CATEGORY_ID not in columns_of(path):
+        return []
+    return answers_told(read_columns(path, [CATEGORY_ID])[CATEGORY_ID].to_pylist(), CATEGORY_ID, path)

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from goods.cards.fields import is_nothing, plain_value
 from goods.cards.table import Issues
 from goods.cards.text import MAX_CHARS
 from goods.competitions.arrow import columns_of, plain, read_columns, told
@@ -38,13 +39,14 @@ class Raw:
 
     `tree` maps each category id to its path; empty where the contest has none: a category is known by its id. Where
     attributes are asked for, cards have their class names in `target_<name>` columns (null where unknown) in place of
-    `category_id`, and `targets` holds the classes of each.
+    `category_id`, and `targets` holds the classes of each. `warnings`: what the files' columns give cause to look at.
     """
 
     cards: pd.DataFrame
     tree: dict[Id, CategoryPath]
     issues: Issues
     targets: Mapping[str, tuple[Id, ...]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -133,6 +135,18 @@ def require_disjoint(train: pd.Series, test: pd.Series, column: str, *files: Pat
             f"{files[0].parent}: {column} {both.iloc[0]} is in {' and in '.join(file.name for file in files)}; "
             "leave it in one"
         )
+
+
+def answers_told(cells: list[Any], column: str, path: Path) -> list[str]:
+    """A warning where a test file holds classes in the column that train cards have theirs in; one value that stands in
+    all rows holds a place."""
+    there = [str(cell) for cell in map(plain_value, cells) if not is_nothing(cell)]
+    if len(set(there)) < 2:
+        return []
+    return [
+        f"{path.name} has classes in {column!r} too, in {len(there)} of {len(cells)} rows: nothing looks at them; give "
+        "rows whose class is known as train cards, and look whether it is the right file"
+    ]
 
 
 def clip_text(cards: pd.DataFrame, fields: tuple[str, ...], issues: Issues) -> None:

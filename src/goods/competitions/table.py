@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from goods.cards.table import Issues
 from goods.competitions.base import Competition, Configured
-from goods.competitions.raw import Raw, require_disjoint
+from goods.competitions.raw import Raw, answers_told, require_disjoint
 from goods.competitions.table_cards import ROW, cards_of, columns_of_cards
 from goods.competitions.table_classes import (
     add_classes,
@@ -66,7 +66,15 @@ def read(config: TableConfig, data: Path) -> Raw:
     if not cards.product_id.is_unique:
         twice = cards.product_id[cards.product_id.duplicated()].iloc[0]
         raise GoodsError(f"{data}: {name} {twice} is in more than one file; leave it in one")
-    return Raw(cards, tree, issues, targets)
+    return Raw(cards, tree, issues, targets, answers_in_test(config, data))
+
+
+def answers_in_test(config: TableConfig, data: Path) -> list[str]:
+    table, found = Table(tuple(files_of(data, config.files.test, "files.test")), config.format), []
+    for column in config.targets.values() if config.labels is None else ():
+        if column in table.names:
+            found += answers_told(table.frame([column])[column].tolist(), column, table.where)
+    return found
 
 
 def frames_of(config: TableConfig, data: Path) -> dict[str, tuple[Path, pd.DataFrame]]:

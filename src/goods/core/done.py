@@ -16,7 +16,7 @@ from pathlib import Path
 
 from goods.core.artifacts import on_disk, write_json, write_text
 from goods.core.errors import GoodsError
-from goods.core.hashing import bytes_hash, content_of, file_hash
+from goods.core.hashing import bytes_hash, content_hash, content_of, file_hash
 from goods.core.log import say
 
 DONE, STARTED = "DONE", "STARTED"
@@ -41,7 +41,9 @@ def read_done(folder: Path) -> Done | None:
             {str(name): (int(n), str(h)) for name, (n, h) in part.items()}
             for part in (told["files"], told.get("coming", {}))
         )
-        return Done(str(told["key"]), files, coming)
+        done = Done(str(told["key"]), files, coming)
+        sealed = _seal(done)
+        return done if told.get("seal", sealed) == sealed else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -115,7 +117,12 @@ def _written(path: Path) -> tuple[int, str]:
 
 def _tell(folder: Path, done: Done) -> None:
     told = {"key": done.key, "files": done.files} | ({"coming": done.coming} if done.coming else {})
-    write_json(folder / DONE, told)
+    write_json(folder / DONE, told | {"seal": _seal(done)})
+
+
+def _seal(done: Done) -> str:
+    """Hash of what DONE says: one that was edited by hand counts as damaged."""
+    return content_hash(done.key, done.files, done.coming)
 
 
 def begin(folder: Path, key: str) -> None:

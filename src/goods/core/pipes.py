@@ -20,9 +20,22 @@ def unread() -> list[int]:
     ]
 
 
+def open_streams() -> None:
+    """Give stdin, stdout and stderr that are closed, as a scheduler may leave them, the null device: else the next file
+    that is opened has their number, and messages of libraries go into it."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
 @contextmanager
 def ending_unread() -> Iterator[None]:
     """A command in here ends without a word where nobody reads what it prints any more."""
+    open_streams()
     try:
         try:
             yield

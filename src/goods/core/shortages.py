@@ -1,10 +1,11 @@
-"""Full disks and memory that ran out, whichever library met them and however it says so."""
+"""Full disks, memory and limits of a process that ran out, whichever library met them and however it says so."""
 
 from __future__ import annotations
 
 import errno
 import os
 import re
+import resource
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +17,11 @@ from goods.core.execution import free_memory
 FULL = 2**26  # bytes free below which a disk is called full
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # safetensors, CatBoost and SQLite have no errno; torch does not even say what it met
-NO_SPACE = re.compile(r"no space left|disk quota|disk is full|inline_container\.cc", re.IGNORECASE)
+NO_SPACE = re.compile(
+    r"no space left|disk quota|disk is full|file too large|disk i/o error|inline_container\.cc", re.IGNORECASE
+)
+OPEN_FILES = re.compile(r"too many open files|unable to open database file", re.IGNORECASE)
+NO_THREAD = re.compile(r"can't start new thread|resource temporarily unavailable", re.IGNORECASE)
 NO_MEMORY = re.compile(
     r"out of memory|(can.?t|cannot|could not|unable to) allocate|not enough memory|bad.?alloc", re.IGNORECASE
 )
@@ -33,6 +38,13 @@ def shortage(error: BaseException, folders: list[Path]) -> str | None:
             return no_space(named, folders)
         if NO_SPACE.search(text):
             return no_space(None, folders)
+        if OPEN_FILES.search(text) and (limit := limit_of(resource.RLIMIT_NOFILE)) is not None:
+            return f"too many open files: a process may have {limit:,}; raise that with `ulimit -n 65536`, {GO_ON}"
+        if NO_THREAD.search(text):
+            return (
+                "no more processes or threads may be started; end others, or raise the limit (`ulimit -u`, pids of a "
+                f"container), {GO_ON}"
+            )
         if isinstance(one, BrokenProcessPool) and "terminated" in text:
             ended = ", ".join(sorted(set(re.findall(r"SIG\w+", text)))) or "without a word"
             return f"a worker process was ended ({ended}), most often for want of memory; {more_memory()}"
@@ -61,8 +73,20 @@ def more_memory() -> str:
     )
 
 
+def limit_of(what: int) -> int | None:
+    """What this process may have of it at most; None where it has no limit."""
+    limit = resource.getrlimit(what)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
+
+
 def no_space(filename: str | Path | None, folders: list[Path]) -> str:
     """What to do where a disk is full; where the error does not name the file, which folders are full."""
+    if (largest := limit_of(resource.RLIMIT_FSIZE)) is not None:
+        named = "" if filename is None else f"{filename}: "
+        return (
+            f"{named}no file may be larger than {largest:,} bytes here, or no space is left; raise the limit with "
+            f"`ulimit -f unlimited`, {GO_ON}"
+        )
     if filename is not None:
         parent = Path(filename).absolute().parent
         return f"{filename}: no space left in {parent}; free some, or name another folder; {GO_ON}"

@@ -27,6 +27,7 @@ from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import metric_of
 from goods.prepare.door import describe, lines
+from goods.prepare.repeats import warnings_of_classes, warnings_of_photos
 from goods.prepare.sources import Sources, ids_of
 from goods.prepare.unreadable import check_unreadable
 
@@ -42,7 +43,14 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, sources: Sou
         cards.product_id.map(images).astype("str").where(cards.product_id.isin(list(images)), None)
     )
     check_targets(config, raw)
-    door = describe(cards, known_classes(config, raw), raw.issues, config.group_near_duplicates)
+    classes = known_classes(config, raw)
+    door = describe(cards, classes, raw.issues, config.group_near_duplicates)
+    photos = sources.bytes_of(images)
+    door["warnings"] += [
+        *raw.warnings,
+        *warnings_of_photos(cards, photos),
+        *warnings_of_classes(cards, classes, photos),
+    ]
 
     def write(space: Workspace, table: pd.DataFrame, labels: Labels | None) -> None:
         begin(space.prepared, key)

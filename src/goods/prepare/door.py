@@ -16,6 +16,7 @@ from goods.cards.hiding import POINTS, differs
 from goods.cards.table import TEXT_FIELDS, Issues, has_photo
 from goods.cards.text import LETTER, occurrences
 from goods.core.wording import count
+from goods.prepare.columns import percent, warnings_of_columns
 from goods.prepare.order import order_of, told
 from goods.problems.splitting import near_duplicate_keys
 
@@ -29,10 +30,14 @@ ALPHABETS = {"cyrillic": "[а-яёА-ЯЁ]", "latin": "[a-zA-Z]"}
 
 
 def describe(
-    cards: pd.DataFrame, classes: dict[str, pd.Series], issues: Issues, grouped: bool = False
+    cards: pd.DataFrame,
+    classes: dict[str, pd.Series],
+    issues: Issues,
+    grouped: bool = False,
+    of_cards: bool = True,
 ) -> dict[str, Any]:
-    """What door.json holds; `classes` are those of the train cards known, by target, indexed by id in the order of the
-    file; `grouped`: near-duplicates are kept in one fold."""
+    """What door.json holds; `classes` are those of the train cards known (not `of_cards`: of pairs of them), by target,
+    indexed by id in the order of the file; `grouped`: near-duplicates are kept in one fold."""
     parts = {split: of_split(cards, split) for split in SPLITS}
     keys = {split: near_duplicate_keys(part) for split, part in parts.items()}
     table = {
@@ -50,7 +55,9 @@ def describe(
             [*what, n] for what, n in sorted(problems.items(), key=lambda item: (-item[1], item[0]))
         ],
     }
-    return door | {"warnings": [*warnings(door, grouped), *told(door["order"])]}
+    columns = warnings_of_columns(parts["train"], parts["test"], classes if of_cards else None)
+    copies = _warnings_of_copies(door["train"], door["test"]) if of_cards else []
+    return door | {"warnings": [*warnings(door, grouped), *copies, *columns, *told(door["order"])]}
 
 
 def of_split(cards: pd.DataFrame, split: str) -> pd.DataFrame:
@@ -125,14 +132,14 @@ def warnings(door: dict[str, Any], grouped: bool) -> list[str]:
             else "out-of-fold scores of models that look at photos promise too little"
         )
         found.append(
-            f"{_percent(train['photos'])} of the train cards have a photo, {_percent(test['photos'])} of the test "
+            f"{percent(train['photos'])} of the train cards have a photo, {percent(test['photos'])} of the test "
             f"cards: {meant}; look whether all photos are where they belong"
         )
     for field in TEXT_FIELDS:
         a, b = train["empty"][field], test["empty"][field]
         if differs(a, b, n, TEXT_POINTS):
             found.append(
-                f"{field} is empty in {_percent(a)} of the train cards and {_percent(b)} of the test cards: "
+                f"{field} is empty in {percent(a)} of the train cards and {percent(b)} of the test cards: "
                 "out-of-fold scores need not hold on test; look whether the field is read from both files"
             )
         (a, _), (b, _) = train["characters"][field], test["characters"][field]
@@ -144,11 +151,11 @@ def warnings(door: dict[str, Any], grouped: bool) -> list[str]:
     a, b = train["letters"]["cyrillic"], test["letters"]["cyrillic"]
     if min(n) >= FEWEST and abs(a - b) > TEXT_POINTS:
         found.append(
-            f"{_percent(a)} of the letters are Cyrillic in train and {_percent(b)} in test: models see words they have "
+            f"{percent(a)} of the letters are Cyrillic in train and {percent(b)} in test: models see words they have "
             "not learned; look whether the test texts are in another language, transliterated or of another code page"
         )
     found += _warnings_of_shops(train, test, n)
-    return found if grouped else found + _warnings_of_repeats(train, test, n)
+    return found + _warnings_of_repeats(train, test, n, grouped)
 
 
 def _warnings_of_shops(train: dict[str, Any], test: dict[str, Any], n: tuple[int, int]) -> list[str]:
@@ -156,29 +163,39 @@ def _warnings_of_shops(train: dict[str, Any], test: dict[str, Any], n: tuple[int
     if not (differs(a, b, n, TEXT_POINTS) and a > b):
         return []
     return [
-        f"{_percent(1 - b)} of the test cards are of a shop that no train card has, {_percent(1 - a)} of the train "
+        f"{percent(1 - b)} of the test cards are of a shop that no train card has, {percent(1 - a)} of the train "
         "cards of one that no other has: what shops tell in out-of-fold scores will not be there on test; expect "
         "less than the score reported"
     ]
 
 
-def _warnings_of_repeats(train: dict[str, Any], test: dict[str, Any], n: tuple[int, int]) -> list[str]:
+def _warnings_of_repeats(
+    train: dict[str, Any], test: dict[str, Any], n: tuple[int, int], grouped: bool
+) -> list[str]:
     repeated = {
         "known_title": "have the title of another",
         "near_duplicates": "are a near-duplicate of another",
     }
     for known, what in repeated.items():
         a, b = train[known], test[known]
-        if differs(a, b, n, TEXT_POINTS) and a > b:
+        if differs(a, b, n, TEXT_POINTS) and a > b and not grouped:
             return [
-                f"{_percent(a)} of the train cards {what}, {_percent(b)} of the test cards that of a "
+                f"{percent(a)} of the train cards {what}, {percent(b)} of the test cards that of a "
                 "train card: out-of-fold scores may be too high; set group_near_duplicates: true in competition.yaml"
             ]
     return []
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share in (0, 1) or 0.01 <= share <= 0.99 else f"{100 * share:.2f} %"
+def _warnings_of_copies(train: dict[str, Any], test: dict[str, Any]) -> list[str]:
+    """Test cards that may be train cards, oftener than train cards are each other."""
+    a, b = train["near_duplicates"], test["near_duplicates"]
+    if differs(a, b, (train["rows"], test["rows"]), TEXT_POINTS) and b > a:
+        return [
+            f"{percent(b)} of the test cards are a near-duplicate of a train card, {percent(a)} of the train cards "
+            "of another: they may be train cards under other ids, and the score on test then says little of new "
+            "ones; look how the files were parted"
+        ]
+    return []
 
 
 def rows_of(door: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -186,7 +203,7 @@ def rows_of(door: dict[str, Any]) -> list[tuple[str, str, str]]:
     both = [door[split] for split in SPLITS]
 
     def row(name: str, values: list[Any]) -> tuple[str, str, str]:
-        train, test = ("–" if v is None else v if isinstance(v, str) else _percent(v) for v in values)
+        train, test = ("–" if v is None else v if isinstance(v, str) else percent(v) for v in values)
         return name, train, test
 
     rows = [row("cards", [f"{d['rows']:,}" for d in both]), row("with a photo", [d["photos"] for d in both])]

@@ -38,7 +38,8 @@ def write_pairs(ws: Workspace, config: CompetitionConfig, raw: RawPairs, sources
     Labels([0, 1], [("different",), ("same",)], [("different",), ("same",)]).save(ws)
     write_parquet(ws.issues, raw.issues.table())
     train = raw.pairs[raw.pairs.split == "train"]
-    door = describe(raw.cards, {"pairs": train.set_index("product_id").target}, raw.issues)
+    classes = {"pairs": train.set_index("product_id").target}
+    door = describe(raw.cards, classes, raw.issues, of_cards=False)
     write_json(ws.door, door)
     write_json(ws.source, record)
     mark_done(ws.prepared, key)

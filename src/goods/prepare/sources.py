@@ -63,6 +63,13 @@ class Sources:
         known = dict(zip(files, self.hashes.of(files), strict=True))
         return content_hash([(i, known[ref] if ref in known else store.fingerprint(ref)) for i, ref in refs])
 
+    def bytes_of(self, photos: Mapping[Id, str]) -> dict[Id, Any]:
+        """What stands for the bytes of each photo: equal for equal ones, of files as of members of a zip."""
+        store, refs = ImageStore(self.data), list(photos.items())
+        files = [ref for _, ref in refs if SEPARATOR not in ref]
+        known: dict[str, Any] = dict(zip(files, self.hashes.of(files), strict=True))
+        return {i: known[ref] if ref in known else store.checksum(ref) for i, ref in refs}
+
 
 def file_of(ref: str) -> str:
     """The file that a photo is, or the zip that it is in."""
