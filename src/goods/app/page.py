@@ -81,7 +81,7 @@ def card_tab(gr: Any, answers: CardAnswers, with_photo: bool) -> None:
             asked = gr.Button("Which category?", variant="primary")
         with gr.Column():
             label = gr.Label(label="Category")
-            shares = gr.HTML(label="Likeliest categories", show_label=True)
+            shares = gr.HTML()
             tree = gr.Markdown(label="Tree", elem_classes="tree")
             has_reasons = answers.predictor.stack is not None
             told_by = "What speaks for the first category or against it"
@@ -134,7 +134,7 @@ def pair_tab(gr: Any, answers: PairAnswers) -> None:
         ]
     asked = gr.Button("The same product?", variant="primary")
     label = gr.Label(label="Answer")
-    shares = gr.HTML(label="How sure", show_label=True)
+    shares = gr.HTML()
     reasons = table_of(gr, "Why", ["60%", "20%", "20%"])
 
     def answer(first: str, second: str, of_first: str, of_second: str) -> tuple:
