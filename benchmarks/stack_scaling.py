@@ -69,7 +69,7 @@ def synthetic(ws: Workspace, n: int, n_classes: int, seed: int = 0) -> list[str]
     )
     labels.save(ws)
     write_parquet(ws.cards, cards)
-    write_json(ws.source, {"photos": ""})
+    write_json(ws.source, {"photos": "", "problem": "cards"})
     mark_done(ws.prepared, "synthetic")
     names = [f"model{j}" for j in range(len(STRENGTHS))]
     siblings = parents[target][:, None] * 8 + np.arange(8)
