@@ -289,7 +289,9 @@ def test_every_twentieth_loss_is_logged_also_of_a_training_that_goes_on(tmp_path
     NavecModel(config, toy_context(tmp_path)).fit(toy_cards(160), None)
     last = dict(logged)
     steps = range(19, 120 // accumulate, 20)
-    assert last == {step: pytest.approx(float(losses[(step + 1) * accumulate - 1].detach())) for step in steps}
+    assert last == {
+        step: pytest.approx(float(losses[(step + 1) * accumulate - 1].detach())) for step in steps
+    }
 
 
 def nan_from(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
