@@ -39,6 +39,7 @@ MEASURED = [
     (FASHION, {"linear": 5, "fasttext": 13, "navec": 76, "image-frozen": 116}),
     (NARROW, {"navec": 893, "image-frozen": 5 * 218}),
     (WIDE, {"linear": 5 * 36}),
+    (replace(WIDE, photos=0.32), {"image-frozen": 5 * 80}),
     (FLAT, {"linear": 5 * 62, "fasttext": 5 * 16.1}),
     (SMALL_WIDE, {"fasttext": 5 * 4.1}),
 ]

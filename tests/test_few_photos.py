@@ -69,6 +69,16 @@ def test_cards_without_a_photo_have_the_class_shares_of_their_kind_and_teach_the
     np.testing.assert_array_equal(again.predict(mixed), proba)
 
 
+def test_photos_are_seen_as_often_as_if_all_cards_were_where_steps_are_bounded(tmp_path):
+    cards, bare = with_and_without(tmp_path)
+    how = trainer(epochs=9, batch_size=8, max_steps=24)
+    for given, epochs in ((cards, 6), (pd.concat([cards, bare], ignore_index=True), 3)):
+        folder = tmp_path / str(epochs)
+        model = ImageModel(photo_config(trainer=how), toy_context(folder, images=ImageStore(tmp_path)))
+        model.fit(given, None)
+        assert model.epochs == epochs  # of four batches of photos
+
+
 def test_a_fit_of_cards_without_photos_still_wants_their_targets(tmp_path):
     cards, bare = with_and_without(tmp_path)
     model = ImageModel(photo_config(), toy_context(tmp_path, images=ImageStore(tmp_path)))

@@ -26,7 +26,7 @@ class Cost:
     A fold costs `start` seconds, and for each row it is fitted on `row`, `word` for each of its words, `sibling` for
     the square root of its `Size.siblings`, `label` for each class or, where the model rounds small pushes, `rounded`;
     `said` for each row it predicts. Training that
-    is bounded by its number of steps sees `most` rows. Of boosters all but `said` is for one bag of `trees` trees, more
+    is bounded by its number of steps sees `most` rows, those without a photo counted. Of boosters all but `said` is for one bag of `trees` trees, more
     of which are seldom grown; None: for whatever there are. Caches cost `once` a row for all folds. Memory of a job is
     `base` GB and `kilobytes` a row. `gain`: points of the metric that a stack loses without it.
     """
@@ -50,11 +50,11 @@ class Cost:
 
     def fold(self, model: FamilyConfig, size: Size, share: float = 1.0) -> float:
         """Seconds of one core for one fold fitted on a share of its rows, predictions of all included."""
-        fitted = self.rows(model, size.part(share).train * size.fitted, size)
+        fitted = self.rows(model, min(size.part(share).train * size.fitted, self.most), size)
         label = self.rounded if rounds(model, size) else self.label
         each = self.row + self.word * size.words + self.sibling * size.siblings**0.5 + label * size.classes
         asked = self.rows(model, size.train / size.folds + size.test, size)
-        return self.grown(model) * (self.start + min(fitted, self.most) * each) + asked * self.said
+        return self.grown(model) * (self.start + fitted * each) + asked * self.said
 
     def grown(self, model: FamilyConfig) -> float:
         """How many times `trees` boosters grow: 1 where it is not counted."""

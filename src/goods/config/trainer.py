@@ -50,6 +50,13 @@ class TrainerConfig(Strict):
     )
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
 
+    def epochs_of(self, n: int) -> int:
+        """Epochs of `n` cards that `max_steps` leaves."""
+        if self.max_steps is None:
+            return self.epochs
+        steps = -(-n // (self.for_cards(n).batch_size * self.devices))
+        return min(self.epochs, max(1, round(self.max_steps / steps)))
+
     def for_cards(self, n: int) -> TrainerConfig:
         """With the batch size that cuts `n` cards into `max_batches`, and rates larger by the root of what a
         step's cards grew by, on all `devices`, as AdamW wants them (Malladi et al. 2022, arXiv 2205.10287)."""

@@ -137,9 +137,7 @@ def fit(
     workers = loader_workers(context)
     loader = batches(train, config.batch_size, context.seed, config.class_balance, workers, rank)
     checkpoint = checkpoint_of(scratch, training)
-    epochs = config.epochs
-    if config.max_steps is not None:
-        epochs = min(epochs, max(1, round(config.max_steps / len(loader))))
+    epochs = config.epochs_of(len(train.target))
     learner = Learner(net, config, epochs * -(-len(loader) // config.accumulate), context.seed, rank)
     best = BestWeights(training, config.patience, config.soup) if valid is not None else None
     first = DivergenceCheck(training) if best is None else best

@@ -72,12 +72,15 @@ class NeuralModel(ABC):
         return
 
     def fit(self, train: pd.DataFrame, valid: pd.DataFrame | None) -> None:
+        self.check_given(train)
+        self.train_net(train, valid, self.config.trainer)
+
+    def train_net(self, train: pd.DataFrame, valid: pd.DataFrame | None, trainer: TrainerConfig) -> None:
+        """`fit` as `trainer` says."""
         # lightning takes seconds to import: only who trains pays
         from goods.models.loop import train_network
         from goods.models.training import Training
 
-        self.check_given(train)
-        trainer: TrainerConfig = self.config.trainer
         with threads(self.context), scratch_folder(self.context) as scratch:
             torch.manual_seed(self.context.seed)
             self.prepare(train)
@@ -87,6 +90,7 @@ class NeuralModel(ABC):
             valid_rows = self.encode(valid) if valid is not None and len(valid) else None
             key = content_hash(
                 self.config.described(),
+                trainer.model_dump(),
                 self.context.seed,
                 id_array(train.product_id),
                 train.target.to_numpy(),

@@ -57,7 +57,10 @@ class ImageModel(NeuralModel):
         has = has_photo(train)
         self.shares = class_shares(train.target.to_numpy(), ~has, self.context.labels.n_classes)
         if has.any():
-            super().fit(train[has], None if valid is None else valid[has_photo(valid)])
+            # photos are seen as often as if all cards were, so a set with few is not trained on for longer
+            trainer = self.config.trainer
+            trainer = trainer.model_copy(update={"epochs": trainer.epochs_of(len(train)), "max_steps": None})
+            self.train_net(train[has], None if valid is None else valid[has_photo(valid)], trainer)
         else:
             torch.manual_seed(self.context.seed)
             self.prepare(train)
