@@ -25,8 +25,8 @@ class Cost:
 
     A fold costs `start` seconds, and for each row it is fitted on `row`, `word` for each of its words, `sibling` for
     the square root of its `Size.siblings`, `label` for each class or, where the model rounds small pushes, `rounded`;
-    `said` for each row it predicts. Training that
-    is bounded by its number of steps sees `most` rows, those without a photo counted. Of boosters all but `said` is for one bag of `trees` trees, more
+    `said` for each row it predicts. Training that is bounded by its number of steps sees `most` rows, those without a
+    photo counted. Of boosters all but `said` is for one bag of `trees` trees, more
     of which are seldom grown; None: for whatever there are. Caches cost `once` a row for all folds. Memory of a job is
     `base` GB and `kilobytes` a row. `gain`: points of the metric that a stack loses without it.
     """
