@@ -46,6 +46,7 @@ CUT = [  # sizes of a contest, for which no test has time
     ),
     (r"(/ablations\.py .*)$", r"\1 --folds 1"),
     (r"(/gpu\.py .*) --plain$", r"\1"),  # wants accelerate, which no requirement names
+    (r"model\.layers=4 --set model\.train_layers=3", "model.layers=2 --set model.train_layers=1"),
     (r"-m corpus --cases \d+", "-m corpus --cases 30"),
     (
         r"artifact_corpus attributes --every \d+ --first \d+",
