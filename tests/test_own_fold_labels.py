@@ -12,13 +12,13 @@ from conftest import (
     OZON,
     QUICK,
     ROOT,
-    TINY,
     as_written,
     competition_config,
     ozon_config,
     ozon_workspace,
     write_shop,
 )
+from ozon_offers import TINY
 from stacks import STACK, fast
 
 from goods.cards.table import select

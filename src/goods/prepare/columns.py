@@ -19,10 +19,8 @@ SAMPLE = 20_000  # cards of a split that are looked at
 ATTRIBUTES = 100  # names of attributes that are looked at, the most frequent
 FEWEST = 30  # cards below which nothing is said
 POINTS = 0.10  # difference between shares of train and test cards that is told
-TELLS, COVERED = (
-    0.99,
-    0.5,
-)  # a column tells the class of as many cards that it is known of, if these are as many
+TELLS = 0.99  # share of the cards that a column is known of whose class it tells: then it is told
+COVERED = 0.5  # if it is known of as many cards
 CHANCE = 0.1  # and where it is wrong as often as this share of always saying the most frequent class
 WITHIN = (0.01, 0.99)  # quantiles of a number's train values between which most test values should lie
 SHOWN = 3  # columns that one line names
