@@ -59,29 +59,6 @@ def raylets():
             made.shutdown()
 
 
-STARTED_HERE = """
-import sys
-from pathlib import Path
-from goods.core.execution import Resources, run_jobs
-from goods.core.ray_jobs import cluster
-from goods.core.scratch import temporary_files_in
-
-def threads(given):
-    return given.threads
-
-with temporary_files_in(Path(sys.argv[1])), cluster(None, Path(sys.argv[1])):
-    print(run_jobs(threads, [()], Resources("cpu", 1), "threads"))
-"""
-
-
-def test_a_cluster_that_is_started_here_leaves_nothing_behind(tmp_path, monkeypatch):
-    with own_folder(Path("/tmp"), "goods-ray-tests-") as place:
-        monkeypatch.setenv("RAY_TMPDIR", str(place))
-        command = [sys.executable, "-c", STARTED_HERE, str(tmp_path / "work")]
-        assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "[1]\n"
-        assert list(place.iterdir()) == []
-
-
 def written(ws: Workspace, experiment: str) -> dict[str, object]:
     """What a finished run holds, without how long it took."""
     run = ws.run(experiment)
