@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -208,6 +209,7 @@ def run_script(capsys, monkeypatch):
 def temporary_files(tmp_path_factory):
     """Temporary files of a session do not stay, of one that is killed until the next."""
     tmp_path_factory.getbasetemp()  # pytest's own stay where they are
+    get_temp_dir()  # multiprocessing removes its own, after this folder is gone
     with (
         own_folder(Path(tempfile.gettempdir()), "goods-tests-") as folder,
         pytest.MonkeyPatch.context() as patch,

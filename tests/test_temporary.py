@@ -161,3 +161,19 @@ def test_what_a_page_has_labelled_goes_with_it(tmp_path, named, monkeypatch):
     clicked.clear()
     del answer
     assert list(named.iterdir()) == []
+
+
+NESTED = """
+from pathlib import Path
+import sys
+from goods.core.scratch import own_folder
+with own_folder(Path(sys.argv[1]), "own-") as outer, own_folder(outer, "own-") as inner:
+    print(inner.is_dir() and outer.is_dir())
+"""
+
+
+def test_a_folder_of_a_run_may_hold_those_of_the_runs_that_it_starts(tmp_path):
+    """A lock on the outer one would be waited for by its own holder, for ever."""
+    command = [sys.executable, "-c", NESTED, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "True" and list(tmp_path.iterdir()) == []

@@ -114,18 +114,18 @@ def _set(values: dict[str, str | None]) -> None:
 
 
 def _held_folder(place: Path, prefix: str) -> tuple[Path, int]:
-    """A folder of this process, and what holds it as long as the process lives."""
-    door = os.open(place, os.O_RDONLY)
+    """A folder of this process, and what holds it as long as the process lives. It has its name only once it is held,
+    as others remove what has such a name and nobody holds; `place` itself may be held, by this very process."""
+    for other in place.glob(f"{prefix}*"):
+        _remove_if_dead(other)
+    made = Path(tempfile.mkdtemp(prefix=f".{prefix}", dir=place))
+    held = os.open(made, os.O_RDONLY)
     try:
-        fcntl.flock(door, fcntl.LOCK_EX)
-        for other in place.glob(f"{prefix}*"):
-            _remove_if_dead(other)
-        own = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
-        held = os.open(own, os.O_RDONLY)
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return own, held
-    finally:
-        os.close(door)
+        return made.rename(made.with_name(made.name.removeprefix("."))), held
+    except OSError:
+        os.close(held)
+        raise
 
 
 def _remove_if_dead(folder: Path) -> None:
