@@ -91,7 +91,7 @@ def test_what_does_not_work_is_a_line_and_the_row_is_there(tmp_path, said, monke
     )
     monkeypatch.setitem(sys.modules, "mlflow", None)  # as if it were not installed
     append_leaderboard(tmp_path / "leaderboard.csv", ROW)
-    assert "the package mlflow is not there; install it with" in capsys.readouterr().err
+    assert "the package mlflow is not there; pip install 'goods[mlflow]'" in capsys.readouterr().err
     assert rows_of(tmp_path / "leaderboard.csv").experiment.tolist() == ["linear"] * 2
 
 

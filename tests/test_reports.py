@@ -61,7 +61,7 @@ def test_an_order_that_tells_the_class_has_its_figures_in_the_report(ws, competi
 def test_the_report_of_pairs_and_of_what_has_none(trained_pairs, tmp_path):
     html = write_report(trained_pairs, OZON, ozon_config("stack", *NO_OTHERS), tmp_path).read_text("utf-8")
     assert "<td>stack\n" in html and "cat3_grouped" in html and "What it took" in html
-    assert "standard deviation over folds). Area under" in html and "<th>what it is" in html
+    assert "standard deviation over folds). Area under" in html and '<th class="told">what it is' in html
     with pytest.raises(GoodsError, match="words is of family pair_words; name one of family pairs"):
         write_report(trained_pairs, OZON, ozon_config("words"), tmp_path)
 

@@ -41,8 +41,8 @@ def reader_of(competition: CompetitionConfig) -> Callable[[Path, Issues], pd.Dat
     contest, name = competition_of(competition), competition.name
     if contest.problem == "pairs":
         raise GoodsError(
-            f"{name}: its experiments score pairs, they label no cards; find pairs among new ones by scripts/match.py "
-            f"CARDS.parquet --competition {name} --experiment NAME"
+            f"{name}: its experiments score pairs, they label no cards; run scripts/match.py CARDS.parquet "
+            f"--competition {name} --experiment NAME, which finds pairs among new cards"
         )
     if contest.read_new is None:
         raise GoodsError(
