@@ -137,7 +137,7 @@ def test_a_report_says_which_bias_new_cards_get(whole_run):
     html = (folder / "out" / NAME / "report.html").read_text(encoding="utf-8")
     assert learned["method"] == "safe_class_bias"
     assert (f"{learned['strength']} · log(1 + train cards)" in html) == (learned["strength"] > 0)
-    assert ("No bias to rare classes pays" in html) == (learned["strength"] == 0)
+    assert ("no bias to rare classes scores higher and leaves" in html) == (learned["strength"] == 0)
 
 
 def test_links_of_a_report_and_of_its_kept_copy_lead_to_files(whole_run):

@@ -7,8 +7,10 @@ import signal
 import time
 from threading import Thread
 
+import numpy as np
 import psutil
 import pytest
+from catboost import CatBoostClassifier
 from worker_jobs import begin_and_wait
 
 from goods.budget.limits import NO_LIMITS, Budget, budget
@@ -90,6 +92,14 @@ def test_a_deadline_stops_processes_too(tmp_path, monkeypatch):
     assert len(begun) == 2
     _, alive = psutil.wait_procs([psutil.Process(pid) for pid in begun if psutil.pid_exists(pid)], timeout=10)
     assert not alive
+
+
+def test_the_end_of_the_time_is_no_stop_by_a_user_where_catboost_makes_one_of_it():
+    x = np.random.default_rng(0).normal(size=(2000, 20))
+    booster = CatBoostClassifier(iterations=10**6, thread_count=1, verbose=False, allow_writing_files=False)
+    with pytest.raises((OutOfTime, KeyboardInterrupt)) as raised, deadline(0.5):
+        booster.fit(x, x[:, 0] > 0)
+    assert raised.type is OutOfTime
 
 
 def test_an_alarm_is_over_with_what_it_is_for():

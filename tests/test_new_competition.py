@@ -146,6 +146,19 @@ def test_a_file_without_names_of_columns_is_told(tmp_path, configs, headless):
         new_competition("headless", tmp_path / "raw", configs)
 
 
+@pytest.mark.parametrize(
+    ("cells", "numeric"),
+    [
+        (["A1", "B1", "C2"], 0),
+        (["XL2", "M1"], 0),
+        (["G00", "G11"], 0),
+        (["12 kg", "1e5", "USD12", "1 234,50 руб"], 1),
+    ],
+)
+def test_letters_before_a_digit_make_a_code_and_no_number(cells, numeric):
+    assert Column("code", pd.Series(cells)).numeric == numeric
+
+
 def test_a_price_among_the_names_of_columns_is_a_cell():
     cells = {"1000": [1, 2], "mug": ["knife", "cup"], "8 740,84 руб": ["10 руб", "1 200,50 руб"]}
     for names, card in ((list(cells), True), (["id", "mug", "price 2"], False)):

@@ -30,6 +30,7 @@ UNIT = re.compile(  # words beside a number that leave it one
     r"(?:руб|коп|тенге|грн|шт|грамм|литр|метр|мин|час|rub|usd|eur|gbp|kzt|byn|uah|cny|pcs|gram|kilo)[^\W\d_]*",
     re.I,
 )
+CODE = re.compile(r"\W*[^\W\d_]+\d")  # letters before a digit: "A1" and "B1" are two things
 FEW = 60  # values of a category beside the text
 WORDS = 3  # of a title, at least, on average
 
@@ -98,6 +99,7 @@ class Column:
                     and len(cell) < 30
                     and float_of(cell) is not None
                     and not re.search(r"[^\W\d_]{3}", UNIT.sub("", cell))
+                    and not CODE.match(UNIT.sub("", cell))
                 )
             ),
         )

@@ -36,20 +36,28 @@ def process_began() -> float:
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
     """OutOfTime in here after so many seconds, once compiled code returns to Python; infinite: never. In another thread
-    than the main one, and where there is no alarm (Windows), never either."""
+    than the main one, and where there is no alarm (Windows), never either. Compiled code that makes a KeyboardInterrupt
+    of what a handler raises, as CatBoost does, changes nothing."""
     main = threading.current_thread() is threading.main_thread()
     if math.isinf(seconds) or not main or not hasattr(signal, "setitimer"):
         yield
         return
-    handler, (alarm, _) = signal.signal(signal.SIGALRM, _ring), signal.getitimer(signal.ITIMER_REAL)
+    rung = False
+
+    def ring(signum: int, frame: FrameType | None) -> None:
+        nonlocal rung
+        rung = True
+        raise OutOfTime
+
+    handler, (alarm, _) = signal.signal(signal.SIGALRM, ring), signal.getitimer(signal.ITIMER_REAL)
     try:
         signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3))
         yield
+    except KeyboardInterrupt:
+        if rung:
+            raise OutOfTime from None
+        raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
         signal.setitimer(signal.ITIMER_REAL, alarm)  # that of another goes on
-
-
-def _ring(signum: int, frame: FrameType | None) -> None:
-    raise OutOfTime

@@ -32,6 +32,7 @@ from goods.report.page import render
 from goods.report.pool_shares import SHARE, pool_shares
 from goods.report.sentences import (
     agreement_told,
+    bias_told,
     calibration_told,
     drift_told,
     scored_folds,
@@ -104,6 +105,7 @@ def page_of(
         spread=spread_told(scored_folds(report)),
         board=board,
         definitions=list(next(iter(report["decoders"].values()))) if base else [],
+        bias_told=bias_told(report["decoding"]) if base else "",
         came_in=rows_of(door),
         warnings=door["warnings"],
         order=telling(door["order"]),

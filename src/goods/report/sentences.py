@@ -42,6 +42,19 @@ def calibration_told(calibration: dict[str, Any]) -> str:
     return f"It {' and '.join(said)}."
 
 
+def bias_told(decoding: dict[str, Any]) -> str:
+    """Which bias to rare classes new cards get; empty where the decoder knows none."""
+    if "strength" not in decoding:
+        return ""
+    safe = " and leaves as many cards right" if decoding["method"] == "safe_class_bias" else ""
+    if not decoding["strength"]:
+        return f"On all folds together no bias to rare classes scores higher{safe}: new cards get the likeliest class."
+    return (
+        f"On new cards {decoding['strength']} · log(1 + train cards) is taken from a class's log-probability, which "
+        f"favours rare classes: on all folds together no other strength scores higher{safe}."
+    )
+
+
 def drift_told(drift: Drift) -> str:
     """What an area under the ROC curve says of scores out of fold."""
     if abs(drift.auc - 0.5) <= CHANCE * drift.error:
