@@ -55,7 +55,7 @@ def test_what_names_the_class_is_told(column, label):
     }
     cards[column] = value.get(column, own.astype(str))
     (warning,) = told(cards)
-    assert warning.startswith(f"the class of a train card is that of the others with its value of {label}: ")
+    assert warning.startswith(f"train cards with the same value of {label} are of one class: ")
 
 
 def test_a_column_is_no_news_where_nearly_all_are_of_one_class():

@@ -23,7 +23,7 @@ TELLS = 0.99  # share of the cards that a column is known of whose class it tell
 COVERED = 0.5  # if it is known of as many cards
 CHANCE = 0.1  # and where it is wrong as often as this share of always saying the most frequent class
 WITHIN = (0.01, 0.99)  # quantiles of a number's train values between which most test values should lie
-SHOWN = 3  # columns that one line names
+SHOWN = 10  # columns that one line names
 
 
 @dataclass(frozen=True)
@@ -199,8 +199,8 @@ def telling(columns: dict[str, Column], there: np.ndarray, codes: np.ndarray, of
     if not found:
         return []
     return [
-        f"the class{of} of a train card is that of the others with its value of {in_short(found)}: scores will hold "
-        "only where new cards have it before their class is known; leave it out if it was made from the class"
+        f"train cards with the same value of {in_short(found)} are of one class{of}: scores will hold only where new "
+        "cards have it before their class is known; leave out what was made from the class"
     ]
 
 
