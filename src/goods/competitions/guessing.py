@@ -29,7 +29,8 @@ def guess(data: Path) -> Guess:
     made.say("files", {role: sources.of[role].name for role in roles if role in sources.of}, LIKELY, why)
     columns = {role: columns_of(source) for role, source in sources.of.items()}
     for role, source in sources.of.items():
-        check_header(source, columns[role])
+        if role != "sample":  # that of a submission may have none
+            check_header(source, columns[role])
     columns["test"] = without_answers(columns["train"], columns["test"])
     check_shared(sources, columns["train"], columns["test"])
     train, test = columns["train"], columns["test"]
