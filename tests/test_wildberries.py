@@ -139,6 +139,8 @@ def check_overview(page, targets):
         always = np.full(len(train), train.target.mode()[0])
         assert row._7 == pytest.approx(f1_score(train.target, always, average="macro"), abs=6e-5)
         assert row.known == len(train)
+    spaces = [Workspace(page.parents[2] / "work", f"wildberries/{name}") for name in targets]
+    assert ("Filed: cards" in html) == any(read_json(s.run("stack").report).get("coverage") for s in spaces)
     links = re.findall(r'href="([^"#]+)"', html)
     assert {f"{name}/report.html" for name in targets} <= set(links)
     copies = list(page.parent.glob("20*/report.html"))
