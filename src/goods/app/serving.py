@@ -27,12 +27,16 @@ def check_address(host: str, port: int) -> None:
             tried.bind(address)
     except (OSError, UnicodeError) as error:
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            raise GoodsError(f"--port {port}: another program listens there; name another port") from None
+            raise taken(port) from None
         if isinstance(error, PermissionError):
             raise GoodsError(f"--port {port}: not allowed to listen there; name one above 1023") from None
         raise GoodsError(
             f"--host {host}: is no address of this machine; leave it out, or give 0.0.0.0"
         ) from None
+
+
+def taken(port: int) -> GoodsError:
+    return GoodsError(f"--port {port}: another program listens there; name another port")
 
 
 def serve(page: gradio.Blocks, host: str, port: int) -> None:
@@ -47,6 +51,6 @@ def serve(page: gradio.Blocks, host: str, port: int) -> None:
             prevent_thread_lock=True,
         )
     except OSError:  # taken since it was checked
-        raise GoodsError(f"--port {port}: another program listens there; name another port") from None
+        raise taken(port) from None
     say(f"{url}  (Ctrl-C ends it)")
     threading.Event().wait()

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-LEAST = (
-    0.01  # and most: what is nearer to none, or to all, is not told by a number that would say none, or all
-)
+LEAST = 0.01  # what is nearer to none, or to all, is not told by a number that would say none, or all
 STYLE = """.shares > div { margin-bottom: 0.6rem }
 .shares .told { display: flex; justify-content: space-between; gap: 1rem }
 .shares .told :last-child { white-space: nowrap }

@@ -77,12 +77,11 @@ def folder_in(work: Path) -> Iterator[Path]:
     tmp = work.absolute() / "tmp"
     made = [folder for folder in (tmp, tmp.parent) if not folder.exists()]
     tmp.mkdir(parents=True, exist_ok=True)
-    with own_folder(tmp, "run-") as own:
-        try:
+    try:
+        with own_folder(tmp, "run-") as own:
             yield own
-        finally:
-            shutil.rmtree(own, ignore_errors=True)
-            _remove_empty(made)
+    finally:
+        _remove_empty(made)
 
 
 @contextmanager

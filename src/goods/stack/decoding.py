@@ -113,6 +113,11 @@ def biased(predictions: Predictions, bias: np.ndarray) -> np.ndarray:
     return value.argmax(1).astype(np.int32)
 
 
+def by_bias(predictions: Predictions, labels: Labels, decoding: dict[str, Any]) -> np.ndarray:
+    """int32 [n] column of the class by the bias that was learned, safe or not."""
+    return biased(predictions, np.array(decoding["bias"]))
+
+
 def overlap_tables(labels: Labels) -> tuple[np.ndarray, np.ndarray]:
     """int32 [C, depth] ancestors and self of each class, −1 where its path ends; int64 [C] their number."""
     depth = np.array([len(a) for a in labels.ancestors])
@@ -198,6 +203,6 @@ METHODS: dict[str, Callable[[Predictions, Labels, dict[str, Any]], np.ndarray]] 
         predictions, labels, decoding["value"]
     ),
     "expected_lca_accuracy": lambda predictions, labels, decoding: expected_lca_accuracy(predictions, labels),
-    "class_bias": lambda predictions, labels, decoding: biased(predictions, np.array(decoding["bias"])),
-    "safe_class_bias": lambda predictions, labels, decoding: biased(predictions, np.array(decoding["bias"])),
+    "class_bias": by_bias,
+    "safe_class_bias": by_bias,
 }

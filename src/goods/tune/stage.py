@@ -40,9 +40,8 @@ from goods.tune.startup import run_startup, work_along
 from goods.tune.storage import JOURNAL, study_file
 from goods.tune.study import open_study, params_told, with_params, work
 
-TOLD = {
-    "fail": "interrupted"
-}  # what a trial that raises an error ends as: the study ends with it, to be gone on with
+# a trial that raises an error fails: the study ends with it, to be gone on with
+TOLD = {"fail": "interrupted"}
 STUDY_FILES = ("study.db", "study.db-journal", "study.journal", "study.lock", "study.workers")
 
 

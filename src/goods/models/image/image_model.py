@@ -36,9 +36,8 @@ class ImageModel(NeuralModel):
         self._sample: np.ndarray | None = None  # features of train photos
         self._width = 0
         self._fitted_on_photos = True
-        self.shares = np.empty(
-            0, np.float32
-        )  # [C] of the classes, of cards without a photo; none where it is tuned
+        # [C] of the classes, of cards without a photo; none where it is tuned
+        self.shares = np.empty(0, np.float32)
         if not config.frozen:
             self.predict_batch = 64
 
