@@ -15,9 +15,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from ozon_offers import OZON, QUICK, ozon_config, ozon_workspace
 from runs import copied, small_configs
+from school import write_school
 from shop import write_shop
 
 from goods.cards.images import ImageStore
+from goods.competitions.loading import load_competition
 from goods.config.competition import CompetitionConfig
 from goods.config.loading import DEFAULTS
 from goods.core.done import mark_done, read_done
@@ -83,6 +85,18 @@ COMPETITION = competition_config()
 @pytest.fixture
 def competition() -> CompetitionConfig:
     return COMPETITION
+
+
+@pytest.fixture
+def school(tmp_path: Path) -> Path:
+    """Raw files of the contest of attributes."""
+    return write_school(tmp_path / "school")
+
+
+@pytest.fixture
+def attributes() -> CompetitionConfig:
+    """The contest of attributes with 3 folds."""
+    return load_competition("wildberries", ROOT / "configs").model_copy(update={"n_folds": 3})
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import pandas as pd
 from conftest import ROOT
 from page_bindings import SERVERS, SMALLER, settings_files
 from raw_tables import text_and_label
-from test_wildberries import write_school
+from school import write_school
 from tiny_weights import image_folder, text_folder
 
 from goods.demo.generator import generate

@@ -5,29 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, SHARED
-from school import printed_array, write_school
+from conftest import SHARED
+from school import printed_array
 
 from goods.cards.labels import Labels
-from goods.competitions.loading import load_competition
 from goods.competitions.submission import Attributes
 from goods.competitions.wildberries import ATTRIBUTES, read_school
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.prepare.stage import prepare
-
-CONFIGS = ROOT / "configs"
-
-
-@pytest.fixture
-def school(tmp_path):
-    return write_school(tmp_path / "school")
-
-
-@pytest.fixture
-def competition():
-    return load_competition("wildberries", CONFIGS).model_copy(update={"n_folds": 3})
 
 
 @pytest.mark.parametrize(
@@ -39,10 +26,10 @@ def competition():
         (lambda f: in_both(f), r"nm 1000 is in wb_school_train\.parquet and in wb_school_test\.parquet"),
     ],
 )
-def test_bad_files_end_with_one_message(tmp_path, school, competition, break_it, message):
+def test_bad_files_end_with_one_message(tmp_path, school, attributes, break_it, message):
     break_it(school)
     with pytest.raises(GoodsError, match=message):
-        prepare(Workspace(tmp_path / "work", "wildberries"), competition, school)
+        prepare(Workspace(tmp_path / "work", "wildberries"), attributes, school)
 
 
 def one_sex(folder):

@@ -11,7 +11,6 @@ import pytest
 import yaml
 from browser import BROWSER, shown
 from conftest import ROOT, small_configs
-from school import write_school
 from sklearn.metrics import f1_score
 
 from goods.budget.limits import Budget
@@ -34,23 +33,13 @@ CONFIGS = ROOT / "configs"
 
 
 @pytest.fixture
-def school(tmp_path):
-    return write_school(tmp_path / "school")
-
-
-@pytest.fixture
-def competition():
-    return load_competition("wildberries", CONFIGS).model_copy(update={"n_folds": 3})
-
-
-@pytest.fixture
-def ws(tmp_path, school, competition):
+def ws(tmp_path, school, attributes):
     made = Workspace(tmp_path / "work", "wildberries")
-    prepare(made, competition, school)
+    prepare(made, attributes, school)
     return made
 
 
-def test_each_attribute_is_a_competition_of_its_known_cards(ws, competition, school):
+def test_each_attribute_is_a_competition_of_its_known_cards(ws, attributes, school):
     whole = load_cards(ws)
     raw = read_school(school).cards
     assert (whole.split == "train").sum() == 180
@@ -59,7 +48,7 @@ def test_each_attribute_is_a_competition_of_its_known_cards(ws, competition, sch
     assert not whole.attributes.str.contains(
         "Пол|Сезон|Возраст|Хрупк"
     ).any()  # no target is left among the text
-    for name in competition.targets:
+    for name in attributes.targets:
         space = ws.target(name)
         cards, labels = load_cards(space), Labels.load(space)
         classes = [path[-1] for path in labels.paths]
@@ -73,9 +62,9 @@ def test_each_attribute_is_a_competition_of_its_known_cards(ws, competition, sch
         assert space.cache == ws.cache  # features are computed once for all attributes
 
 
-def test_folds_of_an_attribute_are_stratified_by_it(ws, competition):
-    for name in competition.targets:
-        make_folds(ws.target(name), competition.of_target(name))
+def test_folds_of_an_attribute_are_stratified_by_it(ws, attributes):
+    for name in attributes.targets:
+        make_folds(ws.target(name), attributes.of_target(name))
         cards = select(load_cards(ws.target(name)), "train")
         fold = load_folds(ws.target(name), cards)
         counts = pd.crosstab(fold, cards.target)
@@ -169,9 +158,9 @@ addEventListener("load", () => {
 @pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium to open the page with")
 @pytest.mark.parametrize("width", [400, 1280])
-def test_a_browser_shows_the_page_on_all_attributes(ws, competition, tmp_path, run_script, width):
+def test_a_browser_shows_the_page_on_all_attributes(ws, attributes, tmp_path, run_script, width):
     config = load_experiment(CONFIGS / "wildberries" / "linear.yaml")
-    for space, of_target in parts(ws, competition):
+    for space, of_target in parts(ws, attributes):
         make_folds(space, of_target)
         train(space, of_target, config)
     out = tmp_path / "out"
@@ -205,22 +194,22 @@ def test_scripts_ask_for_the_target(ws, run_script):
     assert code == 2 and "has a single target" in err
 
 
-def test_an_attribute_is_trained_alone(ws, competition):
-    space, of_target = ws.target("sex"), competition.of_target("sex")
+def test_an_attribute_is_trained_alone(ws, attributes):
+    space, of_target = ws.target("sex"), attributes.of_target("sex")
     make_folds(space, of_target)
     train(space, of_target, load_experiment(CONFIGS / "wildberries" / "linear.yaml"))
     assert read_json(space.run("linear").report)["score"] > 0.9
     assert not ws.target("season").run("linear").path.exists()
 
 
-def test_missing_texts_and_unreadable_characteristics_are_noted_and_kept(tmp_path, school, competition):
+def test_missing_texts_and_unreadable_characteristics_are_noted_and_kept(tmp_path, school, attributes):
     path = school / "wb_school_test.parquet"
     frame = pd.read_parquet(path)
     frame.loc[0, "title"], frame.loc[1, "description"] = "", None
     frame.loc[2, "characteristics"] = b"[{'charcName': oops"
     frame.drop(columns=["brand", "price"]).to_parquet(path, index=False)
     ws = Workspace(tmp_path / "work", "wildberries")
-    prepare(ws, competition, school)
+    prepare(ws, attributes, school)
     cards = load_cards(ws).set_index("product_id")
     assert cards.title[5000] == cards.description[5000]
     assert cards.description[5001] == cards.title[5001]
@@ -230,18 +219,18 @@ def test_missing_texts_and_unreadable_characteristics_are_noted_and_kept(tmp_pat
     assert "unreadable" in issues.problem[5002]
 
 
-def test_rows_are_counted_from_nought_whatever_index_was_saved(tmp_path, school, competition):
+def test_rows_are_counted_from_nought_whatever_index_was_saved(tmp_path, school, attributes):
     path = school / "wb_school_train.parquet"
     frame = pd.read_parquet(path)
     frame.loc[5, "title"] = ""
     frame.iloc[4:].to_parquet(path)
     ws = Workspace(tmp_path / "work", "wildberries")
-    prepare(ws, competition, school)
+    prepare(ws, attributes, school)
     issues = pd.read_parquet(ws.issues).set_index("product_id")
     assert issues.problem[1005] == "empty title"
 
 
-def test_a_study_of_a_target_leaves_the_common_encoders_alone(ws, competition, run_script):
+def test_a_study_of_a_target_leaves_the_common_encoders_alone(ws, attributes, run_script):
     settings = ["pretrain.epochs=1", "image.size=32", "text.width=16", "width=16", "trainer.epochs=1"]
     sets = [part for setting in settings for part in ("--set", f"model.{setting}")]
     clip = CONFIGS / "wildberries" / "clip.yaml"
