@@ -30,8 +30,10 @@ def main() -> None:
     configs = configs_of(args.work, args.competition, cli.CONFIGS)
     given = {name: getattr(args, name) for name in CHOSEN if getattr(args, name, None)}
     chosen = chosen_last(ws) | given
-    for state in status(ws, competition, Options(configs, args.work, args.work, **chosen)):
-        print(f"{state.word:<10} {state.name:<24} {amount(state.size):>10}  {state.why}".rstrip())
+    states = status(ws, competition, Options(configs, args.work, args.work, **chosen))
+    width = max(len(state.name) for state in states)
+    for state in states:
+        print(f"{state.word:<10} {state.name:<{width}} {amount(state.size):>10}  {state.why}".rstrip())
     print(f"{ws.path}: {amount(disk_used(ws.path))}, of which caches {amount(disk_used(ws.cache))}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from goods.pipeline import Options, run_all
 from goods.prepare.folds import load_folds, make_folds
 from goods.prepare.prepared import parts
 from goods.prepare.stage import prepare
+from goods.report.summary import tell_end
 from goods.submit.prediction import predict_file
 from goods.train.stage import train
 
@@ -176,12 +178,45 @@ def test_attributes_without_time_for_a_stack_are_still_answered(tmp_path, school
     configs = small_configs(tmp_path / "configs", "wildberries", ["linear"])
     options = Options(configs, tmp_path / "work", tmp_path / "out", school, budget=Budget(seconds=1e-3))
     assert "rows=30 macro_f1=" in run_all("wildberries", options)
-    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("estimate: ")]
+    err = capsys.readouterr().err.splitlines()
+    told = [line for line in err if line.startswith("estimate: ")]
     assert len(told) == 1 and told[0].endswith("done, 4 targets together; 0 s are left")
+    assert not [line for line in err if line.startswith("|")]  # markdown is for comparison.md
     assert pd.read_parquet(tmp_path / "out/wildberries/result.parquet").notna().all(axis=None)
     html = (tmp_path / "out/wildberries/report.html").read_text(encoding="utf-8")
     assert html.count('id="attribute-') == 5  # a table, and a section for each attribute
     assert "/report.html" not in html  # none has a page of its own
+
+
+def test_a_narrow_terminal_shows_experiments_below_the_name_of_their_attribute(
+    ws, attributes, tmp_path, monkeypatch, capsys
+):
+    for space, of_target in parts(ws, attributes):
+        make_folds(space, of_target)
+        train(space, of_target, load_experiment(CONFIGS / "wildberries" / "linear.yaml"))
+    result = tmp_path / "out" / "wildberries" / "result.parquet"
+    result.parent.mkdir(parents=True)
+    result.touch()
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    capsys.readouterr()
+    tell_end(ws, attributes, "linear", result)
+    table = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().err.split("written:")[0])
+    assert max(map(len, table.splitlines())) <= 60
+    names = [line.split("│")[1].strip() for line in table.splitlines() if line.startswith("│")]
+    assert [name for name in names if name] == [
+        "prepare",
+        *(n for t in ATTRIBUTES for n in (f"{t}:", "linear")),
+    ]
+    for name in ATTRIBUTES:
+        assert f"{read_json(ws.target(name).run('linear').report)['score']:.4f}" in table
+
+
+def test_status_stays_in_columns_with_names_of_attributes(ws, attributes, run_script):
+    make_folds(ws.target("age_restrictions"), attributes.of_target("age_restrictions"))
+    code, out, _ = run_script("status", "wildberries", "--work", ws.root)
+    sizes = {line.find(" MB") for line in out.splitlines()[:-1]}
+    assert code == 0 and "age_restrictions/image-frozen" in out and len(sizes) == 1
 
 
 def test_scripts_ask_for_the_target(ws, run_script):

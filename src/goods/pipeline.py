@@ -116,9 +116,7 @@ def run_all_stages(
     path = submit(ws, competition, stack_experiment.name, options.out)
     if competition.targets:
         write_report(ws, competition, stack_experiment, options.out)
-        table = comparison(ws, competition, stack_experiment.name)
-        write_text(path.with_name("comparison.md"), table)
-        say(table)
+        write_text(path.with_name("comparison.md"), comparison(ws, competition, stack_experiment.name))
     if (report := path.with_name(REPORT)).is_file():
         keep_report(report, key_of([space for space, _ in spaces], stack_experiment.name))
     return path

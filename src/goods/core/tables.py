@@ -35,6 +35,6 @@ def aligned(rows: list[Cells]) -> list[str]:
     return [
         "  ".join(
             cell.rjust(n) if i else cell.ljust(n) for i, (cell, n) in enumerate(zip(row, widths, strict=True))
-        )
+        ).rstrip()
         for row in rows
     ]

@@ -35,22 +35,25 @@ def tell_end(ws: Workspace, competition: CompetitionConfig, experiment: str, res
     out = result.parents[len(Path(competition.name).parts)]
     rows: list[Cells] = []
     for space, _ in parts(ws, competition):
-        own = stage_rows(space, experiment, space.competition if competition.targets else "")
-        rows += [row for row in own if row not in rows]  # all targets have the same cards
+        own = stage_rows(space, experiment)
+        if competition.targets:  # of one set of cards, which is prepared once
+            prepared = [] if rows else [row for row in own if row[0] == PREPARE]
+            below = [[f"  {name}", *cells] for name, *cells in own if name != PREPARE]
+            own = [*prepared, [f"{space.attribute}:", *[""] * (len(HEAD) - 1)], *below]
+        rows += own
     show_table(f"{competition.name}: {competition.metric}, what it took and what it weighs", HEAD, rows)
     say("\n".join(["written:", *(f"  {path}" for path in written(ws, competition, result, out))]))
 
 
-def stage_rows(ws: Workspace, experiment: str, below: str) -> list[Cells]:
-    """One for each stage that something was noted of, the experiment that joins the others last; `below`: what their
-    names follow."""
+def stage_rows(ws: Workspace, experiment: str) -> list[Cells]:
+    """One for each stage that something was noted of, the experiment that joins the others last."""
     shares, rows, names = pool_shares(ws, experiment), [], made_of(ws, experiment)
     for taken in taken_rows(ws, names):
         name = taken["name"]
         report = read_json(ws.run(name).report) if name in names else None
         rows.append(
             [
-                name if name == PREPARE else f"{below}/{name}".lstrip("/"),
+                name,
                 "" if report is None else f"{report['score']:.4f} ± {report['sd']:.4f}",
                 f"{taken['seconds']:.1f}",
                 f"{shares[name]:.2f}" if name in shares else "",
