@@ -20,6 +20,7 @@ FILLED = [  # words in capitals, and files of the reader's own, which tests/page
     (r"matching\.py --data SET\b", "matching.py --data raw/ozon"),
     (r" ([a-z0-9]+) --data (?:DIR|SET)\b", r" \1 --data raw/\1"),
     (r"--work W\b", "--work w"),
+    (r" W/", " w/"),
     (r"--work NEW\b", "--work new"),
     (r"--folder F\b", "--folder measured"),
     (r"--folder NEW\b", "--folder another"),
@@ -83,6 +84,7 @@ NOT_RUN = {  # how a bound command begins → why it cannot be run in a test
     r"\.venv/bin/jupyter lab": "needs jupyterlab; tests/test_notebook.py runs the notebooks",
 }
 GIVEN = {  # page → what its reader has made before, besides a finished kazanexpress2023 below work/ and w/
+    "docs/ablations.md": (),
     "docs/billion.md": (".venv/bin/python scripts/distil.py kazanexpress2023 stack",),
     "docs/board.md": (),
     "docs/decisions.md": (),
