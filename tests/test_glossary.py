@@ -1,12 +1,13 @@
-"""Every feature of the stack is described in one place, which explanations and docs/howto.md read."""
+"""Features and decoders of the stack are described in one place, which explanations, reports and pages read."""
 
 from __future__ import annotations
 
 import pytest
 from conftest import ROOT
 
+from goods.metrics.base import DECODERS
 from goods.stack.features import BLEND_FEATURES, FEATURES
-from goods.stack.glossary import GLOSSARY, as_markdown, description
+from goods.stack.glossary import DECODED, GLOSSARY, as_markdown, decoders_as_markdown, description
 
 
 def test_every_feature_is_described_and_nothing_else():
@@ -36,3 +37,8 @@ def test_a_column_is_described_by_the_line_it_comes_from(feature, said):
 
 def test_the_table_of_the_page_is_the_glossary():
     assert as_markdown() in (ROOT / "docs" / "howto.md").read_text(encoding="utf-8")
+
+
+def test_every_decoder_is_described_and_the_table_of_the_page_is_those_words():
+    assert tuple(DECODED) == DECODERS
+    assert decoders_as_markdown() in (ROOT / "docs" / "stacking.md").read_text(encoding="utf-8")

@@ -43,7 +43,7 @@ from goods.report.sentences import (
 from goods.report.slices import agreement_rows, slice_rows
 from goods.report.suspects import FEWEST, suspected_labels
 from goods.stack.config import StackConfig
-from goods.stack.glossary import description
+from goods.stack.glossary import DECODED, description
 from goods.submit.entries import lag_of, limits_of, made_of
 from goods.submit.ledger import git_sha
 
@@ -105,6 +105,7 @@ def page_of(
         spread=spread_told(scored_folds(report)),
         board=board,
         definitions=list(next(iter(report["decoders"].values()))) if base else [],
+        decoded=DECODED,
         bias_told=bias_told(report["decoding"]) if base else "",
         came_in=rows_of(door),
         warnings=door["warnings"],

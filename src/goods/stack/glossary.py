@@ -1,4 +1,5 @@
-"""What the features of the stack are, in words: an entry of GLOSSARY for each line of FEATURES and BLEND_FEATURES.
+"""What the features and the decoders of the stack are, in words: an entry of GLOSSARY for each line of FEATURES and
+BLEND_FEATURES, one of DECODED for each decoder.
 
 In a file of its own, which no stack imports: another wording trains nothing again.
 """
@@ -61,6 +62,18 @@ OF_ALL = {  # counted by nothing
     "cards_any": "all train cards (log of 1 + their number)",
 }
 
+DECODED = {  # a decoder → which class it submits
+    "argmax": "the likeliest class",
+    "expected_hierarchical_f1": "the class with which hierarchical F1 is highest in expectation: one whose siblings "
+    "are likely too is worth more, as their common ancestors count",
+    "expected_lca_accuracy": "the class with which LCA accuracy is highest in expectation: the fewer levels from the "
+    "true class up to the node both share, the more",
+    "class_bias": "the likeliest class once each has lost s · log(1 + its train cards) of its log-probability; of all "
+    "s from 0 to 0.8 the one that scores best, so that rare classes gain",
+    "safe_class_bias": "the same, of those s alone that leave as many cards right as argmax does, and argmax where the "
+    "gain is within a standard error",
+}
+
 
 def description(feature: str) -> str:
     """What a column of the stack's features is; "" where nobody has said it."""
@@ -75,6 +88,12 @@ def description(feature: str) -> str:
             spoken = SPOKEN.get(member, member.replace("_", " ")) if family[1] in WORDS else member
             return GLOSSARY[name].replace(family[0], spoken)
     return ""
+
+
+def decoders_as_markdown() -> str:
+    """The table of docs/stacking.md."""
+    rows = [f"| `{name}` | {said} |" for name, said in DECODED.items()]
+    return "\n".join(["| decoder | submits |", "|---|---|", *rows])
 
 
 def as_markdown() -> str:
