@@ -138,6 +138,22 @@ def test_a_report_says_which_class_each_decoder_submits(whole_run):
     section = html.split("Decoding</h3>")[1].split("<details>")[0]
     for name, said in DECODED.items():
         assert f"<code>{name}</code>: {said}" in section
+    assert '<th class="n parts">weighted<wbr>_f1' in section  # so that all of them are seen at once
+
+
+def test_a_report_says_which_scores_a_tuned_fold_is_left_out_of(whole_run):
+    folder, _, _ = whole_run
+    html = (folder / "out" / NAME / "report.html").read_text(encoding="utf-8")
+    assert "Fold 0 chose parameters in a study: what was tuned on it, and the stack, is scored" in html
+    assert "left out of every score" not in html and "hollow: a fold that chose its parameters" in html
+
+
+def test_a_report_names_a_depth_of_candidates_once_and_words_only_where_they_tell_more_than_chance(whole_run):
+    folder, _, _ = whole_run
+    html = (folder / "out" / NAME / "report.html").read_text(encoding="utf-8")
+    depths = re.search(r"models' first\s+([\d, ]+) classes", html)[1].split(", ")
+    assert len(depths) == len(set(depths))
+    assert ("no more than chance would tell" in html) == ("Words of test" not in html)
 
 
 def test_a_report_says_which_bias_new_cards_get(whole_run):

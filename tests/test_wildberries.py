@@ -102,7 +102,12 @@ def test_the_whole_way_to_a_result_with_confidences(tmp_path, school, run_script
     scores = [read_json(tmp_path / f"work/wildberries/{name}/runs/stack/report.json") for name in targets]
     assert f"macro_f1={np.mean([s['score'] for s in scores]):.4f}" in line
     assert "binary_f1" in scores[1]["scores"] and "binary_f1" not in scores[0]["scores"]
-    assert (path.parent / "sex" / "report.html").is_file()
+    html = (path.parent / "sex" / "report.html").read_text(encoding="utf-8")
+    assert ", 3 classes ·" in html  # of the five, those of train cards
+    assert (
+        html.count("macro_f1<th") == 1 and "macro F1<th class" not in html.split("Experiments</h2>")[1][:900]
+    )
+    assert "both in one network" not in path.with_name("report.html").read_text(encoding="utf-8")
     check_overview(path.with_name("report.html"), targets)
     before = path.read_bytes()
     run_all("wildberries", options)

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from goods.report.curves import DOTS
 from goods.report.page import new_figure, svg
 from goods.submit.ledger import LEDGER, SUBMISSION, locked, rows_of
 
@@ -62,8 +63,8 @@ def picture(rows: pd.DataFrame, metric: str) -> Markup:
     """Board over out-of-fold score, bars of two standard deviations over folds, the line where both are equal."""
     figure, axis = new_figure(5, 4)
     ends = [min(rows.score.min(), rows.board.min()), max(rows.score.max(), rows.board.max())]
-    axis.plot(ends, ends, color="#bbb", linewidth=1)
-    axis.errorbar(rows.score, rows.board, xerr=BEYOND * rows.sd, fmt="o", color="#06c", ecolor="#9bd")
+    axis.plot(ends, ends, color="#8888", linewidth=1)
+    axis.errorbar(rows.score, rows.board, xerr=BEYOND * rows.sd, fmt="o", **DOTS)
     axis.set(xlabel=f"out-of-fold {metric}, ± 2 sd over folds", ylabel="board")
     return svg(figure, "board")
 

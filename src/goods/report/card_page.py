@@ -39,6 +39,7 @@ from goods.report.sentences import (
     sd_told,
     spread_told,
     suspects_told,
+    tuned_told,
 )
 from goods.report.slices import agreement_rows, slice_rows
 from goods.report.suspects import FEWEST, suspected_labels
@@ -48,6 +49,7 @@ from goods.submit.entries import lag_of, limits_of, made_of
 from goods.submit.ledger import git_sha
 
 TOP = 20  # features
+OTHERS = {"macro_f1": "macro F1", "hierarchical_f1": "hierarchical F1"}  # metrics besides that of the contest
 LISTED = 60  # suspected labels in the page; the file has all
 
 
@@ -99,6 +101,9 @@ def page_of(
         limits=limits_of(report),
         lag=lag_of(ws, config.name),
         judged=judged,
+        n_classes=len(known_sizes(judged)),
+        tuned_told=tuned_told(report["tuned_on"], bool(base)),
+        others=[(name, said) for name, said in OTHERS.items() if name != report["metric"]],
         files=files,
         metric=metric_of(report["metric"]),
         sd=sd_told(report),
@@ -113,7 +118,9 @@ def page_of(
         problems=door["problems"],
         rows=experiments + method_rows(config, report),
         folds_plot=folds_plot(
-            [*experiments, {"name": config.name, "folds": report["folds"]}] if base else experiments
+            [*experiments, {"name": config.name, **{k: report[k] for k in ("folds", "tuned_on")}}]
+            if base
+            else experiments
         ),
         taken=taken_rows(ws, made_of(ws, config.name)),
         left_out=left_out_rows(ws, judged, base),

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
+from goods.report.curves import DOTS
 from goods.report.judged import SIZES, Judged
 from goods.report.page import new_figure, svg
 
@@ -69,8 +71,11 @@ def f1_by_size(rows: list[dict[str, Any]]) -> Markup:
     """F1 of each class over the number of its train cards."""
     figure, axis = new_figure(6.5, 3.2)
     known = [row for row in rows if row["train"]]
-    axis.scatter(
-        [row["train"] for row in known], [row["f1"] for row in known], s=9, alpha=0.5, color="#2f6fdb"
-    )
+    sizes = [row["train"] for row in known]
+    axis.scatter(sizes, [row["f1"] for row in known], s=9, **DOTS)
     axis.set(xscale="log", xlabel="train cards of the class", ylabel="F1", ylim=(-0.03, 1.03))
+    axis.set_xlim(min(sizes) / 2, max(sizes) * 2)
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axis.xaxis.set_minor_locator(NullLocator())
     return svg(figure, "f1-by-size")

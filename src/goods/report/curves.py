@@ -11,6 +11,7 @@ from goods.report.judged import Judged
 from goods.report.page import new_figure, plain_label, svg
 
 BEFORE, AFTER = "#d9730d", "#2f6fdb"
+DOTS: dict[str, Any] = {"color": AFTER, "alpha": 0.85}  # they stand out on a light page and on a dark one
 
 
 def reliability_plots(calibration: dict[str, Any]) -> list[tuple[str, Markup]]:
@@ -42,12 +43,17 @@ def automation_curve(judged: Judged) -> Markup:
 
 
 def folds_plot(rows: list[dict[str, Any]]) -> Markup:
-    """The score of every fold of every experiment; `rows` have name and folds."""
+    """The score of every fold of every experiment; `rows` have name, folds and those tuned on, which are hollow."""
     figure, axis = new_figure(6.5, 0.8 + 0.32 * len(rows))
     for i, row in enumerate(reversed(rows)):
-        axis.scatter(row["folds"], [i] * len(row["folds"]), s=22, color=AFTER, alpha=0.6)
-        axis.scatter([np.mean(row["folds"])], [i], marker="|", s=160, color=BEFORE)
+        tuned = np.isin(np.arange(len(row["folds"])), row["tuned_on"])
+        for hollow in (False, True):
+            scores = np.array(row["folds"])[tuned == hollow]
+            fill = {"facecolor": "none"} if hollow else {}
+            axis.scatter(scores, [i] * len(scores), s=22, **DOTS | fill)
+        axis.scatter([np.mean(np.array(row["folds"])[~tuned])], [i], marker="|", s=160, color=BEFORE)
     axis.set_yticks(range(len(rows)), [plain_label(row["name"]) for row in reversed(rows)])
-    axis.set(xlabel="score of each fold; the bar is their mean")
+    which = "the mean of the filled ones" if any(row["tuned_on"] for row in rows) else "their mean"
+    axis.set(xlabel=f"score of each fold; the bar is {which}", ylim=(-0.6, len(rows) - 0.4))
     axis.grid(axis="x", color="#8884", linewidth=0.5)
     return svg(figure, "folds")

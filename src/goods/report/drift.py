@@ -16,6 +16,7 @@ from goods.cards.table import has_photo
 SAMPLE = 5_000  # cards of each split that are looked at
 FOLDS, WORDS = 3, 12
 WORD = r"\[\S+\]|\w+(?:[.,]\w+)*"  # what text_of puts in brackets; a word or number without what stands around it
+CHANCE = 2.0  # standard errors within which an area is chance
 FEWEST = 20  # cards of each split below which nothing is told
 
 
@@ -28,6 +29,11 @@ class Drift:
     test_words: list[str]
     train_words: list[str]
     cards: int
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether the area, and so its words, may be nothing else."""
+        return abs(self.auc - 0.5) <= CHANCE * self.error
 
     @property
     def error(self) -> float:

@@ -21,6 +21,7 @@ def experiment_row(ws: Workspace, name: str) -> dict[str, Any]:
     family = load_experiment(ws.run(name).config).model.family
     return {
         **score_row(name, family, report, report["fit_seconds"]),
+        "tuned_on": report["tuned_on"],
         "rate": round(float(np.mean(report["cards_per_second"]))),
         "memory": memory_of(report),
         "warning": report.get("warning"),

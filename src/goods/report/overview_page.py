@@ -28,6 +28,8 @@ from goods.report.sentences import scored_folds, sd_told, spread_told
 from goods.submit.entries import overall
 from goods.submit.ledger import git_sha
 
+SIDES = {"text": "text", "image": "photo", "fusion": "both in one network"}  # as best_by_modality names them
+
 
 def write_page(
     ws: Workspace,
@@ -57,7 +59,8 @@ def write_page(
         train=len(select(cards, "train")),
         test=len(select(cards, "test")),
         rows=rows,
-        folds_plot=folds_plot([{"name": row["name"], "folds": row["folds"]} for row in rows]),
+        folds_plot=folds_plot(rows),
+        sides=[(side, said) for side, said in SIDES.items() if any(side in row["best"] for row in rows)],
         reports=reports,
         board=board,
     )

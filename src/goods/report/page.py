@@ -24,6 +24,7 @@ PAGES = jinja2.Environment(
 )
 INK = "#010203"  # stands for the colour of the page's text, whatever it is
 PAGES.globals["count"] = count
+PAGES.filters["breaking"] = lambda name: Markup("<wbr>_").join(name.split("_"))
 DRAWN: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",

@@ -33,7 +33,7 @@ from goods.report.board import board_of
 from goods.report.experiments import experiment_row, taken_rows
 from goods.report.key import is_main, page_key, page_path
 from goods.report.page import holds, new_figure, plain_label, render, svg
-from goods.report.sentences import cleanup_told, scored_folds, sd_told, spread_told
+from goods.report.sentences import cleanup_told, scored_folds, sd_told, spread_told, tuned_told
 from goods.submit.entries import finished_report, lag_of, limits_of, made_of
 from goods.submit.ledger import git_sha
 
@@ -75,6 +75,7 @@ def write_pairs_report(
         report=report,
         sd=sd_told(report),
         spread=spread_told(scored_folds(report)),
+        tuned_told=tuned_told(report["tuned_on"], bool(base)),
         cleanup_told=cleanup_told(report["cleanup"], report["metric"]) if "cleanup" in report else "",
         board=board,
         warnings=door["warnings"],
@@ -129,7 +130,7 @@ def curves_plot(target: np.ndarray, match: np.ndarray, category: np.ndarray) -> 
         if target[own].any():
             recall, precision = curve(target[own], match[own])
             axis.plot(recall, precision, linewidth=1, label=plain_label(name))
-    axis.axhline(LEVEL, color="#bbb", linewidth=1)
+    axis.axhline(LEVEL, color="#8888", linewidth=1)
     axis.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
     axis.legend(frameon=False, fontsize=8)
     return svg(figure, "curves")

@@ -11,7 +11,6 @@ if TYPE_CHECKING:  # it fits a model: pages that are not written again need no s
 
 # areas under the ROC curve up to which train and test are alike, and somewhat different
 ALIKE, APART = 0.6, 0.75
-CHANCE = 2.0  # standard errors within which an area is chance
 SHIFT = 5e-5  # of a calibration error, which is shown with four digits
 
 
@@ -27,6 +26,18 @@ def sd_told(report: dict[str, Any]) -> str:
 def spread_told(folds: int) -> str:
     """What ± is, of a score over so many folds."""
     return "standard deviation over folds" if folds > 1 else "of a single fold, which tells no spread"
+
+
+def tuned_told(tuned_on: list[int], joined: bool) -> str:
+    """Which folds chose parameters and what is scored without them, empty where there are none; `joined`: of a stack,
+    some of whose experiments may have been tuned on none."""
+    if not tuned_on:
+        return ""
+    several = len(tuned_on) > 1
+    folds = f"{'Folds' if several else 'Fold'} {', '.join(map(str, tuned_on))} chose parameters in a study"
+    if joined:
+        return f"{folds}: what was tuned on {'them' if several else 'it'}, and the stack, is scored without."
+    return f"{folds} and {'are' if several else 'is'} left out of every score here."
 
 
 def calibration_told(calibration: dict[str, Any]) -> str:
@@ -57,7 +68,7 @@ def bias_told(decoding: dict[str, Any]) -> str:
 
 def drift_told(drift: Drift) -> str:
     """What an area under the ROC curve says of scores out of fold."""
-    if abs(drift.auc - 0.5) <= CHANCE * drift.error:
+    if drift.is_chance:
         return f"no more than chance would tell {count(drift.cards, 'card')} of each apart"
     if drift.auc < ALIKE:
         return "hardly different: their words say nothing against scores out of fold"
