@@ -84,11 +84,12 @@ TABLES = """<div class="scroll"><table><thead><tr><th>class<th>id<th class="n">t
 <th class="n">precision<th class="n">recall<th>taken most often for</tr></thead><tbody>
 <tr><td>для женщин<td class="id">10099<td class="n">41<td class="n">0.667<td class="n">0.741<td class="n">0.606
 <td>для мужчин (9)</tr></tbody></table></div>
-<div class="scroll"><table><tr><td>1<td>TITLE<td>для женщин<td>для мужчин<td class="n">0.017<td class="n">0.974</tr>
-</table></div>"""
+<div class="scroll"><table><tr><td><span>expected_hierarchical_f1</span><td class="title">TITLE<td>для женщин
+<td>для мужчин<td class="n">0.017<td class="n">0.974</tr></table></div>"""
 WATCH = """<script>addEventListener("load", () => {
   const rows = [...document.querySelector("table").rows], boxes = [...document.querySelectorAll(".scroll")];
   document.documentElement.dataset.seen = JSON.stringify({
+    name: document.querySelectorAll("table")[1].rows[0].cells[0].firstElementChild.getBoundingClientRect().height,
     heights: rows.map((row) => row.offsetHeight), beyond: boxes.map((box) => box.scrollWidth - box.clientWidth),
   });
 });</script>"""
@@ -99,6 +100,12 @@ WATCH = """<script>addEventListener("load", () => {
 @pytest.mark.parametrize("width", [400, 1280])
 def test_columns_of_words_are_neither_squeezed_nor_pushed_off_by_a_long_one(tmp_path, width):
     body = TABLES.replace("TITLE", "название" * 15)
-    seen = shown(f"<html><head><style>{CSS}</style></head><body>{body}</body></html>", WATCH, tmp_path, width)
+    seen = shown(
+        f"<!doctype html><html><head><style>{CSS}</style></head><body>{body}</body></html>",
+        WATCH,
+        tmp_path,
+        width,
+    )
     assert max(seen["heights"]) < 60  # two lines
     assert width == 400 or seen["beyond"] == [0, 0]
+    assert seen["name"] < 30  # one line
