@@ -10,9 +10,13 @@ import pytest
 from browser import BROWSER, shown
 from conftest import ROOT
 
+from goods.cards.labels import Labels
+from goods.core.predictions import Predictions
 from goods.report import board, classes, curves
 from goods.report.classes import f1_by_size
+from goods.report.confusion import branch_maps
 from goods.report.curves import folds_plot
+from goods.report.judged import Judged
 
 CSS = (ROOT / "src/goods/report/templates/report.css").read_text(encoding="utf-8")
 PAPERS = re.findall(r"--paper: (#\w+)", CSS)  # of a light page, and of a dark one
@@ -82,7 +86,7 @@ def test_sizes_of_classes_are_ticked_as_whole_numbers(sizes, monkeypatch):
 
 TABLES = """<div class="scroll"><table><thead><tr><th>class<th>id<th class="n">train cards<th class="n">F1
 <th class="n">precision<th class="n">recall<th>taken most often for</tr></thead><tbody>
-<tr><td>для женщин<td class="id">10099<td class="n">41<td class="n">0.667<td class="n">0.741<td class="n">0.606
+<tr><td>для женщин<td class="short">10099<td class="n">41<td class="n">0.667<td class="n">0.741<td class="n">0.606
 <td>для мужчин (9)</tr></tbody></table></div>
 <div class="scroll"><table><tr><td><span>expected_hierarchical_f1</span><td class="title">TITLE<td>для женщин
 <td>для мужчин<td class="n">0.017<td class="n">0.974</tr></table></div>"""
@@ -109,3 +113,34 @@ def test_columns_of_words_are_neither_squeezed_nor_pushed_off_by_a_long_one(tmp_
     assert max(seen["heights"]) < 60  # two lines
     assert width == 400 or seen["beyond"] == [0, 0]
     assert seen["name"] < 30  # one line
+
+
+LETTERS = """<script>addEventListener("load", () => {
+  const sizes = [...document.querySelectorAll("svg text")].map((text) => {
+    const drawn = text.getScreenCTM();
+    return parseFloat(getComputedStyle(text).fontSize) * Math.hypot(drawn.a, drawn.b);
+  });
+  document.documentElement.dataset.seen = JSON.stringify([Math.min(...sizes), sizes.length]);
+});</script>"""
+
+
+def of_many_classes(n: int) -> Judged:
+    """A card of each of n classes below the root, and each is taken for the next."""
+    names = [f"Замороженные полуфабрикаты {c}" for c in range(n)]
+    labels = Labels(list(range(n)), [(name,) for name in names], [(str(c),) for c in range(n)])
+    cards = pd.DataFrame({"product_id": range(n), "target": range(n), "fold": 0})
+    said = ((np.arange(n) + 1) % n).astype(np.int32)[:, None]
+    oof = Predictions(cards.product_id.to_numpy(), said, np.full((n, 1), 0.9, np.float32))
+    report = {"metric": "accuracy", "tuned_on": []}
+    return Judged("x", cards, cards.head(0), labels, report, oof, np.ones(n, np.int64))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium to open the page with")
+@pytest.mark.parametrize("width", [400, 1280])
+def test_names_on_the_largest_heat_map_can_be_read(tmp_path, width):
+    ((_, drawn),) = branch_maps(of_many_classes(14))
+    six = 6 * f"<figure>{drawn}</figure>"
+    html = f'<!doctype html><html><head><style>{CSS}</style></head><body><div class="plots maps">{six}</div>'
+    smallest, texts = shown(html, LETTERS, tmp_path, width)
+    assert texts > 6 * 2 * 13 and smallest > 9

@@ -33,7 +33,8 @@ def test_a_row_names_the_family_of_the_config_and_texts_are_escaped(ws, competit
     config = load_experiment(CONFIGS / "stack.yaml", settings)
     stack(ws, competition, config)
     html = write_report(ws, competition, config, tmp_path).read_text(encoding="utf-8")
-    assert "<td>clip<td>linear\n" in html and "<td>stack: catboost<td>stack\n" in html
+    assert '<td>clip<td class="short">linear\n' in html
+    assert '<td>stack: catboost<td class="short">stack\n' in html
     assert "<h3>&lt;b&gt;" in html and "<h3><b>" not in html
     assert '<tr><td>cards<td class="n">240<td class="n">40</tr>' in html
     rows = re.findall(r'<tr><td>(.+)<td class="n">(.+)<td class="n">(.+)</tr>', html.split("What it took")[2])

@@ -14,6 +14,7 @@ from goods.report.page import new_figure, plain_label, svg
 
 BRANCHES, CHILDREN = 6, 12  # heat maps, and children of a node that one shows
 LABEL = 28  # characters of a name on a heat map
+NAMES = 9  # their size, points
 OTHERS = "(others)"
 
 
@@ -81,12 +82,12 @@ def heat_map(judged: Judged, node: tuple[str, ...], cards: list[int], name: str)
                 str(errors),
                 ha="center",
                 va="center",
-                fontsize=7,
+                fontsize=NAMES,
                 color="white" if dark else "black",
             )
     ticks = [plain_label(label if len(label) <= LABEL else label[: LABEL - 1] + "…") for label in order]
-    axis.set_xticks(np.arange(len(order)) + 0.5, ticks, rotation=60, ha="right", fontsize=7)
-    axis.set_yticks(np.arange(len(order)) + 0.5, ticks, fontsize=7)
+    axis.set_xticks(np.arange(len(order)) + 0.5, ticks, rotation=60, ha="right", fontsize=NAMES)
+    axis.set_yticks(np.arange(len(order)) + 0.5, ticks, fontsize=NAMES)
     axis.invert_yaxis()
     axis.set(xlabel="submitted", ylabel="true")
     return svg(figure, name)
