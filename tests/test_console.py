@@ -21,7 +21,6 @@ from goods.core.log import say
 from goods.core.tables import aligned, show_table
 from goods.core.warned import counted
 from goods.prepare.folds import make_folds
-from goods.stack.glossary import DECODED
 from goods.train.stage import train
 from goods.tune.study import params_told
 
@@ -130,30 +129,6 @@ def test_the_table_and_the_report_say_the_same_shares_of_the_pool_which_sum_to_o
     table = html.split("What each experiment adds</h3>")[1].split("</table>")[0]
     assert f'<th class="n">{HEAD[3]}<th' in table
     assert dict(re.findall(r'<tr><td>([\w-]+)<td class="n">([\d.]+)<td', table)) == told
-
-
-def test_a_report_says_which_class_each_decoder_submits(whole_run):
-    folder, _, _ = whole_run
-    html = (folder / "out" / NAME / "report.html").read_text(encoding="utf-8")
-    section = html.split("Decoding</h3>")[1].split("<details>")[0]
-    for name, said in DECODED.items():
-        assert f"<code>{name}</code>: {said}" in section
-    assert '<th class="n parts">weighted<wbr>_f1' in section  # so that all of them are seen at once
-
-
-def test_a_report_says_which_scores_a_tuned_fold_is_left_out_of(whole_run):
-    folder, _, _ = whole_run
-    html = (folder / "out" / NAME / "report.html").read_text(encoding="utf-8")
-    assert "Fold 0 chose parameters in a study: what was tuned on it, and the stack, is scored" in html
-    assert "left out of every score" not in html and "hollow: a fold that chose its parameters" in html
-
-
-def test_a_report_names_a_depth_of_candidates_once_and_words_only_where_they_tell_more_than_chance(whole_run):
-    folder, _, _ = whole_run
-    html = (folder / "out" / NAME / "report.html").read_text(encoding="utf-8")
-    depths = re.search(r"models' first\s+([\d, ]+) classes", html)[1].split(", ")
-    assert len(depths) == len(set(depths))
-    assert ("no more than chance would tell" in html) == ("Words of test" not in html)
 
 
 def test_a_report_says_which_bias_new_cards_get(whole_run):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import OZON, ROOT, as_written, ozon_config, ozon_workspace
+from conftest import COMPETITION, OZON, ROOT, as_written, ozon_config, ozon_workspace
 from ozon_offers import NO_OTHERS
 
 from goods.budget.alone import submit_as
@@ -16,6 +16,7 @@ from goods.core.done import change
 from goods.core.errors import GoodsError
 from goods.report.page import PAGES, render
 from goods.report.stage import write_report
+from goods.stack.glossary import DECODED
 from goods.stack.stage import stack
 from goods.train.stage import train
 
@@ -104,3 +105,35 @@ def test_a_page_of_probes_without_maps():
     html = render("probe", name="a & b", sections={"Probes": [{"embedding": "e", "kNN": "–"}]}, pictures=[])
     assert html.startswith("<!doctype html>") and "<title>a &amp; b: probes</title>" in html
     assert html.count("<table>") == 1 and "<img" not in html and "max-width: 80rem" in html
+
+
+@pytest.fixture(scope="module")
+def tuned_report(tuned_run) -> str:
+    """The page of a stack whose linear model a study has tuned on fold 0."""
+    options, _ = tuned_run
+    return (options.out / COMPETITION.name / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_report_says_which_class_each_decoder_submits(tuned_report):
+    section = tuned_report.split("Decoding</h3>")[1].split("<details>")[0]
+    for name, said in DECODED.items():
+        assert f"<code>{name}</code>: {said}" in section
+    assert '<th class="n parts">weighted<wbr>_f1' in section  # so that all of them are seen at once
+
+
+def test_a_report_says_which_scores_a_tuned_fold_is_left_out_of(tuned_report):
+    assert (
+        "Fold 0 chose parameters in a study: what was tuned on it, and the stack, is scored" in tuned_report
+    )
+    assert (
+        "left out of every score" not in tuned_report
+        and "hollow: a fold that chose its parameters" in tuned_report
+    )
+
+
+def test_a_report_names_a_depth_of_candidates_once_and_words_only_where_they_tell_more_than_chance(
+    tuned_report,
+):
+    depths = re.search(r"models' first\s+([\d, ]+) classes", tuned_report)[1].split(", ")
+    assert len(depths) == len(set(depths))
+    assert ("no more than chance would tell" in tuned_report) == ("Words of test" not in tuned_report)
