@@ -91,6 +91,13 @@ def test_same_seed_gives_the_same_bytes_also_after_a_kill(tmp_path, monkeypatch,
         assert torch.equal(value, resumed[name]), name
 
 
+def test_a_mean_of_weights_longer_than_the_training_forgets_where_it_began(tmp_path):
+    train, valid = toy_cards(160, 0), toy_cards(32, 1)
+    model = NavecModel(navec_config(trainer=trainer(ema=0.9999)), toy_context(tmp_path))
+    model.fit(train, valid)
+    assert accuracy(model, toy_cards(40, 2)) > 0.95
+
+
 def test_processes_that_cut_batches_go_on_with_the_epoch_after_the_kill(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "loader_workers", lambda context: 1)
     train, config = toy_cards(80, 0), navec_config(trainer=trainer(epochs=3))

@@ -39,7 +39,9 @@ class TrainerConfig(Strict):
     clip: float = Field(1.0, gt=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     rdrop: float = Field(0.0, ge=0, description="weight of R-Drop: two dropout masks must agree")
-    ema: float | None = Field(None, gt=0, lt=1)
+    ema: float | None = Field(
+        None, gt=0, lt=1, description="share of the weights' moving average that a step keeps, at most"
+    )
     soup: int = Field(1, ge=1, description="best epochs averaged while the inner split gains (greedy soup)")
     class_balance: float = Field(
         0.0, ge=0, le=1, description="cards are drawn with count(class) ** -this; 0: each once an epoch"

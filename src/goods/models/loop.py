@@ -20,7 +20,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.strategies import DDPStrategy
@@ -39,7 +39,7 @@ from goods.models.network import Network, Weights, cpu_weights
 from goods.models.ranks import ALONE, Rank
 from goods.models.rows import BatchOrder, Rows, batches
 from goods.models.training import DivergenceCheck, Training
-from goods.models.weights import BestWeights, EpochCheckpoint, greedy_soup, left_by_a_kill
+from goods.models.weights import BestWeights, EpochCheckpoint, MovingAverage, greedy_soup, left_by_a_kill
 
 MOST_WORKERS = 4  # processes that cut batches for one GPU
 
@@ -194,7 +194,7 @@ def callbacks_of(
     """In the order they are called: `first` before the averaging, which takes the averaged weights out again."""
     callbacks = [first]
     if config.ema is not None:
-        callbacks.append(EMAWeightAveraging(decay=config.ema, use_buffers=False))
+        callbacks.append(MovingAverage(config.ema))
     if context.progress:
         callbacks.append(BatchBar(len(loader)))
     assert isinstance(loader.sampler, BatchOrder)

@@ -7,12 +7,13 @@ import copy
 import math
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, WeightAveraging
 
 from goods.core.artifacts import atomic
 from goods.core.log import say
@@ -72,6 +73,20 @@ class BestWeights(Callback):
             # on a CPU the state is the network's own memory
             self.weights.insert(rank, copy.deepcopy(cpu_weights(learner.net)))
             del self.losses[self.keep :], self.weights[self.keep :]
+
+
+class MovingAverage(WeightAveraging):
+    """The weights' exponential moving average, whose memory grows with the training as far as `decay`: a mean of more
+    steps than there were would be one of the weights before the first."""
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(use_buffers=False, avg_fn=partial(moved, decay))
+
+
+def moved(decay: float, average: torch.Tensor, weights: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+    """The average after another step; `steps` is how many are in it."""
+    kept = ((1 + steps) / (10 + steps)).clamp(max=decay).to(average.dtype)
+    return weights + kept * (average - weights)
 
 
 def greedy_soup(candidates: list[Weights], loss: Callable[[Weights], float]) -> Weights:
