@@ -1,6 +1,7 @@
 """The stacks of all folds: fitted side by side, boosted on drawn cards."""
 
 import threading
+import time
 from contextlib import closing
 from dataclasses import replace
 
@@ -88,3 +89,22 @@ def test_a_pool_s_terms_of_a_class_move_its_entries_alone():
     score = Pool(True, weights, bias, own).score(log_proba, cls)
     by_hand = [x @ (weights + own[c]) + bias[c] for x, c in zip(log_proba, cls, strict=True)]
     assert np.allclose(score, by_hand)
+
+
+def test_a_run_that_is_out_of_time_does_not_wait_for_folds_under_way(level_and_noise, monkeypatch):
+    level, _ = level_and_noise
+    over = threading.Event()
+
+    def slow(level, k, methods):
+        if k:
+            over.wait(5)
+        return k
+
+    monkeypatch.setattr(fit, "fit_stack", slow)
+    with counting(2):
+        fitted = fit_stacks(level, METHODS)
+        assert next(fitted) == 0
+        began = time.monotonic()
+        fitted.close()
+    assert time.monotonic() - began < 2.5
+    over.set()

@@ -133,8 +133,11 @@ def fit_stacks(level: Level, methods: list[str]) -> Generator[FoldStack]:
     fitted on one core, and CatBoost has as many threads as it would have alone."""
     each = FOLD_MEMORY * (int(level.features.memory_usage().sum()) + level.table.log_proba.nbytes)
     most = max(1, min(cores(), level.n_folds, free_memory() // 2 // max(1, each)))
-    with ThreadPoolExecutor(most) as pool:
+    pool = ThreadPoolExecutor(most)
+    try:
         yield from pool.map(lambda k: fit_stack(level, k, methods), range(level.n_folds))
+    finally:  # out of time: folds under way write nothing, so nobody waits for them
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def fit_stack(level: Level, k: int, methods: list[str]) -> FoldStack:
