@@ -27,6 +27,7 @@ FILLED = [  # words in capitals, and files of the reader's own, which tests/page
     (r"\bBIG\b", "big"),
     (r"(goods clean .*)$", r"\1 --yes"),  # instead of the answer to its question
     (r"make_demo\.py DIR\b", "make_demo.py big"),
+    (r"\bDIR/train\.parquet", "big/train.parquet"),
     (r"(demo|kazanexpress2023) stack (?:KEY|PRODUCT_ID)\b", r"\1 stack {a card of \1}"),
     (r"--user NAME --slug CONTEST", "--user me --slug a-contest"),
     (r"(kaggle_bundle\.py .*)$", r"\1 --wheels wheels"),  # instead of asking an index
@@ -36,8 +37,10 @@ CUT = [  # sizes of a contest, for which no test has time
     (r"--rows \d+ --classes \d+", "--rows 240 --classes 8"),
     (r"--format ozon --rows \d+", "--format ozon --rows 300"),
     (r"--photos \d+", "--photos 40"),
-    (r"--cards 5000 10000 20000 40000 80000 --classes 400", "--cards 300 --classes 8"),
-    (r"--cards 5000 --classes 100 400 1600 5000", "--cards 300 --classes 8 12 --stages prepare folds linear"),
+    (r"--cards 20000 40000 80000 --classes 400", "--cards 300 --classes 8"),
+    (r"--cards 10000 20000 40000 --classes 400", "--cards 300 --classes 8 --stages prepare folds linear"),
+    (r"--cards 5000 --classes 100 1600 5000", "--cards 300 --classes 8 12 --stages prepare folds linear"),
+    (r"--rows 1000000 --no-images", "--rows 240 --classes 8 --no-images"),
     (r"--cards 100000 --classes 100 400 1700 5000", "--cards 400 --classes 8 12"),
     (r"--cards 1000000 --peer-cards 50000", "--cards 3000 --peer-cards 1000"),
     (r"--limits 2m 5m", "--limits 1m"),

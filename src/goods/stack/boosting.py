@@ -52,6 +52,15 @@ def inner_cards(target: np.ndarray, outside: np.ndarray, seed: int) -> np.ndarra
     return chosen
 
 
+def drawn_entries(table: Candidates, most: int, seed: int) -> np.ndarray:
+    """int [x]: the entries of at most `most` cards of the table, drawn at random."""
+    outside = np.unique(table.card)
+    if len(outside) <= most:
+        return np.arange(len(table.card))
+    drawn = np.random.default_rng(seed).choice(outside, most, replace=False)
+    return np.flatnonzero(np.isin(table.card, drawn))
+
+
 def fit_booster(
     model: StackConfig,
     seed: int,
@@ -59,21 +68,15 @@ def fit_booster(
     table: Candidates,
     blend: np.ndarray,
     target: np.ndarray,
+    inner: np.ndarray,
 ) -> CatBoost | None:
-    """Fitted on the entries of `table`, which `features` and `blend` float [m] are of, and stopped on an inner split of
-    its cards; no card is on both sides. `target` int [n_cards].
+    """Fitted on the entries of `table`, which `features` and `blend` float [m] are of, and stopped on its cards that
+    are `inner`, bool [n_cards]; no card is on both sides. `target` int [n_cards].
 
-    At most `model.max_cards` cards are used, drawn at random. None where the cards to fit on have only right or only
-    wrong candidates: there is nothing to learn.
+    None where the cards to fit on have only right or only wrong candidates: there is nothing to learn.
     """
     from catboost import CatBoost, Pool  # half a second to import: only who boosts pays
 
-    outside = np.unique(table.card)
-    inner = inner_cards(target, outside, seed)
-    kept = np.ones(len(table.card), bool)
-    if len(outside) > model.max_cards:
-        drawn = np.random.default_rng(seed).choice(outside, model.max_cards, replace=False)
-        kept = np.isin(table.card, drawn)
     is_target = (table.cls == target[table.card]).astype(int)
     start, stops = baseline(model, blend), inner[table.card]
 
@@ -89,9 +92,9 @@ def fit_booster(
         | {"loss_function": model.loss, "eval_metric": EVAL[model.loss]}
         | ({"monotone_constraints": monotone, "model_shrink_rate": 0} if model.monotone else {})
     )
-    if len(set(is_target[kept & ~stops])) < 2:
+    if len(set(is_target[~stops])) < 2:
         return None
-    booster.fit(pool(kept & ~stops), eval_set=pool(kept & stops) if (kept & stops).any() else None)
+    booster.fit(pool(~stops), eval_set=pool(stops) if stops.any() else None)
     return booster
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from goods.core.artifacts import read_json, write_json
+from goods.core.execution import cores, free_memory
 from goods.core.log import say
 from goods.models.boosters import save_booster
-from goods.stack.boosting import boost, fit_booster, fit_multiclass, multiclass
+from goods.stack.boosting import boost, drawn_entries, fit_booster, fit_multiclass, inner_cards, multiclass
 from goods.stack.candidates import FLOOR, Candidates, choose_depth
 from goods.stack.config import StackConfig
 from goods.stack.features import CandidateFeatures
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from catboost import CatBoost
 
 BLEND = "blend"  # the pool boosting starts from
+
+FOLD_MEMORY = 3  # times what a level holds: what is taken at most while a fold is fitted
 
 CATBOOST, MULTICLASS = "catboost", "multiclass"
 
@@ -124,6 +128,18 @@ def methods_of(level: Level) -> list[str]:
     return methods
 
 
+def fit_stacks(level: Level, methods: list[str]) -> Generator[FoldStack]:
+    """`fit_stack` of every fold, in their order; some side by side in threads, as far as cores and memory go: a pool is
+    fitted on one core, and CatBoost has as many threads as it would have alone."""
+    each = FOLD_MEMORY * (int(level.features.memory_usage().sum()) + level.table.log_proba.nbytes)
+    most = max(1, min(cores(), level.n_folds, free_memory() // 2 // max(1, each)))
+    pool = ThreadPoolExecutor(most)
+    try:
+        yield from pool.map(lambda k: fit_stack(level, k, methods), range(level.n_folds))
+    finally:  # out of time: folds under way write nothing, so nobody waits for them
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
 def fit_stack(level: Level, k: int, methods: list[str]) -> FoldStack:
     """Every method on the cards outside fold k (ALL: on all cards); depth and calibration too are theirs."""
     model, target, seed = level.model, level.target, level.config.seed
@@ -150,9 +166,18 @@ def fit_stack(level: Level, k: int, methods: list[str]) -> FoldStack:
     pools = {name: fit() for name, fit in fits.items() if name in wanted}
     booster = many = None
     if CATBOOST in methods:
-        blend = pools[BLEND](table)
-        features = level.maker.with_blend(level.features.iloc[rows], table, blend)
-        booster = fit_booster(model, seed, features, table, blend, target)
+        booster = boosted(level, table, rows, pools[BLEND](table))
     if MULTICLASS in methods:
         many = fit_multiclass(model, seed, table, target, n_classes)
     return FoldStack(depth, calibration, pools, spreads_of(table), booster, many)
+
+
+def boosted(level: Level, table: Candidates, rows: np.ndarray, blend: np.ndarray) -> CatBoost | None:
+    """CatBoost on cards of `table`, whose entries are the `rows` int [m] of the level's table and have the probability
+    `blend` float [m]. Features are gathered of those cards alone that are drawn for it."""
+    model, seed, target = level.model, level.config.seed, level.target
+    inner = inner_cards(target, np.unique(table.card), seed)
+    drawn = drawn_entries(table, model.max_cards, seed)
+    table, blend = table.take(drawn), blend[drawn]
+    features = level.maker.with_blend(level.features.iloc[rows[drawn]], table, blend)
+    return fit_booster(model, seed, features, table, blend, target, inner)

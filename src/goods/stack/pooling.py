@@ -48,7 +48,7 @@ class Pool:
         if self.class_bias is not None:
             score += self.class_bias[cls]
         if self.class_weights is not None:
-            score += np.einsum("ij,ij->i", log_proba, self.class_weights[cls])
+            score += np.einsum("ij,ij->i", log_proba, self.class_weights.take(cls, axis=0))
         return score
 
     def to_json(self) -> dict[str, Any]:
@@ -104,12 +104,12 @@ def fit_log_pool(
     initial = np.concatenate([start, np.zeros(n_bias + n_own)])
     if not len(table.card):
         return pool(initial)
-    features = table.log_proba.astype(np.float64)
+    features, cls = table.log_proba.astype(np.float64), table.cls.astype(np.intp)
     of_model = np.ascontiguousarray(features.T)
 
     def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
         made = pool(x)
-        proba = softmax_by_card(table, made.score(features, table.cls))
+        proba = softmax_by_card(table, made.score(features, cls))
         rest = (proba - is_target) / n_cards
         apart = x[:n_models] - start
         value = -np.log(proba[is_target].clip(1e-12)).sum() / n_cards + PENALTY * (apart**2).sum()
@@ -118,12 +118,12 @@ def fit_log_pool(
             assert made.class_bias is not None
             prior = 1 / (BIAS_SD**2 * n_cards)
             value += prior / 2 * (made.class_bias**2).sum()
-            gradient.append(np.bincount(table.cls, rest, n_classes) + prior * made.class_bias)
+            gradient.append(np.bincount(cls, rest, n_classes) + prior * made.class_bias)
         if per_class:
             assert made.class_weights is not None
             prior = 1 / (CLASS_WEIGHT_SD**2 * n_cards)
             value += prior / 2 * (made.class_weights**2).sum()
-            by_class = [np.bincount(table.cls, rest * column, n_classes) for column in of_model]
+            by_class = [np.bincount(cls, rest * column, n_classes) for column in of_model]
             gradient.append((np.stack(by_class, axis=1) + prior * made.class_weights).ravel())
         return value, np.concatenate(gradient)
 

@@ -12,6 +12,7 @@ procedure, choice included; the test cards get the method that scores best on al
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -39,7 +40,7 @@ from goods.stack.choose import best_method, picked
 from goods.stack.decoding import decoder_of
 from goods.stack.diagnostics import diagnostics
 from goods.stack.finished import predicted
-from goods.stack.fit import CATBOOST, FoldStack, fit_stack, methods_of
+from goods.stack.fit import CATBOOST, FoldStack, fit_stack, fit_stacks, methods_of
 from goods.stack.level import Level, base_runs, make_level
 from goods.stack.ranked import to_predictions
 from goods.stack.settle import Settled, finished, settle
@@ -106,7 +107,7 @@ def fit_and_choose(
     """All that a stack's folder holds but its report, which is returned, and its DONE."""
     started = time.perf_counter()
     level = make_level(ws, competition, config)
-    folds, oof, calibrated = fit_stacks(level, run)
+    folds, oof, calibrated = out_of_fold(level, run)
     if config.refit:
         folds.append(fit_stack(level, ALL, methods_of(level)))
         folds[-1].save(run.fold(ALL))
@@ -132,21 +133,22 @@ def fit_and_choose(
     return report
 
 
-def fit_stacks(level: Level, run: Run) -> tuple[list[FoldStack], dict[str, Predictions], Candidates]:
+def out_of_fold(level: Level, run: Run) -> tuple[list[FoldStack], dict[str, Predictions], Candidates]:
     """The fold stacks, each method's out-of-fold predictions and the table with calibrated base models."""
     methods = methods_of(level)
     table, folds = level.table, []
     oof = {name: np.zeros(len(table.card)) for name in methods}
     calibrated = table.log_proba.copy()
-    for k in track(range(level.n_folds), f"stack {level.config.name}", unit="folds"):
-        folds.append(fit_stack(level, k, methods))
-        folds[k].save(run.fold(k))
-        rows = np.flatnonzero(level.fold[table.card] == k)
-        part = table.take(rows)
-        found = folds[k].apply(level.maker, level.model, part, level.features.iloc[rows], methods)
-        for name in methods:
-            oof[name][rows] = found[name]
-        calibrated[rows] = folds[k].calibrated(part).log_proba
+    with closing(fit_stacks(level, methods)) as fitted:
+        for k, fold in enumerate(track(fitted, f"stack {level.config.name}", level.n_folds, unit="folds")):
+            folds.append(fold)
+            fold.save(run.fold(k))
+            rows = np.flatnonzero(level.fold[table.card] == k)
+            part = table.take(rows)
+            found = fold.apply(level.maker, level.model, part, level.features.iloc[rows], methods)
+            for name in methods:
+                oof[name][rows] = found[name]
+            calibrated[rows] = fold.calibrated(part).log_proba
     predictions = {name: to_predictions(table, p, level.train, level.labels) for name, p in oof.items()}
     return folds, predictions, replace(table, log_proba=calibrated)
 

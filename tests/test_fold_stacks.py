@@ -1,0 +1,110 @@
+"""The stacks of all folds: fitted side by side, boosted on drawn cards."""
+
+import threading
+import time
+from contextlib import closing
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from goods.core.execution import counting
+from goods.stack import fit
+from goods.stack.features import CandidateFeatures
+from goods.stack.fit import fit_stack, fit_stacks
+from goods.stack.pooling import Pool
+
+METHODS = ["greedy", "blend", "logistic", "catboost"]
+
+
+def test_folds_are_fitted_side_by_side_as_far_as_there_are_cores_and_come_in_order(
+    level_and_noise, monkeypatch
+):
+    level, _ = level_and_noise
+    both = threading.Barrier(2, timeout=20)
+
+    def met(level, k, methods):
+        if k < 2:
+            both.wait()  # for the other of two that run at once
+        return k
+
+    monkeypatch.setattr(fit, "fit_stack", met)
+    with counting(2), closing(fit_stacks(level, METHODS)) as fitted:
+        assert list(fitted) == list(range(level.n_folds))
+
+
+@pytest.mark.parametrize(("n", "free"), [(1, 2**40), (8, 1)])
+def test_one_core_or_little_memory_fits_one_fold_at_a_time(level_and_noise, monkeypatch, n, free):
+    level, _ = level_and_noise
+    running = threading.Lock()
+
+    def alone(level, k, methods):
+        assert running.acquire(blocking=False)
+        running.release()
+        return k
+
+    monkeypatch.setattr(fit, "fit_stack", alone)
+    monkeypatch.setattr(fit, "free_memory", lambda: free)
+    with counting(n), closing(fit_stacks(level, METHODS)) as fitted:
+        assert list(fitted) == list(range(level.n_folds))
+
+
+def test_a_fold_fitted_beside_another_is_the_one_fitted_alone(level_and_noise, tmp_path):
+    level, _ = level_and_noise
+    with counting(2):
+        with closing(fit_stacks(level, METHODS)) as fitted:
+            for k, fold in enumerate(fitted):
+                fold.save(tmp_path / f"beside-{k}")
+        for k in range(level.n_folds):
+            fit_stack(level, k, METHODS).save(tmp_path / f"alone-{k}")
+            for name in ("methods.json", "model.cbm"):
+                beside, alone = (tmp_path / f"{how}-{k}" / name for how in ("beside", "alone"))
+                assert beside.read_bytes() == alone.read_bytes()
+
+
+def test_features_are_made_of_drawn_cards_alone_and_are_those_of_all(level_and_noise, monkeypatch):
+    level, _ = level_and_noise
+    few = replace(level, model=level.model.model_copy(update={"max_cards": 100}))
+    made = CandidateFeatures.with_blend
+    seen = []
+
+    def noted(self, features, table, blend):
+        seen.append((made(self, features, table, blend), table))
+        return seen[-1][0]
+
+    monkeypatch.setattr(CandidateFeatures, "with_blend", noted)
+    fitted = fit_stack(few, 0, ["catboost"])
+    fit_stack(level, 0, ["catboost"])
+    (drawn, table), (whole, every) = seen
+    assert len(np.unique(table.card)) == 100
+    here = np.isin(every.card, table.card)
+    assert whole[here].to_numpy().tobytes() == drawn.to_numpy().tobytes()
+    assert fitted.booster is not None
+
+
+def test_a_pool_s_terms_of_a_class_move_its_entries_alone():
+    rng = np.random.default_rng(0)
+    log_proba, cls = np.log(rng.random((50, 3))), rng.integers(0, 7, 50).astype(np.int32)
+    bias, own, weights = rng.normal(size=7), rng.normal(size=(7, 3)), rng.random(3)
+    score = Pool(True, weights, bias, own).score(log_proba, cls)
+    by_hand = [x @ (weights + own[c]) + bias[c] for x, c in zip(log_proba, cls, strict=True)]
+    assert np.allclose(score, by_hand)
+
+
+def test_a_run_that_is_out_of_time_does_not_wait_for_folds_under_way(level_and_noise, monkeypatch):
+    level, _ = level_and_noise
+    over = threading.Event()
+
+    def slow(level, k, methods):
+        if k:
+            over.wait(5)
+        return k
+
+    monkeypatch.setattr(fit, "fit_stack", slow)
+    with counting(2):
+        fitted = fit_stacks(level, METHODS)
+        assert next(fitted) == 0
+        began = time.monotonic()
+        fitted.close()
+    assert time.monotonic() - began < 2.5
+    over.set()
