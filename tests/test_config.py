@@ -49,6 +49,35 @@ def test_a_value_out_of_range_is_named(tmp_path):
         load_experiment(experiment(tmp_path, C=-1))
 
 
+@pytest.mark.parametrize(
+    ("family", "setting", "message"),
+    [
+        ("linear", "fields={}", "model.fields"),
+        ("linear", "fields.name.weight=1", "cards have no text 'name'; known are title"),
+        ("linear", "fields.title.chars=[5, 2]", r"is \[5, 2\], expected \[SHORTEST, LONGEST\]"),
+        ("linear", "fields.title.words=[0, 1]", r"is \[0, 1\], expected \[SHORTEST, LONGEST\]"),
+        ("linear", "fields.shop.words=null", "words and chars are both null; leave the field out"),
+        ("linear", "C=.inf", "key 'model.C': Input should be a finite number"),
+        ("linear", "C=true", "key 'model.C': is true, expected a number"),
+        ("fasttext", "fields=[]", "model.fields"),
+        ("fasttext", "fields=[title, title]", "names 'title' twice; leave one out"),
+        ("transformer", "fields=[title, brand]", "cards have no text 'brand'"),
+        ("student", "fields.title.chars=[3, 1]", r"is \[3, 1\], expected"),
+        ("sklearn-logreg", "fields.brand.weight=1", "cards have no text 'brand'"),
+    ],
+)
+def test_a_setting_that_no_training_could_use_is_named_before_any(family, setting, message):
+    with pytest.raises(GoodsError, match=message):
+        load_experiment(CONFIGS / "kazanexpress2023" / f"{family}.yaml", [f"model.{setting}"])
+
+
+def test_flags_stay_flags_and_numbers_of_any_spelling_numbers(tmp_path):
+    config = load_experiment(
+        experiment(tmp_path, C=1), ["refit=true", "seed=0x10", "model.C=1e-3", "tune=null"]
+    )
+    assert (config.refit, config.seed, config.model.C) == (True, 16, 0.001)
+
+
 def test_settings_override_values_and_need_an_equals_sign(tmp_path):
     path = experiment(tmp_path)
     config = load_experiment(path, ["model.C=0.25", "model.fields.title.weight=2"])
@@ -190,6 +219,13 @@ def test_where_a_key_stands_in_a_file_changes_nothing(tmp_path):
         ("seed: -1", "key 'seed'"),
         ("tune: {space: {hiden: {low: 1, high: 2}}}", "tune.space names 'hiden', which model does not have"),
         ("tune: {space: {fields.name: {low: 1, high: 2}}}", "tune.space names 'fields.name'"),
+        ("seed: true", "key 'seed': is true, expected a number"),
+        ("seed: 042", "042 is a number to base 8 or 60"),
+        ("seed: 12:30", "12:30 is a number to base 8 or 60"),
+        ("model: {dropout: 0:30.5}", "0:30.5 is a number to base 8 or 60"),
+        ("model: {trainer: {lr: .inf}}", "key 'model.trainer.lr': Input should be a finite number"),
+        ("model: {fields: {name: 8}}", "cards have no text 'name'; known are title"),
+        ("model: {fields: {title: 0}}", "key 'model.fields.title'"),
     ],
 )
 def test_what_would_be_lost_without_a_word_is_refused(tmp_path, text, message):

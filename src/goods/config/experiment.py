@@ -30,7 +30,8 @@ def of_its_family(value: Any) -> FamilyConfig:
         return found.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
-        told = {"text": first["msg"], "below": first["loc"], "kind": first["type"]}
+        below = (*first["loc"], *first.get("ctx", {}).get("below", ()))
+        told = {"text": first["msg"], "below": below, "kind": first["type"]}
         raise PydanticCustomError("family", "{text}", told) from None
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from goods.config.base import FamilyConfig
+from goods.models.textfields import TextFields
 
 
 class FastTextConfig(FamilyConfig):
@@ -16,7 +17,7 @@ class FastTextConfig(FamilyConfig):
     balance: int | None = Field(None, ge=1, description="cards per class after under- and over-sampling")
     title_repeat: int = Field(2, ge=1, description="how often the title stands in the text")
     title_window: int | None = Field(None, ge=1, description="only its first words are repeated; null: all")
-    fields: tuple[str, ...] = ("title", "shop", "attributes", "description")
+    fields: TextFields = ("title", "shop", "attributes", "description")
     max_words: int = Field(200, ge=1)
     lr: float = Field(0.5, gt=0)
     epochs: int = Field(40, ge=1)
