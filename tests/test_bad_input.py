@@ -138,6 +138,14 @@ COMMANDS = {
     "run scripts/prepare.py": ("train", ROOT / "configs/demo/linear.yaml"),
     "run scripts/prepare.py --work WORK demo first": ("stack", ROOT / "configs/demo/stack.yaml"),
     "no tune: block": ("tune", ROOT / "configs/kazanexpress2023/fasttext-raw.yaml"),
+    r"no\nsuch\x1b[2J: no such data folder": ("prepare", "kazanexpress2023", "--data", "no\nsuch\x1b[2J"),
+    r"no-\udcff: is not written in UTF-8; rename it": ("prepare", "kazanexpress2023", "--data", "no-\udcff"),
+    "experiment '../../x': expected a name": (
+        "train",
+        ROOT / "configs/kazanexpress2023/linear.yaml",
+        "--set",
+        "name=../../x",
+    ),
 }
 
 

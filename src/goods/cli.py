@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,8 +96,17 @@ def parser(
     return made
 
 
+def competition_name(word: str) -> str:
+    """Without the / that a shell puts behind the name of a folder."""
+    return word.rstrip("/")
+
+
 def add_competition(made: argparse.ArgumentParser) -> None:
-    made.add_argument("competition", help="a folder of configs/, or folder/target for one attribute")
+    made.add_argument(
+        "competition",
+        type=competition_name,
+        help="a folder of configs/, or folder/target for one attribute",
+    )
 
 
 def add_out(made: argparse.ArgumentParser) -> None:
@@ -240,6 +249,7 @@ def run(main: Callable[[], None]) -> None:
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
             # of a run that was stopped: joblib's helper process removes what is left, and needs not say so
             os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+            check_words([*sys.argv[1:], str(Path.cwd())])
             work, folders = used_folders()
             for folder in folders:
                 check_local(folder)
@@ -256,8 +266,24 @@ def run(main: Callable[[], None]) -> None:
             told = told_of(error, folders)
             if told is None:
                 raise
-            print(f"error: {to_type(told)}", file=sys.stderr)
+            print(f"error: {visible(to_type(told))}", file=sys.stderr)
             sys.exit(2)
+
+
+def check_words(words: Iterable[str]) -> None:
+    """GoodsError where one is no text: names of folders go into JSON and tables."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise GoodsError(
+                f"{word}: is not written in UTF-8; rename it, or link to it by another name"
+            ) from None
+
+
+def visible(text: str) -> str:
+    """In one line and without a sign that a terminal would obey: a name or a cell may hold any."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def tell(message: str) -> None:

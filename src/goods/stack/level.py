@@ -59,7 +59,8 @@ def finished_run(ws: Workspace, experiment: str) -> Run:
 def base_runs(ws: Workspace, config: ExperimentConfig) -> list[Run]:
     runs = [ws.run(name) for name in stack_config(config).experiments]
     for run in runs:
-        check_done(run.path, "not trained on every fold", f"run scripts/train.py for {run.path.name} first")
+        mend = f"run scripts/train.py configs/{config.competition}/{run.path.name}.yaml first"
+        check_done(run.path, "not trained on every fold", mend)
     return runs
 
 
