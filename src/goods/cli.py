@@ -19,7 +19,7 @@ from goods.core.commands import SCRIPT, as_command, spelled, to_type, with_given
 from goods.core.errors import GoodsError
 from goods.core.folders import check_folder, check_local, check_writable
 from goods.core.log import saying_to, stamped
-from goods.core.pipes import ending_unread, unread
+from goods.core.pipes import ending_unread, tell, unread
 from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
 from goods.core.warned import told_at_the_end
@@ -243,7 +243,7 @@ def run(main: Callable[[], None]) -> None:
     """Call a script's main; a GoodsError, or a file that cannot be read or written, becomes one line and exit code
     2."""
     folders: list[Path] = []
-    with ending_unread(), stoppable() as stop, with_given(sys.argv), saying_to(tell):
+    with ending_unread(), stoppable() as stop, with_given(sys.argv), saying_to(tell_stamped):
         try:
             check_temporary()
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -266,7 +266,7 @@ def run(main: Callable[[], None]) -> None:
             told = told_of(error, folders)
             if told is None:
                 raise
-            print(f"error: {visible(to_type(told))}", file=sys.stderr)
+            tell(f"error: {visible(to_type(told))}")
             sys.exit(2)
 
 
@@ -286,9 +286,9 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def tell(message: str) -> None:
+def tell_stamped(message: str) -> None:
     """A message on stderr. Where no terminal shows it as it comes, each of its lines says when that was."""
-    print(stamped(to_type(message)), file=sys.stderr, flush=True)
+    tell(stamped(to_type(message)))
 
 
 def used_folders() -> tuple[Path, list[Path]]:

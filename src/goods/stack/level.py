@@ -45,7 +45,8 @@ def stack_config(config: ExperimentConfig) -> StackConfig:
 def finished_run(ws: Workspace, experiment: str) -> Run:
     """The run of a finished stack; GoodsError if it is not one."""
     run = ws.run(experiment)
-    check_done(run.path, "no finished run", "run scripts/stack.py first")
+    mend = f"run scripts/stack.py configs/{ws.whole.competition}/{experiment}.yaml first"
+    check_done(run.path, "no finished run", mend)
     config = load_experiment(run.config)
     if not isinstance(config.model, StackConfig) and read_json(run.report).get("limits"):
         raise GoodsError(
