@@ -19,7 +19,7 @@ from goods.models.textfields import Lengths, TextField
 class FieldFeatures(Strict):
     """TF-IDF of one text field; n-gram ranges are inclusive, null leaves that analyser out."""
 
-    weight: float = Field(1.0, gt=0)
+    weight: float = Field(1.0, gt=0, le=1e6)
     words: Lengths | None = (1, 1)
     chars: Lengths | None = None
     max_features: int = Field(300_000, ge=1)
@@ -40,6 +40,9 @@ class LinearConfig(FamilyConfig):
     C: float = Field(1.0, gt=0)
     char_min_df: int = Field(2, ge=1)
     numbers: float = Field(
-        0.0, ge=0, description="weight of bands of numbers, alone, in pairs and with the first word; 0: none"
+        0.0,
+        ge=0,
+        le=1e6,
+        description="weight of bands of numbers, alone, in pairs and with the first word; 0: none",
     )
-    ends: float = Field(0.0, ge=0, description="weight of the title's first and last words; 0: none")
+    ends: float = Field(0.0, ge=0, le=1e6, description="weight of the title's first and last words; 0: none")

@@ -28,7 +28,7 @@ class FieldTerms(Strict):
     """What is looked at in one text field: runs of up to `words` words, and runs of characters within a word and the
     blanks around it, their lengths inclusive. Words and characters each weigh as much."""
 
-    weight: float = Field(1.0, gt=0)
+    weight: float = Field(1.0, gt=0, le=1e6)
     words: int = Field(1, ge=0, le=3)
     chars: Lengths | None = None
 
