@@ -105,13 +105,23 @@ class Level:
         return score(name, true, predicted, self.labels)
 
 
+def said_out_of_fold(run: Run, labels: Labels) -> Predictions:
+    """GoodsError where it names a class that there is not."""
+    said = Predictions.load(run.oof)
+    if (said.classes >= labels.n_classes).any():
+        raise GoodsError(
+            f"{run.oof}: names class {said.classes.max()} of {labels.n_classes}; train that experiment again"
+        )
+    return said
+
+
 def make_level(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> Level:
     model, labels, runs = stack_config(config), Labels.load(ws), base_runs(ws, config)
     cards, photos_hidden = like_test(load_cards(ws))
     train = select(cards, "train")
     folds = load_dealt(ws, train)
     maker = maker_of(train, folds, labels, model)
-    base = [Predictions.load(r.oof) for r in runs]
+    base = [said_out_of_fold(r, labels) for r in runs]
     if folds.partial:
         before = partial(maker_before, problem_of(ws), train, folds, labels, model)
         table, features = tabulate_scored(before, model, train, folds, base)
