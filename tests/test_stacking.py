@@ -88,7 +88,9 @@ def test_a_best_config_does_not_keep_a_refit(ws, competition):
 
 
 def test_a_stack_of_untrained_experiments_is_refused(ws, competition):
-    with pytest.raises(GoodsError, match=r"run scripts/train\.py for linear first"):
+    with pytest.raises(
+        GoodsError, match=r"run scripts/train\.py configs/kazanexpress2023/linear\.yaml first"
+    ):
         stack(ws, competition, load_experiment(CONFIGS / "stack.yaml", STACK))
 
 
@@ -212,7 +214,10 @@ def test_a_stack_can_be_tuned_and_its_folds_are_left_out_of_the_score(trained, c
         tune(
             trained,
             competition,
-            load_experiment(CONFIGS / "stack.yaml", [*STACK, study.replace("depth", "min_proba")]),
+            load_experiment(
+                CONFIGS / "stack.yaml",
+                [*STACK, study.replace("depth: {low: 2, high: 5}", "min_proba: {low: 0.001, high: 0.1}")],
+            ),
         )
 
 
