@@ -8,7 +8,7 @@ with interpreter.Ready():
 
 def main() -> None:
     parser = cli.parser(__doc__, ".venv/bin/python scripts/clean.py kazanexpress2023 --caches", wait=True)
-    parser.add_argument("competition", help="a folder of the work folder")
+    parser.add_argument("competition", type=cli.competition_name, help="a folder of the work folder")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--caches", dest="portion", action="store_const", const="caches")
     which.add_argument("--runs", dest="portion", action="store_const", const="runs")

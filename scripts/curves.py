@@ -10,7 +10,9 @@ with interpreter.Ready():
 
 def main() -> None:
     parser = cli.parser(__doc__, ".venv/bin/python scripts/curves.py kazanexpress2023 --port 6006")
-    parser.add_argument("competition", help="a folder of the work folder, or folder/target")
+    parser.add_argument(
+        "competition", type=cli.competition_name, help="a folder of the work folder, or folder/target"
+    )
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen at (default: this machine alone)"
     )

@@ -17,8 +17,11 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=8, help="reasons per candidate (default: 8)")
     args = parser.parse_args()
 
+    from goods.core.errors import GoodsError
     from goods.report.explaining import explain
 
+    if args.most < 1:
+        raise GoodsError(f"--most {args.most}: expected 1 or more")
     ws, competition = cli.competition_of(args)
     print(explain(ws, competition, args.experiment, args.product_id, args.most))
 

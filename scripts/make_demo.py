@@ -7,6 +7,7 @@ with interpreter.Ready():
     from pathlib import Path
 
     from goods import cli
+    from goods.core.errors import GoodsError
 
 ROWS = {"kazanexpress2023": 6000, "ozon": 3000}
 CLASSES = 80
@@ -15,8 +16,6 @@ SHAPES = ("narrow", "wide", "flat")
 
 def refuse(args: argparse.Namespace) -> None:
     """GoodsError where something is asked of offers that only a shop has."""
-    from goods.core.errors import GoodsError
-
     for name in ("shape", "classes", "photos", "no_images"):
         if getattr(args, name) not in (None, False):
             option = f"--{name.replace('_', '-')}"
@@ -52,6 +51,8 @@ def main() -> None:
     from goods.demo import offers as demo_offers
 
     rows = ROWS[args.format] if args.rows is None else args.rows
+    if args.seed < 0:
+        raise GoodsError(f"--seed {args.seed}: expected 0 or more")
     if args.format == "ozon":
         refuse(args)
         demo_offers.generate(args.folder, rows, args.seed)

@@ -13,7 +13,13 @@ def main() -> None:
     from goods.config.presets import PRESETS
 
     parser = cli.parser(__doc__, "bash scripts/run_all.sh kazanexpress2023 --data DIR", force=True, wait=True)
-    parser.add_argument("competition", nargs="?", default="demo", help="a folder of configs/ (default: demo)")
+    parser.add_argument(
+        "competition",
+        type=cli.competition_name,
+        nargs="?",
+        default="demo",
+        help="a folder of configs/ (default: demo)",
+    )
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the raw files")
     cli.add_out(parser)
     parser.add_argument("--preset", choices=sorted(PRESETS), default="quick")

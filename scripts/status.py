@@ -10,7 +10,7 @@ def main() -> None:
     from goods.config.presets import PRESETS
 
     parser = cli.parser(__doc__, ".venv/bin/python scripts/status.py kazanexpress2023")
-    parser.add_argument("competition", help="a folder of configs/")
+    parser.add_argument("competition", type=cli.competition_name, help="a folder of configs/")
     parser.add_argument(
         "--preset", choices=sorted(PRESETS), help="default: that of the last run_all.sh, else quick"
     )

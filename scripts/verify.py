@@ -13,7 +13,9 @@ with interpreter.Ready():
 
 def main() -> None:
     parser = cli.parser(__doc__, ".venv/bin/python scripts/verify.py kazanexpress2023")
-    parser.add_argument("competition", help="a folder of the work folder, or folder/target")
+    parser.add_argument(
+        "competition", type=cli.competition_name, help="a folder of the work folder, or folder/target"
+    )
     args = parser.parse_args()
 
     from goods.core.errors import GoodsError

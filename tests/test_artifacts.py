@@ -75,6 +75,25 @@ def test_a_file_of_something_else_is_no_predictions(tmp_path):
         read_npz(tmp_path / "array.npy")
 
 
+@pytest.mark.parametrize(
+    ("spoiled", "message"),
+    [
+        ({"proba": np.full((3, 2), np.nan, np.float32)}, "probabilities that are no numbers"),
+        ({"proba": np.full((3, 2), "0.5")}, "probabilities that are no numbers"),
+        ({"proba": np.ones((2, 2), np.float32)}, "classes and probabilities of other shapes"),
+        ({"classes": np.full((3, 2), -1, np.int32)}, "classes that are none"),
+        ({"classes": np.ones((3, 2), np.float32)}, "classes that are none"),
+        ({"product_id": np.arange(2)}, "ids and classes of other numbers of rows"),
+        ({"product_id": np.array(7)}, "ids and classes of other numbers of rows"),
+    ],
+)
+def test_arrays_that_are_no_predictions_are_refused(tmp_path, spoiled, message):
+    whole = {"product_id": np.arange(3), "classes": np.zeros((3, 2), np.int32)}
+    np.savez(tmp_path / "oof.npz", **whole | {"proba": np.full((3, 2), 0.5, np.float32)} | spoiled)
+    with pytest.raises(GoodsError, match=rf"oof.npz: damaged \({message}\); train that experiment again"):
+        Predictions.load(tmp_path / "oof.npz")
+
+
 def test_a_damaged_cache_is_told_of_and_a_missing_one_is_not(tmp_path, capsys):
     path = tmp_path / "rows.npz"
     assert cached_npz(path, "keys") is None

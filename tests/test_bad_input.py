@@ -138,6 +138,22 @@ COMMANDS = {
     "run scripts/prepare.py": ("train", ROOT / "configs/demo/linear.yaml"),
     "run scripts/prepare.py --work WORK demo first": ("stack", ROOT / "configs/demo/stack.yaml"),
     "no tune: block": ("tune", ROOT / "configs/kazanexpress2023/fasttext-raw.yaml"),
+    r"no\nsuch\x1b[2J: no such data folder": ("prepare", "kazanexpress2023", "--data", "no\nsuch\x1b[2J"),
+    r"no-\udcff: is not written in UTF-8; rename it": ("prepare", "kazanexpress2023", "--data", "no-\udcff"),
+    "'defaults' is the folder of what all competitions share": (
+        "new_competition",
+        "defaults",
+        "--data",
+        ROOT,
+    ),
+    "--most 0: expected 1 or more": ("explain", "kazanexpress2023", "stack", "1", "--most", "0"),
+    "--seed -1: expected 0 or more": ("make_demo", "nowhere", "--seed", "-1"),
+    "experiment '../../x': expected a name": (
+        "train",
+        ROOT / "configs/kazanexpress2023/linear.yaml",
+        "--set",
+        "name=../../x",
+    ),
 }
 
 

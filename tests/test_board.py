@@ -59,7 +59,14 @@ def test_a_ledger_of_an_older_version_is_extended_and_keeps_what_others_added(tm
 
 
 @pytest.mark.parametrize(
-    "spoiled", [OLD.replace("0.5", "0.x5"), OLD.replace("score", "scope"), OLD + "c,b\n"]
+    "spoiled",
+    [
+        OLD.replace("0.5", "0.x5"),
+        OLD.replace("score", "scope"),
+        OLD + "c,b\n",
+        OLD.replace(",3,", ",inf,"),
+        OLD.replace(",3,", ",1e30,"),
+    ],
 )
 def test_a_ledger_whose_cells_are_not_what_they_should_be_is_kept_aside(tmp_path, spoiled):
     board = tmp_path / "leaderboard.csv"
@@ -67,6 +74,14 @@ def test_a_ledger_whose_cells_are_not_what_they_should_be_is_kept_aside(tmp_path
     append_leaderboard(board, {"competition": "c", "experiment": "b", "score": 0.75, "rows": 4})
     assert rows_of(board).experiment.tolist() == ["b"]
     assert (tmp_path / "leaderboard.csv.damaged").read_text() == spoiled
+
+
+def test_a_ledger_without_rows_is_whole(tmp_path):
+    board = tmp_path / "leaderboard.csv"
+    board.write_text(OLD.splitlines()[0] + "\n")
+    append_leaderboard(board, {"competition": "c", "experiment": "b", "score": 0.75})
+    assert rows_of(board).experiment.tolist() == ["b"]
+    assert not list(tmp_path.glob("*damaged*"))
 
 
 def test_the_rows_of_a_damaged_ledger_stay_where_nothing_is_written_to_it(tmp_path):

@@ -1,4 +1,5 @@
 import ast
+import json
 import shutil
 from pathlib import Path
 
@@ -47,6 +48,73 @@ def test_a_mistyped_key_is_named(tmp_path):
 def test_a_value_out_of_range_is_named(tmp_path):
     with pytest.raises(GoodsError, match=r"key 'model\.C'"):
         load_experiment(experiment(tmp_path, C=-1))
+
+
+@pytest.mark.parametrize(
+    ("family", "setting", "message"),
+    [
+        ("linear", "fields={}", "model.fields"),
+        ("linear", "fields.name.weight=1", "cards have no text 'name'; known are title"),
+        ("linear", "fields.title.chars=[5, 2]", r"is \[5, 2\], expected \[SHORTEST, LONGEST\]"),
+        ("linear", "fields.title.words=[0, 1]", r"is \[0, 1\], expected \[SHORTEST, LONGEST\]"),
+        ("linear", "fields.shop.words=null", "words and chars are both null; leave the field out"),
+        ("linear", "C=.inf", "key 'model.C': Input should be a finite number"),
+        ("linear", "fields.title.weight=1e300", "less than or equal to 1000000"),
+        ("fasttext", "dim=3000000000", "key 'model.dim': Input should be less than"),
+        ("fasttext", "buckets=3000000000", "key 'model.buckets': Input should be less than"),
+        ("fasttext", "min_count=3000000000", "key 'model.min_count': Input should be less than"),
+        ("fasttext", "word_ngrams=1000000", "key 'model.word_ngrams': Input should be less than"),
+        ("fasttext", "title_repeat=1000000", "key 'model.title_repeat': Input should be less than"),
+        ("fasttext", "balance=1000000000", "key 'model.balance': Input should be less than"),
+        ("linear", "C=true", "key 'model.C': is true, expected a number"),
+        ("fasttext", "fields=[]", "model.fields"),
+        ("fasttext", "fields=[title, title]", "names 'title' twice; leave one out"),
+        ("transformer", "fields=[title, brand]", "cards have no text 'brand'"),
+        ("student", "fields.title.chars=[3, 1]", r"is \[3, 1\], expected"),
+        ("sklearn-logreg", "fields.brand.weight=1", "cards have no text 'brand'"),
+    ],
+)
+def test_a_setting_that_no_training_could_use_is_named_before_any(family, setting, message):
+    with pytest.raises(GoodsError, match=message):
+        load_experiment(CONFIGS / "kazanexpress2023" / f"{family}.yaml", [f"model.{setting}"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("space={C: {low: 0, high: 1, log: true}}", "low is 0.*; a log scale begins above 0"),
+        ("space={C: {low: -2.0, high: -1.0}}", "tune.space would try C -2.0: Input should be greater than 0"),
+        ("space={C: {choices: []}}", "at least 1 item"),
+        ("space={C: {choices: [1.0, abc]}}", "tune.space would try C 'abc': Input should be a valid number"),
+        ("space={C: {choices: [1.0, true]}}", "tune.space would try C True: is true, expected a number"),
+        ("space={structure: {choices: [tree, bush]}}", "tune.space would try structure 'bush'"),
+        ("space={char_min_df: {low: 1.5, high: 2.5}}", "tune.space would try char_min_df 1.5"),
+        ("space={fields.title.chars: {choices: [[2, 5], [5, 2]]}}", r"would try fields.title.chars \[5, 2\]"),
+        ("space={family: {choices: [linear, fasttext]}}", "tune.space would try family 'fasttext'"),
+        ("shares=[0.0, 1.0]", "key 'tune.shares.0': Input should be greater than 0"),
+        ("shares=[0.5, 2.0]", "key 'tune.shares.1': Input should be less than or equal to 1"),
+        ("shares=[1.0, 0.3]", "do not grow; write them from the least on"),
+        ("folds=[0, 0]", "one stands twice; leave it out"),
+    ],
+)
+def test_a_study_that_would_fail_at_a_trial_is_refused_before_any(setting, message):
+    with pytest.raises(GoodsError, match=message):
+        load_experiment(CONFIGS / "kazanexpress2023" / "linear.yaml", [f"tune.{setting}"])
+
+
+def test_a_study_may_try_what_goes_with_other_tried_values_alone():
+    space = {"text.width": {"choices": [192, 198]}, "text.heads": {"choices": [4, 6]}}
+    found = load_experiment(
+        CONFIGS / "kazanexpress2023" / "coca.yaml", [f"tune={{space: {json.dumps(space)}}}"]
+    )
+    assert found.tune.space["text.width"].choices == (192, 198)
+
+
+def test_flags_stay_flags_and_numbers_of_any_spelling_numbers(tmp_path):
+    config = load_experiment(
+        experiment(tmp_path, C=1), ["refit=true", "seed=0x10", "model.C=1e-3", "tune=null"]
+    )
+    assert (config.refit, config.seed, config.model.C) == (True, 16, 0.001)
 
 
 def test_settings_override_values_and_need_an_equals_sign(tmp_path):
@@ -190,6 +258,13 @@ def test_where_a_key_stands_in_a_file_changes_nothing(tmp_path):
         ("seed: -1", "key 'seed'"),
         ("tune: {space: {hiden: {low: 1, high: 2}}}", "tune.space names 'hiden', which model does not have"),
         ("tune: {space: {fields.name: {low: 1, high: 2}}}", "tune.space names 'fields.name'"),
+        ("seed: true", "key 'seed': is true, expected a number"),
+        ("seed: 042", "042 is a number to base 8 or 60"),
+        ("seed: 12:30", "12:30 is a number to base 8 or 60"),
+        ("model: {dropout: 0:30.5}", "0:30.5 is a number to base 8 or 60"),
+        ("model: {trainer: {lr: .inf}}", "key 'model.trainer.lr': Input should be a finite number"),
+        ("model: {fields: {name: 8}}", "cards have no text 'name'; known are title"),
+        ("model: {fields: {title: 0}}", "key 'model.fields.title'"),
     ],
 )
 def test_what_would_be_lost_without_a_word_is_refused(tmp_path, text, message):

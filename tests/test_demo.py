@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from PIL import Image, UnidentifiedImageError
+from shop import write_shop
 
 from goods.core.errors import GoodsError
 from goods.demo import generator as demo
@@ -172,6 +173,19 @@ def test_an_old_shop_is_replaced_but_a_strange_folder_is_not(tmp_path: Path) -> 
     with pytest.raises(GoodsError, match="not a demo shop"):
         demo.generate(tmp_path / "mine", 100, 20)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["mine", "shop"]
+
+
+def test_a_real_shop_is_not_replaced(tmp_path: Path) -> None:
+    real = write_shop(tmp_path / "real")
+    before = {path: path.read_bytes() for path in real.iterdir()}
+    with pytest.raises(GoodsError, match="not a demo shop"):
+        demo.generate(real, 100, 20, images=False)
+    assert {path: path.read_bytes() for path in real.iterdir()} == before
+    demo.generate(tmp_path / "shop", 100, 20, images=False)
+    (tmp_path / "shop" / "notes.txt").write_text("mine")
+    with pytest.raises(GoodsError, match="not a demo shop"):
+        demo.generate(tmp_path / "shop", 100, 20, images=False)
+    assert (tmp_path / "shop" / "notes.txt").read_text() == "mine"
 
 
 def test_impossible_sizes_are_refused(tmp_path: Path) -> None:

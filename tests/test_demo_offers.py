@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import average_precision_score
@@ -139,6 +140,15 @@ def test_an_old_contest_is_replaced_but_a_strange_folder_is_not(tmp_path: Path) 
     with pytest.raises(GoodsError, match="not a matching demo"):
         generate(tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_a_real_contest_is_not_replaced(tmp_path: Path) -> None:
+    generate(tmp_path / "ozon", rows=60)
+    for path in (tmp_path / "ozon").iterdir():  # as anybody else would write it
+        pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
+    with pytest.raises(GoodsError, match="not a matching demo"):
+        generate(tmp_path / "ozon", rows=80)
+    assert len(pd.read_parquet(tmp_path / "ozon" / "train_pairs.parquet")) == 60
 
 
 def test_impossible_sizes_are_refused(tmp_path: Path) -> None:

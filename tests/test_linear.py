@@ -31,7 +31,14 @@ def test_a_field_without_terms_has_no_columns_and_other_errors_surface():
     assert vectorizer.fit_transform(pd.Series(["молоко", "чай"])).shape == (2, 2)  # no common 3-grams
     assert [part.analyzer for part in vectorizer.parts] == ["word"]
     with pytest.raises(ValueError, match="lower boundary larger than the upper"):
-        FieldVectorizer(FieldFeatures(words=(2, 1)), char_min_df=2).fit_transform(pd.Series(["молоко чай"]))
+        unchecked = FieldFeatures().model_copy(update={"words": (2, 1)})
+        FieldVectorizer(unchecked, char_min_df=2).fit_transform(pd.Series(["молоко чай"]))
+
+
+def test_terms_that_more_cards_must_have_than_there_are_are_none():
+    vectorizer = FieldVectorizer(FieldFeatures(words=(1, 1), chars=(3, 3)), char_min_df=9)
+    assert vectorizer.fit_transform(pd.Series(["молоко", "чай"])).shape == (2, 2)
+    assert [part.analyzer for part in vectorizer.parts] == ["word"]
 
 
 def test_damaged_weights_are_one_message(tmp_path):

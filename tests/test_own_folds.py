@@ -98,6 +98,7 @@ def test_given_folds_stay_until_they_are_removed(ws, tmp_path, capsys):
         (lambda t: t.assign(id=t.id.astype(str) + "x"), "not a whole number"),
         (lambda t: t.assign(group=0), "are of one group and in folds"),
         (lambda t: t.iloc[:0], "holds no rows"),
+        (lambda t: pd.concat([t, t.fold], axis=1), "there are several columns 'fold'; keep one"),
     ],
 )
 def test_a_file_of_folds_that_is_no_deal_of_the_cards_is_refused(ws, tmp_path, spoil, message):

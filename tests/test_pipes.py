@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -98,6 +99,23 @@ def test_streams_that_are_closed_stop_nothing_and_write_into_no_file(tmp_path, c
     assert done.returncode == 0, done.stderr
     assert out.read_text() == "mine"
     assert b"Traceback" not in done.stderr and (b"a message" in done.stderr) == ("2" not in closed)
+
+
+@pytest.mark.parametrize(
+    ("stream", "code", "told"),
+    [("stderr", 0, "a line"), ("stdout", 2, "error: stdout: what was printed cannot be written (")],
+)
+def test_a_log_on_a_full_disk_stops_nothing_and_a_lost_result_is_told(tmp_path, stream, code, told):
+    path, out = tmp_path / "script.py", tmp_path / "out"
+    path.write_text(WRITING.replace('os.write(2, b"of a library")', "pass"))
+    other = {"stderr": "stdout", "stdout": "stderr"}[stream]
+    environment = {"PYTHONPATH": str(ROOT / "src")} | os.environ | {"PYTHONUNBUFFERED": ""}
+    with Path("/dev/full").open("w") as full:
+        streams = {stream: full, other: subprocess.PIPE}
+        done = subprocess.run([sys.executable, path, out], **streams, env=environment, text=True, timeout=120)
+    assert (done.returncode, out.read_text()) == (code, "mine")
+    said = (done.stdout or done.stderr).splitlines()
+    assert said[-1].startswith(told) and "Traceback" not in "".join(said)
 
 
 GONE = """

@@ -7,6 +7,8 @@ import sys
 import pytest
 from conftest import ROOT, SCRIPTS
 
+from goods import cli
+
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_every_script_says_what_it_takes(run_script, name):
@@ -75,3 +77,10 @@ def test_a_competition_that_is_not_there_is_named(run_script, tmp_path):
         code, _, err = run_script(name, "nowhere", *rest, "--work", tmp_path)
         assert code == 2 and "unknown competition 'nowhere': known are" in err
     assert not any(tmp_path.iterdir())
+
+
+def test_a_competition_may_be_named_with_the_slash_that_a_shell_puts_behind_a_folder():
+    parser = cli.parser("a script")
+    cli.add_competition(parser)
+    assert parser.parse_args(["demo/"]).competition == "demo"
+    assert parser.parse_args(["wildberries/sex"]).competition == "wildberries/sex"

@@ -153,6 +153,18 @@ DOING = {
         'raise RuntimeError("can\'t start new thread")',
         "no more processes or threads may be started",
     ),
+    "threads within few addresses": (
+        "RLIMIT_AS",
+        str(2**40),
+        'raise RuntimeError("can\'t start new thread")',
+        "a process may take 1024.0 GB of addresses;",
+    ),
+    "memory within few addresses": (
+        "RLIMIT_AS",
+        str(2**28),
+        "bytes(2**29)",
+        "a process may take 0.2 GB of addresses;",
+    ),
 }
 
 

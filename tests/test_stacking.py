@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import ROOT, as_written
 from stacks import ONE, STACK, TWO
 
 from goods.cards.labels import Labels
@@ -88,8 +88,19 @@ def test_a_best_config_does_not_keep_a_refit(ws, competition):
 
 
 def test_a_stack_of_untrained_experiments_is_refused(ws, competition):
-    with pytest.raises(GoodsError, match=r"run scripts/train\.py for linear first"):
+    with pytest.raises(
+        GoodsError, match=r"run scripts/train\.py configs/kazanexpress2023/linear\.yaml first"
+    ):
         stack(ws, competition, load_experiment(CONFIGS / "stack.yaml", STACK))
+
+
+def test_an_experiment_that_names_classes_there_are_not_is_not_joined(trained, competition):
+    run = trained.run("linear")
+    said = Predictions.load(run.oof)
+    replace(said, classes=said.classes + 3).save(run.oof)
+    as_written(run.path)
+    with pytest.raises(GoodsError, match=r"oof.npz: names class 8 of 6; train that experiment again"):
+        stack(trained, competition, load_experiment(CONFIGS / "stack.yaml", STACK))
 
 
 def test_probabilities_on_disk_are_calibrated_and_the_report_says_how(trained, competition):
@@ -203,7 +214,10 @@ def test_a_stack_can_be_tuned_and_its_folds_are_left_out_of_the_score(trained, c
         tune(
             trained,
             competition,
-            load_experiment(CONFIGS / "stack.yaml", [*STACK, study.replace("depth", "min_proba")]),
+            load_experiment(
+                CONFIGS / "stack.yaml",
+                [*STACK, study.replace("depth: {low: 2, high: 5}", "min_proba: {low: 0.001, high: 0.1}")],
+            ),
         )
 
 

@@ -92,6 +92,7 @@ def test_a_trial_in_a_journal_is_stale_once_nothing_beats_for_it(tmp_path, monke
     ("url", "message"),
     [
         ("nonsense", "--storage nonsense: .+; expected journal or an address such as postgresql://"),
+        ("sqlite://", "--storage sqlite://: names no file, .+; expected journal or an address"),
         ("nosuch://host/name", "--storage nosuch://host/name: .+; expected journal or an address"),
         ("postgresql://user:secret@127.0.0.1:1/name", r"postgresql://user:\*\*\*@127.+: cannot be used \("),
     ],

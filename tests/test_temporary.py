@@ -55,6 +55,25 @@ def test_temporary_files_of_all_processes_are_in_the_work_folder_and_do_not_stay
     assert list((tmp_path / "work" / "tmp").iterdir()) == []
 
 
+PLOTTING = """
+from goods import cli
+
+def main():
+    import matplotlib
+    print(matplotlib.get_configdir())
+
+cli.run(main)
+"""
+
+
+def test_matplotlib_does_not_miss_what_was_removed_where_a_home_cannot_be_written(tmp_path):
+    nowhere = {"HOME": "/proc/nobody", "XDG_CONFIG_HOME": "", "XDG_CACHE_HOME": ""}
+    command = [sys.executable, "-c", PLOTTING, "--work", tmp_path / "work"]
+    ended = subprocess.run(command, env=os.environ | nowhere, capture_output=True, text=True, check=True)
+    assert ended.stderr == "" and str(tmp_path) in ended.stdout
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))
+
+
 def test_a_work_folder_that_was_not_there_is_not_left_behind(tmp_path, monkeypatch):
     monkeypatch.delenv("TMPDIR", raising=False)
     with temporary_files_in(tmp_path / "work"):

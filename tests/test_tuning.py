@@ -77,6 +77,14 @@ def test_a_study_on_every_fold_is_refused(ws, competition):
         tune(ws, competition, load_experiment(LINEAR, [*SMALL, "tune.folds=[0,1,2]"]))
 
 
+@pytest.mark.parametrize(
+    ("folds", "message"), [([9], "tuned_on names fold 9, expected 0 to 2"), ([0, 1, 2], "leave one to score")]
+)
+def test_folds_to_leave_out_of_the_score_are_those_there_are_and_not_all(ws, competition, folds, message):
+    with pytest.raises(GoodsError, match=message):
+        train(ws, competition, load_experiment(LINEAR, [f"tuned_on={folds}"]))
+
+
 def test_a_study_of_many_cards_takes_shares_of_them_then_fewer_trials():
     tune = load_experiment(LINEAR).tune
     assert within_budget(tune, 12_000) == tune

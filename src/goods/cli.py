@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from goods.core.commands import SCRIPT, as_command, spelled, to_type, with_given
 from goods.core.errors import GoodsError
 from goods.core.folders import check_folder, check_local, check_writable
 from goods.core.log import saying_to, stamped
-from goods.core.pipes import ending_unread, unread
+from goods.core.pipes import ending_unread, tell, unread
 from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
 from goods.core.warned import told_at_the_end
@@ -96,8 +96,17 @@ def parser(
     return made
 
 
+def competition_name(word: str) -> str:
+    """Without the / that a shell puts behind the name of a folder."""
+    return word.rstrip("/")
+
+
 def add_competition(made: argparse.ArgumentParser) -> None:
-    made.add_argument("competition", help="a folder of configs/, or folder/target for one attribute")
+    made.add_argument(
+        "competition",
+        type=competition_name,
+        help="a folder of configs/, or folder/target for one attribute",
+    )
 
 
 def add_out(made: argparse.ArgumentParser) -> None:
@@ -234,12 +243,13 @@ def run(main: Callable[[], None]) -> None:
     """Call a script's main; a GoodsError, or a file that cannot be read or written, becomes one line and exit code
     2."""
     folders: list[Path] = []
-    with ending_unread(), stoppable() as stop, with_given(sys.argv), saying_to(tell):
+    with ending_unread(), stoppable() as stop, with_given(sys.argv), saying_to(tell_stamped):
         try:
             check_temporary()
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
             # of a run that was stopped: joblib's helper process removes what is left, and needs not say so
             os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+            check_words([*sys.argv[1:], str(Path.cwd())])
             work, folders = used_folders()
             for folder in folders:
                 check_local(folder)
@@ -256,13 +266,29 @@ def run(main: Callable[[], None]) -> None:
             told = told_of(error, folders)
             if told is None:
                 raise
-            print(f"error: {to_type(told)}", file=sys.stderr)
+            tell(f"error: {visible(to_type(told))}")
             sys.exit(2)
 
 
-def tell(message: str) -> None:
+def check_words(words: Iterable[str]) -> None:
+    """GoodsError where one is no text: names of folders go into JSON and tables."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise GoodsError(
+                f"{word}: is not written in UTF-8; rename it, or link to it by another name"
+            ) from None
+
+
+def visible(text: str) -> str:
+    """In one line and without a sign that a terminal would obey: a name or a cell may hold any."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def tell_stamped(message: str) -> None:
     """A message on stderr. Where no terminal shows it as it comes, each of its lines says when that was."""
-    print(stamped(to_type(message)), file=sys.stderr, flush=True)
+    tell(stamped(to_type(message)))
 
 
 def used_folders() -> tuple[Path, list[Path]]:

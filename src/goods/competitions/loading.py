@@ -85,7 +85,7 @@ def competition_of(config: CompetitionConfig) -> Competition:
 
 def load_competition(name: str, configs: Path) -> CompetitionConfig:
     """`name` is a folder of `configs`, or folder/target for one attribute of a competition with several."""
-    name, _, target = name.partition("/")
+    name, slash, target = name.partition("/")
     path = first_with(COMPETITION, competition_folders(configs / name))
     if path is None:
         known = sorted(
@@ -96,7 +96,7 @@ def load_competition(name: str, configs: Path) -> CompetitionConfig:
     named = data | {"name": own_name(data, "name", name, path, "folder")}
     config: CompetitionConfig = validated(CompetitionConfig, {"data": f"data/{name}"} | named, path)
     check(config, path)
-    return config.of_target(target) if target else config
+    return config.of_target(target) if slash else config
 
 
 def check(config: CompetitionConfig, path: Path) -> None:

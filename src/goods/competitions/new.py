@@ -12,6 +12,7 @@ from pathlib import Path
 from goods.competitions.guess_yaml import write_configs
 from goods.competitions.guessing import guess
 from goods.competitions.loading import load_competition
+from goods.config.loading import DEFAULTS
 from goods.core.errors import GoodsError
 from goods.core.log import say
 
@@ -19,8 +20,12 @@ from goods.core.log import say
 def new_competition(name: str, data: Path, configs: Path, force: bool = False) -> None:
     """Say on the console what was guessed, how sure and why. GoodsError, after writing, where a key has to be filled
     in by hand."""
-    if not re.fullmatch(r"[\w-]+", name):
-        raise GoodsError(f"{name!r} cannot name a folder; use letters, digits, - and _")
+    if not re.fullmatch(r"\w[\w-]*", name):
+        raise GoodsError(
+            f"{name!r} cannot name a folder; use letters, digits, - and _, a letter or digit first"
+        )
+    if name == DEFAULTS:
+        raise GoodsError(f"{name!r} is the folder of what all competitions share; take another name")
     folder = configs / name
     if folder.exists() and not folder.is_dir():
         raise GoodsError(f"{folder}: is there already and no folder; remove it, or take another name")

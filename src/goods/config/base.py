@@ -6,11 +6,13 @@ import json
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_of
@@ -29,7 +31,20 @@ LocalPath = Annotated[str, _Content()]
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def no_flag_for_a_number(cls, data: Any) -> Any:
+        """Else true would be 1, and a mistyped value go unnoticed."""
+        for name, value in data.items() if isinstance(data, dict) else ():
+            if not isinstance(value, bool) or name not in cls.model_fields:
+                continue
+            kinds = _kinds(cls.model_fields[name].annotation)
+            if kinds & {int, float} and not kinds & {bool, Any}:
+                told = {"text": str(value).lower(), "below": (name,)}
+                raise PydanticCustomError("flag", "is {text}, expected a number", told)
+        return data
 
     def described(self, exclude: frozenset[str] = frozenset()) -> dict[str, Any]:
         """What a result depends on: all settings, local files by their content."""
@@ -53,6 +68,11 @@ class Strict(BaseModel):
             elif isinstance(value, str) and any(isinstance(m, _Content) for m in field.metadata):
                 found |= {value} if Path(value).exists() else set()
         return found
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """The types that a setting may be of."""
+    return set(get_args(annotation)) if get_origin(annotation) in (Union, UnionType) else {annotation}
 
 
 def _plain(value: Any) -> Any:

@@ -30,7 +30,8 @@ def of_its_family(value: Any) -> FamilyConfig:
         return found.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
-        told = {"text": first["msg"], "below": first["loc"], "kind": first["type"]}
+        below = (*first["loc"], *first.get("ctx", {}).get("below", ()))
+        told = {"text": first["msg"], "below": below, "kind": first["type"]}
         raise PydanticCustomError("family", "{text}", told) from None
 
 
@@ -40,7 +41,12 @@ class SearchSpace(Strict):
     low: float | int | None = None
     high: float | int | None = None
     log: bool = False
-    choices: tuple[Any, ...] | None = None
+    choices: tuple[Any, ...] | None = Field(None, min_length=1)
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        """The values that show whether all between them may be tried."""
+        return (self.low, self.high) if self.choices is None else self.choices
 
     @model_validator(mode="after")
     def one_kind(self) -> SearchSpace:
@@ -49,14 +55,20 @@ class SearchSpace(Strict):
             raise ValueError("give either choices or both low and high")
         if ranged and self.low >= self.high:  # type: ignore[operator]
             raise ValueError("low must be below high")
+        if ranged and self.log and self.low <= 0:  # type: ignore[operator]
+            raise ValueError(f"low is {self.low}; a log scale begins above 0")
         return self
 
 
 class TuneConfig(Strict):
     trials: int = Field(20, ge=1)
-    folds: tuple[int, ...] = Field((0,), min_length=1, description="folds a trial is scored on, in order")
+    folds: tuple[int, ...] = Field(
+        (0,), min_length=1, description="folds a trial is scored on, each once, in order"
+    )
     startup_trials: int = Field(5, ge=0, description="trials before pruning and TPE begin")
-    shares: tuple[float, ...] = Field((0.3, 1.0), min_length=1, description="growing shares of train cards")
+    shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        (0.3, 1.0), min_length=1, description="growing shares of train cards"
+    )
     budget: int | None = Field(
         400_000,
         ge=1,
@@ -64,12 +76,37 @@ class TuneConfig(Strict):
     )
     space: dict[str, SearchSpace] = Field(min_length=1, description="dotted key below `model` → space")
 
+    @model_validator(mode="after")
+    def in_order(self) -> TuneConfig:
+        if len(set(self.folds)) < len(self.folds):
+            raise ValueError(f"folds {list(self.folds)}: one stands twice; leave it out")
+        if list(self.shares) != sorted(set(self.shares)):
+            raise ValueError(f"shares {list(self.shares)} do not grow; write them from the least on")
+        return self
+
 
 class PseudoConfig(Strict):
     """Confident test cards as further train cards, labelled by finished experiments."""
 
     experiments: tuple[str, ...] = Field(min_length=1)
     min_confidence: float = Field(0.95, gt=0, lt=1, description="mean probability of the class")
+
+
+def refusal(model: FamilyConfig, key: list[str], value: Any) -> str | None:
+    """Why a setting cannot have that value; None where it can, whether it goes with the other settings or not."""
+    data = model.model_dump(mode="json")
+    part = data
+    for name in key[:-1]:
+        part = part[name]
+    part[key[-1]] = value
+    try:
+        type(model).model_validate(data)
+    except ValidationError as error:
+        for one in error.errors():
+            where = [*one["loc"], *one.get("ctx", {}).get("below", ())]
+            if where[: len(key)] == key:
+                return str(one["msg"])
+    return None
 
 
 class ExperimentConfig(Strict):
@@ -100,6 +137,14 @@ class ExperimentConfig(Strict):
                 if name not in known:
                     raise ValueError(f"tune.space names {key!r}, which model does not have")
                 part = part[name] if isinstance(part, dict) else getattr(part, name)
+        return self
+
+    @model_validator(mode="after")
+    def a_study_tries_what_may_be(self) -> ExperimentConfig:
+        for key, dimension in self.tune.space.items() if self.tune else ():
+            for value in dimension.ends:
+                if told := refusal(self.model, key.split("."), value):
+                    raise ValueError(f"tune.space would try {key} {value!r}: {told}")
         return self
 
     @property

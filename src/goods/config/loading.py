@@ -8,6 +8,7 @@ Unknown keys are an error. `--set a.b=c` overrides a key before validation.
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ from goods.core.errors import GoodsError
 
 DEFAULTS = "defaults"  # folder of the experiments that competitions share
 COMPETITION = "competition.yaml"  # what makes a folder that of a competition
+OTHER_BASE = re.compile(r"[-+]?(0[0-7_]+|\d.*:.*)")
 SHIPPED = (Path(__file__).parents[1] / "configs").resolve()  # of a checkout its configs/
 
 
-class OnceLoader(yaml.SafeLoader):
-    """YAML in which a key stands once: of two the last would win, and the first be lost without a word."""
+class StrictLoader(yaml.SafeLoader):
+    """YAML that says what it looks like. A key stands once: of two the last would win, and the first be lost without a
+    word."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -34,6 +37,19 @@ class OnceLoader(yaml.SafeLoader):
                 None, None, f"key {twice!r} stands twice", node.start_mark
             )
         return super().construct_mapping(node, deep)
+
+    def construct_number(self, node: yaml.ScalarNode) -> Any:
+        """Refuses what YAML 1.1 takes for a number to base 8 or 60: 042 would be 34, and 1:30 be 90."""
+        text = str(self.construct_scalar(node))
+        if OTHER_BASE.fullmatch(text):
+            told = f"{text} is a number to base 8 or 60; write it in quotes or to base 10"
+            raise yaml.constructor.ConstructorError(None, None, told, node.start_mark)
+        whole = node.tag.endswith(":int")
+        return self.construct_yaml_int(node) if whole else self.construct_yaml_float(node)
+
+
+for _kind in ("int", "float"):
+    StrictLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", StrictLoader.construct_number)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -48,7 +64,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def parsed_yaml(text: str | bytes, where: str) -> Any:
     """What a YAML text holds; GoodsError that begins with `where`."""
     try:
-        return yaml.load(text, OnceLoader)
+        return yaml.load(text, StrictLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: the 99th of a month
         raise GoodsError(f"{where}: not readable as YAML ({' '.join(str(error).split())}); mend it") from None
 

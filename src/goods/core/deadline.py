@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import threading
@@ -19,6 +18,7 @@ class OutOfTime(BaseException):
 
 STAT = Path("/proc/self/stat")
 DAY = 86_400.0
+YEAR = 366 * DAY
 
 
 def process_began() -> float:
@@ -35,11 +35,11 @@ def process_began() -> float:
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """OutOfTime in here after so many seconds, once compiled code returns to Python; infinite: never. In another thread
-    than the main one, and where there is no alarm (Windows), never either. Compiled code that makes a KeyboardInterrupt
-    of what a handler raises, as CatBoost does, changes nothing."""
+    """OutOfTime in here after so many seconds, once compiled code returns to Python; more than a year: never. In
+    another thread than the main one, and where there is no alarm (Windows), never either. Compiled code that makes a
+    KeyboardInterrupt of what a handler raises, as CatBoost does, changes nothing."""
     main = threading.current_thread() is threading.main_thread()
-    if math.isinf(seconds) or not main or not hasattr(signal, "setitimer"):
+    if seconds > YEAR or not main or not hasattr(signal, "setitimer"):
         yield
         return
     rung = False

@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-
-def _to_stderr(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+from goods.core.pipes import tell
 
 
 def stamped(message: str) -> str:
@@ -21,10 +19,10 @@ def stamped(message: str) -> str:
 
 
 def _stamped_to_stderr(message: str) -> None:
-    _to_stderr(stamped(message))
+    tell(stamped(message))
 
 
-_sink: Callable[[str], None] = _to_stderr
+_sink: Callable[[str], None] = tell
 
 
 def say(message: str) -> None:

@@ -1,4 +1,4 @@
-"""Who reads what a command prints may stop reading: `goods status | head`."""
+"""Who reads what a command prints may stop reading, `goods status | head`, and the disk of a log be full."""
 
 from __future__ import annotations
 
@@ -40,16 +40,53 @@ def ending_unread() -> Iterator[None]:
         try:
             yield
         finally:
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()  # else Python does so at its end, and tells of it in a traceback
+            _flush()  # else Python does so at its end, and tells of it in a traceback
     except BrokenPipeError:
         gone = unread()
         if not gone:
             raise
-        nowhere = os.open(os.devnull, os.O_WRONLY)
         for number in gone:
-            os.dup2(nowhere, number)
+            _to_nowhere(number)
         sys.exit(ENDED)
+
+
+def tell(message: str) -> None:
+    """On stderr. Where it cannot be written, as its disk is full, it and all further ones are lost: that is no reason
+    to stop."""
+    try:
+        print(message, file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        if (number := _number(sys.stderr)) is None:
+            raise
+        _to_nowhere(number)
+        sys.stderr.flush()
+
+
+def _flush() -> None:
+    """What is buffered is written; of results that cannot be, one line and exit code 2."""
+    for stream in (sys.stderr, sys.stdout):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            if (number := _number(stream)) is None:
+                raise
+            _to_nowhere(number)
+            stream.flush()
+            if stream is sys.stdout:
+                tell(
+                    f"error: stdout: what was printed cannot be written ({error.strerror}); send it elsewhere"
+                )
+                sys.exit(2)
+
+
+def _to_nowhere(number: int) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
 
 
 def _number(stream: object) -> int | None:

@@ -36,7 +36,23 @@ class Predictions:
         if not path.is_file():
             raise GoodsError(f"{path}: missing; train that experiment first")
         arrays = read_npz(path, "product_id", "classes", "proba")
-        return Predictions(arrays["product_id"], arrays["classes"], arrays["proba"])
+        found = Predictions(arrays["product_id"], arrays["classes"], arrays["proba"])
+        if flaw := found.flaw:
+            raise GoodsError(f"{path}: damaged ({flaw}); train that experiment again")
+        return found
+
+    @property
+    def flaw(self) -> str | None:
+        """What keeps the arrays from being predictions; None where nothing does."""
+        if self.product_id.ndim != 1 or self.classes.ndim != 2 or len(self.classes) != len(self.product_id):
+            return "ids and classes of other numbers of rows"
+        if self.proba.shape != self.classes.shape:
+            return "classes and probabilities of other shapes"
+        if self.classes.dtype.kind not in "iu" or (self.classes < 0).any():
+            return "classes that are none"
+        if self.proba.dtype.kind != "f" or not np.isfinite(self.proba).all():
+            return "probabilities that are no numbers"
+        return None
 
     def take(self, rows: np.ndarray | slice) -> Predictions:
         """The chosen rows: bool [n], their numbers or a slice."""

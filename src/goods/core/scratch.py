@@ -13,12 +13,16 @@ from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import current_process
 from pathlib import Path
 
+from goods.core.errors import GoodsError
+from goods.core.folders import check_writable
+
 NAMES = ("TMPDIR", "JOBLIB_TEMP_FOLDER")
+MATPLOTLIB = "MPLCONFIGDIR"  # names the folder of its settings
 RUN = "goods-run-"  # begins the name of a run's folder where other programs have theirs
 ENOUGH = 4096  # bytes that a folder of temporary files must take
 LONGEST = 70  # bytes of a folder's path, that sockets below it still have names the system takes
 
-_system: dict[str, str | None] = {}  # what NAMES were before `temporary_files_in`, within it
+_system: dict[str, str | None] = {}  # what was set before `temporary_files_in`, within it
 
 
 @contextmanager
@@ -32,8 +36,9 @@ def temporary_files_in(work: Path) -> Iterator[None]:
             yield
             return
         opened.enter_context(_sockets_in(own))
-        before = {name: os.environ.get(name) for name in NAMES}, tempfile.tempdir
-        os.environ.update(dict.fromkeys(NAMES, str(own)))
+        given = dict.fromkeys(NAMES, str(own)) | _settings_in(own)
+        before = {name: os.environ.get(name) for name in given}, tempfile.tempdir
+        os.environ.update(given)
         tempfile.tempdir = str(own)
         _system.update(before[0])
         try:
@@ -52,6 +57,18 @@ def _opened(work: Path, opened: ExitStack) -> Path | None:
         with suppress(OSError):
             return opened.enter_context(folder)
     return None
+
+
+def _settings_in(own: Path) -> dict[str, str]:
+    """What keeps matplotlib, where it cannot write to the user's home, from a temporary folder that it would miss here
+    in the end."""
+    if MATPLOTLIB in os.environ:
+        return {}
+    try:
+        check_writable(Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"))
+        return {}
+    except (GoodsError, OSError, RuntimeError):  # RuntimeError: of a user without a home
+        return {MATPLOTLIB: str(own)}
 
 
 @contextmanager

@@ -40,6 +40,8 @@ def shortage(error: BaseException, folders: list[Path]) -> str | None:
             return no_space(None, folders)
         if OPEN_FILES.search(text) and (limit := limit_of(resource.RLIMIT_NOFILE)) is not None:
             return f"too many open files: a process may have {limit:,}; raise that with `ulimit -n 65536`, {GO_ON}"
+        if NO_THREAD.search(text) and (most := limit_of(resource.RLIMIT_AS)) is not None:
+            return f"no more threads may be started: {addresses(most)}, {GO_ON}"
         if NO_THREAD.search(text):
             return (
                 "no more processes or threads may be started; end others, or raise the limit (`ulimit -u`, pids of a "
@@ -66,7 +68,13 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
 
 
+def addresses(most: int) -> str:
+    return f"a process may take {most / 2**30:.1f} GB of addresses; raise that with `ulimit -v unlimited`"
+
+
 def more_memory() -> str:
+    if (most := limit_of(resource.RLIMIT_AS)) is not None and most < free_memory():
+        return f"{addresses(most)}, {GO_ON}"
     return (
         f"{free_memory() / 2**30:.1f} GB are free now: close other programs, or train fewer folds at a time "
         f"(train.py --fold K); {GO_ON}"
@@ -100,4 +108,4 @@ def no_space(filename: str | Path | None, folders: list[Path]) -> str:
                     f"folder; {GO_ON}"
                 )
             return f"{folder}: no space left in this folder; free some, or name another; {GO_ON}"
-    return "no space left in the folder of --work or --out; free some, or name another folder"
+    return "no space left in the folder of --work or --out, or where stdout goes; free some, or name another place"

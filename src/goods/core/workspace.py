@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from goods.core.errors import GoodsError
+
 ALL = -1  # in place of a fold: no fold is left out
 
 
@@ -131,11 +133,19 @@ class Workspace:
     def run(self, experiment: str) -> Run:
         if self.repeat:
             return Run(self.repeats(experiment).with_name(f"repeat_{self.repeat}"))
-        return Run(self.path / "runs" / experiment)
+        return Run(self._below_runs(experiment))
+
+    def _below_runs(self, experiment: str, ending: str = "") -> Path:
+        """GoodsError where the name would lead elsewhere."""
+        if experiment in ("", ".", "..") or not set(experiment).isdisjoint("/\\\0"):
+            raise GoodsError(
+                f"experiment {experiment!r}: expected a name, which is that of a folder, and no path"
+            )
+        return self.path / "runs" / f"{experiment}{ending}"
 
     def repeats(self, experiment: str) -> Path:
         """What an experiment scored under all fold assignments together."""
-        return self.path / "runs" / f"{experiment}-repeats" / "report.json"
+        return self._below_runs(experiment, "-repeats") / "report.json"
 
     def tuning(self, experiment: str) -> Path:
-        return self.path / "runs" / f"{experiment}-tuning"
+        return self._below_runs(experiment, "-tuning")

@@ -20,6 +20,7 @@ import psutil
 
 from goods.core.errors import GoodsError
 from goods.demo.dice import Dice
+from goods.demo.mark import holds_nothing_else, marked
 from goods.demo.photos import FAVOURED, RGB, Photographer, look
 from goods.demo.shapes import SHAPES, Shape
 from goods.demo.shops import Shops
@@ -27,6 +28,7 @@ from goods.demo.tree import ROOT_TITLE, Node, grow_leaves, numbered
 from goods.demo.words import Kind, Leaf, read_kinds
 
 MISLABELLED, TEST_SHARE = 0.035, 5
+FILES = frozenset({"train.parquet", "test.parquet", "categories_tree.csv", "images"})
 
 
 def generate(
@@ -45,11 +47,7 @@ def generate(
     classes, or `folder` holds something other than a shop.
     """
     folder = Path(folder).resolve()
-    if (
-        folder.exists()
-        and not (folder / "train.parquet").exists()
-        and (folder.is_file() or any(folder.iterdir()))
-    ):
+    if not holds_nothing_else(folder, FILES):
         raise GoodsError(f"{folder}: is there already and is not a demo shop; choose another folder")
     kinds, leaves, nodes = catalogue(classes, seed, SHAPES[shape])
     labels, ids = deal(rows, leaves, seed, SHAPES[shape])
@@ -159,7 +157,7 @@ def write_cards(
     table["shop_title"] = [shops.titles[i] if known else "" for i, known in zip(sellers, named, strict=True)]
     table["rating"], table["text_fields"] = rating, texts
     table["category_name"] = ["->".join((ROOT_TITLE, *leaves[i].path)) for i in labels]
-    table[:rows].to_parquet(folder / "train.parquet", index=False)
+    marked(table)[:rows].to_parquet(folder / "train.parquet", index=False)
     test = table[rows:].drop(columns=["category_id", "category_name"])
     test.to_parquet(folder / "test.parquet", index=False)
 

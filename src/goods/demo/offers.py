@@ -20,6 +20,7 @@ from goods.core.errors import GoodsError
 from goods.core.progress import track
 from goods.demo.catalogue import Catalogue
 from goods.demo.dice import Dice
+from goods.demo.mark import holds_nothing_else, marked
 
 POSITIVE, HARD = 0.3, 0.42  # shares of pairs; the rest are easy negatives
 
@@ -70,7 +71,7 @@ def generate(folder: Path, rows: int = 3000, seed: int = 42) -> None:
     folder = Path(folder)
     if rows < 50:
         raise GoodsError(f"rows={rows}: expected at least 50 train pairs, which a matching demo needs")
-    if folder.exists() and (folder.is_file() or (any(folder.iterdir()) and not _is_contest(folder))):
+    if not holds_nothing_else(folder, frozenset(f"{name}.parquet" for name in FILES)):
         raise GoodsError(f"{folder}: is there already and is not a matching demo; choose another folder")
     for split, own, left, right, target, rng in deal(rows, seed):
         pairs = named_pairs(own, left, right)
@@ -79,8 +80,8 @@ def generate(folder: Path, rows: int = 3000, seed: int = 42) -> None:
             pairs["target"] = np.where(noisy, 1 - target, target)
         used = own.loc[np.unique(np.concatenate([left, right]))].reset_index(drop=True)
         name = "train_pairs" if split == "train" else "test_pairs_wo_target"
-        write_parquet(folder / f"{name}.parquet", pairs)
-        write_parquet(folder / f"{split}_data.parquet", with_vectors(used, seed, rng))
+        write_parquet(folder / f"{name}.parquet", marked(pairs))
+        write_parquet(folder / f"{split}_data.parquet", marked(with_vectors(used, seed, rng)))
 
 
 def answers(rows: int = 3000, seed: int = 42, split: str = "test") -> pd.DataFrame:
@@ -106,10 +107,6 @@ def deal(
         own = cards[of_test == (split == "test")].reset_index(drop=True)
         rng = np.random.default_rng([seed, 3, part])
         yield split, own, *draw_pairs(own, size, rng), rng
-
-
-def _is_contest(folder: Path) -> bool:
-    return {path.stem for path in folder.iterdir()} <= set(FILES)
 
 
 def draw_pairs(

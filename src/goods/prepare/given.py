@@ -96,6 +96,10 @@ def read_table(path: Path) -> pd.DataFrame:
         ) from None
     if table.empty:
         raise GoodsError(f"{path}: holds no rows; give a row for each card")
+    if twice := [
+        name for name in (*ID, "fold", "group") if f"{name}.1" in table
+    ]:  # as pandas calls the second
+        raise GoodsError(f"{path}: there are several columns {twice[0]!r}; keep one")
     return table
 
 

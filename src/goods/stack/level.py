@@ -45,7 +45,8 @@ def stack_config(config: ExperimentConfig) -> StackConfig:
 def finished_run(ws: Workspace, experiment: str) -> Run:
     """The run of a finished stack; GoodsError if it is not one."""
     run = ws.run(experiment)
-    check_done(run.path, "no finished run", "run scripts/stack.py first")
+    mend = f"run scripts/stack.py configs/{ws.whole.competition}/{experiment}.yaml first"
+    check_done(run.path, "no finished run", mend)
     config = load_experiment(run.config)
     if not isinstance(config.model, StackConfig) and read_json(run.report).get("limits"):
         raise GoodsError(
@@ -59,7 +60,8 @@ def finished_run(ws: Workspace, experiment: str) -> Run:
 def base_runs(ws: Workspace, config: ExperimentConfig) -> list[Run]:
     runs = [ws.run(name) for name in stack_config(config).experiments]
     for run in runs:
-        check_done(run.path, "not trained on every fold", f"run scripts/train.py for {run.path.name} first")
+        mend = f"run scripts/train.py configs/{config.competition}/{run.path.name}.yaml first"
+        check_done(run.path, "not trained on every fold", mend)
     return runs
 
 
@@ -103,13 +105,23 @@ class Level:
         return score(name, true, predicted, self.labels)
 
 
+def said_out_of_fold(run: Run, labels: Labels) -> Predictions:
+    """GoodsError where it names a class that there is not."""
+    said = Predictions.load(run.oof)
+    if (said.classes >= labels.n_classes).any():
+        raise GoodsError(
+            f"{run.oof}: names class {said.classes.max()} of {labels.n_classes}; train that experiment again"
+        )
+    return said
+
+
 def make_level(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> Level:
     model, labels, runs = stack_config(config), Labels.load(ws), base_runs(ws, config)
     cards, photos_hidden = like_test(load_cards(ws))
     train = select(cards, "train")
     folds = load_dealt(ws, train)
     maker = maker_of(train, folds, labels, model)
-    base = [Predictions.load(r.oof) for r in runs]
+    base = [said_out_of_fold(r, labels) for r in runs]
     if folds.partial:
         before = partial(maker_before, problem_of(ws), train, folds, labels, model)
         table, features = tabulate_scored(before, model, train, folds, base)

@@ -44,6 +44,7 @@ LEADERBOARD = (
 )
 WHOLE = ("folds", "memory_mb", "rows")  # numbers without a fraction
 NUMBERS = ("score", "sd", "public", "private", "seconds", *WHOLE)
+MOST = 2.0**53  # a number of any column is below it
 TEXTS = tuple(name for name in LEADERBOARD if name not in NUMBERS)
 LEAST = {"competition", "experiment", "score"}  # columns of any ledger, however old
 SAME = ("experiment", "file_hash")  # of two submissions that say the same
@@ -142,8 +143,9 @@ def parsed(content: bytes) -> pd.DataFrame | None:
         board = pd.read_csv(BytesIO(content), dtype=dict.fromkeys(TEXTS, str))
     except (ValueError, csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError):
         return None
-    numbers = all(pd.api.types.is_numeric_dtype(board[name]) for name in NUMBERS if name in board)
-    return board if numbers and len(cells) == 1 and set(board.columns) >= LEAST else None
+    told = board[[name for name in NUMBERS if name in board]]
+    numbers = all(map(pd.api.types.is_numeric_dtype, told.dtypes)) and not (told.abs() >= MOST).any(axis=None)
+    return board if (numbers or board.empty) and len(cells) == 1 and set(board.columns) >= LEAST else None
 
 
 def completed(board: pd.DataFrame) -> pd.DataFrame:

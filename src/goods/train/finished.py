@@ -36,7 +36,8 @@ def load_run_models(
     run = ws.run(config.name)
     given = first_gpu(own_resources(competition.n_folds, config.model.on_gpu))
     for k in judges(config, competition):
-        check_done(run.fold(k), "not trained", "run scripts/train.py first")
+        mend = f"run scripts/train.py configs/{config.competition}/{config.name}.yaml first"
+        check_done(run.fold(k), "not trained", mend)
         context = replace(
             make_context(ws, config, given, None, False, k, fitted=True),
             cache=None,

@@ -40,6 +40,7 @@ def train(
             last = competition.n_folds - 1
             raise GoodsError(f"--fold {k}: {ws.competition} has folds 0 to {last}; name one of them")
     check_problem(ws, config)
+    check_tuned_on(competition, config)
     if config.pseudo and (competition.order_by or competition.validation):
         raise GoodsError(
             f"experiment {config.name}: pseudo: needs models of several folds, each fitted on half of the test "
@@ -68,6 +69,19 @@ def train(
     if refits(config) and (force or not is_trained(ws, config, ALL)):
         fit_folds(ws, competition, config, [ALL])
     return gather(ws, competition, config)
+
+
+def check_tuned_on(competition: CompetitionConfig, config: ExperimentConfig) -> None:
+    """GoodsError where folds are left out of the score that are not there, or all."""
+    known = set(range(competition.n_folds))
+    if unknown := set(config.tuned_on) - known:
+        raise GoodsError(
+            f"experiment {config.name}: tuned_on names fold {min(unknown)}, expected 0 to {max(known)}"
+        )
+    if set(config.tuned_on) == known:
+        raise GoodsError(
+            f"experiment {config.name}: tuned_on names every fold; leave one to score the result"
+        )
 
 
 def fit_folds(

@@ -114,6 +114,8 @@ def open_storage(url: str) -> Database | Journal:
         address = make_url(url)
         if address.drivername == JOURNAL:
             return Journal(Path(str(address.database)))
+        if address.drivername.startswith("sqlite") and address.database in (None, "", ":memory:"):
+            raise ArgumentError("names no file, so that no trial would be kept")
         return Database(url)
     except ArgumentError as error:
         raise GoodsError(

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from goods.config.base import FamilyConfig
 from goods.config.trainer import TrainerConfig
+from goods.models.textfields import TextFields
 
 
 class CaptionConfig(FamilyConfig):
@@ -22,7 +23,7 @@ class CaptionConfig(FamilyConfig):
     )
     vocabulary: int = Field(8_000, ge=100, description="tokens that are told apart")
     lemmatizer: Literal["pymorphy3", "natasha", "none"] = "pymorphy3"
-    fields: tuple[str, ...] = ("title", "attributes")
+    fields: TextFields = ("title", "attributes")
     max_tokens: int = Field(32, ge=4)
     width: int = Field(256, ge=8)
     heads: int = Field(4, ge=1)

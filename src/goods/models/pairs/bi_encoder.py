@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from goods.models.text.transformer import TransformerConfig
+from goods.models.textfields import TextFields
 
 
 class BiEncoderConfig(TransformerConfig):
@@ -15,7 +16,7 @@ class BiEncoderConfig(TransformerConfig):
     family: Literal["bi_encoder"]  # type: ignore[assignment]
     implementation: ClassVar[str] = "goods.models.pairs.bi_encoder_model:BiEncoderModel"
     problem: ClassVar[str] = "pairs"
-    fields: tuple[str, ...] = ("title",)
+    fields: TextFields = ("title",)
     layers: int | None = Field(
         None, ge=1, description="lowest layers of the encoder that are used; null: all"
     )

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from goods.config.base import FamilyConfig
 from goods.core.errors import GoodsError
 from goods.models.text.linear import FieldFeatures
+from goods.models.textfields import TextField
 
 HOLE = {"estimator", "params"}  # keys of an estimator within the parameters of another
 
@@ -25,7 +26,7 @@ class EstimatorConfig(FamilyConfig):
     features: Literal["text", "tabular", "both"] = Field(
         "text", description="TF-IDF of the fields, numbers and categories beside them, or both"
     )
-    fields: dict[str, FieldFeatures] = Field(default_factory=dict, description="of text, by name")
+    fields: dict[TextField, FieldFeatures] = Field(default_factory=dict, description="of text, by name")
     char_min_df: int = Field(2, ge=1)
 
     @model_validator(mode="after")

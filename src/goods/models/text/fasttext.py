@@ -7,26 +7,29 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from goods.config.base import FamilyConfig
+from goods.models.textfields import TextFields
 
 
 class FastTextConfig(FamilyConfig):
     family: Literal["fasttext"]
     implementation: ClassVar[str] = "goods.models.text.fasttext_model:FastTextModel"
     variant: Literal["raw", "cleaned"] = "raw"
-    balance: int | None = Field(None, ge=1, description="cards per class after under- and over-sampling")
-    title_repeat: int = Field(2, ge=1, description="how often the title stands in the text")
+    balance: int | None = Field(
+        None, ge=1, le=100_000, description="cards per class after under- and over-sampling"
+    )
+    title_repeat: int = Field(2, ge=1, le=100, description="how often the title stands in the text")
     title_window: int | None = Field(None, ge=1, description="only its first words are repeated; null: all")
-    fields: tuple[str, ...] = ("title", "shop", "attributes", "description")
+    fields: TextFields = ("title", "shop", "attributes", "description")
     max_words: int = Field(200, ge=1)
     lr: float = Field(0.5, gt=0)
     epochs: int = Field(40, ge=1)
-    dim: int = Field(64, ge=1)
-    word_ngrams: int = Field(2, ge=1)
-    min_count: int = Field(1, ge=1)
-    buckets: int = Field(200_000, ge=1)
+    dim: int = Field(64, ge=1, le=100_000)
+    word_ngrams: int = Field(2, ge=1, le=10)
+    min_count: int = Field(1, ge=1, lt=2**31)
+    buckets: int = Field(200_000, ge=1, lt=2**31)
     loss: Literal["softmax", "hs", "ova", "ns"] = "softmax"
     negatives: int = Field(
-        50, ge=1, description="of loss ns: other classes that a card is told from at a time"
+        50, ge=1, lt=2**31, description="of loss ns: other classes that a card is told from at a time"
     )
     exact_classes: int = Field(
         300, ge=1, description="of loss ova: with more classes small pushes are rounded, which is faster"

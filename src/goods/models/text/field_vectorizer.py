@@ -20,8 +20,13 @@ Terms = tuple[list[TfidfVectorizer], sp.csr_matrix]
 
 TOKEN = r"(?u)\b\w+\b"
 
-# how scikit-learn's errors begin where no card has the field, or none shares a term with another
-NO_TERMS = ("empty vocabulary", "After pruning, no terms remain")
+# how scikit-learn's errors begin where no card has the field, none shares a term with another, or there are fewer
+# cards than a term has to be in
+NO_TERMS = (
+    "empty vocabulary",
+    "After pruning, no terms remain",
+    "max_df corresponds to < documents than min_df",
+)
 
 
 class FieldVectorizer:

@@ -10,18 +10,25 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from goods.config.base import FamilyConfig, Strict
+from goods.models.textfields import Lengths, TextField
 
 
 class FieldFeatures(Strict):
     """TF-IDF of one text field; n-gram ranges are inclusive, null leaves that analyser out."""
 
-    weight: float = Field(1.0, gt=0)
-    words: tuple[int, int] | None = (1, 1)
-    chars: tuple[int, int] | None = None
+    weight: float = Field(1.0, gt=0, le=1e6)
+    words: Lengths | None = (1, 1)
+    chars: Lengths | None = None
     max_features: int = Field(300_000, ge=1)
+
+    @model_validator(mode="after")
+    def looks_at_something(self) -> FieldFeatures:
+        if self.words is None and self.chars is None:
+            raise ValueError("words and chars are both null; leave the field out")
+        return self
 
 
 class LinearConfig(FamilyConfig):
@@ -29,10 +36,13 @@ class LinearConfig(FamilyConfig):
     implementation: ClassVar[str] = "goods.models.text.linear_model:LinearModel"
     one_core: ClassVar[bool] = True
     structure: Literal["tree", "flat"] = "tree"
-    fields: dict[str, FieldFeatures]
+    fields: dict[TextField, FieldFeatures] = Field(min_length=1)
     C: float = Field(1.0, gt=0)
     char_min_df: int = Field(2, ge=1)
     numbers: float = Field(
-        0.0, ge=0, description="weight of bands of numbers, alone, in pairs and with the first word; 0: none"
+        0.0,
+        ge=0,
+        le=1e6,
+        description="weight of bands of numbers, alone, in pairs and with the first word; 0: none",
     )
-    ends: float = Field(0.0, ge=0, description="weight of the title's first and last words; 0: none")
+    ends: float = Field(0.0, ge=0, le=1e6, description="weight of the title's first and last words; 0: none")

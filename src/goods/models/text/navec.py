@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,7 @@ from goods.cards.wordvectors import word_vectors
 from goods.config.base import PACKAGED, FamilyConfig, LocalPath
 from goods.config.trainer import TrainerConfig
 from goods.models.embedding import Embedding, Encoded
+from goods.models.textfields import TextField
 
 if TYPE_CHECKING:
     from goods.models.base import Context
@@ -29,7 +30,9 @@ class NavecConfig(FamilyConfig):
     head: Literal["pooled", "textcnn", "attention"] = "attention"
     lemmatizer: Literal["pymorphy3", "natasha", "none"] = "pymorphy3"
     subword_buckets: int = Field(20_000, ge=1)
-    fields: dict[str, int] = Field(description="field → most tokens kept")
+    fields: dict[TextField, Annotated[int, Field(ge=1)]] = Field(
+        min_length=1, description="field → most tokens kept"
+    )
     width: int = Field(64, ge=4, description="of a word's vector after the projection")
     hidden: int = Field(256, ge=1)
     dropout: float = Field(0.3, ge=0, lt=1)

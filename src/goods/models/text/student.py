@@ -16,6 +16,7 @@ from pydantic import Field
 
 from goods.config.base import FamilyConfig, LocalPath, Strict
 from goods.core.predictions import Predictions
+from goods.models.textfields import Lengths, TextField
 
 OPTIMISTIC = (
     "learned test and further cards as {teacher} names them, which has seen the labels of every fold: its out-of-fold "
@@ -27,9 +28,9 @@ class FieldTerms(Strict):
     """What is looked at in one text field: runs of up to `words` words, and runs of characters within a word and the
     blanks around it, their lengths inclusive. Words and characters each weigh as much."""
 
-    weight: float = Field(1.0, gt=0)
+    weight: float = Field(1.0, gt=0, le=1e6)
     words: int = Field(1, ge=0, le=3)
-    chars: tuple[int, int] | None = None
+    chars: Lengths | None = None
 
 
 class StudentConfig(FamilyConfig):
@@ -40,7 +41,7 @@ class StudentConfig(FamilyConfig):
     further: LocalPath | None = Field(
         None, description="folder of unlabelled cards and what the teacher says of them (scripts/distil.py)"
     )
-    fields: dict[str, FieldTerms]
+    fields: dict[TextField, FieldTerms] = Field(min_length=1)
     max_chars: int = Field(4_000, ge=1, description="of a field that are looked at")
     bits: int = Field(21, ge=8, le=26, description="terms are hashed into 2^bits numbers")
     structure: Literal["flat", "tree"] = Field(

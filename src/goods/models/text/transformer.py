@@ -10,6 +10,7 @@ from pydantic import Field
 from goods.config.base import SCRATCH, FamilyConfig, LocalPath, StartingWeights, Strict
 from goods.config.trainer import TrainerConfig
 from goods.models.embedding import Embedding, Encoded, frozen_encoder
+from goods.models.textfields import TextFields
 
 if TYPE_CHECKING:
     from goods.models.base import Context
@@ -34,7 +35,7 @@ class TransformerConfig(FamilyConfig):
     scratch_layers: int = Field(3, ge=1)
     scratch_width: int = Field(312, ge=12)
     prefix: str = ""
-    fields: tuple[str, ...] = ("title", "shop", "attributes", "description")
+    fields: TextFields = ("title", "shop", "attributes", "description")
     max_tokens: int = Field(128, ge=8, le=512)
     frozen: bool = False
     train_layers: int | None = Field(None, ge=0, description="layers tuned, from the top; null: all")
