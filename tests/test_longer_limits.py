@@ -1,0 +1,42 @@
+"""A longer limit ends with nothing worse than a shorter one."""
+
+from __future__ import annotations
+
+import pytest
+from made_up_clock import JOINED, SINGLE, ends_with
+from measured_sizes import PEREKRESTOK
+
+from goods.budget.size import Size
+from goods.core import execution
+
+OFFERS, DEMO = Size(900, 180, 5, 2), Size(1500, 300, 5, 60, words=20, siblings=30, photos=0.9)
+NOISE = 0.05  # a fold or two of five less
+
+
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch):
+    monkeypatch.setattr(execution, "cores", lambda: 2)
+    monkeypatch.setattr(execution, "free_memory", lambda: 1 << 36)
+
+
+@pytest.mark.parametrize("slow", [0.6, 1.0, 2.0, 4.0])
+@pytest.mark.parametrize(
+    ("competition", "size", "limits"),
+    [
+        ("ozon", OFFERS, (10, 20, 40, 60, 90, 160, 320)),
+        ("kazanexpress2023", DEMO, (7, 18, 33, 110, 300)),
+        ("kazanexpress2023", PEREKRESTOK, (20, 60, 200, 500, 900)),
+    ],
+)
+def test_a_longer_limit_ends_with_nothing_worse(tmp_path, competition, size, limits, slow):
+    best = 0.0
+    for limit in limits:
+        found = ends_with(competition, size, slow, limit, tmp_path)
+        assert found > best - NOISE, limit
+        best = max(best, found)
+
+
+def test_where_pairs_are_not_joined_in_time_what_stands_alone_answers(tmp_path):
+    """Even where the machine is so slow that a limit of twice the estimate is too short."""
+    found = [ends_with("ozon", OFFERS, 3.0, limit, tmp_path) for limit in (40, 60, 80, 300)]
+    assert min(found) >= SINGLE - 0.05 and found[-1] >= JOINED
