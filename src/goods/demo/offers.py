@@ -69,7 +69,7 @@ def generate(folder: Path, rows: int = 3000, seed: int = 42) -> None:
     """
     folder = Path(folder)
     if rows < 50:
-        raise GoodsError(f"rows={rows}: expected at least 50 train pairs, which a matching demo needs")
+        raise GoodsError(f"--rows {rows}: expected at least 50 train pairs, which a matching demo needs")
     if folder.exists() and (folder.is_file() or (any(folder.iterdir()) and not _is_contest(folder))):
         raise GoodsError(f"{folder}: is there already and is not a matching demo; choose another folder")
     for split, own, left, right, target, rng in deal(rows, seed):
