@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
@@ -34,6 +35,18 @@ def test_what_is_no_amount_is_one_line(run_script, option, value):
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert err.startswith(f"error: {option} {value}: expected a number")
+
+
+def test_an_amount_below_zero_is_no_option(run_script):
+    for option, value in (("--time-limit", "-5s"), ("--memory-limit", "-1.5G")):
+        code, _, err = run_script("run_all", "kazanexpress2023", option, value)
+        assert (code, len(err.splitlines())) == (2, 1)
+        assert err.startswith(f"error: {option} {value}: expected a number above 0 and its unit")
+
+
+def test_a_limit_of_any_length_is_kept():
+    with deadline(budget("99999999999999h", None, None).seconds):
+        assert 1e8 < signal.getitimer(signal.ITIMER_REAL)[0] < math.inf
 
 
 def test_amounts_are_read_with_their_units():

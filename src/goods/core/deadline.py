@@ -19,6 +19,7 @@ class OutOfTime(BaseException):
 
 STAT = Path("/proc/self/stat")
 DAY = 86_400.0
+LONGEST = 1e9  # seconds that an alarm may be set to on every system
 
 
 def process_began() -> float:
@@ -51,7 +52,7 @@ def deadline(seconds: float) -> Iterator[None]:
 
     handler, (alarm, _) = signal.signal(signal.SIGALRM, ring), signal.getitimer(signal.ITIMER_REAL)
     try:
-        signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3))
+        signal.setitimer(signal.ITIMER_REAL, min(max(seconds, 1e-3), LONGEST))
         yield
     except KeyboardInterrupt:
         if rung:
