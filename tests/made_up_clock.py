@@ -88,6 +88,13 @@ def ends_with(
     competition: str, size: Size, slow: float, limit: float, folder: Path, preset: str = "quick"
 ) -> float:
     """What a run within `limit` seconds ends with."""
+    return course_and_answer(competition, size, slow, limit, folder, preset)[1]
+
+
+def course_and_answer(
+    competition: str, size: Size, slow: float, limit: float, folder: Path, preset: str = "quick"
+) -> tuple[Course, float]:
+    """The course of a run, and what it ends with."""
     options = Options(CONFIGS, folder, folder, preset=preset, offline=True, budget=Budget(limit))
     last, machine = load_preset(options, competition), Machine(slow, START * slow)
     course = Course(
@@ -127,4 +134,4 @@ def ends_with(
         patch.setattr("goods.pipeline.answer_alone", lambda *_: None)
         course.open()
         joined = run_within(course, last, options) is not None
-    return answer(machine, course, joined)
+    return course, answer(machine, course, joined)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from made_up_clock import JOINED, SINGLE, ends_with
+from made_up_clock import JOINED, SINGLE, course_and_answer, ends_with
 from measured_sizes import PEREKRESTOK
 
 from goods.budget.size import Size
@@ -40,3 +40,13 @@ def test_where_pairs_are_not_joined_in_time_what_stands_alone_answers(tmp_path):
     """Even where the machine is so slow that a limit of twice the estimate is too short."""
     found = [ends_with("ozon", OFFERS, 3.0, limit, tmp_path) for limit in (40, 60, 80, 300)]
     assert min(found) >= SINGLE - 0.05 and found[-1] >= JOINED
+
+
+@pytest.mark.parametrize(
+    ("competition", "size", "limit"), [("ozon", OFFERS, 20), ("kazanexpress2023", DEMO, 12)]
+)
+def test_time_that_estimates_had_taken_too_much_of_is_used(tmp_path, competition, size, limit):
+    """A second of the estimates takes half of one: what seemed to have no time at first is joined after all."""
+    course, found = course_and_answer(competition, size, 0.5, limit, tmp_path)
+    assert found >= JOINED and course.plan.joined
+    assert not [line for line in course.told if "nothing is joined" in line]

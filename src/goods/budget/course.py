@@ -11,7 +11,7 @@ from math import inf
 from goods.budget.costs import Clock, cost_of
 from goods.budget.limits import Budget
 from goods.budget.pace import believed, machine_pace, taken
-from goods.budget.plan import TUNED, Ladder, Plan
+from goods.budget.plan import STUDY, TUNED, Ladder, Plan
 from goods.budget.ready import Ready
 from goods.budget.size import Size
 from goods.budget.trials import fewer, with_trials
@@ -52,6 +52,8 @@ class Course:
     piloted: list[ExperimentConfig] = field(default_factory=list)
     estimate: float = 0.0
     told: list[str] = field(default_factory=list)
+    wanted: Plan | None = None  # with what does not fit now, but for studies
+    lines: dict[str, str] = field(default_factory=dict)  # of those told, by what does not fit
     clock: Clock = field(default_factory=Clock)
     insured: bool = False  # what is named to stand alone is trained first, beside what is joined
     finished: bool = False  # nothing is to be trained: no limit takes away what is there
@@ -84,20 +86,45 @@ class Course:
         """The experiment to train now, after what no longer fits is left out; None where all are trained."""
         self.keep_pace(self.machine)
         if self.ends is not None and not self.may_be_joined():
-            self.insure()
-            self.plan, lines = self.ladder.within(self.plan, MARGIN * self.left())
-            for line in lines:
-                self.leave_out(f"time limit: {line}")
+            self.plan_again()
         if self.is_answered(self.plan):
             return None
         return next((name for name in self.needed(self.plan) if name not in self.done), None)
 
-    def insure(self) -> None:
+    def plan_again(self) -> None:
+        """Leave out what does not fit now. Of what did not fit before, studies apart, that is taken which does, or that
+        may where an experiment alone has answered already; once one is fitted on a share of the rows nothing is."""
+        grows = self.plan.share == 1 and bool(self.plan.experiments)
+        before, whole = self.plan, (self.wanted or self.plan) if grows else self.plan
+        self.insure(whole)
+        plan, lines = whole, dict[str, str]()
+        limit = (ALONE if self.is_answered(before) else MARGIN) * self.left()
+        for plan, what, line in self.ladder.down(whole, limit):
+            lines[what] = f"time limit: {line}"
+            if what.startswith(STUDY):
+                whole = plan
+        kept = {what: line for what, line in self.lines.items() if not grows or what.startswith(STUDY)}
+        self.told = [
+            line
+            for line in self.told
+            if line not in self.lines.values() or line in (*kept.values(), *lines.values())
+        ]
+        for line in lines.values():
+            if line not in self.told:
+                self.leave_out(line)
+        self.plan, self.wanted, self.lines = plan, whole, kept | lines
+        more = [name for name in self.needed(plan) if name not in (*self.needed(before), *self.done)]
+        if more or plan.joined > before.joined:
+            say(
+                f"time limit: there is time after all for {', '.join([*more, *['what joins them'] * plan.joined])}"
+            )
+
+    def insure(self, plan: Plan) -> None:
         """Where what is joined is worth nothing by itself, and time may be too short to join it, what is named to stand
         alone goes first, and its time is counted."""
         self.insured = False
         if self.ends is not None and self.named is not None and self.named not in self.done:
-            self.insured = self.plan.joined and INSURED * self.seconds(self.plan) > self.left()
+            self.insured = plan.joined and INSURED * self.seconds(plan) > self.left()
 
     def may_be_joined(self) -> bool:
         """Whether nothing but the last experiment is left to do, which may be ready in time: if it is not, the best of
@@ -136,7 +163,7 @@ class Course:
         a pilot of is trained next, on all rows: its first folds tell as much."""
         if not self.ladder.alone or self.done or self.piloted or self.seconds(self.plan) < self.left() / 2:
             return None
-        self.insure()
+        self.insure(self.plan)
         planned, _ = self.ladder.within(self.plan, MARGIN * self.left())
         on_all = not planned.joined and planned.share == 1 and planned.experiments == (self.ladder.alone,)
         if on_all or (planned.joined and self.insured):
@@ -160,7 +187,7 @@ class Course:
                 work()
         except OutOfTime:
             self.leave_out(f"time limit: {what} was not ready in time")
-            self.plan = self.without(what)
+            self.plan = self.wanted = self.without(what)
             return False
         return True
 

@@ -61,7 +61,7 @@ def write_page(
     result: str | None,
     key: str,
 ) -> None:
-    """`lists`: files of all errors and of the suspected labels, beside the page; `result`: what links the submission."""
+    """`lists`: files of all errors and suspected labels, beside the page; `result`: its link to the submission."""
     judged = judge(ws, config.name)
     suspects = suspected_labels(judged)
     write_csv(lists[0], all_errors(judged))
