@@ -26,6 +26,7 @@ from goods.pipeline import Options, joining, load_base, load_preset, run_within,
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 START = 1.0  # seconds until a process begins
+SAID: list[str] = []  # lines of the last run
 JOINED, SINGLE, NOTHING = 20.0, 10.0, 0.0
 
 
@@ -118,12 +119,13 @@ def course_and_answer(
     def join(course: Course, config: ExperimentConfig, options: Options) -> None:
         machine.work(Clock().training(config, size, execution.resources(size.folds, False)))
 
+    SAID.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Course, "left", lambda self: limit - machine.now)
         patch.setattr(Course, "keep_pace", lambda self, pace: setattr(self, "clock", machine.clock()))
         patch.setattr("goods.budget.course.machine_pace", lambda: 1.0)
         patch.setattr("goods.budget.course.deadline", machine.deadline)
-        patch.setattr("goods.budget.course.say", lambda line: None)
+        patch.setattr("goods.budget.course.say", SAID.append)
         patch.setattr("goods.pipeline.announce", lambda *_: None)
         patch.setattr(
             "goods.pipeline.train", lambda ws, competition, pilot: machine.train(course, pilot, PILOT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from made_up_clock import JOINED, SINGLE, course_and_answer, ends_with
+from made_up_clock import JOINED, SAID, SINGLE, course_and_answer, ends_with
 from measured_sizes import PEREKRESTOK
 
 from goods.budget.size import Size
@@ -49,4 +49,14 @@ def test_time_that_estimates_had_taken_too_much_of_is_used(tmp_path, competition
     """A second of the estimates takes half of one: what seemed to have no time at first is joined after all."""
     course, found = course_and_answer(competition, size, 0.5, limit, tmp_path)
     assert found >= JOINED and course.plan.joined
+    said = [line for line in SAID if "there is time after all for " in line]
+    assert said and all("what joins them" in line for line in said)
     assert not [line for line in course.told if "nothing is joined" in line]
+
+
+def test_where_the_time_is_too_short_for_a_page_something_is_learned_all_the_same(tmp_path, monkeypatch):
+    """A process that takes long to begin is reckoned to take long for its page."""
+    monkeypatch.setattr("made_up_clock.START", 5.0)
+    course, found = course_and_answer("kazanexpress2023", DEMO, 1.0, 18, tmp_path)
+    assert found >= SINGLE - 2
+    assert not [line for line in course.told if "nothing more is learned" in line]

@@ -57,6 +57,7 @@ class Course:
     clock: Clock = field(default_factory=Clock)
     insured: bool = False  # what is named to stand alone is trained first, beside what is joined
     finished: bool = False  # nothing is to be trained: no limit takes away what is there
+    page: bool = True  # the report's, which counts less than that anything is learned
     cached: bool = False  # another target, on the same cards, makes what all folds share
     machine: float = 1.0  # the pace that is believed before folds are finished
     start: float = 0.0  # seconds until this process was ready to begin
@@ -86,6 +87,8 @@ class Course:
         """The experiment to train now, after what no longer fits is left out; None where all are trained."""
         self.keep_pace(self.machine)
         if self.ends is not None and not self.may_be_joined():
+            if self.page and not (self.done or self.piloted):
+                self.page = bool(self.ladder.within(self.plan, MARGIN * self.left())[0].experiments)
             self.plan_again()
         if self.is_answered(self.plan):
             return None
@@ -113,7 +116,8 @@ class Course:
             if line not in self.told:
                 self.leave_out(line)
         self.plan, self.wanted, self.lines = plan, whole, kept | lines
-        more = [name for name in self.needed(plan) if name not in (*self.needed(before), *self.done)]
+        known = {name.removesuffix(TUNED) for name in (*self.needed(before), *self.done)}
+        more = [name for name in self.needed(plan) if name.removesuffix(TUNED) not in known]
         if more or plan.joined > before.joined:
             say(
                 f"time limit: there is time after all for {', '.join([*more, *['what joins them'] * plan.joined])}"
@@ -155,7 +159,8 @@ class Course:
     def closing(self) -> float:
         """Seconds from the last model to the end of the process. Most of it is loading code and data, which takes as
         long as it took at the start, on this machine and beside what else runs there."""
-        return (ENDING + PAGE) * self.start + self.clock.pace * ROW * (self.size.train + self.size.test)
+        page = PAGE * self.start + self.clock.pace * ROW * (self.size.train + self.size.test)
+        return ENDING * self.start + (page if self.page else 0.0)
 
     def pilot(self) -> ExperimentConfig | None:
         """A small experiment that is trained first where time is short: something to answer with, and how fast folds
