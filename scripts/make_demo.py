@@ -17,7 +17,7 @@ SHAPES = ("narrow", "wide", "flat")
 def refuse(args: argparse.Namespace) -> None:
     """GoodsError where something is asked of offers that only a shop has."""
     for name in ("shape", "classes", "photos", "no_images"):
-        if getattr(args, name) not in (None, False):
+        if args.format == "ozon" and getattr(args, name) not in (None, False):
             option = f"--{name.replace('_', '-')}"
             raise GoodsError(
                 f"{option}: not of --format ozon, whose offers have no tree and no photos; leave it out"
@@ -50,11 +50,11 @@ def main() -> None:
     from goods.demo import generator as demo
     from goods.demo import offers as demo_offers
 
+    refuse(args)
     rows = ROWS[args.format] if args.rows is None else args.rows
     if args.seed < 0:
         raise GoodsError(f"--seed {args.seed}: expected 0 or more")
     if args.format == "ozon":
-        refuse(args)
         demo_offers.generate(args.folder, rows, args.seed)
     else:
         images = not args.no_images

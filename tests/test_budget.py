@@ -235,11 +235,18 @@ def test_what_takes_longer_than_it_may_is_stopped(finished, tmp_path, capsys, mo
 
     monkeypatch.setattr(FastTextModel, "fit", alarm)
     options = shop_options(tmp_path, finished.data, Budget(3600.0))
-    run_all("kazanexpress2023", options)
-    assert "time limit: fasttext was not ready in time" in capsys.readouterr().err
     ws = Workspace(options.work, "kazanexpress2023")
+    with monkeypatch.context() as patch:
+        patch.setattr("goods.pipeline.stack", alarm)
+        run_all("kazanexpress2023", options)
+    told = capsys.readouterr().err
+    assert "time limit: fasttext was not ready in time" in told
+    assert "time limit: stack was not ready in time" in told
     assert read_json(ws.run("stack").report)["score"] == read_json(ws.run("linear-tuned").report)["score"]
     assert load_experiment(ws.run("stack").config).model.family == "linear"
+    run_all("kazanexpress2023", options)
+    assert "time limit: fasttext was not ready in time" in capsys.readouterr().err
+    assert list(stack_report(options)["base"]) == ["linear-tuned"]
 
 
 def test_where_there_is_no_time_for_the_page_no_page_or_list_of_another_run_is_left(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from goods.competitions.loading import load_competition
-from goods.config.loading import DEFAULTS, dump, load_experiment, override, read_experiment
+from goods.config.loading import DEFAULTS, dump, load_experiment, override, read_experiment, tell_random
 from goods.core.discovery import find, imported
 from goods.core.errors import GoodsError
 
@@ -132,6 +132,22 @@ def test_broken_yaml_and_missing_files_are_told(tmp_path):
         load_experiment(tmp_path / "x.yaml")
     with pytest.raises(GoodsError, match="no such config"):
         load_experiment(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "a\\b", ""])
+def test_an_experiment_is_named_as_one_folder_may_be(name):
+    with pytest.raises(GoodsError, match=r"key 'name': .* is to be the name of a folder"):
+        load_experiment(CONFIGS / "kazanexpress2023" / "linear.yaml", [f"name='{name}'"])
+
+
+def test_what_begins_with_random_weights_is_told_once_where_offline_makes_it(capsys):
+    tell_random.cache_clear()
+    transformer = CONFIGS / "kazanexpress2023" / "transformer.yaml"
+    for settings in (["model.weights=scratch"], None, None):
+        load_experiment(transformer, settings, offline=True)
+    load_experiment(CONFIGS / "kazanexpress2023" / "linear.yaml", offline=True)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("--offline: transformer begins with random weights")
 
 
 def test_offline_replaces_hub_weights_and_local_weights_win(tmp_path):

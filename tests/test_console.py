@@ -111,6 +111,7 @@ def test_the_end_of_a_run_is_a_table_the_paths_and_what_to_do_next(whole_run):
         "errors.csv",
         "suspected_labels.csv",
     ]
+    assert paths[-1].name == "leaderboard.csv"
     assert all(path.exists() for path in paths) and (paths[4] / "experiment.yaml").is_file()
     commands = [line.split() for line in lines[last + 1 :]]
     assert [command[1] for command in commands] == [f"scripts/{n}.py" for n in ("explain", "app", "predict")]

@@ -196,6 +196,27 @@ def test_impossible_sizes_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "shop").exists()
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(
+            "--rows 0",
+            "--rows -3",
+            "--rows 4 --classes 2",
+            "--classes 0",
+            "--classes 30 --rows 20 --shape flat",
+        ),
+        *("--photos 30 --rows 20 --classes 2", "--photos -1 --rows 20 --classes 2", "--seed -1"),
+        *("--rows 2 --format ozon", "--seed -1 --format ozon"),
+    ],
+)
+def test_what_no_demo_can_be_made_of_is_one_line_that_names_the_option(run_script, tmp_path, option):
+    code, out, err = run_script("make_demo", tmp_path / "shop", *option.split())
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert err.startswith(f"error: {' '.join(option.split()[:2])}")
+    assert not (tmp_path / "shop").exists()
+
+
 def test_what_a_killed_process_left_of_a_shop_is_removed(tmp_path):
     dead, alive = tmp_path / ".shop.999999999.part", tmp_path / f".shop.{os.getppid()}.part"
     for part in (dead, alive):

@@ -36,6 +36,13 @@ def test_what_is_no_amount_is_one_line(run_script, option, value):
     assert err.startswith(f"error: {option} {value}: expected a number")
 
 
+def test_an_amount_below_zero_is_no_option(run_script):
+    for option, value in (("--time-limit", "-5s"), ("--memory-limit", "-1.5G")):
+        code, _, err = run_script("run_all", "kazanexpress2023", option, value)
+        assert (code, len(err.splitlines())) == (2, 1)
+        assert err.startswith(f"error: {option} {value}: expected a number above 0 and its unit")
+
+
 def test_amounts_are_read_with_their_units():
     assert budget("1.5h", "512M", "3") == Budget(5400, 0.5, 3)
     assert budget(None, None, None) == NO_LIMITS

@@ -26,7 +26,7 @@ from goods.prepare.stage import prepare
 from goods.stack.stage import stack
 from goods.submit import batches, new_cards, prediction
 from goods.submit.catalogue import read_catalogue
-from goods.submit.prediction import predict_file
+from goods.submit.prediction import predict_file, warn_of_ids
 from goods.train.stage import train
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
@@ -51,6 +51,19 @@ def predict(trained, out: Path, experiment: str = "linear", path: Path | None = 
     ws, shop = trained
     predict_file(ws, COMPETITION, experiment, path or shop / "test.parquet", images, out)
     return out
+
+
+def test_new_cards_are_told_that_the_order_of_their_ids_says_nothing(tmp_path, monkeypatch, capsys):
+    spaces = [Workspace(tmp_path, COMPETITION.name)]
+    for settings in ([], ["model.id_order=true"]):
+        config = load_experiment(CONFIGS / "stack.yaml", settings)
+        monkeypatch.setattr(prediction, "saved_config", lambda *_, config=config: config)
+        warn_of_ids("stack", spaces)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert (
+        line.startswith("warning: stack was fitted with id_order: ")
+        and "new ones are labelled without" in line
+    )
 
 
 def test_new_cards_without_the_photos_an_experiment_looks_at_are_loud(trained, tmp_path, capsys):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from conftest import COMPETITION, OZON, ROOT, as_written, ozon_config, ozon_workspace
@@ -18,6 +20,7 @@ from goods.report.page import PAGES, render
 from goods.report.stage import write_report
 from goods.stack.glossary import DECODED
 from goods.stack.stage import stack
+from goods.submit.stage import submit
 from goods.train.stage import train
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
@@ -33,7 +36,9 @@ def test_a_row_names_the_family_of_the_config_and_texts_are_escaped(ws, competit
     settings = ["model.experiments=[clip]", "model.methods=[best_single, catboost]", "model.iterations=5"]
     config = load_experiment(CONFIGS / "stack.yaml", settings)
     stack(ws, competition, config)
-    html = write_report(ws, competition, config, tmp_path).read_text(encoding="utf-8")
+    page = write_report(ws, competition, config, tmp_path)
+    assert dead_links(page) == []
+    html = page.read_text(encoding="utf-8")
     assert '<td>clip<td class="short">linear\n' in html
     assert '<td>stack: catboost<td class="short">stack\n' in html
     assert "<h3>&lt;b&gt;" in html and "<h3><b>" not in html
@@ -43,6 +48,24 @@ def test_a_row_names_the_family_of_the_config_and_texts_are_escaped(ws, competit
     assert list(took) == ["prepare", "clip", "stack"]
     assert all(seconds > 0 and memory > 50 for seconds, memory in took.values())
     assert "http://" not in html.replace("http://www.w3.org", "") and "https://" not in html
+
+
+def dead_links(page: Path) -> list[str]:
+    """Of a page, to files that are not there."""
+    links = re.findall(r'href="([^"#]+)"', page.read_text(encoding="utf-8"))
+    return [link for link in links if not (page.parent / unquote(link)).exists()]
+
+
+def test_a_page_links_the_submission_once_there_is_one_or_its_run_is_about_to_write_it(
+    trained_pairs, tmp_path
+):
+    config = ozon_config("stack", *NO_OTHERS)
+    page = write_report(trained_pairs, OZON, config, tmp_path, submits=True)
+    assert dead_links(page) == ["result.parquet"]
+    made = page.read_text(encoding="utf-8")
+    submit(trained_pairs, OZON, "stack", tmp_path)
+    write_report(trained_pairs, OZON, config, tmp_path)
+    assert page.read_text(encoding="utf-8") == made and dead_links(page) == []
 
 
 def test_an_order_that_tells_the_class_has_its_figures_in_the_report(ws, competition, tmp_path):
@@ -61,7 +84,9 @@ def test_an_order_that_tells_the_class_has_its_figures_in_the_report(ws, competi
 
 
 def test_the_report_of_pairs_and_of_what_has_none(trained_pairs, tmp_path):
-    html = write_report(trained_pairs, OZON, ozon_config("stack", *NO_OTHERS), tmp_path).read_text("utf-8")
+    page = write_report(trained_pairs, OZON, ozon_config("stack", *NO_OTHERS), tmp_path)
+    assert dead_links(page) == []
+    html = page.read_text("utf-8")
     assert "<td>stack\n" in html and "cat3_grouped" in html and "What it took" in html
     assert "standard deviation over folds). Area under" in html and '<th class="told">what it is' in html
     with pytest.raises(GoodsError, match="words is of family pair_words; name one of family pairs"):

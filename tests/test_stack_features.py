@@ -107,6 +107,10 @@ def test_neighbours_by_id_are_those_on_either_side_and_never_the_card_itself():
         [0, 1, 2, 3],
     ]
     assert near.similarity[2][::2].tolist() == [1, 0.5, pytest.approx(1 / 3), 0.25]
+    own = IdNeighbours(ids, target, np.zeros(4, int))
+    own.table = pd.Series([10, 20, 25, 30, 40])
+    found = own.find(pd.Series([20, 25, 99]), None)
+    assert np.array_equal(found.cls[:2], near.cls[:2]) and not found.similarity[2].any()
     texts = IdNeighbours(pd.Series(["b", "a"]), np.array([1, 0]), np.zeros(2, int))
     assert texts.find(pd.Series(["aa"]), None).cls[0][:2].tolist() == [0, 1]
 

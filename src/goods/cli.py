@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from goods.config.competition import CompetitionConfig
     from goods.config.experiment import ExperimentConfig
 
+NEGATIVE = re.compile(r"-[\d.]+[A-Za-z]+")
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROOT = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path.cwd()  # where work/ and submissions/ are
 # the current folder's own; what is not in them comes with the package
@@ -59,7 +61,20 @@ class Parser(argparse.ArgumentParser):
             word = "".join(sys.argv[at : at + 1])
             print("\n".join(candidates(self, sys.argv[1:at], word, {"competition": competitions()})))
             sys.exit()
+        if not (given or named):
+            given = (amounts_joined(sys.argv[1:]),)
         return super().parse_args(*given, **named)
+
+
+def amounts_joined(words: list[str]) -> list[str]:
+    """A command line where an amount below zero, such as -5s, is no option but what the one before it is given."""
+    joined: list[str] = []
+    for word in words:
+        if joined and NEGATIVE.fullmatch(word) and joined[-1].startswith("--") and "=" not in joined[-1]:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def competitions() -> list[str]:

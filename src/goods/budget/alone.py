@@ -89,8 +89,10 @@ def submit_as(
 
 def answer_alone(course: Course, best: ExperimentConfig, name: str) -> ExperimentConfig:
     """Make runs/<name>/ of the `best` that is finished; where that is no more than a pilot or the shares of the
-    classes, of the folds that are finished of the experiment that is left alone. Returns the config by that name."""
-    unfinished = best.name in (PILOT, PRIOR) and course.ladder.alone not in course.done
+    classes, or of what was only to be joined, of the folds that are finished of the experiment that is left alone.
+    Returns the config by that name."""
+    weak = best.name in (PILOT, PRIOR) or course.named is not None
+    unfinished = weak and course.ladder.alone not in course.done
     better, found = most_of(course) if unfinished else (best, [])
     if found and not refits(better):
         return submit_folds(course, better, found, best, name)

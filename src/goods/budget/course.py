@@ -11,25 +11,21 @@ from math import inf
 from goods.budget.costs import Clock, cost_of
 from goods.budget.limits import Budget
 from goods.budget.pace import believed, machine_pace, taken
-from goods.budget.plan import TUNED, Ladder, Plan
+from goods.budget.plan import STUDY, TUNED, Ladder, Plan
+from goods.budget.ready import Ready
 from goods.budget.size import Size
 from goods.budget.trials import fewer, with_trials
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, preset_model
-from goods.config.loading import load_experiment
 from goods.core.deadline import OutOfTime, deadline
-from goods.core.done import done_key
-from goods.core.errors import GoodsError
 from goods.core.execution import resources
 from goods.core.log import say
 from goods.core.workspace import Workspace
-from goods.stack.stage import stack_key
-from goods.train.keys import is_trained
-from goods.tune.keys import study_key
 
 PILOT, PILOT_SHARE = "pilot", 0.05
 PILOT_TIME = 0.3  # of the time there is, at most
 ALONE = 2.0  # what estimates may be off by
+INSURED = 4.0  # times its estimate: a run that has less trains first what the preset names to stand alone
 MARGIN = 0.9  # of the seconds left that are planned for: estimates err
 START = 1.5  # seconds that a process takes to begin, where nobody has seen how many
 ENDING, PAGE = 1.0, 2.0  # times what the start takes: submission and end of a process; the report's page
@@ -56,9 +52,12 @@ class Course:
     piloted: list[ExperimentConfig] = field(default_factory=list)
     estimate: float = 0.0
     told: list[str] = field(default_factory=list)
+    wanted: Plan | None = None  # with what does not fit now, but for studies
+    lines: dict[str, str] = field(default_factory=dict)  # of those told, by what does not fit
     clock: Clock = field(default_factory=Clock)
-    joined: dict[tuple[str, ...], bool] = field(default_factory=dict)  # answers of is_joined
+    insured: bool = False  # what is named to stand alone is trained first, beside what is joined
     finished: bool = False  # nothing is to be trained: no limit takes away what is there
+    page: bool = True  # the report's, which counts less than that anything is learned
     cached: bool = False  # another target, on the same cards, makes what all folds share
     machine: float = 1.0  # the pace that is believed before folds are finished
     start: float = 0.0  # seconds until this process was ready to begin
@@ -70,12 +69,10 @@ class Course:
         self.start = self.start or START * self.machine
         known = [*self.needed(self.plan), *(n.removesuffix(TUNED) for n in self.plan.experiments)]
         known += [self.named] if self.named else []
-        self.done = [name for name in dict.fromkeys(known) if self.is_finished(name)]
-        trials = {
-            n.removesuffix(TUNED): self.trials_of(n) for n in self.plan.experiments if n.endswith(TUNED)
-        }
-        self.plan = replace(self.plan, trials=trials)
-        if self.budget.plans and not self.done and self.is_trained(self.smallest()):
+        self.done = [name for name in dict.fromkeys(known) if self.ready.has(name)]
+        tuned = [name for name in self.plan.experiments if name.endswith(TUNED)]
+        self.plan = replace(self.plan, trials={n.removesuffix(TUNED): self.trials_of(n) for n in tuned})
+        if self.budget.plans and not self.done and self.ready.is_trained(self.smallest()):
             self.piloted.append(self.smallest())
         self.keep_pace(self.machine)
         self.finished = self.is_joined(self.plan.experiments)
@@ -83,18 +80,63 @@ class Course:
 
     def needed(self, plan: Plan) -> list[str]:
         """Experiments of a plan after those that they build on."""
-        return list(dict.fromkeys(n for e in plan.experiments for n in self.needs(e)))
+        first = [self.named] if self.named and self.insured and plan.joined else []
+        return list(dict.fromkeys(n for e in (*first, *plan.experiments) for n in self.needs(e)))
 
     def next(self) -> str | None:
         """The experiment to train now, after what no longer fits is left out; None where all are trained."""
         self.keep_pace(self.machine)
-        if self.ends is not None:
-            self.plan, lines = self.ladder.within(self.plan, MARGIN * self.left())
-            for line in lines:
-                self.leave_out(f"time limit: {line}")
+        if self.ends is not None and not self.may_be_joined():
+            if self.page and not (self.done or self.piloted):
+                self.page = bool(self.ladder.within(self.plan, MARGIN * self.left())[0].experiments)
+            self.plan_again()
         if self.is_answered(self.plan):
             return None
         return next((name for name in self.needed(self.plan) if name not in self.done), None)
+
+    def plan_again(self) -> None:
+        """Leave out what does not fit now. Of what did not fit before, studies apart, that is taken which does, or that
+        may where an experiment alone has answered already; once one is fitted on a share of the rows nothing is."""
+        grows = self.plan.share == 1 and bool(self.plan.experiments)
+        before, whole = self.plan, (self.wanted or self.plan) if grows else self.plan
+        self.insure(whole)
+        plan, lines = whole, dict[str, str]()
+        limit = (ALONE if self.is_answered(before) else MARGIN) * self.left()
+        for plan, what, line in self.ladder.down(whole, limit):
+            lines[what] = f"time limit: {line}"
+            if what.startswith(STUDY):
+                whole = plan
+        kept = {what: line for what, line in self.lines.items() if not grows or what.startswith(STUDY)}
+        self.told = [
+            line
+            for line in self.told
+            if line not in self.lines.values() or line in (*kept.values(), *lines.values())
+        ]
+        for line in lines.values():
+            if line not in self.told:
+                self.leave_out(line)
+        self.plan, self.wanted, self.lines = plan, whole, kept | lines
+        known = {name.removesuffix(TUNED) for name in (*self.needed(before), *self.done)}
+        more = [name for name in self.needed(plan) if name.removesuffix(TUNED) not in known]
+        if more or plan.joined > before.joined:
+            say(
+                f"time limit: there is time after all for {', '.join([*more, *['what joins them'] * plan.joined])}"
+            )
+
+    def insure(self, plan: Plan) -> None:
+        """Where what is joined is worth nothing by itself, and time may be too short to join it, what is named to stand
+        alone goes first, and its time is counted."""
+        self.insured = False
+        if self.ends is not None and self.named is not None and self.named not in self.done:
+            self.insured = plan.joined and INSURED * self.seconds(plan) > self.left()
+
+    def may_be_joined(self) -> bool:
+        """Whether nothing but the last experiment is left to do, which may be ready in time: if it is not, the best of
+        the others answers, as it would without."""
+        safe = self.done if self.named is None else self.named in self.done
+        rest = self.left() - self.closing
+        trained = self.plan.joined and set(self.needed(self.plan)) <= set(self.done)
+        return bool(safe) and trained and self.seconds(self.plan) - self.closing < ALONE * rest
 
     def is_answered(self, plan: Plan) -> bool:
         """Whether what is finished does for a plan where nothing is joined. An experiment that is named to stand alone
@@ -117,7 +159,8 @@ class Course:
     def closing(self) -> float:
         """Seconds from the last model to the end of the process. Most of it is loading code and data, which takes as
         long as it took at the start, on this machine and beside what else runs there."""
-        return (ENDING + PAGE) * self.start + self.clock.pace * ROW * (self.size.train + self.size.test)
+        page = PAGE * self.start + self.clock.pace * ROW * (self.size.train + self.size.test)
+        return ENDING * self.start + (page if self.page else 0.0)
 
     def pilot(self) -> ExperimentConfig | None:
         """A small experiment that is trained first where time is short: something to answer with, and how fast folds
@@ -125,8 +168,10 @@ class Course:
         a pilot of is trained next, on all rows: its first folds tell as much."""
         if not self.ladder.alone or self.done or self.piloted or self.seconds(self.plan) < self.left() / 2:
             return None
+        self.insure(self.plan)
         planned, _ = self.ladder.within(self.plan, MARGIN * self.left())
-        if not planned.joined and planned.share == 1 and planned.experiments == (self.ladder.alone,):
+        on_all = not planned.joined and planned.share == 1 and planned.experiments == (self.ladder.alone,)
+        if on_all or (planned.joined and self.insured):
             return None
         config = self.smallest()
         return config if self.training(config) < PILOT_TIME * self.to_work() else None
@@ -140,15 +185,34 @@ class Course:
         return self.load(self.ladder.alone)
 
     def in_time(self, what: str, work: Callable[[], object]) -> bool:
-        """Whether `work` on an experiment was done before the end; if not, no more is trained."""
+        """Whether `work`, a pilot, an experiment or the last of them, was done before the end, or before what is
+        finished would no longer be joined in time."""
         try:
-            with deadline(self.to_work()):
+            with deadline(self.to_train(what)):
                 work()
         except OutOfTime:
             self.leave_out(f"time limit: {what} was not ready in time")
-            self.plan = Plan((), joined=False)
+            self.plan = self.wanted = self.without(what)
             return False
         return True
+
+    def to_train(self, what: str) -> float:
+        """Seconds until `what` has to be ready: its estimate is kept back for what joins those that are finished, and
+        as much again for what that errs by, but for what the estimate of `what` itself needs."""
+        done = tuple(name for name in self.plan.experiments if name in self.done)
+        if not done or not self.plan.joined or what not in self.needed(self.plan) or what == self.named:
+            return self.to_work()
+        joining = self.seconds(replace(self.plan, experiments=done)) - self.closing
+        own = self.training(self.config(what)) + self.study(what, self.plan)
+        return min(self.to_work() - joining, max(self.to_work() - ALONE * joining, own / MARGIN))
+
+    def without(self, what: str) -> Plan:
+        """The present plan without an experiment that was stopped; nothing where nothing else is to be joined."""
+        kept = tuple(name for name in self.plan.experiments if what not in self.needs(name))
+        if not self.plan.joined or kept == self.plan.experiments or not set(kept) & set(self.done):
+            return Plan((), joined=False)
+        trials = {n: count for n, count in self.plan.trials.items() if n + TUNED in kept}
+        return replace(self.plan, experiments=kept, trials=trials)
 
     def leave_out(self, line: str) -> None:
         say(line)
@@ -182,7 +246,7 @@ class Course:
 
     def study(self, name: str, plan: Plan) -> float:
         base = name.removesuffix(TUNED)
-        if base not in plan.trials or plan.trials[base] == self.studied.get(base):
+        if base not in plan.trials or plan.trials[base] == self.ready.trials_of_study(name):
             return 0.0
         return self.clock.study(with_trials(self.load(name), plan.trials[base]), self.size)
 
@@ -215,65 +279,17 @@ class Course:
     def gain(self, name: str) -> float:
         return cost_of(self.load(name).model).gain
 
-    @cached_property
-    def studied(self) -> dict[str, int]:
-        """Trials of each study that is finished, with as many as its config says or as a time limit had left it."""
-        found: dict[str, int] = {}
-        for name in self.plan.experiments:
-            config, base = self.load(name), name.removesuffix(TUNED)
-            if not name.endswith(TUNED) or (key := done_key(self.ws.tuning(base))) is None:
-                continue
-            try:
-                for n in fewer(config):
-                    if study_key(self.ws, self.competition, with_trials(config, n)) == key:
-                        found[base] = n
-            except GoodsError:  # what it builds on is damaged, and is trained again first
-                continue
-        return found
-
     def trials_of(self, name: str) -> int:
         """As many as its config says, or as a finished study has, which is not begun again with another number."""
-        base = name.removesuffix(TUNED)
-        return self.studied.get(base, max(fewer(self.load(name))))
+        return self.ready.trials_of_study(name) or max(fewer(self.load(name)))
 
-    def is_finished(self, name: str) -> bool:
-        """Whether all of an experiment is there as it would be trained now."""
-        if self.force:
-            return False
-        try:
-            config = self.load(name)
-            if name.endswith(TUNED):
-                best = self.ws.tuning(config.name) / "best.yaml"
-                if config.name not in self.studied or not best.is_file():
-                    return False
-                config = load_experiment(best)
-            return self.is_trained(config)
-        except GoodsError:  # as in `studied`
-            return False
-
-    def is_trained(self, config: ExperimentConfig) -> bool:
-        """Whether all folds of a config are there, and their predictions are joined."""
-        whole = done_key(self.ws.run(config.name).path) is not None
-        return whole and all(is_trained(self.ws, config, k) for k in range(self.size.folds))
+    @cached_property
+    def ready(self) -> Ready:
+        return Ready(self.ws, self.competition, self.load, self.join, self.force)
 
     def is_joined(self, experiments: tuple[str, ...]) -> bool:
         """Whether the last experiment over these is finished."""
-        if self.force or not set(experiments) <= set(self.done):
-            return False
-        asked = (*experiments, "", *self.done)
-        if asked not in self.joined:
-            try:
-                self.joined[asked] = self.is_joined_now(experiments)
-            except GoodsError:  # what it joins is damaged, and is trained again first
-                self.joined[asked] = False
-        return self.joined[asked]
-
-    def is_joined_now(self, experiments: tuple[str, ...]) -> bool:
-        config = self.join(experiments)
-        if not config.model.second_level:
-            return all(is_trained(self.ws, config, k) for k in range(self.size.folds))
-        key = done_key(self.ws.run(config.name).path)
-        return key is not None and key == stack_key(self.ws, self.competition, config)
+        return self.ready.is_joined(experiments, self.done)
 
     def keep_pace(self, otherwise: float) -> None:
         """Go by what finished folds took, as far as they tell enough."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from goods.core.wording import count
 
 TUNED = "-tuned"
+STUDY = "study of "
 SHARES = (0.5, 0.25, 0.1, 0.05, 0.02)
 
 
@@ -42,14 +43,18 @@ class Ladder:
 
     def within(self, plan: Plan, limit: float) -> tuple[Plan, list[str]]:
         """The plan with as little left out as `limit` seconds ask for, and a line for each thing that is."""
-        told: dict[str, str] = {}
+        steps = list(self.down(plan, limit))
+        told = {what: line for _, what, line in steps}
+        return (steps[-1][0] if steps else plan), list(told.values())
+
+    def down(self, plan: Plan, limit: float) -> Iterator[tuple[Plan, str, str]]:
+        """The steps, as `steps` gives them, until what is left takes no more than `limit` seconds."""
         while self.seconds(plan) > limit:
             step = next((s for s in self.steps(plan) if self.seconds(s[0]) < self.seconds(plan)), None)
             if step is None:
-                break
-            plan, what, line = step
-            told[what] = line
-        return plan, list(told.values())
+                return
+            yield step
+            plan = step[0]
 
     def steps(self, plan: Plan) -> Iterator[tuple[Plan, str, str]]:
         """(plan, what gets less, line) in the stated order; of each only the next step."""
@@ -77,7 +82,7 @@ class Ladder:
             fewer = max(self.fewest[name], n // 2)
             if fewer < n:
                 line = f"the study of {name} gets {count(fewer, 'trial')}"
-                yield replace(plan, trials={**plan.trials, name: fewer}), f"study of {name}", line
+                yield replace(plan, trials={**plan.trials, name: fewer}), STUDY + name, line
 
     def no_study(self, plan: Plan) -> Iterator[tuple[Plan, str, str]]:
         found = []
@@ -86,7 +91,7 @@ class Ladder:
             trials = {n: count for n, count in plan.trials.items() if n != name}
             found.append((replace(plan, experiments=names, trials=trials), name))
         for cheaper, name in sorted(found, key=lambda item: self.seconds(item[0])):
-            yield cheaper, f"study of {name}", f"no study of {name}: its settings as they are"
+            yield cheaper, STUDY + name, f"no study of {name}: its settings as they are"
 
     def fewer_families(self, plan: Plan) -> Iterator[tuple[Plan, str, str]]:
         found = []

@@ -21,7 +21,7 @@ def report_in_time(course: Course, submitted: ExperimentConfig, out: Path) -> No
     headline(f"{name}: report")
     try:
         with deadline(inf if course.finished else course.to_report()):
-            write_report(course.ws, course.competition, submitted, out)
+            write_report(course.ws, course.competition, submitted, out, True)  # it submits next
     except OutOfTime:
         for part in (REPORT, *LISTS):
             (out / name / part).unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from goods.config.base import FamilyConfig, PresetConfig, Strict
@@ -127,6 +127,13 @@ class ExperimentConfig(Strict):
     pseudo: PseudoConfig | None = None
     model: Annotated[SerializeAsAny[FamilyConfig], BeforeValidator(of_its_family)]
     tune: TuneConfig | None = None
+
+    @field_validator("name")
+    @classmethod
+    def names_one_folder(cls, name: str) -> str:
+        if not name or name in (".", "..") or set(name) & set("/\\\0"):
+            raise ValueError(f"{name!r} is to be the name of a folder below runs/: leave out / and \\")
+        return name
 
     @model_validator(mode="after")
     def a_study_varies_what_is_there(self) -> ExperimentConfig:

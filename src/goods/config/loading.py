@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import copy
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from goods.config.base import StartingWeights
+from goods.config.base import SCRATCH, StartingWeights
 from goods.config.experiment import ExperimentConfig
 from goods.core.errors import GoodsError
+from goods.core.log import say
 
 DEFAULTS = "defaults"  # folder of the experiments that competitions share
 COMPETITION = "competition.yaml"  # what makes a folder that of a competition
@@ -112,13 +114,30 @@ def load_experiment(
     """One experiment, named as its file unless that gives a name; of the competition whose folder it lies in.
 
     `offline` replaces hub weights by what needs no network: the transformer starts from scratch, the image model takes
-    the packaged weights. Local folders or checkpoints win over both.
+    the packaged weights; what then begins with random ones is told. Local folders or checkpoints win over both.
     """
     data = by_key(override(read_experiment(path), settings or []))
     data.setdefault("name", path.stem)
     config: ExperimentConfig = validated(ExperimentConfig, data, path)
-    weights = StartingWeights(offline, text_weights, image_weights)
-    return config.model_copy(update={"model": config.model.with_weights(weights)})
+    model = config.model.with_weights(StartingWeights(offline, text_weights, image_weights))
+    if offline and is_random(model.model_dump()) and not is_random(config.model.model_dump()):
+        tell_random(config.name)
+    return config.model_copy(update={"model": model})
+
+
+def is_random(model: dict[str, Any]) -> bool:
+    """Whether a family, or a part of it, begins with random weights, as its settings have it."""
+    parts = (part for part in model.values() if isinstance(part, dict))
+    return model.get("weights") == SCRATCH or any(map(is_random, parts))
+
+
+@cache
+def tell_random(experiment: str) -> None:
+    """Once, however often its config is read."""
+    say(
+        f"--offline: {experiment} begins with random weights, as those of its text encoder are on the hub; "
+        "--text-weights DIR names a local folder of them"
+    )
 
 
 def read_experiment(path: Path) -> dict[str, Any]:

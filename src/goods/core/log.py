@@ -44,3 +44,17 @@ def saying_to(sink: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         _sink = before
+
+
+@contextmanager
+def heard() -> Iterator[list[str]]:
+    """Within, messages are collected besides being said."""
+    found: list[str] = []
+    sink = _sink
+
+    def keep(message: str) -> None:
+        found.append(message)
+        sink(message)
+
+    with saying_to(keep):
+        yield found

@@ -44,8 +44,10 @@ def generate(
 
     `photos` train cards and a fifth as many test cards get one (None: all of them), without `images` none does. The
     same arguments give the same bytes in every file. Raises GoodsError where rows < classes, the vocabulary has fewer
-    classes, or `folder` holds something other than a shop.
+    classes, `photos` are none of the rows', or `folder` holds something other than a shop.
     """
+    if photos is not None and not 0 <= photos <= rows:
+        raise GoodsError(f"--photos {photos}: expected 0 to {rows}, as many as there are train cards")
     folder = Path(folder).resolve()
     if not holds_nothing_else(folder, FILES):
         raise GoodsError(f"{folder}: is there already and is not a demo shop; choose another folder")
@@ -90,9 +92,13 @@ def catalogue(classes: int, seed: int, shape: Shape) -> tuple[list[Kind], list[L
 def deal(rows: int, leaves: list[Leaf], seed: int, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
     """Labels (leaf index) and product ids of all cards, int64 [rows + rows // 5], train first."""
     classes = len(leaves)
+    if rows < TEST_SHARE:
+        raise GoodsError(
+            f"--rows {rows}: expected at least {TEST_SHARE} train cards, which leave one for test"
+        )
     if not 1 <= classes <= rows:
         raise GoodsError(
-            f"classes={classes}, rows={rows}: every class needs a train card; ask for 1 to {rows} classes"
+            f"--classes {classes}, --rows {rows}: every class needs a train card; ask for 1 to {rows} classes"
         )
     rng = np.random.default_rng([seed, 2])
     sizes = shape.sizes(rows, leaves, rng)

@@ -70,7 +70,7 @@ def generate(folder: Path, rows: int = 3000, seed: int = 42) -> None:
     """
     folder = Path(folder)
     if rows < 50:
-        raise GoodsError(f"rows={rows}: expected at least 50 train pairs, which a matching demo needs")
+        raise GoodsError(f"--rows {rows}: expected at least 50 train pairs, which a matching demo needs")
     if not holds_nothing_else(folder, frozenset(f"{name}.parquet" for name in FILES)):
         raise GoodsError(f"{folder}: is there already and is not a matching demo; choose another folder")
     for split, own, left, right, target, rng in deal(rows, seed):

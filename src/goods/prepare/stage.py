@@ -5,12 +5,14 @@ writes: work/<competition>/prepared/{cards.parquet,raw_text.parquet,labels.json,
         where attributes are asked for, cards.parquet has a class index per attribute (target_<name>, -1 unknown) in
         place of labels, and work/<competition>/<attribute>/prepared/ is what other competitions have; where products
         are matched, cards.parquet has what only matching reads besides, pairs.parquet what is asked and vectors.npz
-        embeddings
+        embeddings; work/<competition>/logs/prepare.txt, what was said
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import pyarrow.parquet as pq
 
 from goods.cards.photo_files import find_photos
 from goods.cards.table import PHOTO, photo_names
@@ -18,19 +20,22 @@ from goods.competitions.inputs import Inputs
 from goods.competitions.loading import competition_of, reader_module
 from goods.competitions.raw import RawPairs
 from goods.config.competition import CompetitionConfig
+from goods.core.artifacts import write_text
 from goods.core.code import code_hash
-from goods.core.done import is_done, mark_done
+from goods.core.done import LOGS, is_done, mark_done
 from goods.core.filehashes import FileHashes
 from goods.core.folders import check_room
 from goods.core.hashing import content_hash
-from goods.core.log import say
+from goods.core.log import heard, say
 from goods.core.taken import measured
+from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.prepare.cards import write_cards
 from goods.prepare.pairs import write_pairs
 from goods.prepare.prepared import parts
 from goods.prepare.sources import Sources, ids_of, kept, present
 
+TOLD = f"{LOGS}/prepare.txt"  # what was said
 TABLES = (".parquet", ".csv")
 PREPARED = 1.5  # bytes of prepared/ for one of the raw tables
 
@@ -72,12 +77,27 @@ def prepare(ws: Workspace, config: CompetitionConfig, data: Path | None, force: 
     hashes = FileHashes(data, ws.cache / "hashes.npz")
     spaces = {ws, *(space for space, _ in parts(ws, config))}
     if not force and kept(spaces, present(ws, data, settings, hashes)):
-        say(f"prepare: unchanged, {ws.cards} kept")
+        say(f"prepare: unchanged, {ws.cards} kept{found_before(ws)}")
         return
     check_room({ws.path: PREPARED * tables_in(data)}, "the prepared cards")
-    with measured() as taken:
+    with measured() as taken, heard() as told:
         write(ws, config, data, hashes, settings)
     taken.note(ws.path)  # not in prepared/, all of whose files are data
+    write_text(ws.path / TOLD, "".join(f"{message}\n" for message in told))
+
+
+def found_before(ws: Workspace) -> str:
+    """What was odd when the cards were prepared, counted, and where it is told; nothing where nothing was."""
+    told = ws.path / TOLD
+    if not (ws.issues.is_file() and told.is_file()):
+        return ""
+    lines = told.read_text(encoding="utf-8").splitlines()
+    warned, problems = (
+        sum(line.startswith("warning:") for line in lines),
+        pq.read_metadata(ws.issues).num_rows,
+    )
+    found = [count(warned, "warning")] * (warned > 0) + [count(problems, "input problem")] * (problems > 0)
+    return f"; {' and '.join(found)} of then: {told}" if found else ""
 
 
 def write(ws: Workspace, config: CompetitionConfig, data: Path, hashes: FileHashes, settings: str) -> None:

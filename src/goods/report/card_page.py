@@ -60,15 +60,16 @@ def write_page(
     path: Path,
     lists: list[Path],
     board: dict[str, Any] | None,
+    result: str | None,
     key: str,
 ) -> None:
-    """`lists`: files of all errors and of the suspected labels, beside the page."""
+    """`lists`: files of all errors and suspected labels, beside the page; `result`: its link to the submission."""
     judged = judge(ws, config.name)
     suspects = suspected_labels(judged)
     write_csv(lists[0], all_errors(judged))
     write_csv(lists[1], suspects)
     names = [file.name for file in lists]
-    write_text(path, page_of(ws, competition, config, judged, suspects, board, key, names))
+    write_text(path, page_of(ws, competition, config, judged, suspects, board, result, key, names))
 
 
 def page_of(
@@ -78,6 +79,7 @@ def page_of(
     judged: Judged,
     suspects: pd.DataFrame,
     board: dict[str, Any] | None,
+    result: str | None,
     key: str,
     files: list[str],
 ) -> str:
@@ -94,7 +96,7 @@ def page_of(
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         commit=git_sha(),
         competition=competition,
-        result="../" * competition.name.count("/") + "result.parquet",  # one of all attributes
+        result=result,
         stack=config if base else None,
         name=config.name,
         report=report,

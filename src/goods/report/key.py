@@ -15,18 +15,30 @@ from goods.core.hashing import content_hash
 from goods.core.workspace import Workspace
 from goods.report.page import templates_key
 from goods.submit.entries import PRESET_OF
-from goods.submit.kept import REPORT
+from goods.submit.kept import REPORT, RESULT
 
 
 def page_key(
-    module: str, ws: Workspace, competition: CompetitionConfig, experiment: str, board: dict[str, Any] | None
+    module: str,
+    ws: Workspace,
+    competition: CompetitionConfig,
+    experiment: str,
+    board: dict[str, Any] | None,
+    result: str | None,
 ) -> str:
-    """Of a page that code of `module` makes: code, templates, metric, the run and its limits, the board's scores."""
+    """Of a page that code of `module` makes: code, templates, metric, the run and its limits, the board's scores, its
+    link to the submission."""
     run = ws.run(experiment)
     limits = read_json(run.report).get("limits") if run.report.is_file() else None
-    return content_hash(
-        code_hash(module), templates_key(), competition.metric, done_key(run.path), limits, board
-    )
+    of_page = code_hash(module), templates_key(), competition.metric
+    return content_hash(*of_page, done_key(run.path), limits, board, result)
+
+
+def submission_link(page: Path, competition: CompetitionConfig, submits: bool) -> str | None:
+    """The submission, of an attribute that of all together, as its page links it; None where there is none yet and the
+    run that `submits` one is not under way."""
+    link = "../" * competition.name.count("/") + f"{RESULT}.parquet"
+    return link if submits or (page.parent / link).is_file() else None
 
 
 def page_path(out: Path, competition: CompetitionConfig, config: ExperimentConfig) -> Path:

@@ -16,7 +16,7 @@ from goods.core.hashing import content_hash
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.report.board import board_of
-from goods.report.key import page_path
+from goods.report.key import page_path, submission_link
 from goods.report.page import holds
 from goods.submit.kept import REPORT
 
@@ -30,9 +30,10 @@ def write_overview(
     board = board_of(out, competition.name, competition.metric)
     reports = [space.attribute for space, _ in spaces if (out / space.competition / REPORT).is_file()]
     keys = [done_key(space.run(experiment).path) for space, _ in spaces]
-    key = content_hash(code_hash(__name__), competition.metric, experiment, keys, reports, board)
+    result = submission_link(path, competition, submits=False)
+    key = content_hash(code_hash(__name__), competition.metric, experiment, keys, reports, board, result)
     if not holds(path, key):
         from goods.report.overview_page import write_page  # loads for seconds: only who makes it pays
 
-        write_page(ws, competition, experiment, path, reports, board, key)
+        write_page(ws, competition, experiment, path, reports, board, result, key)
     return path

@@ -38,6 +38,7 @@ def write_page(
     path: Path,
     reports: list[str],
     board: dict[str, Any] | None,
+    result: str | None,
     key: str,
 ) -> None:
     """`reports`: attributes that have a page of their own in a folder beside this one."""
@@ -48,6 +49,7 @@ def write_page(
     text = render(
         "attributes",
         key=key,
+        result=result,
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         commit=git_sha(),
         competition=competition,

@@ -31,7 +31,7 @@ from goods.prepare.order import telling
 from goods.problems.kinds import load_rows
 from goods.report.board import board_of
 from goods.report.experiments import experiment_row, taken_rows
-from goods.report.key import is_main, page_key, page_path
+from goods.report.key import is_main, page_key, page_path, submission_link
 from goods.report.page import holds, new_figure, plain_label, render, svg
 from goods.report.sentences import cleanup_told, scored_folds, sd_told, spread_told, tuned_told
 from goods.submit.entries import finished_report, lag_of, limits_of, made_of
@@ -43,17 +43,22 @@ TOP = 25  # features
 
 
 def write_pairs_report(
-    ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, out: Path
+    ws: Workspace,
+    competition: CompetitionConfig,
+    config: ExperimentConfig,
+    out: Path,
+    submits: bool = False,
 ) -> Path:
     """Write the report of a finished run of the pairs family, or of what stands for it where limits left it out, unless
-    it is there as it would be; returns its path."""
+    it is there as it would be; returns its path. `submits` as of cards."""
     if not is_main(config):
         raise GoodsError(
             f"experiment {config.name} is of family {config.model.family}; name one of family pairs, which "
             "reports are made of"
         )
     path, board = page_path(out, competition, config), board_of(out, competition.name, competition.metric)
-    key = page_key(__name__, ws, competition, config.name, board)
+    result = submission_link(path, competition, submits)
+    key = page_key(__name__, ws, competition, config.name, board, result)
     if holds(path, key):
         return path
     report, train = finished_report(ws, config.name), select(load_rows(ws), "train")
@@ -67,6 +72,7 @@ def write_pairs_report(
     text = render(
         "pairs",
         key=key,
+        result=result,
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         commit=git_sha(),
         n_pairs=len(honest),

@@ -18,8 +18,15 @@ from goods.report.pairs import write_pairs_report
 REPORTS = {"cards": write_cards_report, "pairs": write_pairs_report}  # by problem
 
 
-def write_report(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, out: Path) -> Path:
-    """The report of a finished stack, or run of pairs; returns its path. `ws` may be of all attributes together."""
+def write_report(
+    ws: Workspace,
+    competition: CompetitionConfig,
+    config: ExperimentConfig,
+    out: Path,
+    submits: bool = False,
+) -> Path:
+    """The report of a finished stack, or run of pairs; returns its path. `ws` may be of all attributes together. It
+    links the submission where that is there, or the run `submits` it next."""
     if competition.targets:
         return write_overview(ws, competition, config, out)
-    return REPORTS[config.model.problem](ws, competition, config, out)
+    return REPORTS[config.model.problem](ws, competition, config, out, submits)

@@ -25,6 +25,7 @@ from goods.report.experiments import PREPARE, taken_rows
 from goods.report.pool_shares import SHARE, pool_shares
 from goods.submit.entries import joined, made_of
 from goods.submit.kept import REPORT, kept
+from goods.submit.ledger import LEDGER
 
 HEAD = ["stage", "out-of-fold", "seconds", SHARE, "peak memory"]
 LISTS = ("errors.csv", "suspected_labels.csv")  # beside a report
@@ -64,7 +65,7 @@ def stage_rows(ws: Workspace, experiment: str) -> list[Cells]:
 
 
 def written(ws: Workspace, competition: CompetitionConfig, result: Path, out: Path) -> list[Path]:
-    """The submission, the reports of this run with their lists, and the copy that is kept."""
+    """The submission, the reports of this run with their lists, the copy that is kept, and the ledger."""
     files = [result, result.with_suffix(".csv"), result.with_name("comparison.md")]
     if competition.targets:
         files.append(result.with_name(REPORT))
@@ -72,7 +73,8 @@ def written(ws: Workspace, competition: CompetitionConfig, result: Path, out: Pa
         report = out / space.competition / REPORT
         if report.is_file():
             files += [report, *(report.with_name(name) for name in LISTS)]
-    return [path for path in files if path.is_file()] + kept(result.parent, file_hash(result))[-1:]
+    copies = kept(result.parent, file_hash(result))[-1:]
+    return [*filter(Path.is_file, files), *copies, *filter(Path.is_file, [out / LEDGER])]
 
 
 def next_commands(ws: Workspace, competition: CompetitionConfig, experiment: str) -> list[str]:

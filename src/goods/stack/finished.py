@@ -53,8 +53,11 @@ class FinishedStack:
     @staticmethod
     def load(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> FinishedStack:
         model, labels, run = stack_config(config), Labels.load(ws), ws.run(config.name)
-        train, report = select(load_cards(ws), "train"), read_json(run.report)
+        cards, report = load_cards(ws), read_json(run.report)
+        train = select(cards, "train")
         maker = maker_of(train, load_dealt(ws, train), labels, model)
+        if maker.ids is not None:
+            maker.ids.table = cards.product_id
         numbers = [ALL] if config.refit else range(len(report["winner_by_fold"]))
         return FinishedStack(maker, model, [FoldStack.load(run.fold(k)) for k in numbers], report)
 

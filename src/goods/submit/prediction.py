@@ -55,6 +55,7 @@ def predict_file(
     with tempfile.TemporaryDirectory(prefix="goods-cards-") as folder:
         cards = NewCards(path, competition, images, Path(folder), rows if stay else rows * PATIENT)
         warn_of_photos(ws, experiment, cards.photos / len(cards), spaces)
+        warn_of_ids(experiment, spaces)
         by = answering(asked, stay)
         labels = [(space.attribute, Labels.load(space)) for space in spaces]
         submission = competition_of(competition).submission
@@ -101,6 +102,16 @@ def warn_of_photos(ws: Workspace, experiment: str, here: float, spaces: list[Wor
         say(
             f"warning: {experiment} looks at photos: {fitted:.0%} of the cards it was fitted on have one, {here:.0%} "
             f"of these: more labels will be wrong than its score says; give their folder with --images ({LAYOUT})"
+        )
+
+
+def warn_of_ids(experiment: str, spaces: list[Workspace]) -> None:
+    """Say so where a stack was fitted with the order of ids, which new cards have no place in."""
+    models = (saved_config(space, experiment).model for space in spaces)
+    if any(isinstance(model, StackConfig) and model.id_order for model in models):
+        say(
+            f"warning: {experiment} was fitted with id_order: ids tell something of the contest's own cards alone, new "
+            "ones are labelled without, less well than its score says; for them train a stack without id_order"
         )
 
 

@@ -197,7 +197,7 @@ def experiment_states(course: Course, name: str) -> Iterator[State]:
     if name.endswith(TUNED):
         folder = ws.tuning(config.name)
         word, why = word_of(folder)
-        if word == DONE and config.name not in course.studied:
+        if word == DONE and course.ready.trials_of_study(name) is None:
             word, why = STALE, "its settings, code, cards or folds have changed"
         yield State(folder.name, word, why, disk_used(folder))
         best = folder / "best.yaml"
