@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -32,9 +32,11 @@ JOINED, SINGLE, NOTHING = 20.0, 10.0, 0.0
 
 @dataclass
 class Machine:
-    """Seconds here take `slow` times those of the estimates; `now` of a run, `until` when what runs is stopped."""
+    """Seconds here take `slow` times those of the estimates, a pilot's `pilot` times; `now` of a run, `until` when what
+    runs is stopped."""
 
     slow: float
+    pilot: float
     now: float = 0.0
     until: float = math.inf
     spent: float = 0.0
@@ -60,6 +62,12 @@ class Machine:
 
     def train(self, course: Course, config: ExperimentConfig, name: str) -> None:
         """Fold by fold, as many side by side as this process has cores."""
+        if name == PILOT and self.slow != self.pilot:
+            pilot = replace(self, slow=self.pilot)
+            try:
+                return pilot.train(course, config, name)
+            finally:
+                self.now, self.spent, self.estimated = pilot.now, pilot.spent, pilot.estimated
         size, given = course.size, execution.resources(course.size.folds, False)
         side_by_side = execution.at_once(size.folds, given)
         fold = cost_of(config.model).fold(config.model, size, config.share)
@@ -93,11 +101,17 @@ def ends_with(
 
 
 def course_and_answer(
-    competition: str, size: Size, slow: float, limit: float, folder: Path, preset: str = "quick"
+    competition: str,
+    size: Size,
+    slow: float,
+    limit: float,
+    folder: Path,
+    preset: str = "quick",
+    pilot: float | None = None,
 ) -> tuple[Course, float]:
     """The course of a run, and what it ends with."""
     options = Options(CONFIGS, folder, folder, preset=preset, offline=True, budget=Budget(limit))
-    last, machine = load_preset(options, competition), Machine(slow, START * slow)
+    last, machine = load_preset(options, competition), Machine(slow, pilot or slow, START * slow)
     course = Course(
         Workspace(folder, competition),
         load_competition(competition, CONFIGS),

@@ -10,6 +10,7 @@ from goods.budget.size import Size
 from goods.core import execution
 
 OFFERS, DEMO = Size(900, 180, 5, 2), Size(1500, 300, 5, 60, words=20, siblings=30, photos=0.9)
+WIDE = Size(70_400, 17_600, 5, 1572, words=8, siblings=300)
 NOISE = 0.05  # a fold or two of five less
 
 
@@ -52,6 +53,13 @@ def test_time_that_estimates_had_taken_too_much_of_is_used(tmp_path, competition
     said = [line for line in SAID if "there is time after all for " in line]
     assert said and all("what joins them" in line for line in said)
     assert not [line for line in course.told if "nothing is joined" in line]
+
+
+def test_what_a_slow_pilot_left_no_time_for_is_joined_all_the_same(tmp_path):
+    """Once what there seemed to be time for is trained, on all rows, there is more."""
+    course, _ = course_and_answer("kazanexpress2023", WIDE, 0.5, 740, tmp_path, pilot=2.0)
+    assert course.piloted and course.plan.joined
+    assert set(course.plan.experiments) > {"linear", "fasttext"}
 
 
 def test_where_the_time_is_too_short_for_a_page_something_is_learned_all_the_same(tmp_path, monkeypatch):

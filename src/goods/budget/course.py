@@ -75,7 +75,7 @@ class Course:
         if self.budget.plans and not self.done and self.ready.is_trained(self.smallest()):
             self.piloted.append(self.smallest())
         self.keep_pace(self.machine)
-        self.finished = self.is_joined(self.plan.experiments)
+        self.finished = self.ready.is_joined(self.plan.experiments, self.done)
         self.estimate = self.seconds(self.plan)
 
     def needed(self, plan: Plan) -> list[str]:
@@ -86,7 +86,7 @@ class Course:
     def next(self) -> str | None:
         """The experiment to train now, after what no longer fits is left out; None where all are trained."""
         self.keep_pace(self.machine)
-        if self.ends is not None and not self.may_be_joined():
+        if self.ends is not None and (self.may_grow() or not self.may_be_joined()):
             if self.page and not (self.done or self.piloted):
                 self.page = bool(self.ladder.within(self.plan, MARGIN * self.left())[0].experiments)
             self.plan_again()
@@ -138,6 +138,13 @@ class Course:
         trained = self.plan.joined and set(self.needed(self.plan)) <= set(self.done)
         return bool(safe) and trained and self.seconds(self.plan) - self.closing < ALONE * rest
 
+    def may_grow(self) -> bool:
+        """Whether what is to be joined fits now with more of what did not before."""
+        if self.wanted is None or not self.plan.joined:
+            return False
+        plan, _ = self.ladder.within(self.wanted, MARGIN * self.left())
+        return plan.joined and set(plan.experiments) > set(self.plan.experiments)
+
     def is_answered(self, plan: Plan) -> bool:
         """Whether what is finished does for a plan where nothing is joined. An experiment that is named to stand alone
         is worth more than those that were to be joined."""
@@ -157,8 +164,8 @@ class Course:
 
     @property
     def closing(self) -> float:
-        """Seconds from the last model to the end of the process. Most of it is loading code and data, which takes as
-        long as it took at the start, on this machine and beside what else runs there."""
+        """Seconds from the last model to the end of the process. Most of it is loading, which takes as long as at the
+        start, on this machine and beside what else runs there."""
         page = PAGE * self.start + self.clock.pace * ROW * (self.size.train + self.size.test)
         return ENDING * self.start + (page if self.page else 0.0)
 
@@ -227,7 +234,7 @@ class Course:
             if name not in self.done:
                 total += self.training(self.config(name, plan), self.least(plan)) * self.doubt(name, plan)
                 total += self.study(name, plan)
-        if plan.joined and not self.is_joined(plan.experiments):
+        if plan.joined and not self.ready.is_joined(plan.experiments, self.done):
             total += self.training(self.join(plan.experiments))
         return total
 
@@ -286,10 +293,6 @@ class Course:
     @cached_property
     def ready(self) -> Ready:
         return Ready(self.ws, self.competition, self.load, self.join, self.force)
-
-    def is_joined(self, experiments: tuple[str, ...]) -> bool:
-        """Whether the last experiment over these is finished."""
-        return self.ready.is_joined(experiments, self.done)
 
     def keep_pace(self, otherwise: float) -> None:
         """Go by what finished folds took, as far as they tell enough."""

@@ -114,7 +114,7 @@ def check_course(course: Course, out: Path, times: int) -> None:
     if course.ends is not None:
         plan, _ = course.ladder.within(plan, MARGIN * course.left())
     left = {name: course.config(name, plan) for name in course.needed(plan) if name not in course.done}
-    if plan.joined and not course.is_joined(plan.experiments):
+    if plan.joined and not course.ready.is_joined(plan.experiments, course.done):
         last = course.join(plan.experiments)
         left[last.name] = last
     check_run(course.ws, left, course.size, out, times)
