@@ -11,6 +11,7 @@ from goods.competitions import kazanexpress2023
 from goods.competitions.raw import tree_from_names
 from goods.competitions.trees import read_tree_csv
 from goods.core.errors import GoodsError
+from goods.core.workspace import Workspace
 from goods.prepare.stage import prepare
 from goods.submit.catalogue import read_catalogue
 
@@ -148,7 +149,7 @@ COMMANDS = {
     ),
     "--most 0: expected 1 or more": ("explain", "kazanexpress2023", "stack", "1", "--most", "0"),
     "--seed -1: expected 0 or more": ("make_demo", "nowhere", "--seed", "-1"),
-    "experiment '../../x': expected a name": (
+    "linear.yaml: key 'name': '../../x' is to be the name of a folder": (
         "train",
         ROOT / "configs/kazanexpress2023/linear.yaml",
         "--set",
@@ -172,3 +173,9 @@ def test_run_all_reports_an_unknown_competition(run_script, tmp_path):
     code, _, err = run_script("run_all", "wildbery", "--work", tmp_path)
     assert code == 2
     assert "demo, flatcsv, kazanexpress2022, kazanexpress2023" in err
+
+
+@pytest.mark.parametrize("name", ["../../x", "..", "", "a/b"])
+def test_an_experiment_s_name_leads_nowhere_else(name, tmp_path):
+    with pytest.raises(GoodsError, match="expected a name"):
+        Workspace(tmp_path, "demo").run(name)

@@ -78,7 +78,7 @@ def test_help_ends_with_a_command_that_the_script_takes(name, monkeypatch, run_s
     assert path.is_file() and path.stem == name
     parsed = []
 
-    def parse(parser: argparse.ArgumentParser) -> None:
+    def parse(parser: argparse.ArgumentParser, *_: object) -> None:
         parsed.append(parser.parse_known_args(shlex.split(arguments)))
         raise SystemExit
 

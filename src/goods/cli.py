@@ -9,20 +9,27 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goods.core.commands import SCRIPT, as_command, spelled, to_type, with_given
+from goods.core.commands import (
+    SCRIPT,
+    amounts_joined,
+    as_command,
+    spelled,
+    to_type,
+    with_given,
+)
 from goods.core.errors import GoodsError
 from goods.core.folders import check_folder, check_local, check_writable
 from goods.core.log import saying_to, stamped
 from goods.core.pipes import ending_unread, tell, unread
 from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
+from goods.core.told import check_words, told_of, visible
 from goods.core.warned import told_at_the_end
 from goods.core.workspace import Workspace
 
@@ -30,7 +37,6 @@ if TYPE_CHECKING:
     from goods.config.competition import CompetitionConfig
     from goods.config.experiment import ExperimentConfig
 
-NEGATIVE = re.compile(r"-[\d.]+[A-Za-z]+")
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROOT = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path.cwd()  # where work/ and submissions/ are
 # the current folder's own; what is not in them comes with the package
@@ -64,17 +70,6 @@ class Parser(argparse.ArgumentParser):
         if not (given or named):
             given = (amounts_joined(sys.argv[1:]),)
         return super().parse_args(*given, **named)
-
-
-def amounts_joined(words: list[str]) -> list[str]:
-    """A command line where an amount below zero, such as -5s, is no option but what the one before it is given."""
-    joined: list[str] = []
-    for word in words:
-        if joined and NEGATIVE.fullmatch(word) and joined[-1].startswith("--") and "=" not in joined[-1]:
-            joined[-1] += f"={word}"
-        else:
-            joined.append(word)
-    return joined
 
 
 def competitions() -> list[str]:
@@ -285,22 +280,6 @@ def run(main: Callable[[], None]) -> None:
             sys.exit(2)
 
 
-def check_words(words: Iterable[str]) -> None:
-    """GoodsError where one is no text: names of folders go into JSON and tables."""
-    for word in words:
-        try:
-            word.encode()
-        except UnicodeEncodeError:
-            raise GoodsError(
-                f"{word}: is not written in UTF-8; rename it, or link to it by another name"
-            ) from None
-
-
-def visible(text: str) -> str:
-    """In one line and without a sign that a terminal would obey: a name or a cell may hold any."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
 def tell_stamped(message: str) -> None:
     """A message on stderr. Where no terminal shows it as it comes, each of its lines says when that was."""
     tell(stamped(to_type(message)))
@@ -316,21 +295,3 @@ def used_folders() -> tuple[Path, list[Path]]:
     except argparse.ArgumentError:  # the script's own parser tells it better
         args = known.parse_args([])
     return args.work, [args.work, args.out]
-
-
-def told_of(error: BaseException, folders: list[Path]) -> str | None:
-    """What a user is told of an error instead of where in the code it happened; None where that is what is needed."""
-    if isinstance(error, GoodsError):
-        return str(error)
-    if not isinstance(error, Exception):
-        return None
-    from goods.core.shortages import shortage
-
-    if (told := shortage(error, folders)) is not None:
-        return told
-    if not isinstance(error, OSError) or error.strerror is None:
-        return None
-    if isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError):
-        place = error.filename2 or error.filename
-        return f"{place}: {error.strerror}: a folder is wanted where a file is, or the other way round; move it away"
-    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"

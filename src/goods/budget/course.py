@@ -22,8 +22,7 @@ from goods.core.execution import resources
 from goods.core.log import say
 from goods.core.workspace import Workspace
 
-PILOT, PILOT_SHARE = "pilot", 0.05
-PILOT_TIME = 0.3  # of the time there is, at most
+PILOT, PILOT_SHARE, PILOT_TIME = "pilot", 0.05, 0.3  # of the rows; of the time there is, at most
 ALONE = 2.0  # what estimates may be off by
 INSURED = 4.0  # times its estimate: a run that has less trains first what the preset names to stand alone
 MARGIN = 0.9  # of the seconds left that are planned for: estimates err
@@ -151,7 +150,6 @@ class Course:
         return not plan.joined and bool(self.done) and (self.named is None or self.named in self.done)
 
     def left(self) -> float:
-        """Seconds until the end."""
         return inf if self.ends is None else self.ends - time.perf_counter()
 
     def to_work(self) -> float:
@@ -171,8 +169,8 @@ class Course:
 
     def pilot(self) -> ExperimentConfig | None:
         """A small experiment that is trained first where time is short: something to answer with, and how fast folds
-        really are here. None where there is time enough, or not even for that, or where the experiment that it would be
-        a pilot of is trained next, on all rows: its first folds tell as much."""
+        really are. None where there is time enough, or not even for that, or where what it would be a pilot of is
+        trained next, on all rows: its first folds tell as much."""
         if not self.ladder.alone or self.done or self.piloted or self.seconds(self.plan) < self.left() / 2:
             return None
         self.insure(self.plan)

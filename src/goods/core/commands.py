@@ -1,4 +1,5 @@
-"""Commands that messages name: spelled as the user calls them, with those of the options given that they take too."""
+"""Command lines: what a user gives, and what messages name, spelled as the user calls it, with those of the options
+given that it takes too."""
 
 from __future__ import annotations
 
@@ -25,6 +26,7 @@ TAKEN_BY = {
     "--image-weights": TRAINING,
 }
 FLAGS = frozenset({"--offline"})  # options without a value
+NEGATIVE = re.compile(r"-[\d.]+[A-Za-z]+")
 
 _given: dict[str, str] = {}  # option → as it is typed, its value included
 
@@ -88,3 +90,14 @@ def given_in(arguments: Sequence[str]) -> dict[str, str]:
         elif (value := value if equals else next(words, "")) != "":
             found[name] = f"{name} {quote(value)}"
     return found
+
+
+def amounts_joined(words: list[str]) -> list[str]:
+    """A command line where an amount below zero, such as -5s, is no option but what the one before it is given."""
+    joined: list[str] = []
+    for word in words:
+        if joined and NEGATIVE.fullmatch(word) and joined[-1].startswith("--") and "=" not in joined[-1]:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined

@@ -1,0 +1,42 @@
+"""What a user is told of an error, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from goods.core.errors import GoodsError
+
+
+def told_of(error: BaseException, folders: list[Path]) -> str | None:
+    """What a user is told of an error instead of where in the code it happened; None where that is what is needed."""
+    if isinstance(error, GoodsError):
+        return str(error)
+    if not isinstance(error, Exception):
+        return None
+    from goods.core.shortages import shortage  # a tenth of a second to import
+
+    if (told := shortage(error, folders)) is not None:
+        return told
+    if not isinstance(error, OSError) or error.strerror is None:
+        return None
+    if isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError):
+        place = error.filename2 or error.filename
+        return f"{place}: {error.strerror}: a folder is wanted where a file is, or the other way round; move it away"
+    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+
+
+def check_words(words: Iterable[str]) -> None:
+    """GoodsError where one is no text: names of folders go into JSON and tables."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise GoodsError(
+                f"{word}: is not written in UTF-8; rename it, or link to it by another name"
+            ) from None
+
+
+def visible(text: str) -> str:
+    """In one line and without a sign that a terminal would obey: a name or a cell may hold any."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
