@@ -101,8 +101,8 @@ def validated(model: type[BaseModel], data: dict[str, Any], path: Path) -> Any:
         where = ".".join(str(part) for part in (*first["loc"], *below))
         if "extra_forbidden" in (first["type"], first.get("ctx", {}).get("kind")):
             raise GoodsError(f"{path}: unknown key {where!r}; check its spelling") from None
-        what = first["msg"].removeprefix("Value error, ")
-        raise GoodsError(f"{path}: {f'key {where!r}: ' if where else ''}{what}") from None
+        first["msg"] = first["msg"].removeprefix("Value error, ")
+        raise GoodsError(f"{path}: {f'key {where!r}: ' if where else ''}{first['msg']}") from None
 
 
 def load_experiment(
