@@ -6,6 +6,8 @@ import pytest
 from made_up_clock import JOINED, SAID, SINGLE, course_and_answer, ends_with
 from measured_sizes import PEREKRESTOK
 
+from goods.budget.course import MARGIN, Course
+from goods.budget.plan import Plan
 from goods.budget.size import Size
 from goods.core import execution
 
@@ -60,6 +62,16 @@ def test_what_a_slow_pilot_left_no_time_for_is_joined_all_the_same(tmp_path):
     course, _ = course_and_answer("kazanexpress2023", WIDE, 0.5, 740, tmp_path, pilot=2.0)
     assert course.piloted and course.plan.joined
     assert set(course.plan.experiments) > {"linear", "fasttext"}
+
+
+def test_what_is_quick_gets_the_time_that_its_processes_take_to_begin(tmp_path, monkeypatch):
+    """What joins the others is estimated at nearly all the time there is."""
+    course, _ = course_and_answer("kazanexpress2023", DEMO, 1.0, 40, tmp_path)
+    course.plan, course.done = Plan(("linear", "fasttext")), ["linear"]
+    monkeypatch.setattr(Course, "to_work", lambda self: 30.0)
+    monkeypatch.setattr(Course, "seconds", lambda self, plan: 25.0 + self.closing)
+    monkeypatch.setattr(Course, "training", lambda self, config, folds=None: 1.0)
+    assert course.to_train("fasttext") == 1.0 / MARGIN + course.start
 
 
 def test_where_the_time_is_too_short_for_a_page_something_is_learned_all_the_same(tmp_path, monkeypatch):

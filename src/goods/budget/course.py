@@ -203,13 +203,13 @@ class Course:
 
     def to_train(self, what: str) -> float:
         """Seconds until `what` has to be ready: its estimate is kept back for what joins those that are finished, and
-        as much again for what that errs by, but for what the estimate of `what` itself needs."""
+        as much again for what that errs by, but for what `what` is estimated at and its processes' start."""
         done = tuple(name for name in self.plan.experiments if name in self.done)
         if not done or not self.plan.joined or what not in self.needed(self.plan) or what == self.named:
             return self.to_work()
         joining = self.seconds(replace(self.plan, experiments=done)) - self.closing
         own = self.training(self.config(what)) + self.study(what, self.plan)
-        return min(self.to_work() - joining, max(self.to_work() - ALONE * joining, own / MARGIN))
+        return min(self.to_work() - joining, max(self.to_work() - ALONE * joining, own / MARGIN + self.start))
 
     def without(self, what: str) -> Plan:
         """The present plan without an experiment that was stopped; nothing where nothing else is to be joined."""

@@ -16,7 +16,7 @@ def announce(course: Course, doing: str, name: str) -> None:
     names = course.needed(course.plan)
     place = f" ({names.index(name) + 1} of {len(names)})" if name in names else ""
     told = [f"{course.ws.competition}: {doing}{place}"]
-    if scores := scores_of(course, names):
+    if scores := scores_of(course, course.done):
         best = max(scores, key=lambda one: scores[one])
         told.append(f"best so far {best} {scores[best]:.4f}")
     headline("; ".join(told), remaining(course))
