@@ -28,6 +28,7 @@ MISSING = "--executor ray: Ray is not installed; pip install 'goods[ray]'"
 RETRIES = 3  # of a job whose machine or process is lost
 POLL = 0.2  # seconds between two looks at jobs, and at Ctrl-C
 LOOK = 5.0  # seconds between two looks at machines
+SETTLED = 1.0  # seconds in which jobs that end with the first one that fails have answered
 STORE = 1 << 28  # bytes of the object store of a cluster that is started here: jobs talk through files
 # what joblib sets for processes of its own, for the libraries that read it when they are loaded
 THREADS = (
@@ -168,7 +169,11 @@ class RayJobs:
                     self.able(needs)
                     looked = time.monotonic()
         finally:
-            for reference in waiting:
+            # a job that answers while it is cancelled makes Ray end this process
+            under_way = (
+                ray.wait(list(waiting), num_returns=len(waiting), timeout=SETTLED)[1] if waiting else []
+            )
+            for reference in under_way:
                 ray.cancel(reference, force=True)
             self.tell()
 
