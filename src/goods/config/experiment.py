@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from goods.config.base import FamilyConfig, PresetConfig, Strict
 from goods.config.families import family_class
 from goods.core.errors import GoodsError
+from goods.core.workspace import is_folder_name
 
 
 def of_its_family(value: Any) -> FamilyConfig:
@@ -131,7 +132,7 @@ class ExperimentConfig(Strict):
     @field_validator("name")
     @classmethod
     def names_one_folder(cls, name: str) -> str:
-        if not name or name in (".", "..") or set(name) & set("/\\\0"):
+        if not is_folder_name(name):
             raise ValueError(f"{name!r} is to be the name of a folder below runs/: leave out / and \\")
         return name
 

@@ -10,6 +10,11 @@ from goods.core.errors import GoodsError
 ALL = -1  # in place of a fold: no fold is left out
 
 
+def is_folder_name(name: str) -> bool:
+    """Whether it names one folder in another, and no path."""
+    return name not in ("", ".", "..") and set(name).isdisjoint("/\\\0")
+
+
 @dataclass(frozen=True)
 class Run:
     """runs/<experiment>/, its fold_<k>/ folders and, after a refit, all_folds/."""
@@ -137,7 +142,7 @@ class Workspace:
 
     def _below_runs(self, experiment: str, ending: str = "") -> Path:
         """GoodsError where the name would lead elsewhere."""
-        if experiment in ("", ".", "..") or not set(experiment).isdisjoint("/\\\0"):
+        if not is_folder_name(experiment):
             raise GoodsError(
                 f"experiment {experiment!r}: expected a name, which is that of a folder, and no path"
             )
