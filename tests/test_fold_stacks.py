@@ -1,14 +1,18 @@
 """The stacks of all folds: fitted side by side, boosted on drawn cards."""
 
+import os
 import threading
 import time
 from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
+import psutil
 import pytest
+from joblib import delayed
 
 from goods.core.execution import counting
+from goods.core.processes import in_processes
 from goods.stack import fit
 from goods.stack.features import CandidateFeatures
 from goods.stack.fit import fit_stack, fit_stacks
@@ -60,6 +64,21 @@ def test_a_fold_fitted_beside_another_is_the_one_fitted_alone(level_and_noise, t
             for name in ("methods.json", "model.cbm"):
                 beside, alone = (tmp_path / f"{how}-{k}" / name for how in ("beside", "alone"))
                 assert beside.read_bytes() == alone.read_bytes()
+
+
+def test_processes_of_finished_folds_hold_no_memory_while_stacks_are_fitted(level_and_noise, monkeypatch):
+    level, _ = level_and_noise
+    workers = set(in_processes([delayed(os.getpid)() for _ in range(4)], 2))
+    alive = []
+
+    def looked(level, k, methods):
+        alive.extend(pid for pid in workers if psutil.pid_exists(pid))
+        return k
+
+    monkeypatch.setattr(fit, "fit_stack", looked)
+    with counting(1), closing(fit_stacks(level, METHODS)) as fitted:
+        assert list(fitted) == list(range(level.n_folds))
+    assert workers and not alive
 
 
 def test_features_are_made_of_drawn_cards_alone_and_are_those_of_all(level_and_noise, monkeypatch):

@@ -16,6 +16,7 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 from joblib import Parallel, parallel_config
+from joblib.externals.loky import reusable_executor
 
 from goods.core.log import say_stamped
 
@@ -60,6 +61,14 @@ def in_processes(calls: Iterable[tuple], workers: int, threads: int | None = Non
     with _no_ctrl_c(), parallel_config(backend="loky", **settings):
         results = Parallel(n_jobs=workers, return_as="generator")(calls)
     yield from results
+
+
+def end_idle() -> None:
+    """End the processes that `in_processes` keeps for its next call: each holds what its last job took."""
+    # asking joblib for its executor makes one where there is none
+    executor = reusable_executor._executor
+    if executor is not None:
+        executor.shutdown(wait=True)
 
 
 def begin_in(parent: int, temporary: str) -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 from goods.core.artifacts import read_json, write_json
 from goods.core.execution import cores, free_memory
 from goods.core.log import say
+from goods.core.processes import end_idle
 from goods.models.boosters import save_booster
 from goods.stack.boosting import boost, drawn_entries, fit_booster, fit_multiclass, inner_cards, multiclass
 from goods.stack.candidates import FLOOR, Candidates, choose_depth
@@ -131,6 +132,7 @@ def methods_of(level: Level) -> list[str]:
 def fit_stacks(level: Level, methods: list[str]) -> Generator[FoldStack]:
     """`fit_stack` of every fold, in their order; some side by side in threads, as far as cores and memory go: a pool is
     fitted on one core, and CatBoost has as many threads as it would have alone."""
+    end_idle()  # a gigabyte each after networks
     each = FOLD_MEMORY * (int(level.features.memory_usage().sum()) + level.table.log_proba.nbytes)
     most = max(1, min(cores(), level.n_folds, free_memory() // 2 // max(1, each)))
     pool = ThreadPoolExecutor(most)
