@@ -57,13 +57,11 @@ class RowAdamW(AdamW):
     """AdamW of which some parameters are `tables`, float32 [rows, d], whose gradients are sparse and name no row twice.
     What is to be read of a table is brought up to date first; its state is saved as torch's."""
 
-    def __init__(
-        self, groups: Iterable[dict[str, Any]], tables: Iterable[torch.nn.Parameter], lr: float
-    ) -> None:
+    def __init__(self, groups: Iterable[dict[str, Any]], tables: Iterable[torch.Tensor], lr: float) -> None:
         super().__init__(groups, lr=lr, fused=True)
         self.behind = {table: Behind(len(table)) for table in tables}
 
-    def bring_up(self, table: torch.nn.Parameter, rows: torch.Tensor | None = None) -> None:
+    def bring_up(self, table: torch.Tensor, rows: torch.Tensor | None = None) -> None:
         """These rows, or all, as they are after the steps so far."""
         behind = self.behind[table]
         if not behind.now:
@@ -94,7 +92,7 @@ class RowAdamW(AdamW):
             table.grad = sparse.get(table)
         return loss
 
-    def _step_rows(self, table: torch.nn.Parameter, gradient: torch.Tensor | None) -> None:
+    def _step_rows(self, table: torch.Tensor, gradient: torch.Tensor | None) -> None:
         if gradient is not None:
             self.bring_up(table, gradient._indices()[0])
         arrays, behind, group = self._arrays(table), self.behind[table], self._group(table)
@@ -105,10 +103,10 @@ class RowAdamW(AdamW):
             _step(rows, values, *arrays, *map(np.float32, (*scalars, *group["betas"])))
             behind.at[rows] = behind.now
 
-    def _group(self, table: torch.nn.Parameter) -> dict[str, Any]:
+    def _group(self, table: torch.Tensor) -> dict[str, Any]:
         return next(g for g in self.param_groups if any(one is table for one in g["params"]))
 
-    def _arrays(self, table: torch.nn.Parameter) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _arrays(self, table: torch.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weights and moments, whose memory they share."""
         state = self.state[table]
         if not state:

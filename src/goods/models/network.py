@@ -43,11 +43,11 @@ class Network(nn.Module, ABC):
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """float [b, C] logits."""
 
-    def tables(self) -> list[tuple[str, nn.Parameter]]:
+    def tables(self) -> list[tuple[str, torch.Tensor]]:
         """Embeddings of which a batch has few rows, and under which key of the batch these are, none of them twice."""
         return []
 
-    def looked_up(self, table: nn.Parameter, rows: torch.Tensor) -> torch.Tensor:
+    def looked_up(self, table: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """[u, d] `rows` int64 [u] of one of the `tables`."""
         return F.embedding(rows, table, sparse=self.sparse)
 

@@ -215,7 +215,7 @@ class NavecNetwork(Network):
         self.last = nn.Linear(config.hidden, n_classes)
         self.project_own = nn.Linear(config.own_vectors, width, bias=False) if config.own_vectors else None
 
-    def tables(self) -> list[tuple[str, nn.Parameter]]:
+    def tables(self) -> list[tuple[str, torch.Tensor]]:
         return [
             ("word_rows", self.words.weight),
             ("gram_rows", self.grams.weight),
