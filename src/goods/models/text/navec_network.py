@@ -139,13 +139,8 @@ class NavecRows:
 
 
 def largest(vectors: torch.Tensor, words: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-    """vectors [u, d], words [t], offsets [b + 1] → [b, d], the largest of each card's words, zeros without any. A GPU
-    adds up its gradient in any order."""
-    return F.embedding_bag(words, vectors, offsets, mode="max", include_last_offset=True)
-
-
-def largest_in_order(vectors: torch.Tensor, words: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-    """`largest`, value and gradient, by operations that have an order on a GPU too."""
+    """vectors [u, d], words [t], offsets [b + 1] → [b, d], the largest of each card's words, zeros without any. As
+    `embedding_bag`, whose gradient has no order on a GPU and is added up column by column on a CPU."""
     with torch.no_grad():  # mode 2 is max; the last of its results is whose number is the largest
         chosen = torch.embedding_bag(
             vectors, words, offsets, scale_grad_by_freq=False, mode=2, include_last_offset=True
@@ -172,18 +167,20 @@ class FieldHead(nn.Module):
         """vectors [u, d] of distinct words, words [t], offsets [b + 1] → [b, width_out]"""
         if self.kind == "textcnn":
             return self._textcnn(vectors, words, offsets)
-        top = (largest_in_order if vectors.is_cuda else largest)(vectors, words, offsets)
+        top = largest(vectors, words, offsets)
         if self.kind == "pooled":
             mean = F.embedding_bag(words, vectors, offsets, mode="mean", include_last_offset=True)
             return torch.cat([mean, top], 1)
         lengths = offsets.diff()
         card = torch.repeat_interleave(lengths)  # (t,)
         position = torch.arange(len(words), device=words.device) - offsets[card]
-        score = self.score(vectors)[words] + self.place[position.clamp_max(POSITIONS - 1)]  # (t, heads)
+        score = (
+            self.score(vectors).index_select(0, words) + self.place[position.clamp_max(POSITIONS - 1)]
+        )  # (t, heads)
         weight = torch.exp(score.float().clamp(-15, 15))
         total = weight.new_zeros(len(lengths), ATTENDERS).index_add(0, card, weight)
         share = (weight / total[card]).unsqueeze(2)
-        parts = vectors[words].float().unflatten(1, (ATTENDERS, -1)) * share
+        parts = vectors.index_select(0, words).float().unflatten(1, (ATTENDERS, -1)) * share
         mean = parts.new_zeros(len(lengths), vectors.shape[1]).index_add(0, card, parts.flatten(1))
         return torch.cat([mean, top], 1)
 
