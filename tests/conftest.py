@@ -14,14 +14,14 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 from ozon_offers import OZON, QUICK, ozon_config, ozon_workspace
-from runs import copied, small_configs
+from runs import CONFIGS, copied, small_configs
 from school import write_school
 from shop import write_shop
 
 from goods.cards.images import ImageStore
 from goods.competitions.loading import load_competition
 from goods.config.competition import CompetitionConfig
-from goods.config.loading import DEFAULTS
+from goods.config.loading import DEFAULTS, load_experiment
 from goods.core.done import mark_done, read_done
 from goods.core.predictions import Predictions
 from goods.core.scratch import own_folder
@@ -166,6 +166,20 @@ def trained(ws: Workspace, trained_work: Path) -> Workspace:
     """A workspace with the base experiments of a stack."""
     shutil.copytree(Workspace(trained_work, ws.competition).path / "runs", ws.path / "runs")
     return ws
+
+
+@pytest.fixture(scope="session")
+def labeller(tmp_path_factory) -> tuple[Workspace, Path]:
+    """A workspace with finished runs of a model of texts and one of photos, and its raw files."""
+    folder = tmp_path_factory.mktemp("labeller")
+    shop = write_shop(folder / "shop", n_train=90, n_test=20, photos=True)
+    ws = Workspace(folder / "work", COMPETITION.name)
+    prepare(ws, COMPETITION, shop)
+    make_folds(ws, COMPETITION)
+    small = ["model.backbone=small_cnn", "model.weights=scratch", "model.size=16", "model.trainer.epochs=1"]
+    for name, given in (("linear", []), ("image-frozen", small)):
+        train(ws, COMPETITION, load_experiment(CONFIGS / COMPETITION.name / f"{name}.yaml", given))
+    return ws, shop
 
 
 @pytest.fixture(scope="session")
