@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
+import runpy
 import shutil
 import sys
 import tempfile
+from contextlib import redirect_stderr, redirect_stdout
 from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -209,6 +212,20 @@ def tuned_run(tmp_path_factory) -> tuple[Options, str]:
     return whole_run(tmp_path_factory.mktemp("tuned"), "linear-tuned", "fasttext")
 
 
+@pytest.fixture(scope="session")
+def script_run(tmp_path_factory) -> tuple[Path, str, str]:
+    """Folders of scripts/run_all.py, which does what `tuned_run` does, and its stdout and stderr, both piped."""
+    folder, (out, err) = tmp_path_factory.mktemp("script"), (io.StringIO(), io.StringIO())
+    configs = small_configs(folder / "configs", COMPETITION.name, ["linear-tuned", "fasttext"])
+    asked = ["run_all", COMPETITION.name, "--data", str(write_shop(folder / "shop")), "--offline"]
+    asked += ["--work", str(folder / "work"), "--out", str(folder / "out")]
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr("goods.cli.CONFIGS", configs)
+        patch.setattr(sys, "argv", asked)
+        runpy.run_path(str(ROOT / "scripts" / "run_all.py"), run_name="__main__")
+    return folder, out.getvalue(), err.getvalue()
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, tuned_run) -> Options:
     return copied(tuned_run[0], tmp_path_factory.mktemp("finished"))
@@ -217,7 +234,6 @@ def finished(tmp_path_factory, tuned_run) -> Options:
 @pytest.fixture
 def run_script(capsys, monkeypatch):
     """Call scripts/<name>.py in this process; returns (exit code, stdout, stderr)."""
-    import runpy
 
     def call(name: str, *args: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", [name, *map(str, args)])
