@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
+import runpy
 import shutil
 import sys
 import tempfile
+from contextlib import redirect_stderr, redirect_stdout
 from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +17,14 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 from ozon_offers import OZON, QUICK, ozon_config, ozon_workspace
-from runs import copied, small_configs
+from runs import CONFIGS, copied, small_configs
 from school import write_school
 from shop import write_shop
 
 from goods.cards.images import ImageStore
 from goods.competitions.loading import load_competition
 from goods.config.competition import CompetitionConfig
-from goods.config.loading import DEFAULTS
+from goods.config.loading import DEFAULTS, load_experiment
 from goods.core.done import mark_done, read_done
 from goods.core.predictions import Predictions
 from goods.core.scratch import own_folder
@@ -169,6 +172,20 @@ def trained(ws: Workspace, trained_work: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
+def labeller(tmp_path_factory) -> tuple[Workspace, Path]:
+    """A workspace with finished runs of a model of texts and one of photos, and its raw files."""
+    folder = tmp_path_factory.mktemp("labeller")
+    shop = write_shop(folder / "shop", n_train=90, n_test=20, photos=True)
+    ws = Workspace(folder / "work", COMPETITION.name)
+    prepare(ws, COMPETITION, shop)
+    make_folds(ws, COMPETITION)
+    small = ["model.backbone=small_cnn", "model.weights=scratch", "model.size=16", "model.trainer.epochs=1"]
+    for name, given in (("linear", []), ("image-frozen", small)):
+        train(ws, COMPETITION, load_experiment(CONFIGS / COMPETITION.name / f"{name}.yaml", given))
+    return ws, shop
+
+
+@pytest.fixture(scope="session")
 def level_and_noise(trained_work: Path) -> tuple[Level, Predictions]:
     """The level of a stack over the base experiments, and noisy predictions of its cards; no test changes either."""
     from stacks import noisy_level
@@ -195,6 +212,20 @@ def tuned_run(tmp_path_factory) -> tuple[Options, str]:
     return whole_run(tmp_path_factory.mktemp("tuned"), "linear-tuned", "fasttext")
 
 
+@pytest.fixture(scope="session")
+def script_run(tmp_path_factory) -> tuple[Path, str, str]:
+    """Folders of scripts/run_all.py, which does what `tuned_run` does, and its stdout and stderr, both piped."""
+    folder, (out, err) = tmp_path_factory.mktemp("script"), (io.StringIO(), io.StringIO())
+    configs = small_configs(folder / "configs", COMPETITION.name, ["linear-tuned", "fasttext"])
+    asked = ["run_all", COMPETITION.name, "--data", str(write_shop(folder / "shop")), "--offline"]
+    asked += ["--work", str(folder / "work"), "--out", str(folder / "out")]
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr("goods.cli.CONFIGS", configs)
+        patch.setattr(sys, "argv", asked)
+        runpy.run_path(str(ROOT / "scripts" / "run_all.py"), run_name="__main__")
+    return folder, out.getvalue(), err.getvalue()
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, tuned_run) -> Options:
     return copied(tuned_run[0], tmp_path_factory.mktemp("finished"))
@@ -203,7 +234,6 @@ def finished(tmp_path_factory, tuned_run) -> Options:
 @pytest.fixture
 def run_script(capsys, monkeypatch):
     """Call scripts/<name>.py in this process; returns (exit code, stdout, stderr)."""
-    import runpy
 
     def call(name: str, *args: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", [name, *map(str, args)])

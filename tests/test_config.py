@@ -1,5 +1,4 @@
 import ast
-import json
 import shutil
 from pathlib import Path
 
@@ -7,7 +6,7 @@ import pytest
 import yaml
 
 from goods.competitions.loading import load_competition
-from goods.config.loading import DEFAULTS, dump, load_experiment, override, read_experiment, tell_random
+from goods.config.loading import DEFAULTS, dump, load_experiment, override, read_experiment
 from goods.core.discovery import find, imported
 from goods.core.errors import GoodsError
 
@@ -50,66 +49,6 @@ def test_a_value_out_of_range_is_named(tmp_path):
         load_experiment(experiment(tmp_path, C=-1))
 
 
-@pytest.mark.parametrize(
-    ("family", "setting", "message"),
-    [
-        ("linear", "fields={}", "model.fields"),
-        ("linear", "fields.name.weight=1", "cards have no text 'name'; known are title"),
-        ("linear", "fields.title.chars=[5, 2]", r"is \[5, 2\], expected \[SHORTEST, LONGEST\]"),
-        ("linear", "fields.title.words=[0, 1]", r"is \[0, 1\], expected \[SHORTEST, LONGEST\]"),
-        ("linear", "fields.shop.words=null", "words and chars are both null; leave the field out"),
-        ("linear", "C=.inf", "key 'model.C': Input should be a finite number"),
-        ("linear", "fields.title.weight=1e300", "less than or equal to 1000000"),
-        ("fasttext", "dim=3000000000", "key 'model.dim': Input should be less than"),
-        ("fasttext", "buckets=3000000000", "key 'model.buckets': Input should be less than"),
-        ("fasttext", "min_count=3000000000", "key 'model.min_count': Input should be less than"),
-        ("fasttext", "word_ngrams=1000000", "key 'model.word_ngrams': Input should be less than"),
-        ("fasttext", "title_repeat=1000000", "key 'model.title_repeat': Input should be less than"),
-        ("fasttext", "balance=1000000000", "key 'model.balance': Input should be less than"),
-        ("linear", "C=true", "key 'model.C': is true, expected a number"),
-        ("fasttext", "fields=[]", "model.fields"),
-        ("fasttext", "fields=[title, title]", "names 'title' twice; leave one out"),
-        ("transformer", "fields=[title, brand]", "cards have no text 'brand'"),
-        ("student", "fields.title.chars=[3, 1]", r"is \[3, 1\], expected"),
-        ("sklearn-logreg", "fields.brand.weight=1", "cards have no text 'brand'"),
-    ],
-)
-def test_a_setting_that_no_training_could_use_is_named_before_any(family, setting, message):
-    with pytest.raises(GoodsError, match=message):
-        load_experiment(CONFIGS / "kazanexpress2023" / f"{family}.yaml", [f"model.{setting}"])
-
-
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ("space={C: {low: 0, high: 1, log: true}}", "low is 0.*; a log scale begins above 0"),
-        ("space={C: {low: -2.0, high: -1.0}}", "tune.space would try C -2.0: Input should be greater than 0"),
-        ("space={C: {choices: []}}", "at least 1 item"),
-        ("space={C: {choices: [1.0, abc]}}", "tune.space would try C 'abc': Input should be a valid number"),
-        ("space={C: {choices: [1.0, true]}}", "tune.space would try C True: is true, expected a number"),
-        ("space={structure: {choices: [tree, bush]}}", "tune.space would try structure 'bush'"),
-        ("space={char_min_df: {low: 1.5, high: 2.5}}", "tune.space would try char_min_df 1.5"),
-        ("space={fields.title.chars: {choices: [[2, 5], [5, 2]]}}", r"would try fields.title.chars \[5, 2\]"),
-        ("space={family: {choices: [linear, fasttext]}}", "tune.space would try family 'fasttext'"),
-        ("shares=[0.0, 1.0]", "key 'tune.shares.0': Input should be greater than 0"),
-        ("shares=[0.5, 2.0]", "key 'tune.shares.1': Input should be less than or equal to 1"),
-        ("shares=[1.0, 0.3]", "do not grow; write them from the least on"),
-        ("folds=[0, 0]", "one stands twice; leave it out"),
-    ],
-)
-def test_a_study_that_would_fail_at_a_trial_is_refused_before_any(setting, message):
-    with pytest.raises(GoodsError, match=message):
-        load_experiment(CONFIGS / "kazanexpress2023" / "linear.yaml", [f"tune.{setting}"])
-
-
-def test_a_study_may_try_what_goes_with_other_tried_values_alone():
-    space = {"text.width": {"choices": [192, 198]}, "text.heads": {"choices": [4, 6]}}
-    found = load_experiment(
-        CONFIGS / "kazanexpress2023" / "coca.yaml", [f"tune={{space: {json.dumps(space)}}}"]
-    )
-    assert found.tune.space["text.width"].choices == (192, 198)
-
-
 def test_flags_stay_flags_and_numbers_of_any_spelling_numbers(tmp_path):
     config = load_experiment(
         experiment(tmp_path, C=1), ["refit=true", "seed=0x10", "model.C=1e-3", "tune=null"]
@@ -138,61 +77,6 @@ def test_broken_yaml_and_missing_files_are_told(tmp_path):
 def test_an_experiment_is_named_as_one_folder_may_be(name):
     with pytest.raises(GoodsError, match=r"key 'name': .* is to be the name of a folder"):
         load_experiment(CONFIGS / "kazanexpress2023" / "linear.yaml", [f"name='{name}'"])
-
-
-def test_what_begins_with_random_weights_is_told_once_where_offline_makes_it(capsys):
-    tell_random.cache_clear()
-    transformer = CONFIGS / "kazanexpress2023" / "transformer.yaml"
-    for settings in (["model.weights=scratch"], None, None):
-        load_experiment(transformer, settings, offline=True)
-    load_experiment(CONFIGS / "kazanexpress2023" / "linear.yaml", offline=True)
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("--offline: transformer begins with random weights")
-
-
-def test_offline_replaces_hub_weights_and_local_weights_win(tmp_path):
-    transformer = CONFIGS / "kazanexpress2023" / "transformer.yaml"
-    image = CONFIGS / "kazanexpress2023" / "image.yaml"
-    assert load_experiment(transformer, offline=True).model.weights == "scratch"
-    assert load_experiment(transformer, offline=True, text_weights=tmp_path).model.weights == str(tmp_path)
-    packaged = load_experiment(image, offline=True).model
-    assert (packaged.weights, packaged.backbone) == ("packaged", "tf_efficientnet_lite0")
-
-
-def test_local_image_weights_are_a_file_or_a_folder_that_may_name_its_backbone(tmp_path):
-    image = CONFIGS / "kazanexpress2023" / "image-frozen.yaml"
-    file = tmp_path / "model.safetensors"
-    with pytest.raises(GoodsError, match="holds neither"):
-        load_experiment(image, image_weights=tmp_path)
-    file.touch()
-    plain = load_experiment(image, image_weights=file).model
-    assert (plain.weights, plain.backbone) == (str(file), "tf_efficientnet_lite0")
-    (tmp_path / "config.json").write_text('{"architecture": "resnet10t"}')
-    named = load_experiment(image, offline=True, image_weights=tmp_path).model
-    assert (named.weights, named.backbone) == (str(file), "resnet10t")
-    (tmp_path / "config.json").write_text("{")
-    with pytest.raises(GoodsError, match="not JSON"):
-        load_experiment(image, image_weights=tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ("model.text={experiment: navec, start: fresh, tune: false}", "starts fresh has to be tuned"),
-        ("model.text={experiment: navec, drop: 0.8}", "lose both sides"),
-        ("model.join=added", "model.join"),
-        ("model.width=10", "model.width"),
-    ],
-)
-def test_a_fusion_that_cannot_work_is_refused(setting, message):
-    with pytest.raises(GoodsError, match=message):
-        load_experiment(CONFIGS / "kazanexpress2023" / "fusion.yaml", [setting])
-
-
-def test_image_weights_leave_what_starts_from_scratch_alone(tmp_path):
-    (tmp_path / "model.safetensors").touch()
-    small = CONFIGS / "kazanexpress2023" / "image-small-cnn.yaml"
-    assert load_experiment(small, image_weights=tmp_path).model.weights == "scratch"
 
 
 def own_contest(folder, **competition):

@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from conftest import competition_config, small_configs, write_shop
+from conftest import competition_config
 
 from goods import cli
 from goods.config.loading import load_experiment
@@ -51,26 +51,8 @@ def script(monkeypatch, capsys, tmp_path):
     return call
 
 
-@pytest.fixture(scope="module")
-def whole_run(tmp_path_factory):
-    """Folders, stdout and stderr of scripts/run_all.py, piped, on a tiny shop."""
-    import runpy
-    from contextlib import redirect_stderr, redirect_stdout
-
-    folder = tmp_path_factory.mktemp("whole")
-    configs = small_configs(folder / "configs", NAME, ["linear-tuned", "fasttext"])
-    asked = ["run_all", NAME, "--data", str(write_shop(folder / "shop")), "--offline"]
-    asked += ["--work", str(folder / "work"), "--out", str(folder / "out")]
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr(cli, "CONFIGS", configs)
-        patch.setattr(sys, "argv", asked)
-        runpy.run_path(str(cli.CHECKOUT / "scripts" / "run_all.py"), run_name="__main__")
-    return folder, out.getvalue(), err.getvalue()
-
-
-def test_a_log_has_a_line_before_each_stage_with_the_best_and_what_is_left(whole_run):
-    _, _, err = whole_run
+def test_a_log_has_a_line_before_each_stage_with_the_best_and_what_is_left(script_run):
+    _, _, err = script_run
     heads = [line[9:] for line in err.splitlines() if line[9:].startswith(f"{NAME}: ")]
     left = r"about [\d.]+ (s|min|h) left"
     best = r"best so far [\w-]+ \d\.\d{4}; "
@@ -87,15 +69,15 @@ def test_a_log_has_a_line_before_each_stage_with_the_best_and_what_is_left(whole
     assert len(heads) == 1 and "weighs" in heads[0]
 
 
-def test_a_log_has_times_and_nothing_that_is_drawn(whole_run):
-    _, out, err = whole_run
+def test_a_log_has_times_and_nothing_that_is_drawn(script_run):
+    _, out, err = script_run
     assert "\r" not in out + err and "\x1b" not in out + err
     assert all(TIMED.match(line) for line in err.splitlines())
     assert re.fullmatch(r"result: \S+ rows=40 weighted_f1=\d\.\d{4} seconds=\d+\n", out)
 
 
-def test_the_end_of_a_run_is_a_table_the_paths_and_what_to_do_next(whole_run):
-    folder, _, err = whole_run
+def test_the_end_of_a_run_is_a_table_the_paths_and_what_to_do_next(script_run):
+    folder, _, err = script_run
     lines = [line[9:] for line in err.splitlines()]
     at = next(i for i, line in enumerate(lines) if "weighs" in line)
     assert re.split(r"  +", lines[at + 1]) == HEAD
@@ -118,8 +100,8 @@ def test_the_end_of_a_run_is_a_table_the_paths_and_what_to_do_next(whole_run):
     assert all(command[-2:] == ["--work", str(folder / "work")] for command in commands)
 
 
-def test_the_table_and_the_report_say_the_same_shares_of_the_pool_which_sum_to_one(whole_run):
-    folder, _, err = whole_run
+def test_the_table_and_the_report_say_the_same_shares_of_the_pool_which_sum_to_one(script_run):
+    folder, _, err = script_run
     lines = [line[9:] for line in err.splitlines()]
     at = next(i for i, line in enumerate(lines) if line.startswith("stage  "))
     told = {row.split()[0]: row.split()[5] for row in lines[at + 1 : at + 6] if len(row.split()) == 8}
@@ -132,8 +114,8 @@ def test_the_table_and_the_report_say_the_same_shares_of_the_pool_which_sum_to_o
     assert dict(re.findall(r'<tr><td>([\w-]+)<td class="n">([\d.]+)<td', table)) == told
 
 
-def test_a_report_says_which_bias_new_cards_get(whole_run):
-    folder, _, _ = whole_run
+def test_a_report_says_which_bias_new_cards_get(script_run):
+    folder, _, _ = script_run
     learned = read_json(folder / "work" / NAME / "runs" / "stack" / "report.json")["decoding"]
     html = (folder / "out" / NAME / "report.html").read_text(encoding="utf-8")
     assert learned["method"] == "safe_class_bias"
@@ -141,8 +123,8 @@ def test_a_report_says_which_bias_new_cards_get(whole_run):
     assert ("no bias to rare classes scores higher and leaves" in html) == (learned["strength"] == 0)
 
 
-def test_links_of_a_report_and_of_its_kept_copy_lead_to_files(whole_run):
-    folder, _, _ = whole_run
+def test_links_of_a_report_and_of_its_kept_copy_lead_to_files(script_run):
+    folder, _, _ = script_run
     page = folder / "out" / NAME / "report.html"
     copies = list(page.parent.glob("20*/report.html"))
     assert len(copies) == 1
@@ -152,8 +134,8 @@ def test_links_of_a_report_and_of_its_kept_copy_lead_to_files(whole_run):
         assert all((one.parent / link).is_file() for link in links)
 
 
-def test_a_report_claims_nothing_of_calibration_but_what_its_figures_show(whole_run):
-    folder, _, _ = whole_run
+def test_a_report_claims_nothing_of_calibration_but_what_its_figures_show(script_run):
+    folder, _, _ = script_run
     html = (folder / "out" / NAME / "report.html").read_text(encoding="utf-8")
     told = re.search(r"not for this error\.\s+(It [^<]+)</p>", html)
     assert told, "no sentence on what calibration did"
@@ -162,8 +144,8 @@ def test_a_report_claims_nothing_of_calibration_but_what_its_figures_show(whole_
     assert len(errors) == 3 and all((float(b) > float(a)) == (name in rose) for name, a, b in errors)
 
 
-def test_what_is_told_to_do_next_can_be_done(whole_run, run_script, monkeypatch):
-    folder, _, err = whole_run
+def test_what_is_told_to_do_next_can_be_done(script_run, run_script, monkeypatch):
+    folder, _, err = script_run
     monkeypatch.setattr(cli, "CONFIGS", folder / "configs")
     command = next(line.split() for line in err.splitlines() if "explain.py" in line)
     code, out, said = run_script("explain", *command[3:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -17,9 +18,11 @@ from toy_models import (
     photo_config,
     scratch_config,
     toy_cards,
+    toy_context,
     trainer,
 )
 
+from goods.cards.images import ImageStore
 from goods.cards.table import load_cards
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
@@ -37,6 +40,28 @@ from goods.train.fold import top_k
 from goods.train.stage import train
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory, toy_photo_shop):
+    """A context of the toy shop whose cache keeps encoders from test to test."""
+    folder, (_, shop) = tmp_path_factory.mktemp("kept"), toy_photo_shop
+    cache = shutil.copytree(shop / "cache", folder / "cache")
+    return toy_context(folder, cache=cache, images=ImageStore(shop))
+
+
+@pytest.fixture
+def pretrained(photos, kept):
+    """Call with a config: its encoders, pretrained once for all tests, are in the cache of `photos`, and returned."""
+    cards, context = photos
+
+    def take(config):
+        source = ContrastiveModel(config, kept)
+        source.pretrain(cards)
+        shutil.copytree(source.folder, context.cache / source.folder.name, dirs_exist_ok=True)
+        return ContrastiveModel(config, context)
+
+    return take
 
 
 def test_the_loss_of_two_cards_by_hand():
@@ -129,36 +154,32 @@ def test_pretraining_brings_text_and_photo_together_and_is_done_once(photos):
     np.testing.assert_allclose(np.linalg.norm(vectors[:, width:], axis=1), cards.image.notna(), atol=2e-3)
 
 
-def test_pretraining_reads_no_label(photos, tmp_path):
+def test_pretraining_reads_no_label(photos, pretrained, tmp_path):
     cards, context = photos
-    unknown = cards.assign(target=np.int32(-1))
-    found = []
-    for i, table in enumerate((cards, unknown)):
-        model = ContrastiveModel(joint_config(), replace(context, cache=tmp_path / f"cache{i}"))
-        model.pretrain(table)
-        found.append(model.vectors(cards))
-    assert (found[0] == found[1]).all()
+    other = shutil.copytree(context.cache, tmp_path / "other")
+    model = ContrastiveModel(joint_config(), replace(context, cache=other))
+    model.pretrain(cards.assign(target=np.int32(-1)))
+    assert (model.vectors(cards) == pretrained(joint_config()).vectors(cards)).all()
 
 
-def test_a_killed_pretraining_ends_with_the_same_vectors(photos, tmp_path, monkeypatch):
+def test_a_killed_pretraining_ends_with_the_same_vectors(photos, pretrained, tmp_path, monkeypatch):
     cards, context = photos
-    whole = ContrastiveModel(joint_config(), replace(context, cache=tmp_path / "whole"))
-    whole.pretrain(cards)
-    config = replace(context, cache=tmp_path / "killed")
+    killed = replace(context, cache=shutil.copytree(context.cache, tmp_path / "killed"))
+    whole = pretrained(joint_config())
     with killed_after(monkeypatch, 2), pytest.raises(KeyError):
-        ContrastiveModel(joint_config(), config).pretrain(cards)
-    resumed = ContrastiveModel(joint_config(), config)
+        ContrastiveModel(joint_config(), killed).pretrain(cards)
+    resumed = ContrastiveModel(joint_config(), killed)
     resumed.pretrain(cards)
     assert (resumed.vectors(cards) == whole.vectors(cards)).all()
 
 
 @pytest.mark.parametrize("text", ["navec", "own vectors", "transformer"])
 @pytest.mark.parametrize("tune", [False, True])
-def test_the_head_learns_and_comes_back_from_disk(photos, tmp_path, tune, text):
+def test_the_head_learns_and_comes_back_from_disk(photos, pretrained, tmp_path, tune, text):
     cards, context = photos
     sides = {"navec": navec_config(), "own vectors": navec_config(own_vectors=8)}
     config = joint_config(tune=tune, text=sides.get(text, scratch_config()).model_dump())
-    model = ContrastiveModel(config, context)
+    model = pretrained(config)
     model.warm(cards)
     model.fit(cards[:120], cards[120:140])
     assert accuracy(model, cards[140:]) > 0.8
@@ -171,24 +192,20 @@ def test_the_head_learns_and_comes_back_from_disk(photos, tmp_path, tune, text):
     assert accuracy(back, cards.assign(image=None)) > 0.4
 
 
-def test_encoders_must_be_pretrained(photos, tmp_path):
+def test_encoders_must_be_pretrained(photos, pretrained):
     cards, context = photos
     with pytest.raises(GoodsError, match=r"not pretrained; run scripts/pretrain\.py first"):
         ContrastiveModel(joint_config(), context).fit(cards, None)
     with pytest.raises(GoodsError, match="too few cards have a photo"):
         ContrastiveModel(joint_config(), context).pretrain(cards.assign(image=None))
-    model = ContrastiveModel(joint_config(), context)
-    model.pretrain(cards)
+    model = pretrained(joint_config())
     (model.folder / "pair.safetensors").write_bytes(b"no weights")
     with pytest.raises(GoodsError, match="not what was written"):
         ContrastiveModel(joint_config(), context).vectors(cards)
 
 
 SMALL = [
-    "model.pretrain.epochs=3",
-    "model.image.size=32",
-    "model.text.width=16",
-    "model.width=16",
+    *("model.pretrain.epochs=3", "model.image.size=32", "model.text.width=16", "model.width=16"),
     "model.trainer.epochs=12",
 ]
 
@@ -235,13 +252,15 @@ def test_dropout_is_at_work_while_encoders_are_trained(photos, monkeypatch):
         return plain(self, batch, config)
 
     monkeypatch.setattr(TextImageNetwork, "loss", loss)
-    ContrastiveModel(joint_config(), context).pretrain(cards)
+    ContrastiveModel(joint_config(pretrain=trainer(epochs=1)), context).pretrain(cards)
     assert modes and all(mode == {True} for mode in modes)
 
 
-def test_vectors_go_with_the_weights_and_a_forced_pretraining_starts_from_nothing(photos, monkeypatch):
+def test_vectors_go_with_the_weights_and_a_forced_pretraining_starts_from_nothing(
+    photos, pretrained, monkeypatch
+):
     cards, context = photos
-    model = ContrastiveModel(joint_config(), context)
+    model = pretrained(joint_config())
     model.warm(cards)
     first = model.vectors(cards)
     monkeypatch.setattr("goods.models.joint.contrastive_model.code_hash", lambda *modules: "another version")
@@ -260,9 +279,9 @@ def test_vectors_go_with_the_weights_and_a_forced_pretraining_starts_from_nothin
     assert begun[0] == "forced" and len(begun) == 2
 
 
-def test_a_fold_keeps_the_vectors_of_its_own_encoders(photos, tmp_path):
+def test_a_fold_keeps_the_vectors_of_its_own_encoders(photos, pretrained, tmp_path):
     cards, context = photos
-    model = ContrastiveModel(joint_config(), context)
+    model = pretrained(joint_config())
     model.warm(cards)
     model.fit(cards[:120], None)
     model.save(tmp_path / "saved")

@@ -1,7 +1,5 @@
 """Folds of a file, of columns, of a validation file and in order of time: no fold is scored by models that saw it."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,7 +23,6 @@ from goods.problems.windows import windows
 from goods.stack.features import CandidateFeatures
 from goods.stack.finished import FinishedStack
 from goods.stack.stage import stack
-from goods.train.repeats import train_repeats
 from goods.train.stage import train
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
@@ -266,32 +263,6 @@ def test_pseudo_labels_need_folds_of_all_cards(ws):
     make_folds(ws, competition)
     with pytest.raises(GoodsError, match="has order_by or validation"):
         train(ws, competition, load_experiment(CONFIGS / "linear-pseudo.yaml"))
-
-
-def test_repeats_are_other_assignments_whose_scores_are_averaged(ws, capsys):
-    once, competition = competition_config(), competition_config(repeats=2)
-    make_folds(ws, once)
-    first = ws.folds.read_bytes()
-    make_folds(ws, competition)
-    other, cards = replace(ws, repeat=1), train_cards(ws)
-    assert ws.folds.read_bytes() == first
-    assert (load_dealt(ws, cards).fold != load_dealt(other, cards).fold).mean() > 0.4
-    config = load_experiment(LINEAR)
-    train(ws, competition, config)
-    assert train_repeats(ws, once, config) is None
-    report = train_repeats(ws, competition, config)
-    scores = [read_json(space.run("linear").report)["score"] for space in (ws, other)]
-    assert report["scores"] == scores
-    assert report["score"] == pytest.approx(np.mean(scores), abs=1e-6)
-    assert report["folds"] == 6
-    assert report["anew"]
-    assert not train_repeats(ws, competition, config)["anew"]
-    oof = [Predictions.load(space.run("linear").oof) for space in (ws, other)]
-    assert (oof[0].product_id == oof[1].product_id).all()
-    assert not np.array_equal(oof[0].proba, oof[1].proba)
-    capsys.readouterr()
-    assert train_repeats(ws, competition, config.model_copy(update={"tuned_on": (0,)})) is None
-    assert "a study has used cards of folds [0]" in capsys.readouterr().err
 
 
 def test_repeats_need_folds_that_are_dealt(ws, tmp_path):

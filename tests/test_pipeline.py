@@ -61,12 +61,11 @@ def test_a_second_run_does_nothing_and_leaves_the_same_bytes(tuned_run):
     assert len(pd.read_csv(chosen.out / "leaderboard.csv")) == 1
 
 
-def test_a_run_from_nothing_gives_the_same_bytes(tuned_run, tmp_path):
+def test_a_run_from_nothing_gives_the_same_bytes(tuned_run, script_run):
     chosen, _ = tuned_run
-    again = Options(configs=chosen.configs, work=tmp_path / "w", out=tmp_path / "o", data=chosen.data)
-    run_all("kazanexpress2023", again)
+    folder, *_ = script_run
     names = ("kazanexpress2023", "result.parquet")
-    assert again.out.joinpath(*names).read_bytes() == chosen.out.joinpath(*names).read_bytes()
+    assert folder.joinpath("out", *names).read_bytes() == chosen.out.joinpath(*names).read_bytes()
 
 
 def test_only_what_depends_on_a_changed_fold_is_redone(tuned_run, tmp_path):
