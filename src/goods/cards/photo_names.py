@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from unicodedata import normalize
 
 from goods.cards.decoding import SUFFIXES, UNKNOWN_SUFFIXES
@@ -28,7 +28,10 @@ CARD_FOLDER = (
 
 OTHER_ZIP = 9  # rank of a zip whose name promises no photos
 
-FORMS = ("NFC", "NFD")  # letters composed, and in parts as macOS keeps names of files
+FORMS: tuple[Literal["NFC", "NFD"], ...] = (
+    "NFC",
+    "NFD",
+)  # letters composed, and in parts as in macOS
 
 PLAIN = -1  # the number of a photo without one: before all others
 LAST = 1000  # that of a photo in a card's folder by another name

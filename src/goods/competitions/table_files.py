@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
+from goods.cards.literals import paired
 from goods.competitions.arrow import columns_of, frame_of, plain, read_columns, readable, told
 from goods.competitions.dialect import CUT, dialect_of
 from goods.competitions.swallowed import check_rows
@@ -213,7 +214,9 @@ def json_rows(path: Path) -> list[dict[str, Any]]:
                 raise GoodsError(f"{path}: line {line} holds no object; give an object for each card")
             rows.append(
                 {
-                    name: json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+                    name if name.isprintable() else paired(name): (
+                        json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+                    )
                     for name, value in row.items()
                 }
             )

@@ -17,6 +17,7 @@ from goods.cards.table import Issues
 from goods.cards.text import squeeze
 from goods.cards.unicode import plain
 from goods.competitions import numbers
+from goods.competitions.numbers import EXACT, ROUNDED
 from goods.competitions.raw import integer_ids
 from goods.core.errors import GoodsError
 from goods.core.log import say
@@ -85,8 +86,8 @@ def classes_of(column: pd.Series, whole: bool, path: Path) -> pd.Series:
     said = [None if is_nothing(cell) else cell for cell in column.tolist()]
     if whole:
         for row, cell in enumerate(said):
-            if isinstance(cell, float) and abs(cell) >= numbers.EXACT:
-                raise GoodsError(f"{path}: row {row}: {column.name!r} {cell:.0f} {numbers.ROUNDED}")
+            if isinstance(cell, float) and abs(cell) >= EXACT:
+                raise GoodsError(f"{path}: row {row}: {column.name!r} {cell:.0f} {ROUNDED}")
         told = [None if cell is None else whole_class(cell) for cell in said]
         return pd.Series(told, column.index, dtype=object)
     texts = pd.Series(
