@@ -152,10 +152,26 @@ def test_whole_ids_that_become_texts_by_other_files_are_told(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("section", [{"target": "sku"}, {"target": "name"}, {"categories": ["kind"]}])
+@pytest.mark.parametrize("section", [{"target": "name"}, {"categories": ["kind"]}])
 def test_a_target_that_cards_are_read_from_is_refused(section):
     with pytest.raises(GoodsError, match="is a target and read as a part of the cards; leave it in one"):
         config_of({**SECTION, **section})
+
+
+def test_a_target_that_is_the_id_is_refused(tmp_path):
+    with pytest.raises(
+        GoodsError, match=r"test.parquet: table.id is the target, 'sku'; name the column of ids"
+    ):
+        read(tmp_path, columns(), asked(), target="sku")
+
+
+def test_classes_of_a_file_of_their_own_take_no_place_of_a_text(tmp_path):
+    pq.write_table(pa.table({"sku": columns()["sku"], "name": ["a", "b"] * (N // 2)}), tmp_path / "y.parquet")
+    section = {"labels": {"file": "y.parquet", "key": "sku"}, "target": "name"}
+    with pytest.raises(
+        GoodsError, match=r"y.parquet: its column 'name' of classes is called as one that cards are"
+    ):
+        read(tmp_path, columns(), asked(), **section)
 
 
 def test_a_minus_sign_is_a_minus():

@@ -46,6 +46,10 @@ def read(config: TableConfig, data: Path) -> Raw:
     if not data.is_dir():
         raise GoodsError(f"{data}: no such data folder; put the raw files there or name it with --data DIR")
     issues, frames = Issues(), frames_of(config, data)
+    if config.id in config.targets.values():
+        raise GoodsError(
+            f"{frames['test'][0]}: table.id is the target, {config.id!r}; name the column of ids"
+        )
     whole = config.id is None or are_whole((frame for _, frame in frames.values()), config.id)
     parts = {
         part: cards_of(frame, path, PARTS[part], config, issues, whole)

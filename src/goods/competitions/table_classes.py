@@ -46,6 +46,11 @@ def with_labels(frame: pd.DataFrame, path: Path, data: Path, config: TableConfig
     table.require(wanted)
     told = table.frame(list(wanted.values()))
     columns = list(config.targets.values())
+    if taken := [column for column in columns if column in frame]:
+        raise GoodsError(
+            f"{table.where}: its column {taken[0]!r} of classes is called as one that cards are read from; rename one "
+            "of both"
+        )
     if labels.key is None:
         if len(told) != len(frame):
             raise GoodsError(

@@ -226,7 +226,7 @@ def json_rows(path: Path) -> list[dict[str, Any]]:
 def columns_of_rows(value: Any) -> bool:
     """Whether an object has for each of its names the cells of a column: objects of the same names, as pandas writes
     tables, or lists of the same length."""
-    columns = list(value.values()) if isinstance(value, dict) and len(value) > 1 else [None]
+    columns: list[Any] = list(value.values()) if isinstance(value, dict) and len(value) > 1 else [None]
     if all(isinstance(one, dict) for one in columns):
         return all(one and one.keys() == columns[0].keys() for one in columns)
     return all(isinstance(one, list) and len(one) == len(columns[0]) > 1 for one in columns)

@@ -133,9 +133,9 @@ class TableConfig(Strict):
             raise ValueError("a tree is of a single target")
         if not any((self.title, self.description, self.attributes)):
             raise ValueError("none of title, description and attributes is named: there is no text to read")
-        read = {self.id, *self.numbers, *self.categories}
+        read = {*self.numbers, *self.categories}
         read.update(*map(listed, (self.title, self.description, self.attributes, self.shop)))
-        if given := [column for column in self.targets.values() if column in read]:
+        if self.labels is None and (given := [column for column in self.targets.values() if column in read]):
             raise ValueError(
                 f"column {given[0]!r} is a target and read as a part of the cards; leave it in one"
             )
