@@ -20,6 +20,7 @@ from goods.competitions.loading import competition_of
 from goods.competitions.raw import Raw, tree_from_names
 from goods.competitions.table_values import float_of
 from goods.core.errors import GoodsError
+from goods.prepare.unreadable import check_unreadable
 
 N = 12
 SECTION = {
@@ -74,6 +75,10 @@ def test_what_is_no_number_counts_as_missing_and_is_noted(tmp_path, cells):
     raw = read(tmp_path, columns(price=cells), asked(price=cells), numbers=["price"])
     assert raw.cards["number:price"].isna().all()
     assert len(raw.issues.unreadable["price"]) == 2 * N
+    with pytest.raises(
+        GoodsError, match=r"column 'price': 12 of 12 t.* cells cannot be .*; write that column as numbers"
+    ):
+        check_unreadable(raw.issues, raw.cards, config_of(SECTION))
 
 
 def test_a_number_of_hundreds_of_digits_counts_as_missing(tmp_path):

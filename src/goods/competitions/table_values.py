@@ -13,7 +13,7 @@ import pandas as pd
 
 from goods.cards.fields import as_text, is_nothing, plain_value
 from goods.cards.literals import paired
-from goods.cards.table import Issues
+from goods.cards.table import NOT_A_NUMBER, Issues
 from goods.cards.text import squeeze
 from goods.cards.unicode import plain
 from goods.competitions import numbers
@@ -144,7 +144,7 @@ def floats_of(column: pd.Series, ids: pd.Series, name: str, issues: Issues) -> p
                 continue
             value = float_of(cell)
             if value is None:
-                issues.add_unreadable(ids.iloc[row], name, "not a number", "counts as missing", cell)
+                issues.add_unreadable(ids.iloc[row], name, NOT_A_NUMBER, "counts as missing", cell)
             else:
                 found[row] = value
         elif cell is not None:
@@ -155,7 +155,7 @@ def floats_of(column: pd.Series, ids: pd.Series, name: str, issues: Issues) -> p
                 ValueError,
                 OverflowError,
             ):  # lists, dates, bytes, numbers of hundreds of digits
-                issues.add_unreadable(ids.iloc[row], name, "not a number", "counts as missing", cell)
+                issues.add_unreadable(ids.iloc[row], name, NOT_A_NUMBER, "counts as missing", cell)
     found[~np.isfinite(found)] = np.nan
     return pd.Series(found, column.index)
 
