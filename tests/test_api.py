@@ -133,6 +133,8 @@ def test_a_named_competition_ends_in_the_bytes_of_the_script(tmp_path, run_scrip
         ({"train": frame(3), "test": frame(3), "text": "nam", "target": "kind"}, "'nam'"),
         ({"train": frame(3).rename(columns={"price": 7}), "test": frame(3)}, "column 7 of train"),
         ({"train": frame(3).assign(price=[1, "a", []]), "test": frame(3)}, "cannot be written as parquet"),
+        ({"train": frame(3).assign(price=[1j, 2j, 3j]), "test": frame(3)}, "cannot be written as parquet"),
+        ({"train": frame(3).assign(price=[10**30, 1, 2]), "test": frame(3)}, "cannot be written as parquet"),
         ({"train": frame(3), "test": frame(3), "competition": "../up"}, "cannot name a folder"),
     ],
 )

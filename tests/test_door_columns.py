@@ -6,12 +6,17 @@ import shutil
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import competition_config, write_shop
+from corpus.shops import offers, school
 from table_contests import prepared, write_csv
 from test_door import cards_like
 
 from goods.cards.table import Issues
+from goods.competitions.ozon import read_ozon
+from goods.competitions.wildberries import read_school
 from goods.core.artifacts import read_json
 from goods.core.workspace import Workspace
 from goods.prepare.columns import agreement
@@ -177,3 +182,27 @@ def test_classes_in_the_test_file_of_a_table_are_told(tmp_path):
     _, ws = prepared(tmp_path, data, section)
     (warning,) = [text for text in read_json(ws.door)["warnings"] if "classes in" in text]
     assert warning.startswith("test.csv has classes in 'kind' too, in 10 of 10 rows")
+
+
+def test_answers_among_the_characteristics_of_test_cards_are_told_and_not_kept(tmp_path):
+    for name, content in school().items():
+        if isinstance(content, pa.Table):
+            pq.write_table(content, tmp_path / name)
+    raw = read_school(tmp_path)
+    assert [warning.partition(":")[0] for warning in raw.warnings] == [
+        f"wb_school_test.parquet has classes in {name!r} too, in 6 of 6 rows"
+        for name in ("Пол", "Возрастные ограничения", "Сезон", "Хрупкость")
+    ]
+    assert raw.cards[raw.cards.split == "test"].filter(like="target_").isna().all(axis=None)
+
+
+def test_answers_beside_the_test_pairs_are_told_and_not_kept(tmp_path):
+    for name, content in offers().items():
+        pq.write_table(content, tmp_path / name)
+    path = tmp_path / "test_pairs_wo_target.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("target", pa.array([0, 1, 0, 1, 1])), path)
+    raw = read_ozon(tmp_path)
+    (warning,) = raw.warnings
+    assert warning.startswith("test_pairs_wo_target.parquet has classes in 'target' too, in 5 of 5 rows")
+    assert (raw.pairs.target[raw.pairs.split == "test"] == -1).all()

@@ -110,6 +110,48 @@ def test_what_is_wrong_with_a_file_is_one_message(tmp_path, table, told):
         read_predictions(written(tmp_path, table), "product_id", LABELS, INT)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("product_id,7,8,9\n99999999999999999999,.5,.3,.2\n", "an id in product_id is no whole number"),
+        (
+            "product_id\n1\n2\n",
+            "there is no column but 'product_id'; write one of probabilities for each class",
+        ),
+        (
+            "product_id,class,probability\n1,7,.9\n,7,.5\n2,8,1\n",
+            "row 1: 'product_id' is empty; give that row its id",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_csv_file_is_one_message(tmp_path, text, told):
+    (tmp_path / "said.csv").write_text(text)
+    with pytest.raises(GoodsError, match=told):
+        read_predictions(tmp_path / "said.csv", "product_id", LABELS, INT)
+
+
+def test_what_is_no_number_or_no_index_in_arrays_is_one_message(tmp_path):
+    for name, changed in (("proba", PROBA.astype(str)), ("classes", np.full((2, 3), 0.5))):
+        arrays = {"product_id": np.array([1, 2]), "classes": np.int32([[0, 1, 2]] * 2), "proba": PROBA}
+        np.savez(tmp_path / "said.npz", **arrays | {name: changed})
+        with pytest.raises(GoodsError, match="write numbers, and indices of classes"):
+            read_predictions(tmp_path / "said.npz", "product_id", LABELS, INT)
+
+
+def test_ids_that_went_through_a_float_are_refused(tmp_path):
+    path = written(tmp_path, wide(ids=(2.0**53 + 2, 1.0)))
+    with pytest.raises(GoodsError, match="9007199254740994 went through a float"):
+        read_predictions(path, "product_id", LABELS, INT)
+
+
+def test_ids_and_classes_may_be_called_as_nothing(tmp_path):
+    labels = Labels(["NA", "null", "c"], [("a",), ("b",), ("c",)], [("a",), ("b",), ("c",)])
+    table = pd.DataFrame({"product_id": ["NA", "nan"], "class": ["null", "NA"], "probability": [1.0, 1.0]})
+    found = read_predictions(written(tmp_path, table, ".csv"), "product_id", labels, np.dtype(object))
+    assert found.product_id.tolist() == ["NA", "nan"]
+    assert found.classes[:, 0].tolist() == [1, 0]
+
+
 def test_a_missing_or_damaged_file_is_one_message(tmp_path):
     with pytest.raises(GoodsError, match="no such file of predictions"):
         read_predictions(tmp_path / "none.csv", "product_id", LABELS, INT)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
+import json
+from decimal import Decimal
+
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
 from guessed import prepared, table_of, words, write
@@ -248,3 +254,38 @@ def test_from_an_unknown_folder_to_a_submission(tmp_path, configs):
     table = pd.read_parquet(tmp_path / "out" / "fresh" / "result.parquet")
     assert list(table.columns) == ["id", "label"] and table.id.tolist() == list(range(len(hidden)))
     assert (table.label.to_numpy() == hidden.to_numpy()).mean() > 0.8
+
+
+def test_photos_decimals_and_dates_of_parquet_are_no_attributes(tmp_path, configs, capsys):
+    data = tmp_path / "data"
+    data.mkdir()
+    for name, first, n in (("train", 0, 60), ("test", 500, 20)):
+        columns = {
+            "number": range(first, first + n),
+            "name": [f"кружка белая большая {i}" for i in range(n)],
+            "cost": [Decimal(i) / 4 for i in range(n)],
+            "seen": [datetime.date(2023, 1, 1 + i % 28) for i in range(n)],
+            "picture": [{"bytes": b"\xff\xd8\xff%d" % i, "path": None} for i in range(n)],
+            "thumbnail": [b"\x89PNG\r\n\x1a\n\x00%d" % i for i in range(n)],
+        }
+        kinds = {"kind": ["a", "b"] * 30} if name == "train" else {}
+        pq.write_table(pa.table(columns | kinds), data / f"{name}.parquet")
+    new_competition("shop", data, configs)
+    table = load_competition("shop", configs).table
+    assert table.numbers == ("cost",) and table.attributes is None and table.title == "name"
+    said = capsys.readouterr().err
+    for name in ("picture", "thumbnail"):
+        assert f"{name!r} holds bytes that are no text: not used; if they are photos" in said
+
+
+def test_names_of_columns_with_halves_of_signs_are_read(tmp_path, configs):
+    data = tmp_path / "data"
+    data.mkdir()
+    for name, first in (("train", 0), ("test", 500)):
+        rows = [{"sku": first + i, "name": f"кружка белая {i}", "\ud800": i % 5} for i in range(40)]
+        if name == "train":
+            rows = [row | {"kind": "ab"[i % 2]} for i, row in enumerate(rows)]
+        text = "\n".join(map(json.dumps, rows))
+        (data / f"{name}.jsonl").write_text(text)
+    new_competition("shop", data, configs)
+    assert load_competition("shop", configs).table.target == "kind"

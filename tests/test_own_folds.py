@@ -18,7 +18,7 @@ from goods.prepare.given import given_folds, validation_fold
 from goods.prepare.stage import prepare
 from goods.problems.cards import CardsProblem
 from goods.problems.folds import UNSCORED, Folds
-from goods.problems.grouping import balanced_folds, groups_of, joined
+from goods.problems.grouping import balanced_folds, groups_by, groups_of, joined
 from goods.problems.windows import windows
 from goods.stack.features import CandidateFeatures
 from goods.stack.finished import FinishedStack
@@ -117,6 +117,25 @@ def test_ids_of_a_file_may_be_texts_and_an_empty_group_is_none(tmp_path):
     more = pd.concat([known, pd.Series(["9"])], ignore_index=True)
     fold = validation_fold(tmp_path / "mine.csv", pd.DataFrame({"product_id": more}), more)
     assert fold.tolist() == [0, 0, 0, 0, UNSCORED]
+
+
+def test_ids_of_a_file_of_folds_that_are_lists_or_went_through_a_float_are_refused(tmp_path):
+    known = pd.Series([2**53, 2**53 + 2, 3, 4])
+    cards = pd.DataFrame({"product_id": known})
+    pd.DataFrame({"id": [[1], [2], [3], [4]], "fold": [0, 1, 0, 1]}).to_parquet(tmp_path / "lists.parquet")
+    with pytest.raises(
+        GoodsError, match=r"lists.parquet: row 0: 'id' is .1., not a whole number; mend that row"
+    ):
+        given_folds(tmp_path / "lists.parquet", cards, known, 2)
+    (tmp_path / "floats.csv").write_text(f"id,fold\n3,0\n4,1\n{2**53 + 1}.0,0\n{2**53 + 2}.0,1\n")
+    with pytest.raises(GoodsError, match=r"floats.csv: row 2: 'id' 9007199254740992 went through a float"):
+        given_folds(tmp_path / "floats.csv", cards, known, 2)
+
+
+def test_groups_may_be_lists():
+    cards = pd.DataFrame({"shops": [[1, 2], [3], [1, 2], None]})
+    groups = groups_by(cards, "shops")
+    assert groups[0] == groups[2] and len(set(groups.tolist())) == 3
 
 
 def test_given_folds_that_part_a_group_of_the_competition_are_refused(ws, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from photo_shop import LAYOUTS, TEST, TRAIN, laid, picture, search, shows, write
 
+from goods.cards.photo_files import find_photos
 from goods.cards.table import Issues
 from goods.core.errors import GoodsError
 from goods.core.folders import walk
@@ -191,3 +193,26 @@ def test_in_any_mix_of_layouts_a_card_has_its_own_photo_or_a_note(drawn):
                 assert i in found
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("written", ["NFC", "NFD"])
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+def test_letters_in_parts_name_the_photo_that_composed_ones_name(tmp_path, written, stored):
+    file, name = f"{unicodedata.normalize(stored, 'чай ё')}.jpg", unicodedata.normalize(written, "чай ё")
+    write(tmp_path, {file: picture(1)})
+    assert find_photos(tmp_path, {"train": [name], "test": []}).refs == {name: file}
+    assert find_photos(tmp_path, {"train": [1], "test": []}, {1: f"{name}.jpg"}).refs == {1: file}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://shop.ru/img/кружка 1.jpg?size=big#top",
+        "HTTP://x/%D0%BA%D1%80%D1%83%D0%B6%D0%BA%D0%B0%201.jpg",
+    ],
+)
+def test_an_address_names_the_file_at_its_end(tmp_path, url):
+    write(tmp_path, {"кружка 1.jpg": picture(1), "a%20b?.jpg": picture(2)})
+    named = {1: url, 2: "a%20b?.jpg"}  # no address: a name as it is
+    found = find_photos(tmp_path, {"train": [1, 2], "test": []}, named)
+    assert found.refs == {1: "кружка 1.jpg", 2: "a%20b?.jpg"}

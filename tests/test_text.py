@@ -187,3 +187,11 @@ def test_no_pattern_of_pandas_means_something_else_to_arrow():
         f"{path.name}: {line}" for path in SOURCES.rglob("*.py") for line in asked.findall(path.read_text())
     ]
     assert not found
+
+
+def test_tags_within_tags_deeper_than_a_parser_goes_cost_no_text():
+    for depth in (100, 255, 256, 5000):
+        assert (
+            strip_html(f"{'<div>' * depth}Белая &amp; синяя{'</div>' * depth} кружка")
+            == "Белая & синяя кружка"
+        )

@@ -5,11 +5,16 @@ Letter case and suffix count only where there are several: a.JPG is found as a.j
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
+from unicodedata import normalize
+from urllib.parse import unquote
 
 from goods.cards.decoding import SUFFIXES
 from goods.core.ids import Id
+
+URL = re.compile("[a-z]+://", re.IGNORECASE)
 
 
 class Photo(NamedTuple):
@@ -44,8 +49,11 @@ def named_photos(
 
 
 def split(path: str) -> tuple[tuple[str, ...], str]:
-    """("photos", "a"), ".jpg" of "Photos\\A.JPG"."""
-    plain = path.strip().replace("\\", "/").lower()
+    """("photos", "a"), ".jpg" of "Photos\\A.JPG" and of "https://shop/photos/a.jpg?size=2"; letters in parts, as some
+    systems write them, composed."""
+    if URL.match(path.strip()):
+        path = unquote(re.split("[?#]", path)[0])
+    plain = normalize("NFC", path.strip().replace("\\", "/").lower())
     suffix = next((suffix for suffix in SUFFIXES if plain.endswith(suffix)), "")
     return tuple(p for p in plain.removesuffix(suffix).split("/") if p not in ("", ".")), suffix
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+from unicodedata import normalize
 
 from goods.cards.decoding import SUFFIXES, UNKNOWN_SUFFIXES
 from goods.core.ids import Id
@@ -26,6 +27,11 @@ CARD_FOLDER = (
 )
 
 OTHER_ZIP = 9  # rank of a zip whose name promises no photos
+
+FORMS: tuple[Literal["NFC", "NFD"], ...] = (
+    "NFC",
+    "NFD",
+)  # letters composed, and in parts as in macOS
 
 PLAIN = -1  # the number of a photo without one: before all others
 LAST = 1000  # that of a photo in a card's folder by another name
@@ -58,8 +64,10 @@ def readings(path: str, known: Container[Id]) -> list[Reading]:
     """The `known` cards whose photo the file may be: two where it may be <id>/<number>.jpg or <prefix>/<id>.jpg."""
     *folders, name = path.split("/")
     stem = name.rpartition(".")[0]
-    if told := _by_text(stem, folders[-1] if folders else "", known):
-        return told
+    parent = folders[-1] if folders else ""
+    for form in FORMS if not path.isascii() else FORMS[:1]:
+        if told := _by_text(normalize(form, stem), normalize(form, parent), known):
+            return told
     match = NAME.fullmatch(stem)
     if match is None:
         return []
@@ -67,7 +75,6 @@ def readings(path: str, known: Container[Id]) -> list[Reading]:
     number = next((int(n) for n in numbers if n), PLAIN)
     own = Reading(int(digits), number, len(zeros))
     found = [own] if own.product_id in known else []
-    parent = folders[-1] if folders else ""
     if number == PLAIN and len(stem) <= 3 and re.fullmatch("[0-9]{1,19}", parent):
         card = int(parent)
         if card in known and card != own.product_id and (found or card >= CARD_FOLDER):

@@ -30,6 +30,7 @@ PHOTO = "photo"  # column of a reader's cards that names the photo of each, wher
 NUMBER, CATEGORY = "number:", "category:"  # how columns begin that are kept beside the text, as they came
 
 
+NOT_A_NUMBER = "not a number"  # the problem of a cell in a column of numbers
 EXCERPT = 80  # signs of a cell that a message shows
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_CHARS = 20_000  # longer texts are cut: spam, and no model reads that far
 
+PARSED_DEPTH = 200  # tags within tags that the parser certainly reads
+
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
 
 # inside a word they are the door's (`goods.cards.unicode`), which keeps what the text was
@@ -114,6 +116,11 @@ def escape_bare(text: str) -> str:
     return _ANGLE.sub(checked, text)
 
 
+def _gave_up(parser: etree.HTMLParser) -> bool:
+    """Whether the parser met tags within tags deeper than it goes: what follows there it has not read."""
+    return any("depth" in error.message for error in parser.error_log)
+
+
 def strip_html(text: str) -> str:
     """Visible text of an HTML fragment; what is not HTML comes back as it is, squeezed."""
     if "<" not in text and "&" not in text and is_squeezed(text):
@@ -126,13 +133,14 @@ def strip_html(text: str) -> str:
     if _HIDDEN.search(text):  # within a tag they would make another name of it
         text = _ANGLED.sub(lambda tag: _HIDDEN.sub("", tag[0]), text)
     text = escape_bare(text)
+    parser = etree.HTMLParser(recover=True, huge_tree=False)
     try:
         # a wrapper element keeps the parser from dropping leading text and from failing on comments alone
-        tree = etree.fromstring(f"<div>{text}</div>", etree.HTMLParser(recover=True, huge_tree=False))
+        tree = etree.fromstring(f"<div>{text}</div>", parser)
     except (etree.ParseError, ValueError):
         tree = None
-    if tree is None:
-        return squeeze(html.unescape(re.sub(r"<[^>]*>", " ", text)))
+    if tree is None or (text.count("<") > PARSED_DEPTH and _gave_up(parser)):
+        return squeeze(html.unescape(_ANGLED.sub(" ", text)))
     etree.strip_elements(tree, *_SKIPPED_TAGS, with_tail=False)
     etree.strip_tags(tree, etree.Comment, etree.ProcessingInstruction)
     return squeeze(" ".join(tree.itertext()))

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -26,16 +28,22 @@ NAMES, NAME = 20, 40  # columns of a table that a message names, signs of each
 EXPECTED = {"json": "str, struct, map or list"}
 
 
+# ValueError: names of columns that are not UTF-8
+DAMAGED = (pa.ArrowException, ValueError, OSError)
+UNCONVERTED = (*DAMAGED, OverflowError, LookupError)  # LookupError: a time zone nobody knows
+
+
 @contextmanager
-def readable(path: Path, problem: str = UNREADABLE, mend: str = "copy the file again") -> Iterator[None]:
+def readable(
+    path: Path,
+    problem: str = UNREADABLE,
+    mend: str = "copy the file again",
+    caught: tuple[type[Exception], ...] = DAMAGED,
+) -> Iterator[None]:
     """What pyarrow says of a damaged file becomes a GoodsError."""
     try:
         yield
-    except (
-        pa.ArrowException,
-        ValueError,
-        OSError,
-    ) as error:  # ValueError: names of columns that are not UTF-8
+    except caught as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise GoodsError(f"{path}: {problem} ({reason[:SHOWN]}); {mend}") from None
 
@@ -101,6 +109,20 @@ def read_columns(path: Path, columns: list[str], problem: str = UNREADABLE) -> p
     with readable(path, "its parts have columns of different types", "write it again as one table"):
         joined = pa.concat_tables(tables, promote_options="permissive")
     return joined.select([name for name in columns if name in joined.column_names])
+
+
+def frame_of(table: pa.Table, path: Path) -> pd.DataFrame:
+    """Rows counted from 0, whatever index was saved; whole numbers beside nulls do not become floats. GoodsError naming
+    a column whose values Python has no objects for, such as dates of the year 84107 or of unknown time zones."""
+    convert = partial(pa.Table.to_pandas, ignore_metadata=True, integer_object_nulls=True)
+    try:
+        return convert(table)
+    except UNCONVERTED:
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            told = f"column {name!r} of {str(column.type)[:NAME]} cannot be read"
+            with readable(path, told, "write it as text", UNCONVERTED):
+                convert(pa.table({name: column}))
+        raise
 
 
 def with_plain_types(table: pa.Table) -> pa.Table:

@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import re
+import zlib
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,10 +18,19 @@ from goods.competitions.trees import CODE_PAGES, MAX_FIELD, SEPARATORS
 from goods.config.table import TextFormat
 from goods.core.errors import GoodsError
 
+CUT = (OSError, EOFError, zlib.error)  # of files, packed ones that end too early or have other bytes inside
 SAMPLE = 1 << 18  # bytes that are looked at
 ROWS = 2_000  # of them, rows
 QUOTES = ('"', "")
-MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+MARKS = {  # of four bytes first: that of UTF-32 begins as that of UTF-16
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+UNMARKED = ("utf-16-be", "utf-16-le")  # the first or the second byte of each ASCII sign is 0
+ZEROS = 0.05  # share of a file's pairs of bytes that are ASCII signs, at least
 WESTERN = "cp1252"
 SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?\r?\n')  # which spreadsheets write and read above the names
 
@@ -70,7 +80,7 @@ def samples(path: Path) -> tuple[bytes, bytes, bool]:
             whole = not rest
             while letters.isascii() and rest:
                 letters, rest = rest, file.read(SAMPLE)
-    except (OSError, EOFError) as error:
+    except CUT as error:
         raise GoodsError(f"{path}: cannot be read ({error}); copy it again") from None
     return head, letters, whole
 
@@ -80,6 +90,9 @@ def encoding_of(data: bytes) -> str | None:
     for mark, name in MARKS.items():
         if data.startswith(mark):
             return name
+    zeros = [data[first::2].count(0) for first in (0, 1)]
+    if min(zeros) == 0 and max(zeros) > ZEROS * len(data) / 2:
+        return UNMARKED[zeros.index(0) ^ 1]
     inside = data.lstrip(bytes(range(0x80, 0xC0)))  # the rest of a sign that was cut
     try:
         codecs.getincrementaldecoder("utf-8")().decode(inside if len(data) - len(inside) < 4 else data)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import yaml
 
 from goods.config.loading import COMPETITION, DEFAULTS, competition_folders, first_with
@@ -93,7 +94,7 @@ def write_frame(path: Path, split: str, frame: pd.DataFrame) -> None:
     try:
         with atomic(path) as temporary:
             frame.to_parquet(temporary, index=False)
-    except (ValueError, TypeError) as error:  # pyarrow's errors of types are these
+    except (ValueError, TypeError, OverflowError, pa.ArrowException) as error:
         told = " ".join(str(error).split())[:200]
         raise GoodsError(
             f"frames: {split} cannot be written as parquet ({told}); give columns of one type"

@@ -76,10 +76,15 @@ class Column:
     def nested(self) -> float:
         return self._share(
             lambda cell: (
-                not isinstance(cell, str | int | float | bool | np.generic)
+                isinstance(cell, dict | list | tuple | np.ndarray)
                 or bool(isinstance(cell, str) and cell.lstrip()[:1] in ("{", "["))
             )
         )
+
+    @property
+    def binary(self) -> float:
+        """Share of cells with bytes that are no text, such as those of photos."""
+        return self._share(holds_binary)
 
     @property
     def named_values(self) -> float:
@@ -93,7 +98,7 @@ class Column:
         return share(
             told,
             lambda cell: (
-                (not isinstance(cell, str | bool) and np.isscalar(cell))
+                (not isinstance(cell, str | bytes | bool) and np.isscalar(cell))
                 or (
                     isinstance(cell, str)
                     and len(cell) < 30
@@ -143,6 +148,17 @@ class Column:
 
     def _share(self, asked: Any) -> float:
         return share(self.some, asked)
+
+
+def holds_binary(cell: Any) -> bool:
+    if isinstance(cell, dict):
+        return any(map(holds_binary, cell.values()))
+    if not isinstance(cell, bytes):
+        return False
+    try:
+        return "\0" in cell.decode()
+    except UnicodeDecodeError:
+        return True
 
 
 def share(cells: list[Any], asked: Any) -> float:

@@ -39,6 +39,12 @@ def guess(data: Path) -> Guess:
     answers = guess_labels(made, sources, columns)
     guess_target(made, data, sources, columns, answers, key)
     left = [train[name] for name in train if name in test and name not in (key, made.section.get("target"))]
+    binary = [column.name for column in left if column.binary > 0.5]
+    made.warnings += [
+        f"{name!r} holds bytes that are no text: not used; if they are photos, write them into files named by id"
+        for name in binary
+    ]
+    left = [column for column in left if column.name not in binary]
     photo, why = guess_photo(data, left, None if key is None else train[key])
     made.photos = bool(why)
     if photo:

@@ -8,11 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from goods.cards.table import Issues
-from goods.competitions.arrow import columns_of, read_columns
 from goods.competitions.raw import (
     CategoryPath,
     Raw,
-    answers_told,
+    answers_in,
     integer_ids,
     read_table,
     require_disjoint,
@@ -96,10 +95,4 @@ def read_splits(
     else:
         tree = tree_from_names(train.category_id, names, train_path)
     cards = pd.concat([train, test], ignore_index=True)
-    return Raw(cards, tree, issues, warnings=answers_in_test(test_path))
-
-
-def answers_in_test(path: Path) -> list[str]:
-    if CATEGORY_ID not in columns_of(path):
-        return []
-    return answers_told(read_columns(path, [CATEGORY_ID])[CATEGORY_ID].to_pylist(), CATEGORY_ID, path)
+    return Raw(cards, tree, issues, warnings=answers_in(test_path, CATEGORY_ID))

@@ -22,7 +22,7 @@ from goods.competitions.ozon_products import (
     level_3,
     one_of_each,
 )
-from goods.competitions.raw import RawPairs, integer_ids, read_table
+from goods.competitions.raw import RawPairs, answers_in, integer_ids, read_table
 from goods.competitions.submission import PairScores
 from goods.core.errors import GoodsError
 from goods.core.wording import count
@@ -117,7 +117,7 @@ def read_ozon(data: Path) -> RawPairs:
         )
     pairs["category"] = grouped_categories(pairs, level_3(cards.set_index("product_id").levels))
     pairs.insert(0, "product_id", np.arange(len(pairs), dtype=np.int64))
-    return RawPairs(cards, pairs, embeddings, issues)
+    return RawPairs(cards, pairs, embeddings, issues, answers_in(data / PAIR_FILES["test"], "target"))
 
 
 COMPETITION = Competition(read_ozon, PairScores(PAIR_IDS, "target"), problem="pairs", describe=describe)

@@ -13,9 +13,10 @@ import pandas as pd
 import pyarrow as pa
 
 from goods.cards.fields import is_nothing, plain_value
+from goods.cards.literals import TooDeep
 from goods.cards.table import Issues
 from goods.cards.text import MAX_CHARS
-from goods.competitions.arrow import columns_of, plain, read_columns, told
+from goods.competitions.arrow import columns_of, frame_of, plain, read_columns, told
 from goods.competitions.numbers import ROUNDED
 from goods.core.errors import GoodsError
 from goods.core.ids import Id, plain_id
@@ -53,12 +54,13 @@ class Raw:
 class RawPairs:
     """Cards as everywhere (title is the name, no target) and with what only matching reads: `colours`, `levels` and
     `characteristics` as JSON, `price`; pairs with product_id (their number), split, variantid1, variantid2, category
-    (cat3_grouped of the first product) and target; embeddings by kind."""
+    (cat3_grouped of the first product) and target; embeddings by kind; warnings as those of Raw."""
 
     cards: pd.DataFrame
     pairs: pd.DataFrame
     embeddings: dict[str, Owned]
     issues: Issues
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -90,8 +92,7 @@ def read_table(path: Path, required: dict[str, str], optional: dict[str, str] | 
     wanted = {**required, **{c: k for c, k in (optional or {}).items() if c in names}}
     table = read_columns(path, list(wanted))
     table = pa.table({column: plain(table[column], column, kind, path) for column, kind in wanted.items()})
-    # rows are counted from 0, whatever index was saved; whole numbers beside nulls do not become floats
-    frame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
+    frame = frame_of(table, path)
     for column in optional or {}:
         if column not in frame:
             frame[column] = None
@@ -137,6 +138,16 @@ def require_disjoint(train: pd.Series, test: pd.Series, column: str, *files: Pat
         )
 
 
+def answers_in(path: Path, column: str) -> list[str]:
+    """As `answers_told`, of a parquet file that may have the column."""
+    if column not in columns_of(path):
+        return []
+    try:
+        return answers_told(read_table(path, {column: "any"})[column].tolist(), column, path)
+    except (GoodsError, TooDeep):  # nothing looks at them
+        return []
+
+
 def answers_told(cells: list[Any], column: str, path: Path) -> list[str]:
     """A warning where a test file holds classes in the column that train cards have theirs in; one value that stands in
     all rows holds a place."""
@@ -172,7 +183,10 @@ def tree_from_names(
     if pairs.id.duplicated().any():
         twice = pairs.id[pairs.id.duplicated()].iloc[0]
         raise GoodsError(f"{path}: category_id {twice} has two different category_name values; mend them")
-    split = [[part.strip() for part in name.split(separator)] for name in pairs.name]
+    split = [
+        [part for part in map(str.strip, name.split(separator)) if part] or [str(id_)]
+        for id_, name in zip(pairs.id, pairs.name, strict=True)
+    ]
     deep = pairs.id[[len(parts) > DEEPEST for parts in split]]
     if len(deep):
         raise GoodsError(

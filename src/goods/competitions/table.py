@@ -21,6 +21,7 @@ from goods.competitions.table_classes import (
     add_classes,
     columns_of_classes,
     columns_of_tree,
+    nothings_told,
     tree_of,
     with_labels,
 )
@@ -45,6 +46,10 @@ def read(config: TableConfig, data: Path) -> Raw:
     if not data.is_dir():
         raise GoodsError(f"{data}: no such data folder; put the raw files there or name it with --data DIR")
     issues, frames = Issues(), frames_of(config, data)
+    if config.id in config.targets.values():
+        raise GoodsError(
+            f"{frames['test'][0]}: table.id is the target, {config.id!r}; name the column of ids"
+        )
     whole = config.id is None or are_whole((frame for _, frame in frames.values()), config.id)
     parts = {
         part: cards_of(frame, path, PARTS[part], config, issues, whole)
@@ -60,13 +65,19 @@ def read(config: TableConfig, data: Path) -> Raw:
     train = pd.concat([parts.pop(part) for part in labelled], ignore_index=True)
     frame = pd.concat([frames[part][1] for part in labelled], ignore_index=True)
     frame.attrs |= frames["train"][1].attrs  # of frames that differ in them none are kept
-    targets = add_classes(train, frame, config, issues)
+    targets = add_classes(train, frame, frames["train"][0], config, issues)
     tree = {} if config.several else tree_of(train, frame, frames["train"][0], data, config)
     cards = pd.concat([train, *parts.values()], ignore_index=True)
     if not cards.product_id.is_unique:
         twice = cards.product_id[cards.product_id.duplicated()].iloc[0]
         raise GoodsError(f"{data}: {name} {twice} is in more than one file; leave it in one")
-    return Raw(cards, tree, issues, targets, answers_in_test(config, data))
+    warnings = [*answers_in_test(config, data), *nothings_told(train)]
+    if not whole and config.id is not None and are_whole([frames["test"][1]], config.id):
+        warnings.append(
+            f"ids of {frames['test'][0].name} are whole numbers, those of other files texts: so are those submitted; "
+            f"number {config.id!r} everywhere"
+        )
+    return Raw(cards, tree, issues, targets, warnings)
 
 
 def answers_in_test(config: TableConfig, data: Path) -> list[str]:

@@ -13,7 +13,7 @@ from goods.cards.literals import Malformed, TooDeep, read_cell
 from goods.cards.table import CATEGORY, NUMBER, PHOTO, TEXT_FIELDS, Issues
 from goods.cards.text import strip_html
 from goods.competitions.raw import clip_text, require_unique
-from goods.competitions.table_values import are_whole, floats_of, ids_of, words_of
+from goods.competitions.table_values import are_whole, floats_of, ids_of, words_of, writable
 from goods.config.table import Columns, Split, TableConfig, listed
 
 ROW = "goods:row"  # column of row numbers, where a table has no ids
@@ -59,7 +59,8 @@ def cards_of(
     for column in config.categories:
         cards[f"{CATEGORY}{column}"] = pd.Series(words_of(frame[column]), frame.index, dtype="str")
     if config.photo is not None:
-        cards[PHOTO] = pd.Series(names_of_photos(frame, config.photo), frame.index, dtype="str")
+        names = [writable(name) for name in names_of_photos(frame, config.photo)]
+        cards[PHOTO] = pd.Series(names, frame.index, dtype="str")
     clip_text(cards, TEXT_FIELDS, issues)
     return cards
 

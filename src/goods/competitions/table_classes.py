@@ -18,6 +18,7 @@ from goods.core.ids import Id
 from goods.core.log import say
 from goods.core.wording import count
 
+NOTHINGS = ("nan", "none", "null", "<na>", "nat")  # as text, what Python and its libraries call no value
 LEVELS = "\x1f"  # between the names of a path while it is one text
 
 
@@ -45,6 +46,11 @@ def with_labels(frame: pd.DataFrame, path: Path, data: Path, config: TableConfig
     table.require(wanted)
     told = table.frame(list(wanted.values()))
     columns = list(config.targets.values())
+    if taken := [column for column in columns if column in frame]:
+        raise GoodsError(
+            f"{table.where}: its column {taken[0]!r} of classes is called as one that cards are read from; rename one "
+            "of both"
+        )
     if labels.key is None:
         if len(told) != len(frame):
             raise GoodsError(
@@ -73,14 +79,14 @@ def with_labels(frame: pd.DataFrame, path: Path, data: Path, config: TableConfig
 
 
 def add_classes(
-    cards: pd.DataFrame, frame: pd.DataFrame, config: TableConfig, issues: Issues
+    cards: pd.DataFrame, frame: pd.DataFrame, path: Path, config: TableConfig, issues: Issues
 ) -> dict[str, tuple[Id, ...]]:
     """Give train cards their classes, in place: `category_id`, or of several targets `target_<name>`, of which the
     classes are returned. A card without its single class counts as unlabelled, which is noted."""
     texts = "texts of targets" if "texts of targets" in frame.attrs else "texts"
     targets: dict[str, tuple[Id, ...]] = {}
     for name, column in config.targets.items():
-        found = classes_of(frame[column], are_whole([frame], column, texts, WHOLE_CLASS))
+        found = classes_of(frame[column], are_whole([frame], column, texts, WHOLE_CLASS), path)
         if config.several:
             cards[f"target_{name}"] = found
             targets[name] = tuple(sorted(set(found.dropna().tolist())))
@@ -95,6 +101,18 @@ def add_classes(
             cards_without = count(int(without.sum()), "train card")
             say(f"table: {cards_without} without {column!r} {counts} as unlabelled")
     return targets
+
+
+def nothings_told(cards: pd.DataFrame) -> list[str]:
+    """A warning for each class whose name is how tools write that there is none."""
+    if "category_id" not in cards:
+        return []
+    sizes = cards.category_id.dropna().value_counts()
+    return [
+        f"{count(int(sizes[name]), 'train card is', 'train cards are')} of a class called {name!r}: leave those cells "
+        "empty if they have none"
+        for name in sorted(name for name in sizes.index if isinstance(name, str) and name.lower() in NOTHINGS)
+    ]
 
 
 def tree_of(

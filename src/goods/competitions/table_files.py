@@ -17,8 +17,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
-from goods.competitions.arrow import columns_of, plain, read_columns, readable, told
-from goods.competitions.dialect import dialect_of
+from goods.cards.literals import paired
+from goods.competitions.arrow import columns_of, frame_of, plain, read_columns, readable, told
+from goods.competitions.dialect import CUT, dialect_of
+from goods.competitions.swallowed import check_rows
 from goods.config.table import Columns, TextFormat, listed
 from goods.core.errors import GoodsError
 from goods.core.log import say
@@ -26,6 +28,9 @@ from goods.core.wording import count
 
 PARQUET, TEXT, JSON = (".parquet", ".pq"), (".csv", ".tsv", ".txt", ".tab"), (".jsonl", ".ndjson", ".json")
 PACKED = ".gz"
+SWALLOWED = (
+    "double the quotes within cells, or set table.format.quote: '\"' where they are right, '' where none is"
+)
 KNOWN = "parquet, CSV (.csv, .tsv, .txt) or JSON lines (.jsonl, .json), the latter two also with .gz"
 
 
@@ -47,7 +52,7 @@ def files_of(data: Path, named: Columns, key: str) -> list[Path]:
             found.append(path)
         elif path.is_dir():
             found += sorted(part for part in path.rglob("*") if part.is_file() and is_table(part))
-        elif any(sign in name for sign in "*?["):
+        elif any(sign in name for sign in "*?[") and not Path(name).is_absolute():
             found += sorted(part for part in data.glob(name) if part.is_file())
         if len(found) == before:
             there = sorted(p.name for p in data.glob("*"))
@@ -125,7 +130,7 @@ class Table:
             table = pa.table({name: plain(table[name], name, "any", part) for name in there})
         else:
             table = csv_table(part, self.format, there)
-        frame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
+        frame = frame_of(table, part)
         return frame.reindex(columns=columns).reset_index(drop=True)
 
 
@@ -148,6 +153,8 @@ def csv_table(path: Path, format_: TextFormat, columns: list[str] | None, rows: 
         wanted = None if columns is None or nameless else set(columns)
         read = [name for name in written if wanted is None or name.strip() in wanted] or written
         table = csv_texts(path, reading, parsing, written, read)
+        if dialect.quote and format_.quote is None and not nameless:
+            check_rows(table, written, dialect.separator, path, SWALLOWED)
         table = table.rename_columns([name.strip() for name in read])
         return without_nameless(table, path) if nameless else table
 
@@ -186,7 +193,7 @@ def json_rows(path: Path) -> list[dict[str, Any]]:
     try:
         with gzip.open(str(path), "rb") if packed else path.open("rb") as file:
             text = file.read().decode("utf-8-sig")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (*CUT, UnicodeDecodeError) as error:
         raise GoodsError(f"{path}: not readable JSON in UTF-8 ({error}); write it again") from None
     pieces = [text] if text.lstrip()[:1] == "[" else text.split("\n")
     rows: list[dict[str, Any]] = []
@@ -197,16 +204,32 @@ def json_rows(path: Path) -> list[dict[str, Any]]:
             found = json.loads(piece)
         except (ValueError, RecursionError) as error:
             raise GoodsError(f"{path}: line {line} is not JSON ({error}); mend that line") from None
+        if columns_of_rows(found):
+            raise GoodsError(
+                f"{path}: an object for each column in place of one for each card; write it again, by pandas with "
+                "orient='records', lines=True"
+            )
         for row in found if isinstance(found, list) else [found]:
             if not isinstance(row, dict):
                 raise GoodsError(f"{path}: line {line} holds no object; give an object for each card")
             rows.append(
                 {
-                    name: json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+                    name if name.isprintable() else paired(name): (
+                        json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+                    )
                     for name, value in row.items()
                 }
             )
     return rows
+
+
+def columns_of_rows(value: Any) -> bool:
+    """Whether an object has for each of its names the cells of a column: objects of the same names, as pandas writes
+    tables, or lists of the same length."""
+    columns: list[Any] = list(value.values()) if isinstance(value, dict) and len(value) > 1 else [None]
+    if all(isinstance(one, dict) for one in columns):
+        return all(one and one.keys() == columns[0].keys() for one in columns)
+    return all(isinstance(one, list) and len(one) == len(columns[0]) > 1 for one in columns)
 
 
 def tell(table: Table, what: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import numpy as np
 import pandas as pd
 
 from goods.cards.fields import as_text, is_nothing, plain_value
-from goods.cards.table import Issues
+from goods.cards.literals import paired
+from goods.cards.table import NOT_A_NUMBER, Issues
 from goods.cards.text import squeeze
+from goods.cards.unicode import plain
 from goods.competitions import numbers
+from goods.competitions.numbers import EXACT, ROUNDED
 from goods.competitions.raw import integer_ids
 from goods.core.errors import GoodsError
-from goods.core.ids import Id
 from goods.core.log import say
 from goods.core.wording import count
 
@@ -27,6 +30,7 @@ NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][-+]?[0-9]
 COMMAS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?(?![0-9,])")  # 1,299,000 and 1,299.50
 POINTS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?(?![0-9.])")  # 1.299.000 and 1.299,50
 BETWEEN = re.compile(r"(?<=[0-9])[ \u00a0\u2009\u202f'_](?=[0-9]{3})")  # thousands
+MINUS = "\u2212"  # the sign, where most write a hyphen
 LONGEST_ID = 200
 
 
@@ -41,14 +45,17 @@ def are_whole(
 
 
 def _are_whole(cells: pd.Series, pattern: re.Pattern[str] | None) -> bool:
-    if cells.dtype.kind in "iu":
+    if cells.dtype.kind == "i":
         return True
     if cells.dtype.kind == "f":
         return bool((cells % 1 == 0).all())
     return all(
         pattern is not None and bool(pattern.fullmatch(cell.strip()))
         if isinstance(cell, str)
-        else isinstance(cell, int) and not isinstance(cell, bool)
+        else isinstance(cell, int | Decimal)
+        and not isinstance(cell, bool)
+        and -(2**63) <= cell < 2**63
+        and cell == int(cell)
         for cell in cells.tolist()
     )
 
@@ -73,36 +80,50 @@ def ids_of(column: pd.Series, whole: bool, name: str, path: Path) -> pd.Series:
     return ids
 
 
-def classes_of(column: pd.Series, whole: bool) -> pd.Series:
-    """Whole numbers where they are `whole`, else texts; None where a card has none."""
+def classes_of(column: pd.Series, whole: bool, path: Path) -> pd.Series:
+    """Whole numbers where they are `whole`, else texts; None where a card has none. GoodsError naming the row of a
+    number that went through a float."""
     said = [None if is_nothing(cell) else cell for cell in column.tolist()]
     if whole:
-        told = [None if cell is None else int(str(cell).strip().removesuffix(".0")) for cell in said]
+        for row, cell in enumerate(said):
+            if isinstance(cell, float) and abs(cell) >= EXACT:
+                raise GoodsError(f"{path}: row {row}: {column.name!r} {cell:.0f} {ROUNDED}")
+        told = [None if cell is None else whole_class(cell) for cell in said]
         return pd.Series(told, column.index, dtype=object)
     texts = pd.Series(
-        [None if cell is None else class_text(cell) for cell in said], column.index, dtype=object
+        [None if cell is None else writable(class_text(cell)) for cell in said], column.index, dtype=object
     )
     return one_spelling(texts)
 
 
+def whole_class(cell: Any) -> int:
+    return int(cell.strip().removesuffix(".0") if isinstance(cell, str) else cell)
+
+
 def one_spelling(classes: pd.Series) -> pd.Series:
-    """Texts that differ in blanks around them alone as the one that is written most often."""
-    bare = classes.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
+    """Texts that look alike (blanks around them, letters in parts, invisible signs) as the one that is written most
+    often."""
+    bare = classes.map(lambda cell: plain(cell).strip() if isinstance(cell, str) else cell)
     known = pd.DataFrame({"bare": bare, "written": classes}).value_counts(sort=True).reset_index()
     several = known.bare[known.bare.duplicated()].unique()
     if not len(several):
         return classes
     say(
-        f"table: {count(len(several), 'class is', 'classes are')} written with and without blanks around, "
-        f"such as {several[0]!r}"
+        f"table: {count(len(several), 'class is', 'classes are')} written in several ways that look alike, such as "
+        f"{several[0]!r}: the most frequent one counts"
     )
     often = known.drop_duplicates("bare").set_index("bare").written
     return bare.map(lambda cell: often.get(cell, cell)).astype(object).where(classes.notna(), None)
 
 
-def class_text(cell: Any) -> Id:
+def class_text(cell: Any) -> str:
     """A cell as the contest writes it."""
     return cell if isinstance(cell, str) else as_text(plain_value(cell))
+
+
+def writable(text: str) -> str:
+    """Halves of signs, which JSON can hold and no file, joined or replaced."""
+    return text if text.isprintable() else paired(text)
 
 
 def words_of(column: pd.Series) -> list[str]:
@@ -123,21 +144,28 @@ def floats_of(column: pd.Series, ids: pd.Series, name: str, issues: Issues) -> p
                 continue
             value = float_of(cell)
             if value is None:
-                issues.add_unreadable(ids.iloc[row], name, "not a number", "counts as missing", cell)
+                issues.add_unreadable(ids.iloc[row], name, NOT_A_NUMBER, "counts as missing", cell)
             else:
                 found[row] = value
         elif cell is not None:
-            found[row] = float(cell)
+            try:
+                found[row] = float(cell)
+            except (
+                TypeError,
+                ValueError,
+                OverflowError,
+            ):  # lists, dates, bytes, numbers of hundreds of digits
+                issues.add_unreadable(ids.iloc[row], name, NOT_A_NUMBER, "counts as missing", cell)
     found[~np.isfinite(found)] = np.nan
     return pd.Series(found, column.index)
 
 
 def float_of(text: str) -> float | None:
     """The first number of a text, "1 299,50 ₽" → 1299.5; None where there is none or more than one."""
-    plain = BETWEEN.sub("", text)
-    if (found := COMMAS.search(plain)) and (found[0].count(",") > 1 or "." in found[0]):
-        plain = plain.replace(",", "")
-    elif (found := POINTS.search(plain)) and (found[0].count(".") > 1 or "," in found[0]):
-        plain = plain.replace(found[0], found[0].replace(".", ""))
-    numbers_ = NUMBER.findall(plain)
+    bare = BETWEEN.sub("", text.replace(MINUS, "-"))
+    if (found := COMMAS.search(bare)) and (found[0].count(",") > 1 or "." in found[0]):
+        bare = bare.replace(",", "")
+    elif (found := POINTS.search(bare)) and (found[0].count(".") > 1 or "," in found[0]):
+        bare = bare.replace(found[0], found[0].replace(".", ""))
+    numbers_ = NUMBER.findall(bare)
     return float(numbers_[0].replace(",", ".")) if len(numbers_) == 1 else None

@@ -20,7 +20,15 @@ from goods.cards.text import squeeze, strip_html
 from goods.cards.unicode import plain
 from goods.competitions.base import Competition
 from goods.competitions.characteristics import parse_characteristics
-from goods.competitions.raw import Raw, clip_text, integer_ids, read_table, require_disjoint, require_unique
+from goods.competitions.raw import (
+    Raw,
+    answers_told,
+    clip_text,
+    integer_ids,
+    read_table,
+    require_disjoint,
+    require_unique,
+)
 from goods.competitions.submission import Attributes
 from goods.core.errors import GoodsError
 
@@ -168,7 +176,7 @@ def repaired(title: str, description: str) -> tuple[str, str]:
 
 
 def cards_of(frame: pd.DataFrame, path: Path, split: str, issues: Issues) -> pd.DataFrame:
-    """Raw rows → card rows, one `target_<name>` text column per attribute (null where unknown)."""
+    """Raw rows → card rows, one `target_<name>` text column per attribute (null where unknown), of test cards too."""
     cards = pd.DataFrame({"product_id": integer_ids(frame, "nm", path)})
     require_unique(cards.product_id, "nm", path)
     cards["split"] = split
@@ -202,7 +210,7 @@ def cards_of(frame: pd.DataFrame, path: Path, split: str, issues: Issues) -> pd.
                 mine.setdefault(target, []).extend(values)
         attributes.append(unique_lines(lines))
         for name, classes in targets.items():
-            classes.append(normalise(name, mine.get(name, [])) if split == "train" else None)
+            classes.append(normalise(name, mine.get(name, [])))
     texts["attributes"] = attributes
     texts["shop"] = [squeeze(v) if isinstance(v, str) else "" for v in frame.brand.tolist()]
     for field, column in texts.items():
@@ -230,7 +238,11 @@ def read_school(data: Path) -> Raw:
         parts["train"].product_id, parts["test"].product_id, "nm", *(data / name for name in FILES.values())
     )
     targets = {name: attribute.classes for name, attribute in ATTRIBUTES.items()}
-    return Raw(pd.concat(parts.values(), ignore_index=True), {}, issues, targets)
+    test, warnings = parts["test"], list[str]()
+    for name, attribute in ATTRIBUTES.items():
+        warnings += answers_told(test[f"target_{name}"].tolist(), attribute.charc, data / FILES["test"])
+        test[f"target_{name}"] = None
+    return Raw(pd.concat(parts.values(), ignore_index=True), {}, issues, targets, warnings)
 
 
 def read_new(path: Path, issues: Issues) -> pd.DataFrame:

@@ -133,6 +133,12 @@ class TableConfig(Strict):
             raise ValueError("a tree is of a single target")
         if not any((self.title, self.description, self.attributes)):
             raise ValueError("none of title, description and attributes is named: there is no text to read")
+        read = {*self.numbers, *self.categories}
+        read.update(*map(listed, (self.title, self.description, self.attributes, self.shop)))
+        if self.labels is None and (given := [column for column in self.targets.values() if column in read]):
+            raise ValueError(
+                f"column {given[0]!r} is a target and read as a part of the cards; leave it in one"
+            )
         known = {ID, CONFIDENCE, *self.targets}
         if unknown := set(self.submission.columns.values()) - known:
             raise ValueError(

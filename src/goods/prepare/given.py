@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from goods.competitions.numbers import EXACT, ROUNDED
 from goods.core.errors import GoodsError, within
 from goods.problems.folds import UNSCORED
 from goods.problems.grouping import groups_by
@@ -33,7 +34,7 @@ def given_folds(path: Path, train: pd.DataFrame, known: pd.Series, n_folds: int)
             f"{train.product_id[missing].iloc[0]} for one; give each a fold"
         )
     table = table.loc[train.product_id]
-    number = pd.to_numeric(table.fold, errors="coerce")
+    number = numbers_of(table.fold)
     bad = ~(number.between(0, n_folds - 1) & (number % 1 == 0))
     if bad.any():
         row = int(np.argmax(bad))
@@ -111,14 +112,26 @@ def ids_of(table: pd.DataFrame, column: str, path: Path, known: pd.Series) -> pd
     """Ids of the file's rows, each once: whole numbers or texts, as those that are `known`."""
     if not pd.api.types.is_integer_dtype(known):
         return each_once(table[column].astype("str"), column, path)
-    values = pd.to_numeric(table[column], errors="coerce")
+    values = numbers_of(table[column])
     bad = values.isna() | (values % 1 != 0)
     if bad.any():
         row = int(bad.to_numpy().argmax())
         raise GoodsError(
             f"{path}: row {row}: {column!r} is {table[column].iloc[row]}, not a whole number; mend that row"
         )
+    rounded = (values.abs() >= EXACT).to_numpy(bool)
+    if values.dtype.kind == "f" and rounded.any():
+        row = int(rounded.argmax())
+        raise GoodsError(f"{path}: row {row}: {column!r} {values.iloc[row]:.0f} {ROUNDED}")
     return each_once(values.astype("int64"), column, path)
+
+
+def numbers_of(column: pd.Series) -> pd.Series:
+    """NaN for what is no number, lists among it."""
+    try:
+        return pd.to_numeric(column, errors="coerce")
+    except TypeError:
+        return pd.to_numeric(column.map(str), errors="coerce")
 
 
 def each_once(ids: pd.Series, column: str, path: Path) -> pd.Series:

@@ -40,6 +40,7 @@ def write_pairs(ws: Workspace, config: CompetitionConfig, raw: RawPairs, sources
     train = raw.pairs[raw.pairs.split == "train"]
     classes = {"pairs": train.set_index("product_id").target}
     door = describe(raw.cards, classes, raw.issues, of_cards=False)
+    door["warnings"] += raw.warnings
     write_json(ws.door, door)
     write_json(ws.source, record)
     mark_done(ws.prepared, key)

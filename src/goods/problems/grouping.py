@@ -22,6 +22,8 @@ def groups_of(train: pd.DataFrame, config: CompetitionConfig) -> np.ndarray | No
 def groups_by(train: pd.DataFrame, column: str) -> np.ndarray:
     """int64 [n]: cards of one value share a group, one without a value has its own."""
     values = column_of(train, column, "group_by")
+    if values.dtype == object:  # lists, for one, which cannot be counted
+        values = values.map(str, na_action="ignore")
     codes = pd.factorize(values.where(~empty(values)))[0].astype(np.int64)
     alone = codes < 0
     codes[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())

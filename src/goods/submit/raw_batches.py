@@ -15,6 +15,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from goods.competitions.arrow import is_parquet, readable
+from goods.competitions.swallowed import check_rows
 from goods.core.errors import GoodsError
 
 READ = 1 << 20  # bytes of a column that are read ahead
@@ -90,7 +91,9 @@ def _csv(path: Path) -> Iterator[pa.Table]:
         with pyarrow.csv.open_csv(path, reading, parsing, as_text) as opened:
             yield opened.schema.empty_table()
             for batch in opened:
-                yield pa.Table.from_batches([batch])
+                table = pa.Table.from_batches([batch])
+                check_rows(table, table.column_names, ",", path, "double the quotes within cells")
+                yield table
 
 
 def _parquet(path: Path, rows: int) -> Iterator[pa.Table]:

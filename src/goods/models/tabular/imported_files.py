@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from goods.cards.labels import Labels
+from goods.competitions.numbers import EXACT
 from goods.core.artifacts import read_npz
 from goods.core.errors import GoodsError
 from goods.core.log import say
@@ -43,9 +44,13 @@ def _of_table(path: Path, id_: str, labels: Labels) -> tuple[np.ndarray, np.ndar
     if id_ not in table:
         there = ", ".join(map(str, table.columns[:20]))
         raise GoodsError(f"{path}: no column {id_!r} of ids; set id: to one of {there}")
+    if (empty := table[id_].isna().to_numpy()).any():
+        raise GoodsError(f"{path}: row {int(empty.argmax())}: {id_!r} is empty; give that row its id")
     if sorted(map(str, table.columns)) == sorted([id_, *LONG]):
         return _of_long(path, table, id_, labels)
     columns = [column for column in table.columns if column != id_]
+    if not columns:
+        raise GoodsError(f"{path}: there is no column but {id_!r}; write one of probabilities for each class")
     proba = np.stack([_numbers(path, table[column]) for column in columns], 1)
     codes = _class_codes(path, [str(column) for column in columns], labels)
     return table[id_].to_numpy(), np.tile(codes, (len(table), 1)), proba
@@ -72,7 +77,12 @@ def _of_long(
 def _of_arrays(path: Path, labels: Labels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`classes` are names or ids [C] of the columns of `proba` [n, C], or class indices [n, k] as in runs here."""
     arrays = read_npz(path, "product_id", "classes", "proba")
-    ids, classes, proba = arrays["product_id"], arrays["classes"], arrays["proba"].astype(np.float32)
+    ids, classes, proba = arrays["product_id"], arrays["classes"], arrays["proba"]
+    if proba.dtype.kind not in "fiu" or (classes.ndim > 1 and classes.dtype.kind not in "iu"):
+        raise GoodsError(
+            f"{path}: proba is of {proba.dtype}, classes of {classes.dtype}; write numbers, and indices of classes"
+        )
+    proba = proba.astype(np.float32)
     if classes.ndim == 1:
         classes = np.tile(_class_codes(path, classes.astype(str).tolist(), labels), (len(ids), 1))
     if ids.ndim != 1 or classes.shape != proba.shape or len(classes) != len(ids):
@@ -91,7 +101,8 @@ def _read(path: Path, id_: str) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pq.read_table(path).to_pandas()
-        return pd.read_csv(path, dtype={id_: str, "class": str})
+        # "NA" may be an id or a class
+        return pd.read_csv(path, dtype={id_: str, "class": str}, keep_default_na=False, na_values=[""])
     except (pa.ArrowException, ValueError, OSError) as error:  # pandas' errors of parsing are ValueErrors
         told = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise GoodsError(
@@ -132,7 +143,9 @@ def _like_cards(ids: np.ndarray, dtype: Any, path: Path, id_: str) -> np.ndarray
         whole = pd.Series(ids).astype("int64").to_numpy()
         if np.issubdtype(np.asarray(ids).dtype, np.number) and (whole != ids).any():
             raise ValueError(f"{ids[whole != ids][0]}")
-    except (ValueError, TypeError) as error:
+        if np.asarray(ids).dtype.kind == "f" and (np.abs(whole) >= EXACT).any():
+            raise ValueError(f"{whole[np.abs(whole) >= EXACT][0]} went through a float")
+    except (ValueError, TypeError, OverflowError) as error:
         raise GoodsError(
             f"{path}: an id in {id_} is no whole number, as the cards' are ({error}); write the cards' own"
         ) from None
