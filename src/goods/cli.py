@@ -29,7 +29,7 @@ from goods.core.log import saying_to, stamped
 from goods.core.pipes import ending_unread, tell, unread
 from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
-from goods.core.told import check_words, told_of, visible
+from goods.core.told import check_words, lines_of, visible
 from goods.core.warned import told_at_the_end
 from goods.core.workspace import Workspace
 
@@ -250,8 +250,8 @@ def agreed(question: str) -> bool:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call a script's main; a GoodsError, or a file that cannot be read or written, becomes one line and exit code
-    2."""
+    """Call a script's main; a GoodsError, or a file that cannot be read or written, becomes one line, or one for each
+    of several mistakes, and exit code 2."""
     folders: list[Path] = []
     with ending_unread(), stoppable() as stop, with_given(sys.argv), saying_to(tell_stamped):
         try:
@@ -273,10 +273,11 @@ def run(main: Callable[[], None]) -> None:
                 stop.end()
             if isinstance(error, BrokenPipeError) and unread():
                 raise
-            told = told_of(error, folders)
-            if told is None:
+            lines = lines_of(error, folders)
+            if lines is None:
                 raise
-            tell(f"error: {visible(to_type(told))}")
+            for line in lines:
+                tell(f"error: {visible(to_type(line))}")
             sys.exit(2)
 
 

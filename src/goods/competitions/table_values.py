@@ -23,6 +23,7 @@ from goods.core.wording import count
 # no zeros before a number: "007" is a text, and stays one
 WHOLE = re.compile(r"(?:0|-?[1-9][0-9]{0,17})")
 WHOLE_CLASS = re.compile(WHOLE.pattern + r"(?:\.0)?")  # as pandas writes whole numbers beside missing ones
+NO_NUMBERS = "take that column out of table.numbers, or where it has few values name it in table.categories"
 NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 COMMAS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?(?![0-9,])")  # 1,299,000 and 1,299.50
 POINTS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?(?![0-9.])")  # 1.299.000 and 1.299,50
@@ -123,7 +124,8 @@ def floats_of(column: pd.Series, ids: pd.Series, name: str, issues: Issues) -> p
                 continue
             value = float_of(cell)
             if value is None:
-                issues.add_unreadable(ids.iloc[row], name, "not a number", "counts as missing", cell)
+                told = ("not a number", "counts as missing", cell, NO_NUMBERS)
+                issues.add_unreadable(ids.iloc[row], name, *told)
             else:
                 found[row] = value
         elif cell is not None:

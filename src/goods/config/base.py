@@ -12,8 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
+from goods.config.refusals import refused
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_of
 from goods.core.predictions import Predictions
@@ -37,13 +37,15 @@ class Strict(BaseModel):
     @classmethod
     def no_flag_for_a_number(cls, data: Any) -> Any:
         """Else true would be 1, and a mistyped value go unnoticed."""
+        flags = []
         for name, value in data.items() if isinstance(data, dict) else ():
             if not isinstance(value, bool) or name not in cls.model_fields:
                 continue
             kinds = _kinds(cls.model_fields[name].annotation)
             if kinds & {int, float} and not kinds & {bool, Any}:
-                told = {"text": str(value).lower(), "below": (name,)}
-                raise PydanticCustomError("flag", "is {text}, expected a number", told)
+                flags.append(((name,), value, f"is {str(value).lower()}, expected a number"))
+        if flags:
+            raise refused("flag", flags)
         return data
 
     def described(self, exclude: frozenset[str] = frozenset()) -> dict[str, Any]:

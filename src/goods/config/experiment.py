@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from goods.config.base import FamilyConfig, PresetConfig, Strict
 from goods.config.families import family_class
+from goods.config.refusals import refusals, refused, shown
 from goods.core.errors import GoodsError
 from goods.core.workspace import is_folder_name
 
@@ -18,22 +18,17 @@ def of_its_family(value: Any) -> FamilyConfig:
     if isinstance(value, FamilyConfig):
         return value
     if not isinstance(value, dict) or not isinstance(value.get("family"), str):
-        raise PydanticCustomError("family", "expected a mapping with a family")
+        raise refused("family", [((), value, f"is {shown(value)}, expected a mapping with a family")])
+    named = value["family"]
     try:
-        found = family_class(value["family"])
+        found = family_class(named)
     except GoodsError as error:
-        raise PydanticCustomError("family", "{text}", {"text": str(error), "below": ("family",)}) from None
+        raise refused("family", [(("family",), named, str(error))]) from None
     if found.part:
-        raise PydanticCustomError(
-            "family", "{text}", {"text": f"{found.__name__} is a part of other families"}
+        raise refused(
+            "family", [(("family",), named, f"{named!r} is a part of other families; name one of these")]
         )
-    try:
-        return found.model_validate(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        below = (*first["loc"], *first.get("ctx", {}).get("below", ()))
-        told = {"text": first["msg"], "below": below, "kind": first["type"]}
-        raise PydanticCustomError("family", "{text}", told) from None
+    return found.model_validate(value)
 
 
 class SearchSpace(Strict):
@@ -103,10 +98,9 @@ def refusal(model: FamilyConfig, key: list[str], value: Any) -> str | None:
     try:
         type(model).model_validate(data)
     except ValidationError as error:
-        for one in error.errors():
-            where = [*one["loc"], *one.get("ctx", {}).get("below", ())]
-            if where[: len(key)] == key:
-                return str(one["msg"])
+        for one in refusals(error, data):
+            if list(one.key[: len(key)]) == key:
+                return one.why
     return None
 
 

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ValidationError
 
 from goods.config.base import SCRATCH, StartingWeights
 from goods.config.experiment import ExperimentConfig
-from goods.core.errors import GoodsError
+from goods.config.refusals import refusals, told
+from goods.core.errors import GoodsError, SeveralErrors
 from goods.core.log import say
 
 DEFAULTS = "defaults"  # folder of the experiments that competitions share
@@ -92,17 +93,11 @@ def set_key(data: dict[str, Any], dotted: str, value: Any) -> None:
 
 
 def validated(model: type[BaseModel], data: dict[str, Any], path: Path) -> Any:
-    """GoodsError naming the file and the key where `data` is not what `model` takes."""
+    """GoodsError naming the file and each key where `data` is not what `model` takes."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        below = first.get("ctx", {}).get("below", ())
-        where = ".".join(str(part) for part in (*first["loc"], *below))
-        if "extra_forbidden" in (first["type"], first.get("ctx", {}).get("kind")):
-            raise GoodsError(f"{path}: unknown key {where!r}; check its spelling") from None
-        first["msg"] = first["msg"].removeprefix("Value error, ")
-        raise GoodsError(f"{path}: {f'key {where!r}: ' if where else ''}{first['msg']}") from None
+        raise SeveralErrors(*told(refusals(error, data), str(path))) from None
 
 
 def load_experiment(

@@ -28,8 +28,9 @@ def check_unreadable(issues: Issues, cards: pd.DataFrame, config: CompetitionCon
                 f"{next(iter(mine))}: {next(iter(mine.values()))}"
             )
             if len(mine) > config.max_unreadable * size:
+                mend = issues.mends[column]
                 raise GoodsError(
-                    f"{told}; write that column as JSON, or set max_unreadable in competition.yaml to "
+                    f"{told}; {mend}, or set max_unreadable in competition.yaml to "
                     f"{math.ceil(100 * len(mine) / size) / 100} to go on without those cells"
                 )
             say(f"prepare: {told}")
