@@ -134,10 +134,10 @@ def test_broken_yaml_and_missing_files_are_told(tmp_path):
         load_experiment(tmp_path / "none.yaml")
 
 
-@pytest.mark.parametrize("name", ["a/b", "..", "a\\b", ""])
+@pytest.mark.parametrize("name", ["a/b", "..", "a\\b", "", " a", "a ", "a\tb", "n" * 201])
 def test_an_experiment_is_named_as_one_folder_may_be(name):
     with pytest.raises(GoodsError, match=r"key 'name': .* is to be the name of a folder"):
-        load_experiment(CONFIGS / "kazanexpress2023" / "linear.yaml", [f"name='{name}'"])
+        load_experiment(CONFIGS / "kazanexpress2023" / "linear.yaml", [f"name={json.dumps(name)}"])
 
 
 def test_what_begins_with_random_weights_is_told_once_where_offline_makes_it(capsys):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from goods.config.loading import load_experiment
+from goods.config.loading import load_experiment, parsed_yaml
 from goods.core.errors import GoodsError
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "kazanexpress2023"
@@ -107,3 +107,58 @@ def test_several_errors_are_told_by_a_worker_too():
 
     error = pickle.loads(pickle.dumps(SeveralErrors("one", "two")))
     assert (str(error), error.lines) == ("one\ntwo", ("one", "two"))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a: &a {C: 1}\nb: {<<: *a, D: 2}", {"a": {"C": 1}, "b": {"C": 1, "D": 2}}),
+        ("b: {<<: {C: 1}, C: 2}", {"b": {"C": 2}}),
+        ("a: {x: &x {<<: {C: 1}, C: 2}}\nb: {<<: *x}", {"a": {"x": {"C": 2}}, "b": {"C": 2}}),
+    ],
+)
+def test_yaml_may_merge_mappings(text, found):
+    assert parsed_yaml(text, "x.yaml") == found
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model: &m {fields: *m}", "x.yaml: an alias .* names what it stands in"),
+        ("folds: &f [*f]", "x.yaml: an alias .* names what it stands in"),
+        ("model: &m {<<: *m, <<: {C: 1, C: 2}}", "key 'C' stands twice"),
+        ("experiments: !!set {linear, navec}", "set is no kind of setting; write a list"),
+        ("name: !!binary aGk=", "binary is no kind of setting"),
+    ],
+)
+def test_yaml_that_has_no_end_or_no_order_is_refused(text, message):
+    with pytest.raises(GoodsError, match=message):
+        parsed_yaml(text, "x.yaml")
+
+
+@pytest.mark.parametrize("word", ["", "~/work", "~other"])
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_path_that_the_shell_left_empty_or_with_its_tilde_is_refused(
+    run_script, monkeypatch, tmp_path, word, joined
+):
+    monkeypatch.chdir(tmp_path)
+    given = (f"--work={word}",) if joined else ("--work", word)
+    code, _, said = run_script("status", "kazanexpress2023", *given)
+    assert code == 2 and "--work: is empty" in said if word == "" else "no shell has replaced" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("option", ["--work", "--data"])
+def test_a_link_that_leads_to_itself_is_told(run_script, tmp_path, option):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    places = {"--work": tmp_path / "work", "--data": tmp_path} | {option: loop}
+    code, _, said = run_script(
+        "prepare", "kazanexpress2023", *(word for pair in places.items() for word in pair)
+    )
+    assert (
+        code == 2
+        and said
+        == f"error: {loop}: a link that leads to itself; remove it, or name another "
+        + ("folder\n" if option == "--work" else "place\n")
+    )

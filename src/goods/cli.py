@@ -26,7 +26,7 @@ from goods.core.commands import (
 from goods.core.errors import GoodsError
 from goods.core.folders import check_folder, check_local, check_writable
 from goods.core.log import saying_to, stamped
-from goods.core.pipes import ending_unread, tell, unread
+from goods.core.pipes import ending_unread, show_all_signs, tell, unread
 from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
 from goods.core.told import check_words, lines_of, visible
@@ -70,6 +70,15 @@ class Parser(argparse.ArgumentParser):
         if not (given or named):
             given = (amounts_joined(sys.argv[1:]),)
         return super().parse_args(*given, **named)
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        """A path that a shell has left empty, or with its ~, would be another one than is meant."""
+        if action.type is Path and arg_string == "":
+            raise argparse.ArgumentError(action, "is empty; name a file or folder")
+        if action.type is Path and arg_string.startswith("~"):
+            told = f"{arg_string!r} has a ~ that no shell has replaced; write the whole path, or ./ before it"
+            raise argparse.ArgumentError(action, told)
+        return super()._get_value(action, arg_string)
 
 
 def competitions() -> list[str]:
@@ -255,6 +264,7 @@ def run(main: Callable[[], None]) -> None:
     folders: list[Path] = []
     with ending_unread(), stoppable() as stop, with_given(sys.argv), saying_to(tell_stamped):
         try:
+            show_all_signs()
             check_temporary()
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
             # of a run that was stopped: joblib's helper process removes what is left, and needs not say so

@@ -12,6 +12,8 @@ from goods.config.refusals import refusals, refused, shown
 from goods.core.errors import GoodsError
 from goods.core.workspace import is_folder_name
 
+NAMES = "leave out / and \\, blanks around it and signs that cannot be seen, and keep it below 200 bytes"
+
 
 def of_its_family(value: Any) -> FamilyConfig:
     """The config of the class that `family` names."""
@@ -127,7 +129,7 @@ class ExperimentConfig(Strict):
     @classmethod
     def names_one_folder(cls, name: str) -> str:
         if not is_folder_name(name):
-            raise ValueError(f"{name!r} is to be the name of a folder below runs/: leave out / and \\")
+            raise ValueError(f"{name!r} is to be the name of a folder below runs/: {NAMES}")
         return name
 
     @model_validator(mode="after")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from goods.core.errors import GoodsError
+
+LOOP = re.compile(r"Symlink loop from '(.*)'")  # as pathlib has it
 
 
 def lines_of(error: BaseException, folders: list[Path]) -> tuple[str, ...] | None:
@@ -20,6 +23,8 @@ def told_of(error: BaseException, folders: list[Path]) -> str | None:
     """As `lines_of`, of what somebody else's code has raised."""
     if not isinstance(error, Exception):
         return None
+    if isinstance(error, RuntimeError) and (loop := LOOP.match(str(error))):
+        return f"{loop[1]}: a link that leads to itself; remove it, or name another place"
     from goods.core.shortages import shortage  # a tenth of a second to import
 
     if (told := shortage(error, folders)) is not None:
