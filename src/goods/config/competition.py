@@ -51,7 +51,7 @@ class CompetitionConfig(Strict):
     def targets_of_the_table(cls, data: Any) -> Any:
         """Of several targets of a table each is a competition of its own."""
         several = data["table"].get("target") if isinstance(data.get("table"), dict) else None
-        return data if several is None or isinstance(several, str) else {"targets": tuple(several)} | data
+        return {"targets": tuple(several)} | data if isinstance(several, list | tuple | dict) else data
 
     @model_validator(mode="after")
     def table_where_it_is_read(self) -> Self:
