@@ -162,3 +162,20 @@ def test_a_link_that_leads_to_itself_is_told(run_script, tmp_path, option):
         == f"error: {loop}: a link that leads to itself; remove it, or name another "
         + ("folder\n" if option == "--work" else "place\n")
     )
+
+
+@pytest.mark.parametrize(
+    ("experiment", "setting", "message"),
+    [
+        ("linear", "tuned_on=[0, 0]", "tuned_on names 0 twice; leave one out"),
+        ("stack", "model.methods=[catboost, catboost]", "methods names 'catboost' twice; leave one out"),
+        ("stack", "model.precisions=[0.9, 0.9]", "precisions names 0.9 twice; leave one out"),
+        ("stack", "model.precisions=[2.0]", "key 'model.precisions.0': is 2.0, expected 1 or less"),
+        ("stack", "model.precisions=[-1]", "key 'model.precisions.0': is -1, expected more than 0"),
+        ("stack", "model.experiments=[linear, stack]", "experiment stack builds on itself; remove it there"),
+        ("linear", "pseudo={experiments: [linear]}", "experiment linear builds on itself; remove it there"),
+    ],
+)
+def test_what_stands_twice_or_builds_on_itself_is_refused(experiment, setting, message):
+    (line,) = told(experiment, setting)
+    assert line.endswith(message)

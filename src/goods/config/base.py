@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -70,6 +71,13 @@ class Strict(BaseModel):
             elif isinstance(value, str) and any(isinstance(m, _Content) for m in field.metadata):
                 found |= {value} if Path(value).exists() else set()
         return found
+
+
+def check_once(key: str, values: Sequence[Any]) -> None:
+    """ValueError, to be raised by a validator, where a list has a value twice."""
+    twice = [value for i, value in enumerate(values) if value in values[:i]]
+    if twice:
+        raise ValueError(f"{key} names {twice[0]!r} twice; leave one out")
 
 
 def _kinds(annotation: Any) -> set[Any]:
@@ -208,9 +216,7 @@ class PresetConfig(FamilyConfig):
 
     @model_validator(mode="after")
     def each_once(self) -> Self:
-        twice = [name for i, name in enumerate(self.experiments) if name in self.experiments[:i]]
-        if twice:
-            raise ValueError(f"experiments names {twice[0]!r} twice")
+        check_once("experiments", self.experiments)
         return self
 
 

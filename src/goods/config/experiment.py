@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
-from goods.config.base import FamilyConfig, PresetConfig, Strict
+from goods.config.base import FamilyConfig, PresetConfig, Strict, check_once
 from goods.config.families import family_class
 from goods.config.refusals import refusals, refused, shown
 from goods.core.errors import GoodsError
@@ -131,6 +131,14 @@ class ExperimentConfig(Strict):
         if not is_folder_name(name):
             raise ValueError(f"{name!r} is to be the name of a folder below runs/: {NAMES}")
         return name
+
+    @model_validator(mode="after")
+    def folds_once_and_never_on_itself(self) -> ExperimentConfig:
+        check_once("tuned_on", self.tuned_on)
+        joined = self.model.experiments if isinstance(self.model, PresetConfig) else ()
+        if self.name in (*self.upstream, *joined):
+            raise ValueError(f"experiment {self.name} builds on itself; remove it there")
+        return self
 
     @model_validator(mode="after")
     def a_study_varies_what_is_there(self) -> ExperimentConfig:
