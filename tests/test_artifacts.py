@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from goods.core.artifacts import cached_npz, read_json, read_npz, write_json, write_npz
 from goods.core.errors import GoodsError
@@ -107,3 +111,11 @@ def test_nothing_pickled_is_loaded(tmp_path):
     np.savez(tmp_path / "objects.npz", a=np.array([{"code": 1}], dtype=object))
     with pytest.raises(GoodsError, match=r"objects\.npz: damaged"):
         read_npz(tmp_path / "objects.npz")
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664), (0o777, 0o600)])
+def test_files_may_be_read_by_whom_the_umask_lets(tmp_path, umask, mode):
+    line = "import sys; from goods.core.artifacts import write_text, Path; write_text(Path(sys.argv[1]), 'a')"
+    run = [sys.executable, "-c", line, str(tmp_path / "a.txt")]
+    subprocess.run(run, check=True, umask=umask, env={"PYTHONPATH": str(ROOT / "src")}, timeout=60)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == mode

@@ -263,12 +263,12 @@ def test_bad_input_ends_with_code_2_and_one_message(tmp_path: Path, run_script) 
         ([nameless], "column 'title' is missing"),
         ([gap], "row 1: 'id' is not a whole number"),
         ([good, "--truth", "product"], "column 'product' is missing"),
-        ([good, "--threshold", "1.5"], "--threshold: Input should be less than or equal to 1"),
-        ([good, "--max-group", "1"], "--max-group: Input should be greater than or equal to 2"),
+        ([good, "--threshold", "1.5"], "--threshold 1.5: expected 1 or less"),
+        ([good, "--max-group", "1"], "--max-group 1: expected 2 or more"),
         ([mangled], "column 'title' is damaged"),
         ([several], "there are several columns 'title'; keep one"),
         ([lettered], "string, expected int; number them if they are texts"),
-        ([good, "--neighbours", "-1"], "--neighbours: Input should be greater than or equal to 0"),
+        ([good, "--neighbours", "-1"], "--neighbours -1: expected 0 or more"),
         ([good, "--experiment", "matcher"], "train experiment 'matcher' first"),
     ]:
         code, out, err = run_script("match", *arguments, "--out", tmp_path / "out")

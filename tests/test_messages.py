@@ -26,7 +26,6 @@ KNOWN = re.compile(r"\bexpected\b|\bknown are\b")
 CLAUSES = {"mend", "how", "again"}  # arguments that hold a whole clause of what to do
 EXCEPTIONS = {
     "{problem}": "a ValueError of competitions/numbers.py, which are looked at too",
-    "{first['msg']}": "pydantic's, which say what the key should be",
     "{said['error']}": "what a GoodsError of one of several processes says",
 }
 

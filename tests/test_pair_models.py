@@ -91,6 +91,8 @@ def test_the_reasons_of_a_pair_add_up_to_its_score(trained_pairs, run_script):
     work, ids = trained_pairs.root, [int(pair.variantid1), int(pair.variantid2)]
     code, out, _ = run_script("explain", "ozon", "stack", *ids, "--work", work)
     assert code == 0 and out.startswith(f"{ids[0]} – {ids[1]}  ") and "the same product" in out
+    same = "the same product" if pair.target else "not the same product"
+    assert f"\n  split: train\n  true class: {same}\n" in out
     for wrong, told in ((ids[:1], "1 product given"), ([1, 2], "are no pair of ozon")):
         code, _, err = run_script("explain", "ozon", "stack", *wrong, "--work", work)
         assert code == 2 and told in err

@@ -136,3 +136,12 @@ def test_a_current_folder_that_was_removed_is_told_in_one_line(tmp_path, command
     )
     assert done.returncode == 2
     assert done.stderr == b"error: the current folder was removed; cd to one that is there\n"
+
+
+def test_what_an_encoding_lacks_is_written_as_python_spells_it(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(PRINTING.format(line="print('Чашка → cup')").replace("20_000", "1"), encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, path], capture_output=True, env=environment, cwd=ROOT, timeout=120)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == b"\\u0427\\u0430\\u0448\\u043a\\u0430 \\u2192 cup\n"

@@ -219,6 +219,9 @@ def test_what_the_files_do_not_hold_is_told_with_what_they_hold(tmp_path, change
         ({"tree": {}}, "name one of column, columns and file"),
         ({"submission": {"columns": {"a": "answer"}}}, "holds 'answer'; known are confidence, id, target"),
         ({"tytle": "text"}, "unknown key 'table.tytle'"),
+        ({"target": 3}, "key 'table.target': is 3, expected a text or a list or a mapping"),
+        ({"target": {"kind": 3}}, "key 'table.target.kind': is 3, expected a text; write '3'"),
+        ({"numbers": "price"}, r"key 'table.numbers': is 'price', expected a list; write \[price\]"),
     ],
 )
 def test_a_section_that_says_too_little_is_refused_with_its_key(change, message):

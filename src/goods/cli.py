@@ -26,10 +26,10 @@ from goods.core.commands import (
 from goods.core.errors import GoodsError
 from goods.core.folders import check_folder, check_local, check_writable
 from goods.core.log import saying_to, stamped
-from goods.core.pipes import ending_unread, tell, unread
+from goods.core.pipes import ending_unread, show_all_signs, tell, unread
 from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
-from goods.core.told import check_words, told_of, visible
+from goods.core.told import check_words, lines_of, visible
 from goods.core.warned import told_at_the_end
 from goods.core.workspace import Workspace
 
@@ -70,6 +70,15 @@ class Parser(argparse.ArgumentParser):
         if not (given or named):
             given = (amounts_joined(sys.argv[1:]),)
         return super().parse_args(*given, **named)
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        """A path that a shell has left empty, or with its ~, would be another one than is meant."""
+        if action.type is Path and arg_string == "":
+            raise argparse.ArgumentError(action, "is empty; name a file or folder")
+        if action.type is Path and arg_string.startswith("~"):
+            told = f"{arg_string!r} has a ~ that no shell has replaced; write the whole path, or ./ before it"
+            raise argparse.ArgumentError(action, told)
+        return super()._get_value(action, arg_string)
 
 
 def competitions() -> list[str]:
@@ -250,11 +259,12 @@ def agreed(question: str) -> bool:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call a script's main; a GoodsError, or a file that cannot be read or written, becomes one line and exit code
-    2."""
+    """Call a script's main; a GoodsError, or a file that cannot be read or written, becomes one line, or one for each
+    of several mistakes, and exit code 2."""
     folders: list[Path] = []
     with ending_unread(), stoppable() as stop, with_given(sys.argv), saying_to(tell_stamped):
         try:
+            show_all_signs()
             check_temporary()
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
             # of a run that was stopped: joblib's helper process removes what is left, and needs not say so
@@ -273,10 +283,11 @@ def run(main: Callable[[], None]) -> None:
                 stop.end()
             if isinstance(error, BrokenPipeError) and unread():
                 raise
-            told = told_of(error, folders)
-            if told is None:
+            lines = lines_of(error, folders)
+            if lines is None:
                 raise
-            tell(f"error: {visible(to_type(told))}")
+            for line in lines:
+                tell(f"error: {visible(to_type(line))}")
             sys.exit(2)
 
 

@@ -35,7 +35,7 @@ from goods.core.errors import GoodsError
 from goods.core.folders import check_writable
 from goods.core.last_run import CHOSEN, note_run
 from goods.core.locks import working, writing
-from goods.core.log import say
+from goods.core.log import say, warning_of
 from goods.core.processes import limited
 from goods.core.progress import headline, live
 from goods.core.workspace import Workspace
@@ -46,6 +46,7 @@ from goods.problems.kinds import PROBLEMS, load_rows
 from goods.report.comparison import comparison
 from goods.report.stage import write_report
 from goods.report.summary import tell_end
+from goods.stack.config import StackConfig
 from goods.stack.stage import stack
 from goods.submit.entries import key_of, overall
 from goods.submit.kept import REPORT, keep_report
@@ -81,6 +82,7 @@ def run_all(name: str, options: Options) -> str:
     ws = Workspace(options.work, name)
     stack_experiment = load_preset(options, ws.whole.competition)
     check_configs(options, competition, stack_experiment)
+    tell_ids_left_out(options, ws.whole.competition, stack_experiment)
     for folder in (options.work, options.out):
         check_writable(folder)
     held = working(ws, alone=True, wait=options.wait), writing(options.out / name, options.wait)
@@ -112,7 +114,8 @@ def run_all_stages(
     estimate(courses, options.budget, started)
     for left, course in zip(range(len(courses), 0, -1), courses, strict=True):
         course.ends = options.budget.part_ends(started, left)
-        run_stages(course, options)
+        with warning_of(course.ws.attribute if competition.targets else ""):
+            run_stages(course, options)
     headline(f"{ws.competition}: submit")
     path = submit(ws, competition, stack_experiment.name, options.out)
     if competition.targets:
@@ -217,6 +220,22 @@ def load_preset(options: Options, name: str) -> ExperimentConfig:
     return joining(config, (*model.experiments, brought))
 
 
+def tell_ids_left_out(options: Options, name: str, stack_experiment: ExperimentConfig) -> None:
+    """Warn where the stack of another preset looks at the order of ids and this one does not."""
+    if not isinstance(stack_experiment.model, StackConfig) or stack_experiment.model.id_order:
+        return
+    for preset, file in PRESETS.items():
+        try:
+            other = load(options, name, file)
+        except GoodsError:  # told where that preset is run
+            continue
+        if isinstance(other.model, StackConfig) and other.model.id_order:
+            say(
+                f"warning: configs/{name}/{file} (preset {preset}) sets id_order, {PRESETS[options.preset]}, which "
+                f"preset {options.preset} runs, does not: set it there too, or add --preset {preset}"
+            )
+
+
 def load_base(options: Options, name: str, experiment: str) -> ExperimentConfig:
     """The config an experiment starts from; one ending in "-tuned" starts from what is tuned."""
     return load(options, name, f"{experiment.removesuffix(TUNED)}.yaml")
@@ -272,7 +291,8 @@ def with_possible(ws: Workspace, options: Options, config: ExperimentConfig) -> 
     if not dropped or has_photo(seen).sum() >= FEWEST_PHOTOS:
         return config
     why = " that models may see, as test has fewer" if photos_hidden else ""
-    say(f"fewer than {FEWEST_PHOTOS} cards have a photo{why}: {', '.join(dropped)} left out")
+    few = f"fewer than {FEWEST_PHOTOS} cards have" if has_photo(seen).any() else "no card has"
+    say(f"{few} a photo{why}: {', '.join(dropped)} left out")
     return joining(config, tuple(n for n in names if n not in dropped))
 
 

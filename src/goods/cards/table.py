@@ -29,8 +29,6 @@ PHOTO = "photo"  # column of a reader's cards that names the photo of each, wher
 
 NUMBER, CATEGORY = "number:", "category:"  # how columns begin that are kept beside the text, as they came
 
-
-NOT_A_NUMBER = "not a number"  # the problem of a cell in a column of numbers
 EXCERPT = 80  # signs of a cell that a message shows
 
 
@@ -42,12 +40,22 @@ class Issues:
     unreadable: dict[str, list[tuple[Id, str]]] = field(
         default_factory=dict
     )  # column → its cards and their cells
+    mends: dict[str, str] = field(default_factory=dict)  # column → what makes its cells readable
 
     def add(self, product_id: Id, field_: str, problem: str, action: str) -> None:
         self.rows.append((plain_id(product_id), field_, problem, action))
 
-    def add_unreadable(self, product_id: Id, field_: str, problem: str, action: str, cell: object) -> None:
-        """A cell of which nothing could be read: too many in a column end `prepare`."""
+    def add_unreadable(
+        self,
+        product_id: Id,
+        field_: str,
+        problem: str,
+        action: str,
+        cell: object,
+        mend: str = "write that column as JSON",
+    ) -> None:
+        """A cell of which nothing could be read: too many in a column end `prepare`, which tells the `mend`."""
+        self.mends[field_] = mend
         self.add(product_id, field_, problem, action)
         told = " ".join(repr(cell).split())  # that of an array has several lines
         self.unreadable.setdefault(field_, []).append((plain_id(product_id), told[:EXCERPT]))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from goods.config.refusals import shown
 from goods.core.log import say
 
+WIDEST = 10_000  # signs of a value that are told
 SURE, LIKELY, UNSURE = "sure", "likely", "a guess"
 
 
@@ -36,6 +38,6 @@ class Guess:
 
     def tell(self) -> None:
         for key, (sure, why) in self.notes.items():
-            say(f"{key}: {self.section.get(key, 'none')!r} ({sure}: {why})")
+            say(f"{key}: {shown(self.section.get(key, 'none'), WIDEST)} ({sure}: {why})")
         for warning in self.warnings:
             say(f"warning: {warning}")

@@ -13,7 +13,7 @@ import pandas as pd
 
 from goods.cards.fields import as_text, is_nothing, plain_value
 from goods.cards.literals import paired
-from goods.cards.table import NOT_A_NUMBER, Issues
+from goods.cards.table import Issues
 from goods.cards.text import squeeze
 from goods.cards.unicode import plain
 from goods.competitions import numbers
@@ -26,6 +26,8 @@ from goods.core.wording import count
 # no zeros before a number: "007" is a text, and stays one
 WHOLE = re.compile(r"(?:0|-?[1-9][0-9]{0,17})")
 WHOLE_CLASS = re.compile(WHOLE.pattern + r"(?:\.0)?")  # as pandas writes whole numbers beside missing ones
+NO_NUMBER = ("not a number", "counts as missing")
+NO_NUMBERS = "write that column as numbers, take it out of table.numbers, or where it has few values name it in table.categories"
 NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 COMMAS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?(?![0-9,])")  # 1,299,000 and 1,299.50
 POINTS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?(?![0-9.])")  # 1.299.000 and 1.299,50
@@ -144,7 +146,7 @@ def floats_of(column: pd.Series, ids: pd.Series, name: str, issues: Issues) -> p
                 continue
             value = float_of(cell)
             if value is None:
-                issues.add_unreadable(ids.iloc[row], name, NOT_A_NUMBER, "counts as missing", cell)
+                issues.add_unreadable(ids.iloc[row], name, *NO_NUMBER, cell, NO_NUMBERS)
             else:
                 found[row] = value
         elif cell is not None:
@@ -155,7 +157,7 @@ def floats_of(column: pd.Series, ids: pd.Series, name: str, issues: Issues) -> p
                 ValueError,
                 OverflowError,
             ):  # lists, dates, bytes, numbers of hundreds of digits
-                issues.add_unreadable(ids.iloc[row], name, NOT_A_NUMBER, "counts as missing", cell)
+                issues.add_unreadable(ids.iloc[row], name, *NO_NUMBER, cell, NO_NUMBERS)
     found[~np.isfinite(found)] = np.nan
     return pd.Series(found, column.index)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
+from goods.config.refusals import refused
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_of
 from goods.core.predictions import Predictions
@@ -37,13 +38,15 @@ class Strict(BaseModel):
     @classmethod
     def no_flag_for_a_number(cls, data: Any) -> Any:
         """Else true would be 1, and a mistyped value go unnoticed."""
+        flags = []
         for name, value in data.items() if isinstance(data, dict) else ():
             if not isinstance(value, bool) or name not in cls.model_fields:
                 continue
             kinds = _kinds(cls.model_fields[name].annotation)
             if kinds & {int, float} and not kinds & {bool, Any}:
-                told = {"text": str(value).lower(), "below": (name,)}
-                raise PydanticCustomError("flag", "is {text}, expected a number", told)
+                flags.append(((name,), value, f"is {str(value).lower()}, expected a number"))
+        if flags:
+            raise refused("flag", flags)
         return data
 
     def described(self, exclude: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -68,6 +71,13 @@ class Strict(BaseModel):
             elif isinstance(value, str) and any(isinstance(m, _Content) for m in field.metadata):
                 found |= {value} if Path(value).exists() else set()
         return found
+
+
+def check_once(key: str, values: Sequence[Any]) -> None:
+    """ValueError, to be raised by a validator, where a list has a value twice."""
+    twice = [value for i, value in enumerate(values) if value in values[:i]]
+    if twice:
+        raise ValueError(f"{key} names {twice[0]!r} twice; leave one out")
 
 
 def _kinds(annotation: Any) -> set[Any]:
@@ -206,9 +216,7 @@ class PresetConfig(FamilyConfig):
 
     @model_validator(mode="after")
     def each_once(self) -> Self:
-        twice = [name for i, name in enumerate(self.experiments) if name in self.experiments[:i]]
-        if twice:
-            raise ValueError(f"experiments names {twice[0]!r} twice")
+        check_once("experiments", self.experiments)
         return self
 
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from goods.config.base import Strict
+from goods.config.base import Strict, check_once
 from goods.config.table import TableConfig
 from goods.core.errors import GoodsError
 
@@ -51,7 +51,12 @@ class CompetitionConfig(Strict):
     def targets_of_the_table(cls, data: Any) -> Any:
         """Of several targets of a table each is a competition of its own."""
         several = data["table"].get("target") if isinstance(data.get("table"), dict) else None
-        return data if several is None or isinstance(several, str) else {"targets": tuple(several)} | data
+        return {"targets": tuple(several)} | data if isinstance(several, list | tuple | dict) else data
+
+    @model_validator(mode="after")
+    def targets_once(self) -> Self:
+        check_once("targets", self.targets)
+        return self
 
     @model_validator(mode="after")
     def table_where_it_is_read(self) -> Self:

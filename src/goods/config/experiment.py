@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
-from goods.config.base import FamilyConfig, PresetConfig, Strict
+from goods.config.base import FamilyConfig, PresetConfig, Strict, check_once
 from goods.config.families import family_class
+from goods.config.refusals import refusals, refused, shown
 from goods.core.errors import GoodsError
 from goods.core.workspace import is_folder_name
+
+NAMES = "leave out / and \\, blanks around it and signs that cannot be seen, and keep it below 200 bytes"
 
 
 def of_its_family(value: Any) -> FamilyConfig:
@@ -18,22 +20,17 @@ def of_its_family(value: Any) -> FamilyConfig:
     if isinstance(value, FamilyConfig):
         return value
     if not isinstance(value, dict) or not isinstance(value.get("family"), str):
-        raise PydanticCustomError("family", "expected a mapping with a family")
+        raise refused("family", [((), value, f"is {shown(value)}, expected a mapping with a family")])
+    named = value["family"]
     try:
-        found = family_class(value["family"])
+        found = family_class(named)
     except GoodsError as error:
-        raise PydanticCustomError("family", "{text}", {"text": str(error), "below": ("family",)}) from None
+        raise refused("family", [(("family",), named, str(error))]) from None
     if found.part:
-        raise PydanticCustomError(
-            "family", "{text}", {"text": f"{found.__name__} is a part of other families"}
+        raise refused(
+            "family", [(("family",), named, f"{named!r} is a part of other families; name one of these")]
         )
-    try:
-        return found.model_validate(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        below = (*first["loc"], *first.get("ctx", {}).get("below", ()))
-        told = {"text": first["msg"], "below": below, "kind": first["type"]}
-        raise PydanticCustomError("family", "{text}", told) from None
+    return found.model_validate(value)
 
 
 class SearchSpace(Strict):
@@ -103,10 +100,9 @@ def refusal(model: FamilyConfig, key: list[str], value: Any) -> str | None:
     try:
         type(model).model_validate(data)
     except ValidationError as error:
-        for one in error.errors():
-            where = [*one["loc"], *one.get("ctx", {}).get("below", ())]
-            if where[: len(key)] == key:
-                return str(one["msg"])
+        for one in refusals(error, data):
+            if list(one.key[: len(key)]) == key:
+                return one.why
     return None
 
 
@@ -133,8 +129,16 @@ class ExperimentConfig(Strict):
     @classmethod
     def names_one_folder(cls, name: str) -> str:
         if not is_folder_name(name):
-            raise ValueError(f"{name!r} is to be the name of a folder below runs/: leave out / and \\")
+            raise ValueError(f"{name!r} is to be the name of a folder below runs/: {NAMES}")
         return name
+
+    @model_validator(mode="after")
+    def folds_once_and_never_on_itself(self) -> ExperimentConfig:
+        check_once("tuned_on", self.tuned_on)
+        joined = self.model.experiments if isinstance(self.model, PresetConfig) else ()
+        if self.name in (*self.upstream, *joined):
+            raise ValueError(f"experiment {self.name} builds on itself; remove it there")
+        return self
 
     @model_validator(mode="after")
     def a_study_varies_what_is_there(self) -> ExperimentConfig:

@@ -18,11 +18,14 @@ from pydantic import BaseModel, ValidationError
 
 from goods.config.base import SCRATCH, StartingWeights
 from goods.config.experiment import ExperimentConfig
-from goods.core.errors import GoodsError
+from goods.config.refusals import refusals, told
+from goods.core.errors import GoodsError, SeveralErrors
 from goods.core.log import say
 
 DEFAULTS = "defaults"  # folder of the experiments that competitions share
 COMPETITION = "competition.yaml"  # what makes a folder that of a competition
+TAG = "tag:yaml.org,2002:"
+MERGE = f"{TAG}merge"
 OTHER_BASE = re.compile(r"[-+]?(0[0-7_]+|\d.*:.*)")
 SHIPPED = (Path(__file__).parents[1] / "configs").resolve()  # of a checkout its configs/
 
@@ -31,14 +34,21 @@ class StrictLoader(yaml.SafeLoader):
     """YAML that says what it looks like. A key stands once: of two the last would win, and the first be lost without a
     word."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+    def __init__(self, stream: str | bytes) -> None:
+        super().__init__(stream)
+        self.flat: set[int] = set()  # mappings that have been given the keys of those they merge
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        if id(node) in self.flat:
+            return
+        self.flat.add(id(node))
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != MERGE]
         twice = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
         if twice is not None:
             raise yaml.constructor.ConstructorError(
                 None, None, f"key {twice!r} stands twice", node.start_mark
             )
-        return super().construct_mapping(node, deep)
+        super().flatten_mapping(node)
 
     def construct_number(self, node: yaml.ScalarNode) -> Any:
         """Refuses what YAML 1.1 takes for a number to base 8 or 60: 042 would be 34, and 1:30 be 90."""
@@ -49,9 +59,16 @@ class StrictLoader(yaml.SafeLoader):
         whole = node.tag.endswith(":int")
         return self.construct_yaml_int(node) if whole else self.construct_yaml_float(node)
 
+    def construct_other(self, node: yaml.Node) -> Any:
+        """Refuses what is neither a mapping nor a list nor one value: a set has no order, and bytes are no text."""
+        told = f"{node.tag.removeprefix(TAG)} is no kind of setting; write a list, a mapping or a text"
+        raise yaml.constructor.ConstructorError(None, None, told, node.start_mark)
+
 
 for _kind in ("int", "float"):
-    StrictLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", StrictLoader.construct_number)
+    StrictLoader.add_constructor(f"{TAG}{_kind}", StrictLoader.construct_number)
+for _kind in ("set", "binary", "omap", "pairs"):
+    StrictLoader.add_constructor(f"{TAG}{_kind}", StrictLoader.construct_other)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -66,9 +83,21 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def parsed_yaml(text: str | bytes, where: str) -> Any:
     """What a YAML text holds; GoodsError that begins with `where`."""
     try:
-        return yaml.load(text, StrictLoader)
+        found = yaml.load(text, StrictLoader)
+        check_finite(found, where)
+        return found
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: the 99th of a month
         raise GoodsError(f"{where}: not readable as YAML ({' '.join(str(error).split())}); mend it") from None
+
+
+def check_finite(value: Any, where: str, within: tuple[int, ...] = ()) -> None:
+    """GoodsError where a part of what a YAML text holds is that which it is part of."""
+    if not isinstance(value, dict | list):
+        return
+    if id(value) in within:
+        raise GoodsError(f"{where}: an alias (*name) names what it stands in; write out what is meant")
+    for part in value.values() if isinstance(value, dict) else value:
+        check_finite(part, where, (*within, id(value)))
 
 
 def override(data: dict[str, Any], settings: list[str]) -> dict[str, Any]:
@@ -92,17 +121,11 @@ def set_key(data: dict[str, Any], dotted: str, value: Any) -> None:
 
 
 def validated(model: type[BaseModel], data: dict[str, Any], path: Path) -> Any:
-    """GoodsError naming the file and the key where `data` is not what `model` takes."""
+    """GoodsError naming the file and each key where `data` is not what `model` takes."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        below = first.get("ctx", {}).get("below", ())
-        where = ".".join(str(part) for part in (*first["loc"], *below))
-        if "extra_forbidden" in (first["type"], first.get("ctx", {}).get("kind")):
-            raise GoodsError(f"{path}: unknown key {where!r}; check its spelling") from None
-        first["msg"] = first["msg"].removeprefix("Value error, ")
-        raise GoodsError(f"{path}: {f'key {where!r}: ' if where else ''}{first['msg']}") from None
+        raise SeveralErrors(*told(refusals(error, data), str(path))) from None
 
 
 def load_experiment(

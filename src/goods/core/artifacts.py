@@ -26,6 +26,9 @@ from goods.core.log import say
 
 # as `atomic` names them: .DONE.x1y2z3a4, .oof.npz.x1y2z3a4.npz
 TEMPORARY = re.compile(r"\.[^.]+\.[a-z0-9_]{8}|\..+(\.[^.]+)\.[a-z0-9_]{8}\1")
+_umask = os.umask(0o077)  # it cannot be read without being set
+os.umask(_umask)
+MODE = 0o666 & ~_umask | 0o600  # of files, as the umask has it; their owner may go on with them
 MANY = 200  # files that are forced to the disk together rather than one by one
 
 
@@ -38,7 +41,7 @@ def atomic(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o644)
+        temporary.chmod(MODE)
         _force(temporary)
         temporary.replace(path)
         _force(path.parent)

@@ -9,6 +9,21 @@ from contextlib import contextmanager
 class GoodsError(Exception):
     """Bad input; the message names the file, the column or row, and the mend."""
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return (str(self),)
+
+
+class SeveralErrors(GoodsError):
+    """Several mistakes of one input, each a message of its own."""
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return self.args
+
 
 @contextmanager
 def within(where: str) -> Iterator[None]:

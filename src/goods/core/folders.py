@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -88,7 +89,14 @@ def check_local(folder: Path) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """GoodsError where a file is what it names, or lies above it."""
+    """GoodsError where a file is what it names, or lies above it, or links lead round in a circle."""
+    try:
+        folder.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise GoodsError(
+                f"{folder}: a link that leads to itself; remove it, or name another folder"
+            ) from None
     there = existing(folder)
     if not there.is_dir():
         raise GoodsError(

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from goods.core.pipes import tell
 
+WARNING = "warning: "
+
 
 def stamped(message: str) -> str:
     """The message, with the time before each of its lines where no terminal shows them as they come."""
@@ -23,10 +25,27 @@ def _stamped_to_stderr(message: str) -> None:
 
 
 _sink: Callable[[str], None] = tell
+_subject = ""
 
 
 def say(message: str) -> None:
-    _sink(message)
+    _sink(WARNING + of_subject(message.removeprefix(WARNING)) if message.startswith(WARNING) else message)
+
+
+def of_subject(warning: str) -> str:
+    """A warning with what it is of before it, where that is named."""
+    return f"{_subject}: {warning}" if _subject else warning
+
+
+@contextmanager
+def warning_of(subject: str) -> Iterator[None]:
+    """Within, warnings name their subject: of several targets, which one; "" for none."""
+    global _subject
+    before, _subject = _subject, subject
+    try:
+        yield
+    finally:
+        _subject = before
 
 
 def say_stamped() -> None:

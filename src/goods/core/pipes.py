@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import UnsupportedOperation
+from io import TextIOWrapper, UnsupportedOperation
 
 ENDED = 128 + signal.SIGPIPE  # the exit code a shell knows such an end by
 
@@ -100,3 +100,10 @@ def _gone(number: int) -> bool:
     poll = select.poll()
     poll.register(number, select.POLLERR)
     return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def show_all_signs() -> None:
+    """From now on stdout writes what its encoding lacks as Python spells it, as stderr does: an answer in Cyrillic on a
+    terminal that knows ASCII alone is no reason to end."""
+    if isinstance(sys.stdout, TextIOWrapper) and not sys.stdout.encoding.lower().startswith("utf"):
+        sys.stdout.reconfigure(errors="backslashreplace")

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from goods.core.errors import GoodsError
 
+LOOP = re.compile(r"Symlink loop from '(.*)'")  # as pathlib has it
 
-def told_of(error: BaseException, folders: list[Path]) -> str | None:
+
+def lines_of(error: BaseException, folders: list[Path]) -> tuple[str, ...] | None:
     """What a user is told of an error instead of where in the code it happened; None where that is what is needed."""
     if isinstance(error, GoodsError):
-        return str(error)
+        return error.lines
+    told = told_of(error, folders)
+    return None if told is None else (told,)
+
+
+def told_of(error: BaseException, folders: list[Path]) -> str | None:
+    """As `lines_of`, of what somebody else's code has raised."""
     if not isinstance(error, Exception):
         return None
+    if isinstance(error, RuntimeError) and (loop := LOOP.match(str(error))):
+        return f"{loop[1]}: a link that leads to itself; remove it, or name another place"
     from goods.core.shortages import shortage  # a tenth of a second to import
 
     if (told := shortage(error, folders)) is not None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from goods.core.log import say
+from goods.core.log import of_subject, say
 
 LONGEST = 240  # signs of a line
 
@@ -32,7 +32,7 @@ def counted() -> Iterator[Counter[str]]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        found[described(str(message), category, filename)] += 1
+        found[of_subject(described(str(message), category, filename))] += 1
 
     _counting, warnings.showwarning = found, count
     try:
@@ -67,7 +67,7 @@ def add(found: Counter[str]) -> None:
     if _counting is None:
         tell(found)
     else:
-        _counting.update(found)
+        _counting.update({of_subject(line): n for line, n in found.items()})
 
 
 def tell(found: Counter[str]) -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from goods.core.errors import GoodsError
 
+LONGEST = 200  # bytes of a folder's name; file systems have 255
 ALL = -1  # in place of a fold: no fold is left out
 
 
 def is_folder_name(name: str) -> bool:
-    """Whether it names one folder in another, and no path."""
-    return name not in ("", ".", "..") and set(name).isdisjoint("/\\\0")
+    """Whether it names one folder in another, and no path: as it is shown, and with what a run appends to it."""
+    path = name in ("", ".", "..") or not set(name).isdisjoint("/\\")
+    return not path and name.isprintable() and name == name.strip() and len(name.encode()) <= LONGEST
 
 
 @dataclass(frozen=True)

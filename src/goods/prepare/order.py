@@ -49,11 +49,12 @@ def told(orders: list[dict[str, Any]]) -> list[str]:
         if not found["tells"] or found["target"] in lines:
             continue
         of = f" of {found['target']}" if several else ""
-        what = "ids" if found["order"] == IDS else "rows in the train file"
+        by_ids = found["order"] == IDS
+        what = "ids" if by_ids else "rows in the train file"
         lines[found["target"]] = (
             f"the order of {what} tells the class{of}: {100 * found['same']:.1f} % of neighbours are of one class, "
             f"{100 * found['chance']:.1f} % by chance; that comes from how the table was made, new products will not "
-            "have it; nothing looks at it unless id_order is set"
+            f"have it; nothing looks at it{' unless id_order is set in a stack' if by_ids else ''}"
         )
     return list(lines.values())
 

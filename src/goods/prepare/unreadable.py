@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from goods.cards.table import NOT_A_NUMBER, Issues
+from goods.cards.table import Issues
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
 from goods.core.log import say
@@ -17,7 +17,6 @@ def check_unreadable(issues: Issues, cards: pd.DataFrame, config: CompetitionCon
     """GoodsError where more than `max_unreadable` of a column's cells of train or of test are; a line for fewer."""
     split_of = dict(zip(cards.product_id.tolist(), cards.split.tolist(), strict=True))
     sizes = cards.split.value_counts()
-    of_numbers = {field for _, field, problem, _ in issues.rows if problem == NOT_A_NUMBER}
     for column, cells in issues.unreadable.items():
         for split, size in sizes.items():
             mine = {i: cell for i, cell in cells if split_of.get(i) == split}
@@ -28,10 +27,10 @@ def check_unreadable(issues: Issues, cards: pd.DataFrame, config: CompetitionCon
                 "such as that of product "
                 f"{next(iter(mine))}: {next(iter(mine.values()))}"
             )
-            form = "numbers" if column in of_numbers else "JSON"
             if len(mine) > config.max_unreadable * size:
+                mend = issues.mends[column]
                 raise GoodsError(
-                    f"{told}; write that column as {form}, or set max_unreadable in competition.yaml to "
+                    f"{told}; {mend}, or set max_unreadable in competition.yaml to "
                     f"{math.ceil(100 * len(mine) / size) / 100} to go on without those cells"
                 )
             say(f"prepare: {told}")

@@ -32,6 +32,7 @@ from goods.report.page import render
 from goods.report.pool_shares import SHARE, pool_shares
 from goods.report.sentences import (
     agreement_told,
+    apart_told,
     bias_told,
     calibration_told,
     drift_told,
@@ -110,6 +111,7 @@ def page_of(
         metric=metric_of(report["metric"]),
         sd=sd_told(report),
         spread=spread_told(scored_folds(report)),
+        apart=apart_told(report),
         board=board,
         definitions=list(next(iter(report["decoders"].values()))) if base else [],
         decoded=DECODED,

@@ -24,7 +24,7 @@ from goods.report.comparison import best_by_modality
 from goods.report.curves import folds_plot
 from goods.report.judged import Judged, judge
 from goods.report.page import render
-from goods.report.sentences import scored_folds, sd_told, spread_told
+from goods.report.sentences import apart_told, scored_folds, sd_told, spread_told
 from goods.submit.entries import overall
 from goods.submit.ledger import git_sha
 
@@ -82,6 +82,7 @@ def attribute_row(ws: Workspace, experiment: str) -> dict[str, Any]:
         "scored_folds": scored_folds(judged.report),
         "folds": judged.report["folds"],
         "tuned_on": judged.report["tuned_on"],
+        "apart": apart_told(judged.report),
         "winner": judged.report.get("winner", ""),
         "baseline": prior_score(judged),
         "best": {modality: found[1] for modality, found in best.items()},

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from goods.cards.table import select
 from goods.config.competition import CompetitionConfig
@@ -39,16 +40,8 @@ def explain_pair(
             f"experiment {experiment} is of family {config.model.family}; name one of family pairs, which "
             "alone explains pairs"
         )
-    if len(products) != 2:
-        raise GoodsError(f"{count(len(products), 'product')} given; name the two of a pair")
     rows = load_rows(ws)
-    ends = np.sort(np.stack(ends_of(rows), 1), axis=1)
-    asked = sorted(int(id_) for id_ in products if not isinstance(id_, str))
-    pair = rows[(ends == asked).all(axis=1)].head(1) if len(asked) == 2 else rows[:0]
-    if pair.empty:
-        raise GoodsError(
-            f"{products[0]} and {products[1]} are no pair of {ws.competition}; see {ws.pairs} for those there are"
-        )
+    pair = pair_of(ws, rows, products)
     run, train = ws.run(experiment), select(rows, "train")
     if pair.split.iloc[0] == "train":
         asked, said = [int(load_folds(ws, train)[train.product_id == pair.product_id.iloc[0]][0])], run.oof
@@ -64,3 +57,17 @@ def explain_pair(
     reasons = weightiest_first(values, added)
     proba = Predictions.load(said).aligned(pair.product_id.to_numpy()).proba_of(1)[0]
     return Explained("the same product", float(proba), float(start), reasons)
+
+
+def pair_of(ws: Workspace, rows: pd.DataFrame, products: Sequence[Id]) -> pd.DataFrame:
+    """The first of `rows` that is the pair of two `products`, in either order; GoodsError where none is."""
+    if len(products) != 2:
+        raise GoodsError(f"{count(len(products), 'product')} given; name the two of a pair")
+    ends = np.sort(np.stack(ends_of(rows), 1), axis=1)
+    asked = sorted(int(id_) for id_ in products if not isinstance(id_, str))
+    pair = rows[(ends == asked).all(axis=1)].head(1) if len(asked) == 2 else rows[:0]
+    if pair.empty:
+        raise GoodsError(
+            f"{products[0]} and {products[1]} are no pair of {ws.competition}; see {ws.pairs} for those there are"
+        )
+    return pair

@@ -33,7 +33,7 @@ from goods.report.board import board_of
 from goods.report.experiments import experiment_row, taken_rows
 from goods.report.key import is_main, page_key, page_path, submission_link
 from goods.report.page import holds, new_figure, plain_label, render, svg
-from goods.report.sentences import cleanup_told, scored_folds, sd_told, spread_told, tuned_told
+from goods.report.sentences import apart_told, cleanup_told, scored_folds, sd_told, spread_told, tuned_told
 from goods.submit.entries import finished_report, lag_of, limits_of, made_of
 from goods.submit.ledger import git_sha
 
@@ -81,6 +81,7 @@ def write_pairs_report(
         report=report,
         sd=sd_told(report),
         spread=spread_told(scored_folds(report)),
+        apart=apart_told(report),
         tuned_told=tuned_told(report["tuned_on"], bool(base)),
         cleanup_told=cleanup_told(report["cleanup"], report["metric"]) if "cleanup" in report else "",
         board=board,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from goods.core.wording import count
+from goods.train.gather import apart_from_folds
 
 if TYPE_CHECKING:  # it fits a model: pages that are not written again need no scikit-learn
     from goods.report.drift import Drift
@@ -26,6 +27,12 @@ def sd_told(report: dict[str, Any]) -> str:
 def spread_told(folds: int) -> str:
     """What ± is, of a score over so many folds."""
     return "standard deviation over folds" if folds > 1 else "of a single fold, which tells no spread"
+
+
+def apart_told(report: dict[str, Any]) -> str:
+    """Why a score is none between those of its folds, in a sentence; empty where it is."""
+    told = apart_from_folds(report)
+    return told and f" It lies {told}."
 
 
 def tuned_told(tuned_on: list[int], joined: bool) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from goods.config.base import PresetConfig
+from goods.config.base import PresetConfig, check_once
 from goods.metrics.base import Decoder
 
 StackMethod = Literal[
@@ -51,7 +51,15 @@ class StackConfig(PresetConfig):
     decoding: Literal["auto", Decoder] = Field(
         "auto", description="how the class is chosen; auto: by the competition's metric"
     )
-    precisions: tuple[float, ...] = Field((0.95, 0.99), description="at which coverage is reported")
+    precisions: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        (0.95, 0.99), description="at which coverage is reported"
+    )
+
+    @model_validator(mode="after")
+    def methods_and_precisions_once(self) -> StackConfig:
+        check_once("methods", self.methods)
+        check_once("precisions", self.precisions)
+        return self
 
     @model_validator(mode="after")
     def top_k_in_range(self) -> StackConfig:

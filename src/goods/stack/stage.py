@@ -44,7 +44,7 @@ from goods.stack.fit import CATBOOST, FoldStack, fit_stack, fit_stacks, methods_
 from goods.stack.level import Level, base_runs, make_level
 from goods.stack.ranked import to_predictions
 from goods.stack.settle import Settled, finished, settle
-from goods.train.gather import hidden_share, oof_report, seen_without
+from goods.train.gather import apart_from_folds, hidden_share, oof_report, seen_without
 
 
 def stack_key(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> str:
@@ -195,4 +195,5 @@ def judges(folds: list[FoldStack], config: ExperimentConfig) -> list[FoldStack]:
 
 def describe(report: dict[str, Any]) -> str:
     methods = ", ".join(f"{m} {r['score']:.4f} ± {r['sd']:.4f}" for m, r in report["methods"].items())
-    return f"{report['metric']} {methods}; {report['winner']} goes on{seen_without(report)}"
+    more = seen_without(report) + apart_from_folds(report, "; its score lies ")
+    return f"{report['metric']} {methods}; {report['winner']} goes on{more}"

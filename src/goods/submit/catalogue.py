@@ -21,8 +21,9 @@ from goods.cards.text import MAX_CHARS, strip_html
 from goods.competitions.arrow import columns_of, is_parquet, told
 from goods.competitions.loading import new_card_readers
 from goods.competitions.raw import integer_ids, read_table, require_unique
+from goods.config.refusals import refusals, shown
 from goods.core.artifacts import write_json, write_parquet
-from goods.core.errors import GoodsError
+from goods.core.errors import GoodsError, SeveralErrors
 from goods.core.log import say
 from goods.core.wording import count
 from goods.matching.catalogue import MatchConfig, match
@@ -115,8 +116,9 @@ def match_file(
     try:
         config = MatchConfig.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise GoodsError(f"--{str(first['loc'][-1]).replace('_', '-')}: {first['msg']}") from None
+        found = refusals(error, settings)
+        lines = (f"--{one.key[-1].replace('_', '-')} {shown(one.value)}: {one.why}" for one in found)
+        raise SeveralErrors(*lines) from None
     cards = read_catalogue(path, truth)
     out.mkdir(parents=True, exist_ok=True)  # before the work: where it cannot be, nothing need be matched
     pairs, groups, report = match(cards, config, scorer)

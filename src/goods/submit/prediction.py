@@ -24,6 +24,7 @@ from goods.core.log import say
 from goods.core.predictions import BLOCK
 from goods.core.progress import bar
 from goods.core.workspace import Workspace
+from goods.models.prior import PriorConfig
 from goods.stack.config import StackConfig
 from goods.submit.batches import Asked, answering
 from goods.submit.new_cards import LAYOUT, NewCards, write_issues
@@ -56,6 +57,7 @@ def predict_file(
         cards = NewCards(path, competition, images, Path(folder), rows if stay else rows * PATIENT)
         warn_of_photos(ws, experiment, cards.photos / len(cards), spaces)
         warn_of_ids(experiment, spaces)
+        warn_of_shares(experiment, spaces)
         by = answering(asked, stay)
         labels = [(space.attribute, Labels.load(space)) for space in spaces]
         submission = competition_of(competition).submission
@@ -113,6 +115,17 @@ def warn_of_ids(experiment: str, spaces: list[Workspace]) -> None:
             f"warning: {experiment} was fitted with id_order: ids tell something of the contest's own cards alone, new "
             "ones are labelled without, less well than its score says; for them train a stack without id_order"
         )
+
+
+def warn_of_shares(experiment: str, spaces: list[Workspace]) -> None:
+    """Say so where an experiment looks at no card: what a run makes for which there was no time to train more."""
+    for space in spaces:
+        if isinstance(saved_config(space, experiment).model, PriorConfig):
+            of = f" of {space.attribute}" if len(spaces) > 1 else ""
+            say(
+                f"warning: {experiment}{of} is nothing but the shares of the classes: every card gets the most "
+                "frequent one; run scripts/run_all.sh again with wider limits, or without"
+            )
 
 
 def sees_photos(space: Workspace, experiment: str) -> bool:

@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 
 def saved_config(ws: Workspace, experiment: str) -> ExperimentConfig:
     run = ws.run(experiment)
-    check_done(run.path, "no finished run", f"train experiment {experiment!r} first")
+    whole, target = ws.whole.competition, f" --target {ws.attribute}" if ws.whole != ws else ""
+    how = (
+        f"train experiment {experiment!r} first: run scripts/run_all.sh {whole} for all of a preset, or for this one "
+        f"alone scripts/train.py, of a stack scripts/stack.py, with configs/{whole}/{experiment}.yaml{target}"
+    )
+    check_done(run.path, "no finished run", how)
     return load_experiment(run.config)
 
 

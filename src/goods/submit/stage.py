@@ -20,7 +20,7 @@ from goods.config.loading import dump
 from goods.core.artifacts import write_csv, write_parquet
 from goods.core.hashing import file_hash
 from goods.core.locks import one_at_a_time
-from goods.core.log import say
+from goods.core.log import say, warning_of
 from goods.core.predictions import Predictions
 from goods.core.wording import count
 from goods.core.workspace import Workspace
@@ -62,8 +62,10 @@ def write_submission(
     say(
         f"submit {experiment}: {path}, {count(len(table), 'row')}, out-of-fold {entry['metric']} {entry['score']:.4f}"
     )
-    for lag in filter(None, (lag_of(space, experiment) for space, _ in parts(ws, competition))):
-        say(f"warning: {lag}")
+    for space, _ in parts(ws, competition):
+        if lag := lag_of(space, experiment):
+            with warning_of(space.attribute if competition.targets else ""):
+                say(f"warning: {lag}")
     return path
 
 

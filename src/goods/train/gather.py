@@ -159,7 +159,18 @@ def fold_told(ws: Workspace, competition: CompetitionConfig, config: ExperimentC
 def headline(report: dict[str, Any]) -> str:
     optimistic = f", optimistic on tuned folds {report['tuned_on']}: left out" if report["tuned_on"] else ""
     scored = f"out-of-fold {report['metric']} {report['score']:.4f} ± {report['sd']:.4f}{optimistic}"
-    return scored + seen_without(report)
+    return scored + seen_without(report) + apart_from_folds(report, "; ")
+
+
+def apart_from_folds(report: dict[str, Any], before: str = "") -> str:
+    """Why a score is none that lies between those of its folds, in a clause; empty where it does."""
+    kept = [score for k, score in enumerate(report["folds"]) if k not in report["tuned_on"]]
+    if len(kept) < 2 or min(kept) <= report["score"] <= max(kept):
+        return ""
+    return (
+        f"{before}outside the {min(kept):.4f} to {max(kept):.4f} of its folds, as {report['metric']} of all cards is "
+        "no mean over folds: in one fold a rare class has few cards or none"
+    )
 
 
 def hidden_share(photos_hidden: float) -> dict[str, float]:

@@ -31,7 +31,7 @@ from goods.core.inputs import changed_inputs
 from goods.core.last_run import CHOSEN, last_run
 from goods.core.wording import count
 from goods.core.workspace import Workspace
-from goods.pipeline import Options, course_of, load_preset, with_possible, with_upstream
+from goods.pipeline import Options, course_of, load_preset, with_upstream
 from goods.prepare.folds import dealt
 from goods.prepare.prepared import data_folder, parts
 from goods.prepare.sources import present
@@ -42,6 +42,7 @@ from goods.train.keys import fold_inputs, fold_key
 
 DONE, STALE, DAMAGED, UNFINISHED, MISSING = "done", "stale", "damaged", "unfinished", "missing"
 LEFT_OUT = "left out by the limits of the last run"
+NO_PHOTOS = "left out as too few cards have a photo"
 SHOWN = 4  # changed inputs that are named
 
 
@@ -100,7 +101,8 @@ def states_of_target(
     yield folds
     if folds.word == MISSING:
         return
-    course = course_of(space, competition, with_possible(space, options, preset), options, None)
+    course = course_of(space, competition, preset, options, None)
+    dropped = wanting_photos(course, preset)
     within = within_limits(course, preset.name)
     kept = course.needed(course.plan if within is None else Plan(within.joined))
     found, open_ = [], []
@@ -120,9 +122,16 @@ def states_of_target(
     for folder in sorted((space.path / "runs").glob("*/")):
         if folder.name not in named:
             word, why = word_of(folder)
-            yield State(
-                f"{prefix}{folder.name}", word, f"not of preset {options.preset}" + why, disk_used(folder)
-            )
+            told = f"of preset {options.preset}"
+            told = f"{told}, {NO_PHOTOS}" if folder.name in dropped else f"not {told}"
+            yield State(f"{prefix}{folder.name}", word, told + why, disk_used(folder))
+
+
+def wanting_photos(course: Course, preset: ExperimentConfig) -> set[str]:
+    """Runs and studies of the preset's experiments that are left out where too few cards have a photo."""
+    dropped = set(preset_model(preset).experiments) - set(course.plan.experiments)
+    names = {below for name in dropped for below in course.needs(name)}
+    return names | {course.ws.tuning(n.removesuffix(TUNED)).name for n in names if n.endswith(TUNED)}
 
 
 def within_limits(course: Course, name: str) -> Within | None:

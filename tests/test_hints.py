@@ -1,0 +1,154 @@
+"""What a user is told beside an answer names what it is of, and what can be done about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from goods import pipeline
+from goods.cards.table import Issues
+from goods.competitions.guess import LIKELY, Guess
+from goods.competitions.table_values import floats_of
+from goods.config.competition import CompetitionConfig
+from goods.core import log, warned
+from goods.core.errors import GoodsError
+from goods.core.workspace import Workspace
+from goods.models.prior import PriorConfig
+from goods.prepare.order import IDS, ROWS, told
+from goods.prepare.unreadable import check_unreadable
+from goods.submit import prediction
+from goods.submit.predictor import saved_config
+from goods.train.gather import headline
+from goods.upkeep import status
+
+
+def contest(folder, **stacks: str) -> pipeline.Options:
+    mine = folder / "configs" / "mine"
+    mine.mkdir(parents=True)
+    (mine / "competition.yaml").write_text("reader: kazanexpress2023\n")
+    for name, text in stacks.items():
+        (mine / f"{name.replace('_', '-')}.yaml").write_text(text)
+    return pipeline.Options(folder / "configs", folder / "work", folder / "out", preset="light")
+
+
+def test_a_preset_whose_stack_does_not_look_at_the_ids_says_that_another_does(tmp_path, capsys):
+    options = contest(tmp_path, stack="model: {id_order: true}\n")
+    pipeline.tell_ids_left_out(options, "mine", pipeline.load_preset(options, "mine"))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "warning: configs/mine/stack.yaml (preset quick) sets id_order, stack-light.yaml, which" in line
+    assert line.endswith("set it there too, or add --preset quick")
+
+
+def test_nothing_is_said_of_ids_where_all_stacks_or_none_look_at_them(tmp_path, capsys):
+    both = {"stack": "model: {id_order: true}\n", "stack_light": "model: {id_order: true}\n"}
+    for folder, stacks in (("both", both), ("none", {}), ("broken", {"stack": "model: {id_ordr: true}\n"})):
+        options = contest(tmp_path / folder, **stacks)
+        pipeline.tell_ids_left_out(options, "mine", pipeline.load_preset(options, "mine"))
+    assert capsys.readouterr().err == ""
+
+
+def test_a_column_of_texts_named_as_numbers_is_told_where_it_is_named(tmp_path):
+    ids, issues = pd.Series(range(10)), Issues()
+    floats_of(pd.Series(["red", "blue"] * 5), ids, "colour", issues)
+    cards = pd.DataFrame({"product_id": ids, "split": "train"})
+    config = CompetitionConfig(name="a", reader="kazanexpress2023", data="b")
+    with pytest.raises(GoodsError, match=r"column 'colour': 10 of 10 .*; write that column as numbers, take it out of") as error:
+        check_unreadable(issues, cards, config)
+    assert "JSON" not in str(error.value)
+
+
+def report_of(score: float, *folds: float, tuned_on: tuple[int, ...] = ()) -> dict[str, object]:
+    return {
+        "metric": "macro_f1",
+        "score": score,
+        "sd": 0.1,
+        "folds": list(folds),
+        "tuned_on": list(tuned_on),
+    }
+
+
+def test_a_score_that_is_none_between_those_of_its_folds_says_why():
+    assert "outside the 0.6000 to 0.7000 of its folds" in headline(report_of(0.5, 0.6, 0.7))
+    assert "outside the 0.6000 to 0.7000" in headline(report_of(0.5, 0.1, 0.6, 0.7, tuned_on=(0,)))
+    for report in (report_of(0.65, 0.6, 0.7), report_of(0.5, 0.6), report_of(0.6, 0.6, 0.6)):
+        assert "outside" not in headline(report)
+
+
+def test_a_report_says_so_too():
+    from goods.report.sentences import apart_told
+
+    assert apart_told(report_of(0.65, 0.6, 0.7)) == ""
+    assert apart_told(report_of(0.5, 0.6, 0.7)).startswith(" It lies outside the 0.6000 to 0.7000 of its")
+
+
+def test_warnings_name_the_target_they_are_of_and_other_messages_do_not(capsys):
+    with log.warning_of("sex"):
+        log.say("warning: few photos")
+        log.say("train linear: done")
+        with warned.counted() as found:
+            warned.add(Counter({"numpy: odd": 2}))
+    log.say("warning: few photos")
+    said = ["warning: sex: few photos", "train linear: done", "warning: few photos"]
+    assert capsys.readouterr().err.splitlines() == said
+    assert found == {"sex: numpy: odd": 2}
+
+
+@pytest.mark.parametrize(("order", "names"), [(ROWS, False), (IDS, True)])
+def test_only_the_order_of_ids_is_said_to_be_looked_at_with_id_order(order, names):
+    (line,) = told([{"target": "target", "order": order, "same": 0.9, "chance": 0.1, "tells": True}])
+    assert ("id_order" in line) is names and "nothing looks at it" in line
+
+
+def test_a_run_that_is_not_there_is_told_with_the_commands_that_make_it(tmp_path):
+    with pytest.raises(GoodsError, match=r"run scripts/run_all\.sh shop .*scripts/stack\.py") as error:
+        saved_config(Workspace(tmp_path, "shop/sex"), "stack")
+    assert str(error.value).endswith("configs/shop/stack.yaml --target sex")
+
+
+def test_what_was_guessed_is_shown_as_the_yaml_that_is_written(capsys):
+    made = Guess()
+    made.say("files", {"train": "train.csv", "test": "test.csv"}, LIKELY, "by their names")
+    made.tell()
+    assert capsys.readouterr().err.startswith("files: {test: test.csv, train: train.csv} (likely: by")
+
+
+def test_experiments_that_photos_are_wanting_for_are_of_the_preset():
+    needs = {"image": ["image"], "fusion": ["navec-tuned", "image", "fusion"]}
+    course = SimpleNamespace(
+        plan=SimpleNamespace(experiments=("linear",)),
+        needs=needs.get,
+        ws=SimpleNamespace(tuning=lambda name: SimpleNamespace(name=f"{name}-tuning")),
+    )
+    preset = SimpleNamespace(experiments=("linear", "image", "fusion"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(status, "preset_model", lambda config: config)
+        found = status.wanting_photos(course, preset)
+    assert found == {"image", "fusion", "navec-tuned", "navec-tuning"}
+
+
+@pytest.mark.parametrize(
+    ("photos", "said"), [(0, "no card has a photo: image"), (3, "fewer than 4 cards have")]
+)
+def test_no_photos_and_few_are_told_apart(tmp_path, monkeypatch, capsys, photos, said):
+    options = contest(tmp_path, stack_light="model: {experiments: [linear, image]}\n")
+    cards = pd.DataFrame({"image": ["a.jpg"] * photos + [None] * (9 - photos)})
+    monkeypatch.setattr(pipeline, "load_cards", lambda _: cards)
+    monkeypatch.setattr(pipeline, "like_test", lambda found: (found, 0.0))
+    monkeypatch.setattr(pipeline, "has_photo", lambda found: found.image.notna())
+    config = pipeline.load_preset(options, "mine")
+    found = pipeline.with_possible(Workspace(tmp_path, "mine"), options, config)
+    assert found.model.experiments == ("linear",)
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_new_cards_asked_of_the_shares_of_the_classes_are_warned_of(tmp_path, monkeypatch, capsys):
+    found = SimpleNamespace(model=PriorConfig(family="prior"))
+    monkeypatch.setattr(prediction, "saved_config", lambda *_: found)
+    prediction.warn_of_shares("stack", [Workspace(tmp_path, "shop")])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "warning: stack is nothing but the shares of the classes: every card gets the most"
+    )
