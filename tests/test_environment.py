@@ -207,6 +207,7 @@ def broken_gpu(monkeypatch):
     def refuse(*_, **__):
         raise RuntimeError("CUDA error: no kernel image is available\nsecond line")
 
+    monkeypatch.setattr(execution, "has_gpu_device", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch, "ones", refuse)
     execution.gpus.cache_clear()
