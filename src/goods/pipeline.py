@@ -12,7 +12,8 @@ from functools import cache, partial
 from pathlib import Path
 
 from goods.budget.alone import answer_alone, best_answer, note_limits
-from goods.budget.course import PILOT, Course
+from goods.budget.course import Course
+from goods.budget.estimated import PILOT
 from goods.budget.headlines import announce
 from goods.budget.limits import NO_LIMITS, Budget
 from goods.budget.memory import keep_within_memory
@@ -21,6 +22,7 @@ from goods.budget.reporting import report_in_time
 from goods.budget.size import size_of
 from goods.budget.space import check_course
 from goods.budget.targets import estimate
+from goods.budget.used import tell_used
 from goods.cards.hiding import like_test
 from goods.cards.images import FEWEST_PHOTOS
 from goods.cards.table import has_photo, load_cards
@@ -85,12 +87,12 @@ def run_all(name: str, options: Options) -> str:
     held = working(ws, alone=True, wait=options.wait), writing(options.out / name, options.wait)
     with live(), held[0], held[1], limited(options.budget.limits):
         note_run(ws.path, {name: getattr(options, name) for name in CHOSEN})
-        path = run_all_stages(ws, competition, stack_experiment, options, started)
+        path, courses = run_all_stages(ws, competition, stack_experiment, options, started)
     tell_end(ws, competition, stack_experiment.name, path)
+    tell_used(courses, options.budget, started)
     metric, score, _ = overall(ws, competition, stack_experiment.name)
     rows = int((load_rows(ws).split == "test").sum())
-    seconds = time.perf_counter() - started
-    return f"result: {path} rows={rows} {metric}={score:.4f} seconds={seconds:.0f}"
+    return f"result: {path} rows={rows} {metric}={score:.4f} seconds={time.perf_counter() - started:.0f}"
 
 
 def run_all_stages(
@@ -99,15 +101,16 @@ def run_all_stages(
     stack_experiment: ExperimentConfig,
     options: Options,
     started: float,
-) -> Path:
-    """From raw files to the submission, whose path it returns; `started` as time.perf_counter gives it."""
+) -> tuple[Path, list[Course]]:
+    """From raw files to the submission: its path, and the way there of each target; `started` as of `estimate`."""
     ready = time.perf_counter()
     headline(f"{ws.whole.competition}: prepare")
     prepare(ws.whole, load_competition(ws.whole.competition, options.configs), options.data, options.force)
     spaces, start = parts(ws, competition), 0.0 if options.began is None else ready - started
     for part in spaces:
         make_folds(*part, options.force)
-    courses = [course_of(*part, stack_experiment, options, None, start) for part in spaces]
+    ends = options.budget.part_ends(started, len(spaces))
+    courses = [course_of(*part, stack_experiment, options, ends, start) for part in spaces]
     estimate(courses, options.budget, started)
     for left, course in zip(range(len(courses), 0, -1), courses, strict=True):
         course.ends = options.budget.part_ends(started, left)
@@ -119,7 +122,7 @@ def run_all_stages(
         write_text(path.with_name("comparison.md"), comparison(ws, competition, stack_experiment.name))
     if (report := path.with_name(REPORT)).is_file():
         keep_report(report, key_of([space for space, _ in spaces], stack_experiment.name))
-    return path
+    return path, courses
 
 
 def run_stages(course: Course, options: Options) -> None:
@@ -135,8 +138,7 @@ def run_stages(course: Course, options: Options) -> None:
             course.done = list(dict.fromkeys((*course.done, experiment)))
         join(course, stack_experiment, options)
         submitted = stack_experiment
-    limits = options.budget.told(course.estimate, course.told) if options.budget.plans else None
-    note_limits(ws.run(submitted.name), limits)
+    note_limits(ws.run(submitted.name), options.budget.told(course.estimate, course.told))
     report_in_time(course, submitted, options.out)
 
 
@@ -170,7 +172,7 @@ def course_of(
 def run_within(course: Course, stack_experiment: ExperimentConfig, options: Options) -> ExperimentConfig:
     """As much of the base experiments and the stack as the budget allows; returns what is submitted."""
     ws, competition, name = course.ws, course.competition, stack_experiment.name
-    pilot = course.pilot()
+    course.first, pilot = course.plan, course.pilot()
     if pilot is not None:
         announce(course, f"train {PILOT}", PILOT)
         if course.in_time(PILOT, partial(train, ws, competition, pilot)):
@@ -290,6 +292,7 @@ def train_experiment(course: Course, options: Options, name: str, config: Experi
         if to_do:
             announce(course, f"tune {config.name}", name)
         tune(ws, competition, config.model_copy(update={"share": 1.0}), options.force)
+        course.ready.look_again(name)
         best = load_experiment(ws.tuning(config.name) / "best.yaml", settings(options))
         config = best.model_copy(update={"share": config.share})
     if to_do:
