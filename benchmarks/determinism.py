@@ -33,7 +33,8 @@ from goods.core.done import DONE, LOGS, STARTED, read_done
 from goods.core.hashing import read_hash
 from goods.demo.generator import generate
 from goods.demo.offers import generate as generate_offers
-from goods.pipeline import Options, run_all
+from goods.pipeline import run_all
+from goods.presets import Options
 
 SCRATCH = [
     *("model.weights=scratch", "model.scratch_layers=1", "model.scratch_width=48", "model.scratch_vocab=500"),

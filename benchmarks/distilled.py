@@ -31,7 +31,8 @@ from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import score
 from goods.models.base import Context
-from goods.pipeline import Options, run_all
+from goods.pipeline import run_all
+from goods.presets import Options
 from goods.train.foundations import said_of_all
 
 NAME = "kazanexpress2023"

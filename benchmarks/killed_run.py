@@ -22,7 +22,8 @@ from goods.budget import reporting
 from goods.config.experiment import ExperimentConfig
 from goods.core import execution
 from goods.core.processes import PR_SET_PDEATHSIG
-from goods.pipeline import Options, run_all
+from goods.pipeline import run_all
+from goods.presets import Options
 from goods.tune import stage as tuning
 
 NAME = "demo"

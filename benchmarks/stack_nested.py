@@ -28,7 +28,7 @@ from goods.competitions.loading import load_competition
 from goods.config.loading import load_experiment
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
-from goods.pipeline import Options, with_possible
+from goods.presets import Options, with_possible
 from goods.stack.candidates import FLOOR, Candidates, first_choice
 from goods.stack.features import CandidateFeatures
 from goods.stack.fit import CATBOOST, fit_stack

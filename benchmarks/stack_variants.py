@@ -21,7 +21,7 @@ import numpy as np
 from goods import cli
 from goods.config.loading import load_experiment
 from goods.metrics.evaluation import score
-from goods.pipeline import Options, with_possible
+from goods.presets import Options, with_possible
 from goods.stack.candidates import FLOOR
 from goods.stack.fit import CATBOOST, fit_stack
 from goods.stack.level import Level, make_level

@@ -36,7 +36,8 @@ def main() -> None:
     from goods.budget.limits import budget
     from goods.competitions.frames import configs_of
     from goods.core.deadline import process_began
-    from goods.pipeline import Options, run_all
+    from goods.pipeline import run_all
+    from goods.presets import Options
 
     cli.check_weights(args)
     values = vars(args)

@@ -20,7 +20,7 @@ def main() -> None:
     from goods.competitions.frames import configs_of
     from goods.core.folders import disk_used
     from goods.core.last_run import CHOSEN
-    from goods.pipeline import Options
+    from goods.presets import Options
     from goods.upkeep.cleaning import amount
     from goods.upkeep.status import chosen_last, status
 

@@ -23,7 +23,8 @@ from school import write_school
 
 from goods.core.hashing import file_hash
 from goods.demo.offers import generate
-from goods.pipeline import Options, run_all
+from goods.pipeline import run_all
+from goods.presets import Options
 
 DAMAGES = ("deleted", "emptied", "halved", "flipped", "another")
 LEFT_OUT = {  # of JSON: times, memory, where raw files are and when they were made

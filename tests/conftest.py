@@ -36,7 +36,7 @@ from goods.prepare.stage import prepare
 from goods.train.stage import train
 
 if TYPE_CHECKING:
-    from goods.pipeline import Options
+    from goods.presets import Options
     from goods.stack.level import Level
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -195,7 +195,8 @@ def level_and_noise(trained_work: Path) -> tuple[Level, Predictions]:
 
 def whole_run(folder: Path, *experiments: str) -> tuple[Options, str]:
     """The small shop from raw files to a result by a stack of `experiments`, and the line that says so."""
-    from goods.pipeline import Options, run_all  # all there is, which few tests ask for
+    from goods.pipeline import run_all  # all there is, which few tests ask for
+    from goods.presets import Options
 
     configs = small_configs(folder / "configs", COMPETITION.name, list(experiments))
     options = Options(configs, folder / "work", folder / "out", write_shop(folder / "shop"))

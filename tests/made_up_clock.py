@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from goods.budget.costs import Clock, cost_of
-from goods.budget.course import PILOT, Course
+from goods.budget.course import Course
+from goods.budget.estimated import PILOT
 from goods.budget.limits import Budget
 from goods.budget.pace import believed
 from goods.budget.plan import TUNED, Plan
@@ -22,11 +23,16 @@ from goods.config.experiment import ExperimentConfig, preset_model
 from goods.core import execution
 from goods.core.deadline import OutOfTime
 from goods.core.workspace import Workspace
-from goods.pipeline import Options, joining, load_base, load_preset, run_within, with_upstream
+from goods.pipeline import run_within
+from goods.presets import Options, joining, load_base, load_preset, with_upstream
 
 CONFIGS = Path(__file__).parents[1] / "configs"
+PACE = 1.0  # that is measured of the machine
 START = 1.0  # seconds until a process begins
+LOADING = 0.0  # until processes side by side have begun and loaded what they train with, the first time
+SUBMISSION = 0.0  # until what is finished is submitted and the process ends
 SAID: list[str] = []  # lines of the last run
+ENDED: list[float] = []  # when it was over
 JOINED, SINGLE, NOTHING = 20.0, 10.0, 0.0
 
 
@@ -41,6 +47,7 @@ class Machine:
     until: float = math.inf
     spent: float = 0.0
     estimated: float = 0.0
+    begun: bool = False  # processes beside this one
     folds: dict[str, tuple[int, float]] = field(default_factory=dict)  # finished ones, and on what share
 
     @contextmanager
@@ -52,7 +59,7 @@ class Machine:
             self.until = math.inf
 
     def clock(self) -> Clock:
-        return Clock(believed(1.0, self.spent, self.estimated))
+        return Clock(believed(PACE, self.spent, self.estimated))
 
     def work(self, seconds: float) -> None:
         end = self.now + self.slow * seconds
@@ -73,6 +80,9 @@ class Machine:
         fold = cost_of(config.model).fold(config.model, size, config.share)
         trained = Clock().training(config, size, given, cached=True)
         rounds = -(-size.folds // side_by_side)
+        if side_by_side > 1 and not self.begun:
+            self.work(LOADING)
+            self.begun = True
         self.work(Clock().training(config, size, given) - trained)
         for before in range(0, size.folds, side_by_side):
             self.work(trained / rounds)
@@ -137,7 +147,7 @@ def course_and_answer(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Course, "left", lambda self: limit - machine.now)
         patch.setattr(Course, "keep_pace", lambda self, pace: setattr(self, "clock", machine.clock()))
-        patch.setattr("goods.budget.course.machine_pace", lambda: 1.0)
+        patch.setattr("goods.budget.course.machine_pace", lambda: PACE)
         patch.setattr("goods.budget.course.deadline", machine.deadline)
         patch.setattr("goods.budget.course.say", SAID.append)
         patch.setattr("goods.pipeline.announce", lambda *_: None)
@@ -150,4 +160,5 @@ def course_and_answer(
         patch.setattr("goods.pipeline.answer_alone", lambda *_: None)
         course.open()
         joined = run_within(course, last, options) is not None
+    ENDED[:] = [machine.now + slow * SUBMISSION]
     return course, answer(machine, course, joined)

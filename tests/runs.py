@@ -12,7 +12,7 @@ import yaml
 from goods.config.loading import DEFAULTS, read_experiment
 
 if TYPE_CHECKING:
-    from goods.pipeline import Options
+    from goods.presets import Options
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 SMALL = {

@@ -13,8 +13,8 @@ from raw_tables import FORMATS
 from goods.config.competition import CompetitionConfig
 from goods.config.loading import DEFAULTS, validated
 from goods.core.workspace import Workspace
-from goods.pipeline import Options
 from goods.prepare.stage import prepare
+from goods.presets import Options
 
 CSV = {"train": "train.csv", "test": "test.csv"}
 SECTIONS: dict[str, dict[str, Any]] = {

@@ -10,7 +10,8 @@ from measured_sizes import PEREKRESTOK, experiment
 
 from goods.budget import beside
 from goods.budget.plan import TUNED
-from goods.pipeline import Options, run_all
+from goods.pipeline import run_all
+from goods.presets import Options
 
 NAMES = ["linear-tuned", "fasttext", "navec", "knn"]
 

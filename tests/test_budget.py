@@ -13,7 +13,8 @@ from conftest import small_configs
 
 from goods.budget import costs, reporting
 from goods.budget.costs import Cost
-from goods.budget.course import PILOT_SHARE, Course
+from goods.budget.course import Course
+from goods.budget.estimated import PILOT_SHARE
 from goods.budget.limits import NO_LIMITS, Budget
 from goods.budget.pace import believed, taken
 from goods.budget.plan import Plan
@@ -28,9 +29,10 @@ from goods.core.execution import at_once
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.models.text.fasttext_model import FastTextModel
-from goods.pipeline import Options, course_of, load_preset, run_all
+from goods.pipeline import course_of, run_all
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
+from goods.presets import Options, load_preset
 from goods.report.explaining import explain
 from goods.report.verification import verify
 from goods.submit.prediction import predict_file
@@ -174,7 +176,7 @@ def test_of_what_is_alone_one_round_of_folds_has_to_be_ready(finished):
     course = course_of(ws, competition, load_preset(finished, name), finished, None)
     course.done, alone = [], Plan(("linear",), joined=False)
     side_by_side = at_once(course.size.folds, execution.resources(course.size.folds, False))
-    spent = (course.seconds(alone) - course.closing) / course.doubt("linear", alone)
+    spent = (course.seconds(alone) - course.ending) / course.doubt("linear", alone)
     whole = course.training(course.plain())
     assert spent == pytest.approx(whole / -(-course.size.folds // side_by_side))
 
@@ -184,7 +186,7 @@ def test_no_pilot_is_trained_where_the_first_folds_of_its_experiment_are_next(fi
     competition = load_competition(name, finished.configs)
     course = course_of(ws, competition, load_preset(finished, name), finished, None)
     course.start = 0.0
-    monkeypatch.setattr("goods.budget.course.ROW", 0.0)
+    monkeypatch.setattr("goods.budget.estimated.ROW", 0.0)
     course.done, course.plan = [], Plan(("linear",), joined=False)
     fits = course.seconds(course.plan)
     left = [1.2 * fits]

@@ -19,7 +19,7 @@ from goods.core.artifacts import read_json
 from goods.core.done import flaw
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
-from goods.pipeline import Options
+from goods.presets import Options
 from goods.submit.bundle import Bundle, make_bundle, move_weights
 from goods.submit.needed import imported_packages, pins
 from goods.submit.notebook import notebook

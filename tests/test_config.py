@@ -1,4 +1,5 @@
 import ast
+import json
 import shutil
 from pathlib import Path
 

@@ -13,7 +13,8 @@ import pytest
 from conftest import OZON, as_written, ozon_config, small_configs
 
 from goods.budget.alone import PRIOR, best_answer, score_of_shares
-from goods.budget.course import ENDING, PAGE, ROW, Course
+from goods.budget.course import Course
+from goods.budget.estimated import ENDING, PAGE, ROW
 from goods.budget.limits import NO_LIMITS, Budget
 from goods.budget.memory import keep_within_memory
 from goods.budget.pace import MOST, TIMES, _measured, believed
@@ -26,7 +27,8 @@ from goods.core.deadline import process_began
 from goods.core.last_run import last_run
 from goods.core.progress import gigabytes
 from goods.core.workspace import Workspace
-from goods.pipeline import Options, course_of, load_preset
+from goods.pipeline import course_of
+from goods.presets import Options, load_preset
 from goods.report.stage import write_report
 from goods.report.summary import next_commands
 from goods.submit.entries import lag_of
@@ -137,7 +139,7 @@ def test_pairs_have_an_experiment_that_stands_alone_and_is_worth_more_than_what_
     course = course_of(trained_pairs, OZON, load_preset(options, "ozon"), options, None)
     assert course.ladder.alone == "boosted"
     course.done, alone = ["words"], Plan(("boosted",), joined=False)
-    assert not course.is_answered(alone) and course.seconds(alone) > course.closing
+    assert not course.is_answered(alone) and course.seconds(alone) > course.ending
     steps = [plan for plan, _, _ in course.ladder.steps(course.plan)]
     assert alone in steps and Plan(()) not in steps
     course.done.append("boosted")

@@ -18,9 +18,10 @@ from goods import cli
 from goods.config.loading import load_experiment
 from goods.core import cgroups, execution
 from goods.core.workspace import Workspace
-from goods.pipeline import Options, run_all
+from goods.pipeline import run_all
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
+from goods.presets import Options
 from goods.tune.stage import tune
 
 PYTHON_STUB = '#!/bin/sh\n[ "$1" = -c ] && exit 0\necho "ran $*"\n'
@@ -207,6 +208,7 @@ def broken_gpu(monkeypatch):
     def refuse(*_, **__):
         raise RuntimeError("CUDA error: no kernel image is available\nsecond line")
 
+    monkeypatch.setattr(execution, "has_gpu_device", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch, "ones", refuse)
     execution.gpus.cache_clear()

@@ -21,9 +21,9 @@ from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
-from goods.pipeline import Options, with_possible
 from goods.prepare.folds import load_folds, make_folds
 from goods.prepare.stage import prepare
+from goods.presets import Options, with_possible
 from goods.report import card_explaining
 from goods.stack.stage import stack
 from goods.submit.prediction import warn_of_photos

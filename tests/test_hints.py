@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from goods import pipeline
+from goods import presets
 from goods.cards.table import Issues
 from goods.competitions.guess import LIKELY, Guess
 from goods.competitions.table_values import floats_of
@@ -25,18 +25,18 @@ from goods.train.gather import headline
 from goods.upkeep import status
 
 
-def contest(folder, **stacks: str) -> pipeline.Options:
+def contest(folder, **stacks: str) -> presets.Options:
     mine = folder / "configs" / "mine"
     mine.mkdir(parents=True)
     (mine / "competition.yaml").write_text("reader: kazanexpress2023\n")
     for name, text in stacks.items():
         (mine / f"{name.replace('_', '-')}.yaml").write_text(text)
-    return pipeline.Options(folder / "configs", folder / "work", folder / "out", preset="light")
+    return presets.Options(folder / "configs", folder / "work", folder / "out", preset="light")
 
 
 def test_a_preset_whose_stack_does_not_look_at_the_ids_says_that_another_does(tmp_path, capsys):
     options = contest(tmp_path, stack="model: {id_order: true}\n")
-    pipeline.tell_ids_left_out(options, "mine", pipeline.load_preset(options, "mine"))
+    presets.tell_ids_left_out(options, "mine", presets.load_preset(options, "mine"))
     (line,) = capsys.readouterr().err.splitlines()
     assert "warning: configs/mine/stack.yaml (preset quick) sets id_order, stack-light.yaml, which" in line
     assert line.endswith("set it there too, or add --preset quick")
@@ -46,7 +46,7 @@ def test_nothing_is_said_of_ids_where_all_stacks_or_none_look_at_them(tmp_path, 
     both = {"stack": "model: {id_order: true}\n", "stack_light": "model: {id_order: true}\n"}
     for folder, stacks in (("both", both), ("none", {}), ("broken", {"stack": "model: {id_ordr: true}\n"})):
         options = contest(tmp_path / folder, **stacks)
-        pipeline.tell_ids_left_out(options, "mine", pipeline.load_preset(options, "mine"))
+        presets.tell_ids_left_out(options, "mine", presets.load_preset(options, "mine"))
     assert capsys.readouterr().err == ""
 
 
@@ -55,7 +55,9 @@ def test_a_column_of_texts_named_as_numbers_is_told_where_it_is_named(tmp_path):
     floats_of(pd.Series(["red", "blue"] * 5), ids, "colour", issues)
     cards = pd.DataFrame({"product_id": ids, "split": "train"})
     config = CompetitionConfig(name="a", reader="kazanexpress2023", data="b")
-    with pytest.raises(GoodsError, match=r"column 'colour': 10 of 10 .*; write that column as numbers, take it out of") as error:
+    with pytest.raises(
+        GoodsError, match=r"column 'colour': 10 of 10 .*; write that column as numbers, take it out of"
+    ) as error:
         check_unreadable(issues, cards, config)
     assert "JSON" not in str(error.value)
 
@@ -135,11 +137,11 @@ def test_experiments_that_photos_are_wanting_for_are_of_the_preset():
 def test_no_photos_and_few_are_told_apart(tmp_path, monkeypatch, capsys, photos, said):
     options = contest(tmp_path, stack_light="model: {experiments: [linear, image]}\n")
     cards = pd.DataFrame({"image": ["a.jpg"] * photos + [None] * (9 - photos)})
-    monkeypatch.setattr(pipeline, "load_cards", lambda _: cards)
-    monkeypatch.setattr(pipeline, "like_test", lambda found: (found, 0.0))
-    monkeypatch.setattr(pipeline, "has_photo", lambda found: found.image.notna())
-    config = pipeline.load_preset(options, "mine")
-    found = pipeline.with_possible(Workspace(tmp_path, "mine"), options, config)
+    monkeypatch.setattr(presets, "load_cards", lambda _: cards)
+    monkeypatch.setattr(presets, "like_test", lambda found: (found, 0.0))
+    monkeypatch.setattr(presets, "has_photo", lambda found: found.image.notna())
+    config = presets.load_preset(options, "mine")
+    found = presets.with_possible(Workspace(tmp_path, "mine"), options, config)
     assert found.model.experiments == ("linear",)
     assert capsys.readouterr().err.startswith(said)
 

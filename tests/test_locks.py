@@ -16,8 +16,9 @@ from goods.core.artifacts import atomic
 from goods.core.errors import GoodsError
 from goods.core.locks import one_at_a_time, working, writing
 from goods.core.workspace import Workspace
-from goods.pipeline import Options, run_all
+from goods.pipeline import run_all
 from goods.prepare.folds import make_folds
+from goods.presets import Options
 
 HOLD = """
 import sys, time

@@ -24,8 +24,9 @@ from goods.competitions.new import new_competition
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
-from goods.pipeline import Options, run_all
+from goods.pipeline import run_all
 from goods.prepare.stage import prepare
+from goods.presets import Options
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -16,7 +16,8 @@ from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.workspace import ALL, Workspace
 from goods.demo.generator import generate
-from goods.pipeline import Options, run_all
+from goods.pipeline import run_all
+from goods.presets import Options
 from goods.submit.prediction import predict_file
 from goods.train.stage import train
 

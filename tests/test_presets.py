@@ -8,7 +8,8 @@ from conftest import ROOT, small_configs, write_shop
 
 from goods.competitions.loading import load_competition
 from goods.core.errors import GoodsError
-from goods.pipeline import Options, check_configs, load_preset, run_all
+from goods.pipeline import run_all
+from goods.presets import Options, check_configs, load_preset
 
 QUICK = ["linear-tuned", "fasttext", "navec", "knn", "image-frozen"]
 FULL = ["linear-tuned", "fasttext", "navec", "knn", "transformer", "image"]

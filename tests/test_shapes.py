@@ -9,9 +9,10 @@ from conftest import ROOT, competition_config, small_configs, write_shop
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
-from goods.pipeline import Options, run_all
+from goods.pipeline import run_all
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
+from goods.presets import Options
 from goods.train.stage import train
 
 LINEAR = ROOT / "configs" / "kazanexpress2023" / "linear.yaml"

@@ -17,7 +17,8 @@ from goods.budget.space import check_run, of_caches, of_experiment
 from goods.core.errors import GoodsError
 from goods.core.folders import check_room, disk_used
 from goods.core.workspace import Workspace
-from goods.pipeline import Options, run_all
+from goods.pipeline import run_all
+from goods.presets import Options
 
 NAME = "kazanexpress2023"
 Usage = namedtuple("Usage", "total used free")

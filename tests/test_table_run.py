@@ -15,7 +15,8 @@ from table_contests import SECTIONS, options_of
 from goods.competitions.loading import load_competition
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
-from goods.pipeline import Options, run_all
+from goods.pipeline import run_all
+from goods.presets import Options
 from goods.report.explaining import explain
 from goods.submit.prediction import predict_file
 

@@ -21,7 +21,8 @@ from goods.core.done import DONE, STARTED
 from goods.core.inputs import INPUTS, changed_inputs
 from goods.core.last_run import LAST_RUN, note_run
 from goods.core.workspace import Workspace
-from goods.pipeline import Options, run_all
+from goods.pipeline import run_all
+from goods.presets import Options
 from goods.upkeep import machine
 from goods.upkeep.cleaning import PORTIONS, remove
 from goods.upkeep.status import chosen_last, status

@@ -23,10 +23,11 @@ from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
-from goods.pipeline import Options, run_all
+from goods.pipeline import run_all
 from goods.prepare.folds import load_folds, make_folds
 from goods.prepare.prepared import parts
 from goods.prepare.stage import prepare
+from goods.presets import Options
 from goods.report.summary import tell_end
 from goods.submit.prediction import predict_file
 from goods.train.stage import train

@@ -33,7 +33,8 @@ from goods.core.errors import GoodsError
 from goods.core.scratch import temporary_files_in
 from goods.core.wording import count
 from goods.core.workspace import Run, Workspace
-from goods.pipeline import Options, run_all
+from goods.pipeline import run_all
+from goods.presets import Options
 from goods.submit.entries import overall
 from goods.submit.prediction import predict_file
 

@@ -7,72 +7,56 @@ trained; a name ending in "-tuned" means: run the study of the experiment before
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
 from goods.budget.alone import answer_alone, best_answer, note_limits
 from goods.budget.beside import train_all
-from goods.budget.course import PILOT, Course
+from goods.budget.course import Course
+from goods.budget.estimated import PILOT
 from goods.budget.headlines import announce
-from goods.budget.limits import NO_LIMITS, Budget
 from goods.budget.memory import keep_within_memory
 from goods.budget.plan import TUNED, Plan
 from goods.budget.reporting import report_in_time
 from goods.budget.size import size_of
 from goods.budget.space import check_course
 from goods.budget.targets import estimate
-from goods.cards.hiding import like_test
-from goods.cards.images import FEWEST_PHOTOS
-from goods.cards.table import has_photo, load_cards
-from goods.competitions.loading import competition_of, load_competition
+from goods.budget.used import tell_used
+from goods.competitions.loading import load_competition
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, preset_model
 from goods.config.loading import load_experiment
-from goods.config.presets import PRESETS
 from goods.core.artifacts import write_text
-from goods.core.errors import GoodsError
 from goods.core.folders import check_writable
 from goods.core.last_run import CHOSEN, note_run
 from goods.core.locks import working, writing
-from goods.core.log import say, warning_of
+from goods.core.log import warning_of
 from goods.core.processes import limited
 from goods.core.progress import headline, live
 from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.prepared import parts
 from goods.prepare.stage import prepare
-from goods.problems.kinds import PROBLEMS, load_rows
+from goods.presets import (
+    Options,
+    check_configs,
+    joining,
+    load_base,
+    load_preset,
+    settings,
+    tell_ids_left_out,
+    with_possible,
+    with_upstream,
+)
+from goods.problems.kinds import load_rows
 from goods.report.comparison import comparison
 from goods.report.stage import write_report
 from goods.report.summary import tell_end
-from goods.stack.config import StackConfig
 from goods.stack.stage import stack
 from goods.submit.entries import key_of, overall
 from goods.submit.kept import REPORT, keep_report
 from goods.submit.stage import submit
-from goods.train.foundations import check_family, check_joined
 from goods.train.stage import train
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line of run_all.sh says."""
-
-    configs: Path
-    work: Path
-    out: Path
-    data: Path | None = None
-    preset: str = "quick"
-    offline: bool = False
-    text_weights: Path | None = None
-    image_weights: Path | None = None
-    refit: bool = False
-    force: bool = False
-    wait: bool = False
-    budget: Budget = NO_LIMITS
-    # when the time began that a limit is of, as time.perf_counter gives it; None: now
-    began: float | None = None
 
 
 def run_all(name: str, options: Options) -> str:
@@ -88,12 +72,12 @@ def run_all(name: str, options: Options) -> str:
     held = working(ws, alone=True, wait=options.wait), writing(options.out / name, options.wait)
     with live(), held[0], held[1], limited(options.budget.limits):
         note_run(ws.path, {name: getattr(options, name) for name in CHOSEN})
-        path = run_all_stages(ws, competition, stack_experiment, options, started)
+        path, courses = run_all_stages(ws, competition, stack_experiment, options, started)
     tell_end(ws, competition, stack_experiment.name, path)
+    tell_used(courses, options.budget, started)
     metric, score, _ = overall(ws, competition, stack_experiment.name)
     rows = int((load_rows(ws).split == "test").sum())
-    seconds = time.perf_counter() - started
-    return f"result: {path} rows={rows} {metric}={score:.4f} seconds={seconds:.0f}"
+    return f"result: {path} rows={rows} {metric}={score:.4f} seconds={time.perf_counter() - started:.0f}"
 
 
 def run_all_stages(
@@ -102,15 +86,16 @@ def run_all_stages(
     stack_experiment: ExperimentConfig,
     options: Options,
     started: float,
-) -> Path:
-    """From raw files to the submission, whose path it returns; `started` as time.perf_counter gives it."""
+) -> tuple[Path, list[Course]]:
+    """From raw files to the submission: its path, and the way there of each target; `started` as of `estimate`."""
     ready = time.perf_counter()
     headline(f"{ws.whole.competition}: prepare")
     prepare(ws.whole, load_competition(ws.whole.competition, options.configs), options.data, options.force)
     spaces, start = parts(ws, competition), 0.0 if options.began is None else ready - started
     for part in spaces:
         make_folds(*part, options.force)
-    courses = [course_of(*part, stack_experiment, options, None, start) for part in spaces]
+    ends = options.budget.part_ends(started, len(spaces))
+    courses = [course_of(*part, stack_experiment, options, ends, start) for part in spaces]
     estimate(courses, options.budget, started)
     for left, course in zip(range(len(courses), 0, -1), courses, strict=True):
         course.ends = options.budget.part_ends(started, left)
@@ -123,7 +108,7 @@ def run_all_stages(
         write_text(path.with_name("comparison.md"), comparison(ws, competition, stack_experiment.name))
     if (report := path.with_name(REPORT)).is_file():
         keep_report(report, key_of([space for space, _ in spaces], stack_experiment.name))
-    return path
+    return path, courses
 
 
 def run_stages(course: Course, options: Options) -> None:
@@ -138,8 +123,7 @@ def run_stages(course: Course, options: Options) -> None:
         train_all(course, settings(options), lambda name: finish(name, course.load(name)))
         join(course, stack_experiment, options)
         submitted = stack_experiment
-    limits = options.budget.told(course.estimate, course.told) if options.budget.plans else None
-    note_limits(ws.run(submitted.name), limits)
+    note_limits(ws.run(submitted.name), options.budget.told(course.estimate, course.told))
     report_in_time(course, submitted, options.out)
 
 
@@ -173,7 +157,7 @@ def course_of(
 def run_within(course: Course, stack_experiment: ExperimentConfig, options: Options) -> ExperimentConfig:
     """As much of the base experiments and the stack as the budget allows; returns what is submitted."""
     ws, competition, name = course.ws, course.competition, stack_experiment.name
-    pilot = course.pilot()
+    course.first, pilot = course.plan, course.pilot()
     if pilot is not None:
         announce(course, f"train {PILOT}", PILOT)
         if course.in_time(PILOT, partial(train, ws, competition, pilot)):
@@ -199,108 +183,6 @@ def join(course: Course, stack_experiment: ExperimentConfig, options: Options) -
         train(ws, competition, stack_experiment, force=options.force)
 
 
-def load(options: Options, name: str, file: str) -> ExperimentConfig:
-    path = options.configs / name / file
-    return load_experiment(
-        path, settings(options), options.offline, options.text_weights, options.image_weights
-    )
-
-
-def settings(options: Options) -> list[str] | None:
-    return ["refit=true"] if options.refit else None
-
-
-def load_preset(options: Options, name: str) -> ExperimentConfig:
-    """The last experiment of the preset; a local text encoder brings one more to join."""
-    config = load(options, name, PRESETS[options.preset])
-    model = preset_model(config)
-    brought = model.with_local_text if options.text_weights else None
-    if brought is None or brought in model.experiments:
-        return config
-    return joining(config, (*model.experiments, brought))
-
-
-def tell_ids_left_out(options: Options, name: str, stack_experiment: ExperimentConfig) -> None:
-    """Warn where the stack of another preset looks at the order of ids and this one does not."""
-    if not isinstance(stack_experiment.model, StackConfig) or stack_experiment.model.id_order:
-        return
-    for preset, file in PRESETS.items():
-        try:
-            other = load(options, name, file)
-        except GoodsError:  # told where that preset is run
-            continue
-        if isinstance(other.model, StackConfig) and other.model.id_order:
-            say(
-                f"warning: configs/{name}/{file} (preset {preset}) sets id_order, {PRESETS[options.preset]}, which "
-                f"preset {options.preset} runs, does not: set it there too, or add --preset {preset}"
-            )
-
-
-def load_base(options: Options, name: str, experiment: str) -> ExperimentConfig:
-    """The config an experiment starts from; one ending in "-tuned" starts from what is tuned."""
-    return load(options, name, f"{experiment.removesuffix(TUNED)}.yaml")
-
-
-def check_configs(
-    options: Options, competition: CompetitionConfig, stack_experiment: ExperimentConfig
-) -> None:
-    """Read every config before hours are spent: a mistyped key, or a family that cannot work, is told at once."""
-    folder, problem = competition.name.partition("/")[0], PROBLEMS[competition_of(competition).problem]
-    wanted = PROBLEMS[stack_experiment.model.problem]
-    if wanted is not problem:
-        raise GoodsError(
-            f"--preset {options.preset}: it is for a competition that {wanted.needs}, which {competition.name} "
-            "does not; take --preset quick"
-        )
-    check_family(stack_experiment, problem, competition.name)
-    preset = preset_model(stack_experiment)
-    if preset.alone is not None:
-        check_family(load_base(options, folder, preset.alone), problem, competition.name)
-    for experiment in preset.experiments:
-        check_joined(stack_experiment, load_base(options, folder, experiment), experiment)
-        for needed in with_upstream(options, folder, experiment):
-            check_family(load_base(options, folder, needed), problem, competition.name)
-
-
-def with_upstream(options: Options, name: str, experiment: str, above: tuple[str, ...] = ()) -> list[str]:
-    """The experiment after those it builds on; `above` are those that build on it."""
-    names: list[str] = []
-    config, way = load_base(options, name, experiment), (*above, experiment.removesuffix(TUNED))
-    if experiment.endswith(TUNED) and config.tune is None:
-        raise GoodsError(
-            f"experiment {experiment}: {config.name} has no tune: block; add one or leave out {TUNED!r}"
-        )
-    for below in config.upstream:
-        if below.removesuffix(TUNED) in way:
-            through = "" if below.removesuffix(TUNED) == way[-1] else f" through {', '.join(way[1:])}"
-            raise GoodsError(
-                f"experiment {below.removesuffix(TUNED)} builds on itself{through}; remove it there"
-            )
-        names += [n for n in with_upstream(options, name, below, way) if n not in names]
-    return [*names, experiment]
-
-
-def with_possible(ws: Workspace, options: Options, config: ExperimentConfig) -> ExperimentConfig:
-    """Without the experiments that look at photos where there are none, or none that they may see."""
-    names, name = preset_model(config).experiments, ws.whole.competition
-    needed = {
-        n: [load_base(options, name, below) for below in with_upstream(options, name, n)] for n in names
-    }
-    dropped = [n for n in names if any(below.model.needs_photos for below in needed[n])]
-    seen, photos_hidden = like_test(load_cards(ws.whole))
-    if not dropped or has_photo(seen).sum() >= FEWEST_PHOTOS:
-        return config
-    why = " that models may see, as test has fewer" if photos_hidden else ""
-    few = f"fewer than {FEWEST_PHOTOS} cards have" if has_photo(seen).any() else "no card has"
-    say(f"{few} a photo{why}: {', '.join(dropped)} left out")
-    return joining(config, tuple(n for n in names if n not in dropped))
-
-
-def joining(config: ExperimentConfig, experiments: tuple[str, ...]) -> ExperimentConfig:
-    model = preset_model(config).model_copy(update={"experiments": experiments})
-    return config.model_copy(update={"model": model})
-
-
 def train_experiment(course: Course, options: Options, name: str, config: ExperimentConfig) -> None:
     """Train an experiment of the preset, whose name says whether a study of `config` comes first."""
     ws, competition, to_do = course.ws, course.competition, name not in course.done
@@ -311,6 +193,7 @@ def train_experiment(course: Course, options: Options, name: str, config: Experi
             if to_do:
                 announce(course, f"tune {config.name}", name)
             tune(ws, competition, config.model_copy(update={"share": 1.0}), options.force)
+        course.ready.look_again(name)
         best = load_experiment(ws.tuning(config.name) / "best.yaml", settings(options))
         config = best.model_copy(update={"share": config.share})
     if to_do:

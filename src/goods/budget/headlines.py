@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from goods.budget.course import Course
+from goods.budget.estimated import PILOT
 from goods.budget.targets import remaining
 from goods.core.artifacts import read_json
 from goods.core.done import done_key
 from goods.core.errors import GoodsError
 from goods.core.progress import headline
 
+TUNE = "tune"
+
 
 def announce(course: Course, doing: str, name: str) -> None:
     """`doing`: what is done now, as a verb and what it is of; `name` as the preset has it."""
     course.keep_pace(course.machine)
+    course.rate.begin(estimate_of(course, doing, name) / course.clock.pace)
     names = course.needed(course.plan)
     place = f" ({names.index(name) + 1} of {len(names)})" if name in names else ""
     told = [f"{course.ws.competition}: {doing}{place}"]
@@ -20,6 +24,17 @@ def announce(course: Course, doing: str, name: str) -> None:
         best = max(scores, key=lambda one: scores[one])
         told.append(f"best so far {best} {scores[best]:.4f}")
     headline("; ".join(told), remaining(course))
+
+
+def estimate_of(course: Course, doing: str, name: str) -> float:
+    """Seconds of what is begun, as `announce` is told."""
+    if name == PILOT:
+        return course.training(course.smallest())
+    if name not in course.needed(course.plan):
+        return course.training(course.join(course.plan.experiments))
+    if doing.startswith(TUNE):
+        return course.study(name, course.plan)
+    return course.training(course.config(name))
 
 
 def scores_of(course: Course, names: list[str]) -> dict[str, float]:

@@ -42,8 +42,10 @@ class Budget:
         now = time.perf_counter()
         return now + (started + self.seconds - now) / parts
 
-    def told(self, estimate: float, left_out: list[str]) -> dict[str, Any]:
-        """What a report says of a run within it."""
+    def told(self, estimate: float, left_out: list[str]) -> dict[str, Any] | None:
+        """What a report says of a run within it; None where nothing depends on it."""
+        if not self.plans:
+            return None
         return {
             "seconds": self.seconds,
             "gigabytes": self.gigabytes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,6 +25,33 @@ FRESH = 60  # seconds that a pace is good for
 DOUBT = 20.0  # estimated seconds of finished folds that tell as much of the others as the machine's pace does
 
 
+@dataclass
+class Rate:
+    """How long a run takes by the clock: seconds `spent` on what is behind it, which was `estimated` at so many on the
+    machine that the costs were measured on; `doing`: when what it is at began, and what that is estimated at."""
+
+    spent: float = 0.0
+    estimated: float = 0.0
+    doing: tuple[float, float] | None = None
+
+    def begin(self, estimated: float) -> None:
+        """What was begun before is done, and the next begins."""
+        now = time.perf_counter()
+        if self.doing is not None:
+            self.spent += now - self.doing[0]
+            self.estimated += self.doing[1]
+        self.doing = now, estimated
+
+    def stop(self) -> None:
+        """What was begun is not done: it tells nothing."""
+        self.doing = None
+
+    def pace(self, otherwise: float, left: float) -> float:
+        """Where `left` of the estimate is still to be done: a quarter of a short run tells as much as `otherwise`."""
+        doubt = min(DOUBT, (self.estimated + left) / 4)
+        return believed(otherwise, self.spent, self.estimated, doubt) if self.estimated else otherwise
+
+
 def machine_pace() -> float:
     """Seconds of wall clock here for a second there, other programs on its cores included; what was measured less than
     `FRESH` seconds ago, such as for another target, is not measured again."""
@@ -39,11 +67,11 @@ def _measured(_: int) -> float:
     return bounded((time.perf_counter() - started) / (times * REFERENCE))
 
 
-def believed(before: float, spent: float, estimated: float) -> float:
+def believed(before: float, spent: float, estimated: float, doubt: float = DOUBT) -> float:
     """The pace after folds that were `estimated` at so many core seconds took as many as `spent`: the longer they are,
     the less counts what was believed `before`. Small ones end long before their estimate, which says nothing of large.
     """
-    return bounded((before * DOUBT + spent) / (DOUBT + estimated))
+    return bounded((before * doubt + spent) / (doubt + estimated))
 
 
 def task() -> int:

@@ -37,6 +37,10 @@ class Ready:
             self.studies[name] = self.trials_now(self.load(name))
         return self.studies[name]
 
+    def look_again(self, name: str) -> None:
+        """The study before an experiment may be finished by now."""
+        self.studies.pop(name, None)
+
     def trials_now(self, config: ExperimentConfig) -> int | None:
         key = done_key(self.ws.tuning(config.name))
         if key is None:

@@ -15,6 +15,7 @@ def estimate(courses: list[Course], budget: Budget, started: float) -> None:
     gives it. Afterwards each course knows those that follow it."""
     for i, course in enumerate(courses):
         course.cached, course.after, course.machine = i > 0, courses[i + 1 :], courses[0].machine
+        course.rate = courses[0].rate
         course.keep_pace(course.machine)
     total = sum(course.seconds(course.plan) for course in courses)
     targets = f", {len(courses)} targets together" if len(courses) > 1 else ""
@@ -32,9 +33,13 @@ def allowed(budget: Budget, started: float) -> str:
 
 
 def remaining(course: Course) -> float:
-    """Seconds that are left to be done of this target and those after it, at its pace and within the limits."""
-    total = course.seconds(course.plan)
-    for other in course.after:
-        other.machine, other.clock = course.clock.pace, course.clock
-        total += other.seconds(other.plan)
+    """Seconds that are left to be done of this target and those after it, as fast as this run has been by the clock and
+    within the limits."""
+    trained = closing = 0.0
+    for one in (course, *course.after):
+        if one is not course:
+            one.machine, one.clock = course.clock.pace, course.clock
+        closing += one.closing_of(one.plan)
+        trained += (one.seconds(one.plan) - one.closing_of(one.plan)) / one.clock.pace
+    total = course.rate.pace(course.clock.pace, trained) * trained + closing
     return min(total, course.left() * (1 + len(course.after)))

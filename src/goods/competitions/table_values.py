@@ -27,7 +27,7 @@ from goods.core.wording import count
 WHOLE = re.compile(r"(?:0|-?[1-9][0-9]{0,17})")
 WHOLE_CLASS = re.compile(WHOLE.pattern + r"(?:\.0)?")  # as pandas writes whole numbers beside missing ones
 NO_NUMBER = ("not a number", "counts as missing")
-NO_NUMBERS = "write that column as numbers, take it out of table.numbers, or where it has few values name it in table.categories"
+NO_NUMBERS = "write that column as numbers, take it out of table.numbers (few values: table.categories)"
 NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 COMMAS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?(?![0-9,])")  # 1,299,000 and 1,299.50
 POINTS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?(?![0-9.])")  # 1.299.000 and 1.299,50

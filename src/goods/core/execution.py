@@ -7,6 +7,7 @@ other last digits where their number is another, so a fold trained by itself lat
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 import warnings
@@ -33,6 +34,7 @@ from goods.core.warned import add, counted
 GIGABYTES_PER_JOB = 3
 MEMORY = GIGABYTES_PER_JOB * 2**30
 ANY_GPU = "cuda"  # which one is settled when a job starts
+GPU_DEVICES = ("nvidia*", "nvhost*", "nvgpu*", "dxg", "kfd")  # of NVIDIA, its boards, WSL, AMD
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,12 @@ def has_torch() -> bool:
         return False
 
 
+def has_gpu_device() -> bool:
+    """Whether the system has a device of a driver of GPUs, on Linux; elsewhere torch is to say."""
+    devices = Path("/dev")
+    return sys.platform != "linux" or any(next(devices.glob(name), None) for name in GPU_DEVICES)
+
+
 @cache
 def gpus() -> int:
     """GPUs that the installed torch can compute on: all that are there, or none."""
@@ -144,7 +152,7 @@ def resources(n_jobs: int, on_gpu: bool) -> Resources:
 
 def own_resources(n_jobs: int, on_gpu: bool) -> Resources:
     """What each of `n_jobs` gets on this machine, whatever others there are."""
-    n_gpus = gpus() if on_gpu else 0
+    n_gpus = gpus() if on_gpu and has_gpu_device() else 0
     side_by_side = max(1, min(n_gpus or cores(), n_jobs))
     return Resources(ANY_GPU if n_gpus else "cpu", max(1, cores() // side_by_side))
 

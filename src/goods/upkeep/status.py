@@ -31,11 +31,12 @@ from goods.core.inputs import changed_inputs
 from goods.core.last_run import CHOSEN, last_run
 from goods.core.wording import count
 from goods.core.workspace import Workspace
-from goods.pipeline import Options, course_of, load_preset, with_upstream
+from goods.pipeline import course_of
 from goods.prepare.folds import dealt
 from goods.prepare.prepared import data_folder, parts
 from goods.prepare.sources import present
 from goods.prepare.stage import settings_key
+from goods.presets import Options, load_preset, with_upstream
 from goods.stack.stage import stack_inputs, stack_key
 from goods.submit.entries import limits_of
 from goods.train.keys import fold_inputs, fold_key
