@@ -104,3 +104,10 @@ def test_json_of_columns_is_refused(tmp_path, table):
 def test_a_pattern_from_the_root_is_no_file(tmp_path):
     with pytest.raises(GoodsError, match="no such file"):
         files_of(tmp_path, "/etc/*.csv", "files.train")
+
+
+def test_names_of_columns_among_the_rows_are_no_card(tmp_path, capsys):
+    path = csv_file(tmp_path / "cards.csv", [*rows(20), HEADER, *rows(5)])
+    frame = frame_of(path)
+    assert len(frame) == 25 and "sku" not in set(frame.sku)
+    assert "cards.csv: 1 row of the names of the columns left out" in capsys.readouterr().err

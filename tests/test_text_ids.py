@@ -10,6 +10,7 @@ from goods.cards.labels import Labels
 from goods.competitions.submission import ClassIds, ClassProbabilities, CsvFormat, PairScores
 from goods.competitions.table_submission import TableSubmission
 from goods.core.errors import GoodsError
+from goods.core.ids import same_kind
 from goods.core.predictions import Predictions
 from goods.submit.elsewhere import read_csv, read_submission
 
@@ -49,3 +50,12 @@ def test_a_file_with_another_separator_says_which(tmp_path):
     path.write_text("id,class\n7,1\n")
     with pytest.raises(GoodsError, match=r"its columns are divided by ',', expected ';'"):
         read_csv(path, TableSubmission({"id": "id", "class": "target"}, CsvFormat(";")), [])
+
+
+def test_what_is_no_whole_number_of_64_bits_stays_a_text_on_a_command_line():
+    whole, texts = (
+        ["7", "-3", "+5", str(2**63 - 1)],
+        ["+-5", "", "+", "1.0", "\u0663", str(2**63), "9" * 5000],
+    )
+    assert same_kind([*whole, *texts], pd.Series([1, 2])) == [7, -3, 5, 2**63 - 1, *texts]
+    assert same_kind(["007"], pd.Series(["a"])) == ["007"]

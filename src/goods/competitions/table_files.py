@@ -9,12 +9,13 @@ import gzip
 import json
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from goods.cards.literals import paired
@@ -155,7 +156,7 @@ def csv_table(path: Path, format_: TextFormat, columns: list[str] | None, rows: 
         table = csv_texts(path, reading, parsing, written, read)
         if dialect.quote and format_.quote is None and not nameless:
             check_rows(table, written, dialect.separator, path, SWALLOWED)
-        table = table.rename_columns([name.strip() for name in read])
+        table = without_headers(table, path).rename_columns([name.strip() for name in read])
         return without_nameless(table, path) if nameless else table
 
 
@@ -173,6 +174,22 @@ def csv_texts(path: Path, reading: Any, parsing: Any, names: list[str], read: li
         quoted_strings_can_be_null=True,
     )
     return pyarrow.csv.read_csv(opened(path), reading, parsing, as_text)
+
+
+def without_headers(table: pa.Table, path: Path) -> pa.Table:
+    """The rows but for those that repeat the names of the columns, as files that were written one behind the other
+    have them."""
+    if table.num_columns < 2:
+        return table
+    repeats = [
+        pc.fill_null(pc.equal(column, name), False) if name else pc.is_null(column)
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    ]
+    header = reduce(pc.and_, repeats)
+    if any(table.column_names) and (n := pc.sum(header).as_py()):
+        say(f"{path}: {count(n, 'row')} of the names of the columns left out")
+        return table.filter(pc.invert(header))
+    return table
 
 
 def without_nameless(table: pa.Table, path: Path) -> pa.Table:

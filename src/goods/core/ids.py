@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 Id = int | str
+
+WHOLE = re.compile("[-+]?[0-9]{1,19}")  # as many digits as 64 bits may hold
 
 
 def plain_id(value: Any) -> Id:
@@ -29,7 +32,7 @@ def same_kind(ids: Sequence[Id], known: pd.Series) -> list[Id]:
 
 
 def _is_number(id_: Id) -> bool:
-    return not isinstance(id_, str) or (id_.lstrip("+-").isascii() and id_.lstrip("+-").isdigit())
+    return not isinstance(id_, str) or bool(WHOLE.fullmatch(id_) and -(2**63) <= int(id_) < 2**63)
 
 
 def with_ids(table: pd.DataFrame, column: str = "product_id") -> pd.DataFrame:
