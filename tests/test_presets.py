@@ -50,7 +50,7 @@ def test_what_a_preset_trains_and_what_a_local_text_encoder_adds(
     ("experiments", "message"),
     [
         (["linear", "words"], "family pair_words is for a competition that matches products"),
-        (["linear", "stack-full"], "stack: stack-full is of family stack itself; name its experiments"),
+        (["linear", "joined"], "stack: joined is of family stack itself; name its experiments"),
     ],
 )
 def test_an_experiment_that_cannot_work_is_refused_before_anything_is_done(tmp_path, experiments, message):
@@ -59,6 +59,7 @@ def test_an_experiment_that_cannot_work_is_refused_before_anything_is_done(tmp_p
     shop = write_shop(tmp_path / "shop")
     chosen = Options(configs=configs, work=tmp_path / "work", out=tmp_path / "out", data=shop)
     shutil.copy(ROOT / "configs" / "ozon" / "words.yaml", chosen.configs / name)
+    (configs / name / "joined.yaml").write_text("model: {family: stack, experiments: [linear]}\n")
     with pytest.raises(GoodsError, match=message):
         run_all(name, chosen)
     assert not chosen.work.exists()
