@@ -10,11 +10,18 @@ import torch
 from torch.nn import functional as F
 
 from goods.config.trainer import TrainerConfig
-from goods.models.adamw import AdamW, RowAdamW
 from goods.models.network import Network
 from goods.models.ranks import ALONE, Rank
 
 LOGGED = 20  # steps from one loss that is written to the next
+
+
+class AdamW(torch.optim.AdamW):
+    """Torch's, on a CPU: no stream of kernels is asked for before each step, which opens a driver's library each time
+    where lightning is imported."""
+
+    def _accelerator_graph_capture_health_check(self) -> None:
+        return
 
 
 class Learner(L.LightningModule):
@@ -28,7 +35,6 @@ class Learner(L.LightningModule):
         self.valid_sum = self.valid_rows = 0.0
         self.epoch_steps = 0
         self.finite_steps = torch.zeros(())  # of this epoch's, those whose loss is a number
-        self.by_rows: RowAdamW | None = None  # the optimizer, where it moves tables by rows
 
     def configure_optimizers(self) -> Any:
         config = self.config
@@ -48,38 +54,12 @@ class Learner(L.LightningModule):
             {"params": parameters, "lr": lr, "weight_decay": config.weight_decay if decayed else 0.0}
             for (lr, decayed), parameters in groups.items()
         ]
-        optimizer = self._optimizer(grouped)
+        # fused is twice as fast on a CPU; in 16 bits lightning cannot clip with it
+        fused = self.device.type == "cpu" and config.precision in ("auto", "32-true")
+        kind = AdamW if self.device.type == "cpu" else torch.optim.AdamW
+        optimizer = kind(grouped, lr=config.lr, fused=fused)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.share_of_lr)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-    def _optimizer(self, grouped: list[dict[str, Any]]) -> torch.optim.Optimizer:
-        config, on_cpu = self.config, self.device.type == "cpu"
-        # fused is twice as fast on a CPU; in 16 bits lightning cannot clip with it
-        fused = on_cpu and config.precision in ("auto", "32-true")
-        tables = [table for _, table in self.net.tables()]
-        # looked up once a step, and read as a whole after an epoch alone
-        once = config.accumulate == 1 and not config.rdrop and config.ema is None and self.rank.of == 1
-        self.net.sparse = bool(tables) and fused and once
-        if self.net.sparse:
-            self.by_rows = RowAdamW(grouped, tables, config.lr)
-            return self.by_rows
-        return (AdamW if on_cpu else torch.optim.AdamW)(grouped, lr=config.lr, fused=fused)
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: torch.optim.Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """As lightning's, also where some gradients are sparse."""
-        if self.by_rows is None or gradient_clip_val is None:
-            super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
-            return
-        found = [p.grad for p in self.net.parameters() if p.grad is not None]
-        dense = [g._values() if g.is_sparse else g for g in found]
-        share = gradient_clip_val / (torch.nn.utils.get_total_norm(dense) + 1e-6)
-        if share < 1:
-            torch._foreach_mul_(dense, float(share))
 
     def share_of_lr(self, step: int) -> float:
         warmup = max(1, round(self.steps * self.config.warmup_share))
@@ -94,19 +74,12 @@ class Learner(L.LightningModule):
         # dropout and augmentation do not depend on what ran before: a resumed fit sees the same
         batch_number = batch_idx * self.rank.of + self.rank.number
         self.begin_with((self.seed * 1_000_003 + self.current_epoch) * 1_000_003 + batch_number)
-        if self.by_rows is not None:
-            for rows, table in self.net.tables():
-                self.by_rows.bring_up(table, batch[rows])
         loss = self.net.loss(batch, self.config)
         self.epoch_steps += 1
         self.finite_steps += loss.detach().isfinite()  # a sum on the device: asked for once an epoch
         if (self.trainer.global_step + 1) % LOGGED == 0:  # lightning writes no others
             self.log("train/loss", loss, batch_size=len(batch["target"]))
         return loss
-
-    def on_train_batch_end(self, outputs: Any, batch: dict[str, torch.Tensor], batch_idx: int) -> None:
-        if self.by_rows is not None and batch_idx + 1 == self.trainer.num_training_batches:
-            self.by_rows.bring_all_up()  # the inner split is asked next
 
     def begin_with(self, seed: int) -> None:
         """Random numbers of the device from `seed` on: torch's own `manual_seed` keeps a trace of the caller for each

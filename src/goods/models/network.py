@@ -18,7 +18,6 @@ class Network(nn.Module, ABC):
     """A classifier over batches; `last` is its final linear layer."""
 
     last: nn.Linear
-    sparse = False  # whether the gradients of `tables` are of the rows that were looked at alone
 
     @property
     def width(self) -> int:
@@ -42,14 +41,6 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """float [b, C] logits."""
-
-    def tables(self) -> list[tuple[str, torch.Tensor]]:
-        """Embeddings of which a batch has few rows, and under which key of the batch these are, none of them twice."""
-        return []
-
-    def looked_up(self, table: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """[u, d] `rows` int64 [u] of one of the `tables`."""
-        return F.embedding(rows, table, sparse=self.sparse)
 
     def pretrained(self) -> list[list[nn.Parameter]]:
         """Parameters that get `encoder_lr`, layer by layer from the top (next to the head) down."""

@@ -71,15 +71,6 @@ class FieldWords:
         return tokens + self.subwords.values.nbytes + self.table.nbytes + 100 * len(self.words)
 
 
-def numbered(values: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct of `values` in 0 … n - 1, ascending, and the place of each value among them; int64."""
-    seen, place = np.zeros(n, bool), np.empty(n, np.int64)
-    seen[values] = True
-    distinct = np.flatnonzero(seen)
-    place[distinct] = np.arange(len(distinct))
-    return distinct, place[values]
-
-
 class NavecRows:
     """Cards as word numbers per field; a batch holds its distinct words once."""
 
@@ -103,23 +94,19 @@ class NavecRows:
 
     def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
         taken = {name: field.take(rows) for name, field in self.fields.items()}
-        words, local = numbered(np.concatenate([t.values for t in taken.values()]), len(self.word_bucket))
-        subwords = self.subwords.take(words)
-        word_rows, word = numbered(self.word_bucket[words] % self.buckets, self.buckets)
-        gram_rows, grams = numbered(subwords.values, self.buckets)
+        words, local = np.unique(np.concatenate([t.values for t in taken.values()]), return_inverse=True)
+        grams = self.subwords.take(words)
         arrays = {
             "vectors": self.table[self.rows[words]],
             "tuned": self.tuned[words],
-            "word_rows": word_rows,
-            "word": word,
-            "gram_rows": gram_rows,
-            "grams": grams,
-            "gram_offsets": subwords.offsets[:-1],
+            "word": self.word_bucket[words] % self.buckets,
+            "grams": grams.values,
+            "gram_offsets": grams.offsets[:-1],
         }
         if self.own is not None:
             own_rows, table = self.own
             arrays["own"] = table[own_rows[words]]
-        start, bigrams = 0, []
+        start = 0
         for name, field in taken.items():
             arrays[f"{name}_words"] = local[start : start + len(field.values)]
             arrays[f"{name}_offsets"] = field.offsets
@@ -127,20 +114,21 @@ class NavecRows:
             inside = np.ones(max(0, len(field.values) - 1), bool)
             ends = field.offsets[1:-1] - 1
             inside[ends[(ends >= 0) & (ends < len(inside))]] = False
-            before = np.concatenate([[0], np.cumsum(inside)])
-            bigrams.append(((first * 31 + second) % self.buckets)[inside])
-            arrays[f"{name}_bigram_offsets"] = before[np.minimum(field.offsets[:-1], len(inside))]
+            bigrams = np.concatenate([[0], np.cumsum(inside)])
+            arrays[f"{name}_bigrams"] = ((first * 31 + second) % self.buckets)[inside]
+            arrays[f"{name}_bigram_offsets"] = bigrams[np.minimum(field.offsets[:-1], len(inside))]
             start += len(field.values)
-        arrays["pair_rows"], pairs = numbered(np.concatenate(bigrams), self.buckets)
-        ends = np.cumsum([len(of_field) for of_field in bigrams])[:-1]
-        for name, of_field in zip(taken, np.split(pairs, ends), strict=True):
-            arrays[f"{name}_bigrams"] = of_field
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def largest(vectors: torch.Tensor, words: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-    """vectors [u, d], words [t], offsets [b + 1] → [b, d], the largest of each card's words, zeros without any. As
-    `embedding_bag`, whose gradient has no order on a GPU and is added up column by column on a CPU."""
+    """vectors [u, d], words [t], offsets [b + 1] → [b, d], the largest of each card's words, zeros without any. A GPU
+    adds up its gradient in any order."""
+    return F.embedding_bag(words, vectors, offsets, mode="max", include_last_offset=True)
+
+
+def largest_in_order(vectors: torch.Tensor, words: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    """`largest`, value and gradient, by operations that have an order on a GPU too."""
     with torch.no_grad():  # mode 2 is max; the last of its results is whose number is the largest
         chosen = torch.embedding_bag(
             vectors, words, offsets, scale_grad_by_freq=False, mode=2, include_last_offset=True
@@ -167,20 +155,18 @@ class FieldHead(nn.Module):
         """vectors [u, d] of distinct words, words [t], offsets [b + 1] → [b, width_out]"""
         if self.kind == "textcnn":
             return self._textcnn(vectors, words, offsets)
-        top = largest(vectors, words, offsets)
+        top = (largest_in_order if vectors.is_cuda else largest)(vectors, words, offsets)
         if self.kind == "pooled":
             mean = F.embedding_bag(words, vectors, offsets, mode="mean", include_last_offset=True)
             return torch.cat([mean, top], 1)
         lengths = offsets.diff()
         card = torch.repeat_interleave(lengths)  # (t,)
         position = torch.arange(len(words), device=words.device) - offsets[card]
-        score = (
-            self.score(vectors).index_select(0, words) + self.place[position.clamp_max(POSITIONS - 1)]
-        )  # (t, heads)
+        score = self.score(vectors)[words] + self.place[position.clamp_max(POSITIONS - 1)]  # (t, heads)
         weight = torch.exp(score.float().clamp(-15, 15))
         total = weight.new_zeros(len(lengths), ATTENDERS).index_add(0, card, weight)
         share = (weight / total[card]).unsqueeze(2)
-        parts = vectors.index_select(0, words).float().unflatten(1, (ATTENDERS, -1)) * share
+        parts = vectors[words].float().unflatten(1, (ATTENDERS, -1)) * share
         mean = parts.new_zeros(len(lengths), vectors.shape[1]).index_add(0, card, parts.flatten(1))
         return torch.cat([mean, top], 1)
 
@@ -212,23 +198,14 @@ class NavecNetwork(Network):
         self.last = nn.Linear(config.hidden, n_classes)
         self.project_own = nn.Linear(config.own_vectors, width, bias=False) if config.own_vectors else None
 
-    def tables(self) -> list[tuple[str, torch.Tensor]]:
-        return [
-            ("word_rows", self.words.weight),
-            ("gram_rows", self.grams.weight),
-            ("pair_rows", self.pairs.weight),
-        ]
-
     def word_vectors(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         vectors = batch["vectors"]
         if self.tuned is not None:
             vectors = torch.where(batch["tuned"][:, None] > 0, self.tuned(batch["tuned"]), vectors)
-        words = self.looked_up(self.words.weight, batch["word_rows"])
-        grams = self.looked_up(self.grams.weight, batch["gram_rows"])
         summed = (
             self.project(vectors)
-            + F.embedding(batch["word"], words)
-            + F.embedding_bag(batch["grams"], grams, batch["gram_offsets"], mode="mean")
+            + self.words(batch["word"])
+            + self.grams(batch["grams"], batch["gram_offsets"])
         )
         return summed if self.project_own is None else summed + self.project_own(batch["own"])
 
@@ -237,11 +214,10 @@ class NavecNetwork(Network):
         if self.training:  # whole words go missing
             kept = torch.rand(len(vectors), 1, device=vectors.device) >= self.config.word_dropout
             vectors = vectors * kept
-        parts, pairs = [], self.looked_up(self.pairs.weight, batch["pair_rows"])
+        parts = []
         for name in self.names:
             parts.append(self.heads[name](vectors, batch[f"{name}_words"], batch[f"{name}_offsets"]))
-            bigrams, offsets = batch[f"{name}_bigrams"], batch[f"{name}_bigram_offsets"]
-            parts.append(F.embedding_bag(bigrams, pairs, offsets, mode="mean"))
+            parts.append(self.pairs(batch[f"{name}_bigrams"], batch[f"{name}_bigram_offsets"]))
         return self.body(torch.cat(parts, 1))
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
