@@ -12,6 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from goods.budget.alone import answer_alone, best_answer, note_limits
+from goods.budget.beside import train_all
 from goods.budget.course import PILOT, Course
 from goods.budget.headlines import announce
 from goods.budget.limits import NO_LIMITS, Budget
@@ -130,9 +131,8 @@ def run_stages(course: Course, options: Options) -> None:
     if options.budget.plans and not course.finished:
         submitted = run_within(course, stack_experiment, options)
     else:
-        for experiment in course.needed(course.plan):
-            train_experiment(course, options, experiment, course.load(experiment))
-            course.done = list(dict.fromkeys((*course.done, experiment)))
+        finish = partial(train_experiment, course, options)
+        train_all(course, settings(options), lambda name: finish(name, course.load(name)))
         join(course, stack_experiment, options)
         submitted = stack_experiment
     limits = options.budget.told(course.estimate, course.told) if options.budget.plans else None
@@ -287,9 +287,10 @@ def train_experiment(course: Course, options: Options, name: str, config: Experi
     if name.endswith(TUNED):
         from goods.tune.stage import tune
 
-        if to_do:
-            announce(course, f"tune {config.name}", name)
-        tune(ws, competition, config.model_copy(update={"share": 1.0}), options.force)
+        if config.name not in course.studied:
+            if to_do:
+                announce(course, f"tune {config.name}", name)
+            tune(ws, competition, config.model_copy(update={"share": 1.0}), options.force)
         best = load_experiment(ws.tuning(config.name) / "best.yaml", settings(options))
         config = best.model_copy(update={"share": config.share})
     if to_do:

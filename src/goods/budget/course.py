@@ -49,6 +49,7 @@ class Course:
     force: bool = False
     done: list[str] = field(default_factory=list)
     piloted: list[ExperimentConfig] = field(default_factory=list)
+    studied: list[str] = field(default_factory=list)  # whose studies this run has made already
     estimate: float = 0.0
     told: list[str] = field(default_factory=list)
     wanted: Plan | None = None  # with what does not fit now, but for studies
@@ -257,8 +258,7 @@ class Course:
 
     def config(self, name: str, plan: Plan | None = None) -> ExperimentConfig:
         """What an experiment is trained with in a plan, the present one if none is given."""
-        plan = plan or self.plan
-        config = self.load(name)
+        plan, config = plan or self.plan, self.load(name)
         trials = plan.trials.get(name.removesuffix(TUNED))
         if name.endswith(TUNED) and trials is not None:
             config = with_trials(config, trials)

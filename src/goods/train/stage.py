@@ -39,15 +39,7 @@ def train(
         if not 0 <= k < competition.n_folds:
             last = competition.n_folds - 1
             raise GoodsError(f"--fold {k}: {ws.competition} has folds 0 to {last}; name one of them")
-    check_problem(ws, config)
-    check_tuned_on(competition, config)
-    if config.pseudo and (competition.order_by or competition.validation):
-        raise GoodsError(
-            f"experiment {config.name}: pseudo: needs models of several folds, each fitted on half of the test "
-            f"cards, and {ws.competition} has order_by or validation; leave one out"
-        )
-    if not ws.folds.is_file():
-        raise GoodsError(f"{ws.folds}: missing; run scripts/make_folds.py {ws.competition} first")
+    check_trainable(ws, competition, config)
     todo = [k for k in wanted if force or not is_trained(ws, config, k)]
     if force:
         for k in todo:  # a forced fold starts from nothing, checkpoints included
@@ -71,6 +63,19 @@ def train(
     return gather(ws, competition, config)
 
 
+def check_trainable(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:
+    """GoodsError where the experiment cannot be trained here."""
+    check_problem(ws, config)
+    check_tuned_on(competition, config)
+    if config.pseudo and (competition.order_by or competition.validation):
+        raise GoodsError(
+            f"experiment {config.name}: pseudo: needs models of several folds, each fitted on half of the test "
+            f"cards, and {ws.competition} has order_by or validation; leave one out"
+        )
+    if not ws.folds.is_file():
+        raise GoodsError(f"{ws.folds}: missing; run scripts/make_folds.py {ws.competition} first")
+
+
 def check_tuned_on(competition: CompetitionConfig, config: ExperimentConfig) -> None:
     """GoodsError where folds are left out of the score that are not there, or all."""
     known = set(range(competition.n_folds))
@@ -88,12 +93,16 @@ def fit_folds(
     ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig, todo: list[int]
 ) -> None:
     given = resources(competition.n_folds, config.model.on_gpu)
+    together = config.model.devices > 1  # a fold that trains on several leaves none to the others
+    jobs = fold_jobs(ws, config, todo, alone=together or at_once(len(todo), given) == 1)
+    run_jobs(fit_fold, jobs, given, f"train {config.name}", 1 if together else None)
+
+
+def fold_jobs(ws: Workspace, config: ExperimentConfig, todo: list[int], alone: bool) -> list[tuple]:
+    """Arguments of `fit_fold` for these folds, once what all of them use is made; `alone`: each shows its progress."""
     write_text(ws.run(config.name).config, dump(config))
     run_job(warm, (ws, config), resources(1, config.model.on_gpu))
-    together = config.model.devices > 1  # a fold that trains on several leaves none to the others
-    alone = together or at_once(len(todo), given) == 1
-    jobs = [(ws, config, k, fold_key(ws, config, k), alone) for k in todo]
-    run_jobs(fit_fold, jobs, given, f"train {config.name}", 1 if together else None)
+    return [(ws, config, k, fold_key(ws, config, k), alone) for k in todo]
 
 
 def warm(ws: Workspace, config: ExperimentConfig, given: Resources) -> None:

@@ -1,0 +1,55 @@
+"""Experiments of a preset, of which those that do not wait for each other are trained side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from goods.budget.costs import cost_of
+from goods.budget.course import Course
+from goods.budget.headlines import announce
+from goods.budget.plan import TUNED
+from goods.config.experiment import ExperimentConfig
+from goods.config.loading import load_experiment
+from goods.tune.beside import fits_beside, is_fitted, is_studied, run_beside
+
+
+def train_all(course: Course, settings: list[str] | None, train: Callable[[str], None]) -> None:
+    """Every experiment of the plan; `settings` are those of all, `train` makes what is still missing of one."""
+    left = course.needed(course.plan)
+    while left:
+        ready = [name for name in left if not set(course.needs(name)[:-1]) & set(left)]
+        later = [] if course.force else train_beside(course, settings, ready)
+        for name in (name for name in ready if name not in later):
+            train(name)
+            course.done = list(dict.fromkeys((*course.done, name)))
+            left.remove(name)
+
+
+def train_beside(course: Course, settings: list[str] | None, names: list[str]) -> list[str]:
+    """The folds of those that may share cores, in one queue with the studies of others, whose folds are still to be
+    trained: these are returned. Nothing where a queue of its own is as good."""
+    ws, competition = course.ws, course.competition
+    studies, trained = dict[str, ExperimentConfig](), dict[str, ExperimentConfig]()
+    for name in names:
+        config = course.load(name)
+        if not fits_beside(competition, config):
+            continue
+        if name.endswith(TUNED) and not is_studied(ws, competition, config):
+            if config.model.one_core:
+                studies[name] = config
+            continue
+        if name.endswith(TUNED):
+            config = load_experiment(ws.tuning(config.name) / "best.yaml", settings)
+        if not is_fitted(ws, competition, config):
+            trained[name] = config
+    if not trained or len(studies) + len(trained) == 1:
+        return []
+    # the longest first, so that they end together
+    longest = sorted(
+        trained, key=lambda name: -cost_of(trained[name].model).fold(trained[name].model, course.size)
+    )
+    doing = [f"tune {config.name}" for config in studies.values()] + [f"train {name}" for name in longest]
+    announce(course, ", ".join(doing), [*studies, *longest][0])
+    run_beside(ws, competition, list(studies.values()), [trained[name] for name in longest])
+    course.studied += [config.name for config in studies.values()]
+    return list(studies)

@@ -1,0 +1,84 @@
+"""Experiments that do not wait for each other, trained side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from measured_sizes import PEREKRESTOK, experiment
+
+from goods.budget import beside
+from goods.budget.plan import TUNED
+from goods.pipeline import Options, run_all
+
+NAMES = ["linear-tuned", "fasttext", "navec", "knn"]
+
+
+def load(name: str):
+    config = experiment(name.removesuffix(TUNED))
+    return config.model_copy(update={"name": name.removesuffix(TUNED)})
+
+
+@pytest.fixture
+def course(monkeypatch, tmp_path):
+    """Of the experiments of the quick preset without photos; `queues` are those that were trained from."""
+    course = SimpleNamespace(
+        ws=SimpleNamespace(tuning=lambda name: tmp_path / name),
+        competition=None,
+        size=PEREKRESTOK,
+        plan=None,
+        force=False,
+        done=[],
+        studied=[],
+        queues=[],
+        finished=[],
+        needed=lambda plan: list(NAMES),
+        needs=lambda name: ["navec", "knn"] if name == "knn" else [name],
+        load=load,
+    )
+
+    def queued(ws, competition, studies, trained):
+        course.queues.append(([c.name for c in studies], [c.name for c in trained]))
+
+    monkeypatch.setattr(beside, "announce", lambda *_: None)
+    monkeypatch.setattr(beside, "fits_beside", lambda *_: True)
+    monkeypatch.setattr(beside, "is_fitted", lambda *_: False)
+    monkeypatch.setattr(beside, "is_studied", lambda ws, c, config: config.name in course.studied)
+    monkeypatch.setattr(
+        beside, "load_experiment", lambda *_: load("linear").model_copy(update={"name": NAMES[0]})
+    )
+    monkeypatch.setattr(beside, "run_beside", queued)
+    return course
+
+
+def test_a_study_is_made_beside_folds_that_do_not_wait_for_it(course):
+    beside.train_all(course, None, course.finished.append)
+    assert course.queues == [(["linear"], ["navec", "fasttext"]), ([], ["linear-tuned", "knn"])]
+    assert course.finished == ["fasttext", "navec", "linear-tuned", "knn"]
+
+
+@pytest.mark.parametrize("why", ["forced", "nothing beside it", "trained before"])
+def test_what_gains_nothing_by_it_is_trained_one_after_the_other(course, monkeypatch, why):
+    if why == "forced":
+        course.force = True
+    elif why == "nothing beside it":
+        monkeypatch.setattr(beside, "fits_beside", lambda _, config: config.name == "linear")
+    else:
+        monkeypatch.setattr(beside, "is_fitted", lambda *_: True)
+        course.studied = ["linear"]
+    beside.train_all(course, None, course.finished.append)
+    assert not course.queues and course.finished == NAMES
+
+
+@pytest.mark.slow
+def test_the_bytes_are_those_of_one_after_the_other(tuned_run, tmp_path, monkeypatch):
+    chosen, _ = tuned_run
+    monkeypatch.setattr(beside, "fits_beside", lambda *_: False)
+    other = Options(configs=chosen.configs, work=tmp_path / "w", out=tmp_path / "o", data=chosen.data)
+    run_all("kazanexpress2023", other)
+
+    def files(work: Path) -> dict[str, bytes]:
+        return {str(p.relative_to(work)): p.read_bytes() for p in work.rglob("*.npz")}
+
+    assert files(chosen.work) == files(other.work)
