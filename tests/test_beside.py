@@ -10,6 +10,7 @@ from measured_sizes import PEREKRESTOK, experiment
 
 from goods.budget import beside
 from goods.budget.plan import TUNED
+from goods.core import execution
 from goods.pipeline import Options, run_all
 
 NAMES = ["linear-tuned", "fasttext", "navec", "knn"]
@@ -74,11 +75,23 @@ def test_what_gains_nothing_by_it_is_trained_one_after_the_other(course, monkeyp
 @pytest.mark.slow
 def test_the_bytes_are_those_of_one_after_the_other(tuned_run, tmp_path, monkeypatch):
     chosen, _ = tuned_run
-    monkeypatch.setattr(beside, "fits_beside", lambda *_: False)
+    monkeypatch.setattr(execution, "cores", lambda: 2)
+    monkeypatch.setattr(execution, "free_memory", lambda: 1 << 36)
+    queues, plain = [], beside.run_beside
+
+    def queued(ws, competition, studies, trained):
+        queues.append(([c.name for c in studies], [c.name for c in trained]))
+        plain(ws, competition, studies, trained)
+
+    monkeypatch.setattr(beside, "run_beside", queued)
     other = Options(configs=chosen.configs, work=tmp_path / "w", out=tmp_path / "o", data=chosen.data)
     run_all("kazanexpress2023", other)
+    assert queues == [(["linear"], ["fasttext"])]
 
     def files(work: Path) -> dict[str, bytes]:
-        return {str(p.relative_to(work)): p.read_bytes() for p in work.rglob("*.npz")}
+        runs = work / "kazanexpress2023" / "runs"
+        found = [p for name in ("linear-tuned", "fasttext") for p in (runs / name).rglob("*.npz")]
+        found.append(runs / "linear-tuning" / "best.yaml")
+        return {str(p.relative_to(runs)): p.read_bytes() for p in found}
 
     assert files(chosen.work) == files(other.work)
