@@ -17,7 +17,7 @@ from table_contests import config_of
 
 from goods.competitions import kazanexpress2023
 from goods.competitions.loading import competition_of
-from goods.competitions.raw import Raw, tree_from_names
+from goods.competitions.raw import Raw, integer_ids, tree_from_names
 from goods.competitions.table_values import float_of
 from goods.core.errors import GoodsError
 from goods.prepare.unreadable import check_unreadable
@@ -177,6 +177,17 @@ def test_classes_of_a_file_of_their_own_take_no_place_of_a_text(tmp_path):
         GoodsError, match=r"y.parquet: its column 'name' of classes is called as one that cards are"
     ):
         read(tmp_path, columns(), asked(), **section)
+
+
+def test_the_largest_ids_of_64_bits_are_ids_and_larger_ones_are_none(tmp_path):
+    ends = [2**63 - 1, -(2**63)]
+    for ids in (pd.Series(ends), pd.Series(ends, dtype=object), pd.Series(ends[:1], dtype="uint64")):
+        assert integer_ids(ids.to_frame("id"), "id", tmp_path).tolist() == ids.tolist()
+    for ids in (pd.Series([1, 2**63], dtype="uint64"), pd.Series([1, -(2**63) - 1], dtype=object)):
+        with pytest.raises(
+            GoodsError, match=r"row 1: 'id' -?922337203685477580[89] is not a whole number of 64 bits"
+        ):
+            integer_ids(ids.to_frame("id"), "id", tmp_path)
 
 
 def test_a_minus_sign_is_a_minus():

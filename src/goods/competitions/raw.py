@@ -105,13 +105,24 @@ def integer_ids(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
     """int64 values of an id column; null or fractional ones, and floats that skip whole numbers, are refused with
     their row."""
     values = frame[column]
+    if values.dtype.kind == "i":
+        return values.astype("int64")
     as_float = values.astype("float64")
-    bad = values.isna() | (as_float % 1 != 0) | (as_float.abs() >= 2.0**63)
+    bad = values.isna() | (as_float % 1 != 0)
+    if values.dtype.kind == "f":
+        bad |= as_float.abs() >= 2.0**63
     if bad.any():
         raise GoodsError(
             f"{path}: row {int(bad.to_numpy().argmax())}: {column!r} is not a whole number; mend that row"
         )
-    if values.dtype.kind == "f":
+    if values.dtype.kind != "f":
+        beyond = (values > 2**63 - 1) | (values < -(2**63))
+        if beyond.any():
+            row = int(beyond.to_numpy().argmax())
+            raise GoodsError(
+                f"{path}: row {row}: {column!r} {values.iloc[row]} is not a whole number of 64 bits; number them anew"
+            )
+    else:
         rounded = as_float.abs() >= 2.0 ** (np.finfo(str(values.dtype)).nmant + 1)
         if rounded.any():
             row = int(rounded.to_numpy().argmax())
