@@ -15,7 +15,7 @@ from goods.budget.limits import Budget
 from goods.budget.pace import Rate
 from goods.budget.plan import Plan
 from goods.budget.size import Size
-from goods.budget.used import tell_used
+from goods.budget.used import next_step, tell_used
 from goods.core import execution
 
 SMALL = Size(900, 180, 5, 20, words=20, siblings=20, photos=0.9)
@@ -142,6 +142,8 @@ def test_a_run_says_how_much_of_its_limit_it_used_and_what_a_longer_one_brings_f
     course.plan, course.done = Plan(()), []
     tell_used([course], Budget(400.0), 0.0)
     assert capsys.readouterr().err.strip().endswith(" more: linear")
+    course.ends = -400.0  # so much was it too late: a limit has to be longer by that, too
+    assert next_step(course)[0] > 780
     course.plan, course.done = course.first, list(course.needed(course.first))
     tell_used([course], Budget(400.0), 0.0)
     assert capsys.readouterr().err.strip() == "time used: 380 of 400 s; nothing was left out"

@@ -37,5 +37,5 @@ def next_step(course: Course) -> tuple[float, str] | None:
             if answered.experiments and joins:  # one last experiment in place of another
                 takes -= course.training(course.join(answered.experiments))
             what = [*names, *["what joins them"] * (joins and not answered.experiments)]
-            return max(takes / MARGIN - max(course.left(), 0.0), 1.0), ", ".join(what)
+            return max(takes / MARGIN - course.left(), 1.0), ", ".join(what)
     return None
