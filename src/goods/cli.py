@@ -26,6 +26,7 @@ from goods.core.commands import (
 from goods.core.errors import GoodsError
 from goods.core.folders import check_folder, check_local, check_writable
 from goods.core.log import saying_to, stamped
+from goods.core.path_parser import PathParser
 from goods.core.pipes import ending_unread, show_all_signs, tell, unread
 from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
@@ -56,7 +57,7 @@ CONFIGS = next(
 )
 
 
-class Parser(argparse.ArgumentParser):
+class Parser(PathParser):
     """One that says what may stand next where a shell asks for that instead."""
 
     def parse_args(self, *given: Any, **named: Any) -> Any:
@@ -70,15 +71,6 @@ class Parser(argparse.ArgumentParser):
         if not (given or named):
             given = (amounts_joined(sys.argv[1:]),)
         return super().parse_args(*given, **named)
-
-    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
-        """A path that a shell has left empty, or with its ~, would be another one than is meant."""
-        if action.type is Path and arg_string == "":
-            raise argparse.ArgumentError(action, "is empty; name a file or folder")
-        if action.type is Path and arg_string.startswith("~"):
-            told = f"{arg_string!r} has a ~ that no shell has replaced; write the whole path, or ./ before it"
-            raise argparse.ArgumentError(action, told)
-        return super()._get_value(action, arg_string)
 
 
 def competitions() -> list[str]:
