@@ -135,8 +135,7 @@ class ExperimentConfig(Strict):
     @model_validator(mode="after")
     def folds_once_and_never_on_itself(self) -> ExperimentConfig:
         check_once("tuned_on", self.tuned_on)
-        joined = self.model.experiments if isinstance(self.model, PresetConfig) else ()
-        if self.name in (*self.upstream, *joined):
+        if self.name in self.upstream:
             raise ValueError(f"experiment {self.name} builds on itself; remove it there")
         return self
 
