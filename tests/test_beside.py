@@ -32,6 +32,8 @@ def course(monkeypatch, tmp_path):
         force=False,
         done=[],
         studied=[],
+        queued=[],
+        ready=SimpleNamespace(look_again=lambda name: None),
         queues=[],
         finished=[],
         needed=lambda plan: list(NAMES),
@@ -57,6 +59,7 @@ def test_a_study_is_made_beside_folds_that_do_not_wait_for_it(course):
     beside.train_all(course, None, course.finished.append)
     assert course.queues == [(["linear"], ["navec", "fasttext"]), ([], ["linear-tuned", "knn"])]
     assert course.finished == ["fasttext", "navec", "linear-tuned", "knn"]
+    assert (course.studied, sorted(course.queued)) == (["linear"], sorted(NAMES))
 
 
 @pytest.mark.parametrize("why", ["forced", "nothing beside it", "trained before"])

@@ -116,6 +116,19 @@ def test_what_is_left_follows_the_clock(tmp_path, monkeypatch, clock):
     assert 2.5 * joined < said[-1] - course.closing < 3 * joined
 
 
+def test_experiments_in_one_queue_are_followed_together(tmp_path, monkeypatch, clock):
+    course, _ = course_and_answer(CARDS, WIDE, 1.0, 1e6, tmp_path)
+    said: list[str] = []
+    monkeypatch.setattr("goods.budget.headlines.headline", lambda text, left: said.append(text))
+    course.plan, course.done, course.rate = Plan(("linear", "fasttext", "navec")), [], Rate()
+    announce(course, "train navec", "navec", [("train fasttext", "fasttext")])
+    clock[0] += 100
+    announce(course, "train linear", "linear")
+    both = sum(course.training(course.config(name)) for name in ("navec", "fasttext"))
+    assert said[0].endswith(": train navec, train fasttext")
+    assert (course.rate.spent, course.rate.estimated) == (100, pytest.approx(both / course.clock.pace))
+
+
 def test_a_study_that_is_finished_is_not_left_to_do(tmp_path):
     course, _ = course_and_answer(CARDS, SMALL, 1.0, 1e6, tmp_path, "quick")
     ready, name = course.ready, "linear-tuned"

@@ -185,7 +185,7 @@ def join(course: Course, stack_experiment: ExperimentConfig, options: Options) -
 
 def train_experiment(course: Course, options: Options, name: str, config: ExperimentConfig) -> None:
     """Train an experiment of the preset, whose name says whether a study of `config` comes first."""
-    ws, competition, to_do = course.ws, course.competition, name not in course.done
+    ws, competition, to_do = course.ws, course.competition, name not in (*course.done, *course.queued)
     if name.endswith(TUNED):
         from goods.tune.stage import tune
 

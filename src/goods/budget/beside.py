@@ -48,8 +48,14 @@ def train_beside(course: Course, settings: list[str] | None, names: list[str]) -
     longest = sorted(
         trained, key=lambda name: -cost_of(trained[name].model).fold(trained[name].model, course.size)
     )
-    doing = [f"tune {config.name}" for config in studies.values()] + [f"train {name}" for name in longest]
-    announce(course, ", ".join(doing), [*studies, *longest][0])
+    first, *others = [
+        *((f"tune {config.name}", name) for name, config in studies.items()),
+        *((f"train {name}", name) for name in longest),
+    ]
+    announce(course, *first, others)
     run_beside(ws, competition, list(studies.values()), [trained[name] for name in longest])
     course.studied += [config.name for config in studies.values()]
+    course.queued += longest
+    for name in studies:
+        course.ready.look_again(name)
     return list(studies)

@@ -31,14 +31,15 @@ DOUBTS = (
 @dataclass
 class Course(Estimated):
     """`first`: the plan where a time limit leaves nothing out; `wanted`: with what does not fit now, but for studies;
-    `lines` of those `told`, by what does not fit; `studied`: whose studies this run has made; `after`: of the targets
-    that follow."""
+    `lines` of those `told`, by what does not fit; `studied`: whose studies this run has made; `queued`: whose folds it
+    has trained in one queue; `after`: of the targets that follow."""
 
     told: list[str] = field(default_factory=list)
     wanted: Plan | None = None
     first: Plan | None = None
     lines: dict[str, str] = field(default_factory=dict)
     studied: list[str] = field(default_factory=list)
+    queued: list[str] = field(default_factory=list)
     after: list[Course] = field(default_factory=list)
 
     def open(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from goods.budget.course import Course
 from goods.budget.estimated import PILOT
 from goods.budget.targets import remaining
@@ -13,12 +15,15 @@ from goods.core.progress import headline
 TUNE = "tune"
 
 
-def announce(course: Course, doing: str, name: str) -> None:
-    """`doing`: what is done now, as a verb and what it is of; `name` as the preset has it."""
+def announce(course: Course, doing: str, name: str, beside: Iterable[tuple[str, str]] = ()) -> None:
+    """`doing`: what is done now, as a verb and what it is of; `name` as the preset has it; `beside`: what else is done
+    in the same queue."""
     course.keep_pace(course.machine)
-    course.rate.begin(estimate_of(course, doing, name) / course.clock.pace)
+    queue = [(doing, name), *beside]
+    course.rate.begin(sum(estimate_of(course, *one) for one in queue) / course.clock.pace)
+    doing = ", ".join(done for done, _ in queue)
     names = course.needed(course.plan)
-    place = f" ({names.index(name) + 1} of {len(names)})" if name in names else ""
+    place = f" ({names.index(name) + 1} of {len(names)})" if name in names and len(queue) == 1 else ""
     told = [f"{course.ws.competition}: {doing}{place}"]
     if scores := scores_of(course, course.done):
         best = max(scores, key=lambda one: scores[one])
