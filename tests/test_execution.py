@@ -38,6 +38,7 @@ def machine(monkeypatch, cores: int, gigabytes: float = 100, gpus: int = 0) -> N
     memory = SimpleNamespace(available=gigabytes * 2**30)
     monkeypatch.setattr(execution, "cores", lambda: cores)
     monkeypatch.setattr(execution, "gpus", lambda: gpus)
+    monkeypatch.setattr(execution, "has_gpu_device", lambda: True)
     monkeypatch.setattr(execution.psutil, "virtual_memory", lambda: memory)
     monkeypatch.setattr(execution.cgroups, "free_memory", lambda: None)
 
