@@ -123,7 +123,7 @@ def test_a_whole_run_leaves_out_what_needs_photos_that_all_are_hidden(without_te
     options = Options(configs=ROOT / "configs", work=tmp_path, out=tmp_path)
     found = with_possible(ws, options, load_experiment(CONFIGS / "stack.yaml", STACK))
     assert found.model.experiments == ("linear",)
-    said = "fewer than 4 cards have a photo that models may see, as test has fewer: image-frozen left out"
+    said = "no card has a photo that models may see, as test has fewer: image-frozen left out"
     assert said in capsys.readouterr().err
 
 

@@ -17,9 +17,9 @@ from goods.cards.table import Issues
 from goods.cards.text import squeeze
 from goods.cards.unicode import plain
 from goods.competitions import numbers
-from goods.competitions.numbers import EXACT, ROUNDED
 from goods.competitions.raw import integer_ids
 from goods.core.errors import GoodsError
+from goods.core.ids import EXACT, ROUNDED
 from goods.core.log import say
 from goods.core.wording import count
 

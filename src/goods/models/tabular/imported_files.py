@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from goods.cards.labels import Labels
-from goods.competitions.numbers import EXACT
 from goods.core.artifacts import read_npz
 from goods.core.errors import GoodsError
+from goods.core.ids import EXACT
 from goods.core.log import say
 from goods.core.predictions import BLOCK, TOP_K, Predictions, best_classes
 
