@@ -18,7 +18,9 @@ CERTAIN = 5  # whole rows within a cell that no text has by chance
 def check_rows(table: pa.Table, names: list[str], separator: str, path: Path, mend: str) -> None:
     """GoodsError naming a cell of `table`, columns of a file whose columns are `names`, that holds what would be rows:
     each of its lines has the separators of one, and begins as the file's rows do with an id that no row has, or there
-    are many."""
+    are many. Of a file that names a column twice nothing is said: whoever reads columns tells that."""
+    if len(set(names)) < len(names):
+        return
     firsts: list[str] | None = None
     for name in table.column_names:
         column, at = table[name], names.index(name)
