@@ -171,6 +171,20 @@ def test_finished_folds_answer_where_no_experiment_is_ready(finished, tmp_path, 
     assert result(options) == result(finished)
 
 
+def test_folds_that_are_all_ready_answer_and_score_for_themselves(finished, tmp_path, capsys):
+    options, name = shop_options(tmp_path, finished.data, Budget(1e-3)), "kazanexpress2023"
+    ws, competition = Workspace(options.work, name), load_competition(name, options.configs)
+    prepare(ws, competition, finished.data)
+    make_folds(ws, competition)
+    train(ws, competition, load_experiment(options.configs / name / "linear.yaml"))
+    oof = Predictions.load(ws.run("linear").oof)
+    (ws.run("linear").path / "DONE").unlink()
+    run_all(name, options)
+    said = capsys.readouterr().err
+    assert "all folds of linear are ready after all, and answer" in said and "too low" not in said
+    assert (Predictions.load(ws.run("stack").oof).aligned(oof.product_id).proba == oof.proba).all()
+
+
 def test_of_what_is_alone_one_round_of_folds_has_to_be_ready(finished):
     name, ws = "kazanexpress2023", Workspace(finished.work, "kazanexpress2023")
     competition = load_competition(name, finished.configs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -11,15 +12,16 @@ import pytest
 from goods import presets
 from goods.cards.table import Issues
 from goods.competitions.guess import LIKELY, Guess
+from goods.competitions.raw import require_unique
 from goods.competitions.table_values import floats_of
 from goods.config.competition import CompetitionConfig
 from goods.core import log, warned
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
-from goods.models.prior import PriorConfig
+from goods.models.prior import PairPriorConfig, PriorConfig
 from goods.prepare.order import IDS, ROWS, told
 from goods.prepare.unreadable import check_unreadable
-from goods.submit import prediction
+from goods.submit import pairs, predictor
 from goods.submit.predictor import saved_config
 from goods.train.gather import headline
 from goods.upkeep import status
@@ -146,11 +148,28 @@ def test_no_photos_and_few_are_told_apart(tmp_path, monkeypatch, capsys, photos,
     assert capsys.readouterr().err.startswith(said)
 
 
-def test_new_cards_asked_of_the_shares_of_the_classes_are_warned_of(tmp_path, monkeypatch, capsys):
-    found = SimpleNamespace(model=PriorConfig(family="prior"))
-    monkeypatch.setattr(prediction, "saved_config", lambda *_: found)
-    prediction.warn_of_shares("stack", [Workspace(tmp_path, "shop")])
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (PriorConfig(family="prior"), "every card gets the most frequent one"),
+        (PairPriorConfig(family="pair_prior"), "every pair gets the share of matches"),
+    ],
+)
+def test_who_asks_the_shares_of_the_classes_is_warned(tmp_path, monkeypatch, capsys, model, said):
+    monkeypatch.setattr(predictor, "saved_config", lambda *_: SimpleNamespace(model=model))
+    predictor.warn_of_shares("stack", [Workspace(tmp_path, "shop")])
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(
-        "warning: stack is nothing but the shares of the classes: every card gets the most"
-    )
+    assert line.startswith(f"warning: stack is nothing but the shares of the classes: {said}")
+
+
+def test_a_trained_scorer_of_a_catalogue_is_looked_at_before_it_is_asked(tmp_path, monkeypatch, capsys):
+    model = PairPriorConfig(family="pair_prior")
+    monkeypatch.setattr(predictor, "saved_config", lambda *_: SimpleNamespace(model=model))
+    monkeypatch.setattr(pairs, "check_finished", lambda *_: None)
+    pairs.trained_scorer(Workspace(tmp_path, "shop"), SimpleNamespace(), "stack")
+    assert "nothing but the shares" in capsys.readouterr().err
+
+
+def test_rows_of_an_id_that_stands_twice_are_its_own():
+    with pytest.raises(GoodsError, match=r"id 5 occurs more than once \(rows \[1, 3\]\)"):
+        require_unique(pd.Series([4, 5, 6, 5, 4]), "id", Path("cards.csv"))

@@ -24,6 +24,7 @@ from goods.core.workspace import Workspace
 from goods.pipeline import run_all
 from goods.presets import Options
 from goods.upkeep import machine
+from goods.upkeep import status as status_module
 from goods.upkeep.cleaning import PORTIONS, remove
 from goods.upkeep.status import chosen_last, status
 
@@ -114,6 +115,19 @@ def test_runs_of_other_presets_are_told_of_last(options):
     shutil.copytree(runs / "linear", runs / "mine")
     *_, (name, (word, why)) = states(options).items()
     assert (name, word, why) == ("mine", "done", "not of preset quick")
+
+
+def test_what_builds_on_a_stale_experiment_is_stale_until_that_is_done(options, monkeypatch):
+    def course_of(*args):
+        course = plain(*args)
+        course.needs = lambda name: ["linear", "fasttext"] if name == "fasttext" else [name]
+        return course
+
+    plain = status_module.course_of
+    monkeypatch.setattr(status_module, "course_of", course_of)
+    assert states(options)["fasttext"] == ("done", "")
+    setting(options, "linear", "C", 3.0)
+    assert states(options)["fasttext"] == ("stale", "until linear is done")
 
 
 def limited_run(options: Options, tmp_path, budget: Budget) -> Options:

@@ -18,13 +18,18 @@ def tell_used(courses: list[Course], budget: Budget, started: float) -> None:
         return
     used = time.perf_counter() - started
     more = min(filter(None, map(next_step, courses)), default=None)
-    told = "nothing was left out" if more is None else f"with about {seconds(more[0])} more: {more[1]}"
+    if more is None:
+        told = "nothing was left out"
+    elif more[0] > 0:
+        told = f"with about {seconds(more[0])} more: {more[1]}"
+    else:
+        told = f"left out, as it was estimated to take longer: {more[1]}"
     say(f"time used: {used:.0f} of {budget.seconds:.0f} s; {told}")
 
 
 def next_step(course: Course) -> tuple[float, str] | None:
-    """The least that was left out, in words, after the seconds by which the limit would have to be longer; None where
-    nothing was."""
+    """The least that was left out, in words, after the seconds by which the limit would have to be longer, below 0
+    where there is time for it after all; None where nothing was left out."""
     if course.first is None:
         return None
     answered = course.plan if course.plan.joined else Plan(())
@@ -37,5 +42,5 @@ def next_step(course: Course) -> tuple[float, str] | None:
             if answered.experiments and joins:  # one last experiment in place of another
                 takes -= course.training(course.join(answered.experiments))
             what = [*names, *["what joins them"] * (joins and not answered.experiments)]
-            return max(takes / MARGIN - course.left(), 1.0), ", ".join(what)
+            return takes / MARGIN - course.left(), ", ".join(what)
     return None

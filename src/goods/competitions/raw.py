@@ -131,8 +131,8 @@ def integer_ids(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
 
 def require_unique(ids: pd.Series, column: str, path: Path) -> None:
     if not ids.is_unique:
-        rows = ids.index[ids.duplicated(keep=False)][:2].tolist()
         twice = ids[ids.duplicated()].iloc[0]
+        rows = ids.index[ids == twice][:2].tolist()
         raise GoodsError(
             f"{path}: {column} {twice} occurs more than once (rows {rows}); drop the duplicate rows"
         )

@@ -90,6 +90,6 @@ class CompetitionConfig(Strict):
         if target not in self.targets:
             where = f"competition {self.name} has no target {target!r}"
             if not self.targets:
-                raise GoodsError(f"{where}: it has a single target; leave /{target} out")
+                raise GoodsError(f"{where}: it has a single target; leave /{target} (--target {target}) out")
             raise GoodsError(f"{where}: its targets are {', '.join(self.targets)}; name one of them")
         return self.model_copy(update={"name": f"{self.name}/{target}", "targets": ()})

@@ -25,7 +25,7 @@ from goods.matching.handmade import Scorer
 from goods.matching.products import Products, Vectors
 from goods.models.base import Model
 from goods.models.pairs.pairs_model import PairsModel, in_short
-from goods.submit.predictor import saved_config
+from goods.submit.predictor import saved_config, warn_of_shares
 from goods.train.finished import load_run_models
 
 PAIRS_AT_ONCE = 200_000
@@ -83,6 +83,7 @@ def trained_scorer(
     """Scores of candidate pairs as a finished experiment gives them; `path` is the cards' file, whose columns of the
     contest's format are read. How a pair stands among all others is a feature: the scorer is asked once, for all."""
     check_finished(ws, experiment)
+    warn_of_shares(experiment, [ws])
 
     def scorer(cards: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         if not len(left):

@@ -24,11 +24,10 @@ from goods.core.log import say
 from goods.core.predictions import BLOCK
 from goods.core.progress import bar
 from goods.core.workspace import Workspace
-from goods.models.prior import PriorConfig
 from goods.stack.config import StackConfig
 from goods.submit.batches import Asked, answering
 from goods.submit.new_cards import LAYOUT, NewCards, write_issues
-from goods.submit.predictor import saved_config
+from goods.submit.predictor import saved_config, warn_of_shares
 from goods.submit.tables import WRITERS, written
 from goods.train.rows import looks_at_photos
 
@@ -115,17 +114,6 @@ def warn_of_ids(experiment: str, spaces: list[Workspace]) -> None:
             f"warning: {experiment} was fitted with id_order: ids tell something of the contest's own cards alone, new "
             "ones are labelled without, less well than its score says; for them train a stack without id_order"
         )
-
-
-def warn_of_shares(experiment: str, spaces: list[Workspace]) -> None:
-    """Say so where an experiment looks at no card: what a run makes for which there was no time to train more."""
-    for space in spaces:
-        if isinstance(saved_config(space, experiment).model, PriorConfig):
-            of = f" of {space.attribute}" if len(spaces) > 1 else ""
-            say(
-                f"warning: {experiment}{of} is nothing but the shares of the classes: every card gets the most "
-                "frequent one; run scripts/run_all.sh again with wider limits, or without"
-            )
 
 
 def sees_photos(space: Workspace, experiment: str) -> bool:

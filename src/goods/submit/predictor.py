@@ -17,9 +17,11 @@ from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core.done import check_done
 from goods.core.kept import Kept
+from goods.core.log import say
 from goods.core.predictions import Predictions, mean_of
 from goods.core.workspace import Workspace
 from goods.models.base import Model
+from goods.models.prior import PairPriorConfig, PriorConfig
 from goods.stack.config import StackConfig
 from goods.train.finished import load_run_models
 from goods.train.fold import top_k
@@ -38,6 +40,20 @@ def saved_config(ws: Workspace, experiment: str) -> ExperimentConfig:
     )
     check_done(run.path, "no finished run", how)
     return load_experiment(run.config)
+
+
+def warn_of_shares(experiment: str, spaces: list[Workspace]) -> None:
+    """Say so where an experiment looks at nothing: what a run makes for which there was no time to train more."""
+    for space in spaces:
+        model = saved_config(space, experiment).model
+        if isinstance(model, PriorConfig | PairPriorConfig):
+            of = f" of {space.attribute}" if len(spaces) > 1 else ""
+            pairs = isinstance(model, PairPriorConfig)
+            all_alike = "pair gets the share of matches" if pairs else "card gets the most frequent one"
+            say(
+                f"warning: {experiment}{of} is nothing but the shares of the classes: every {all_alike}; run "
+                "scripts/run_all.sh again with wider limits, or without"
+            )
 
 
 class Predictor:

@@ -108,7 +108,10 @@ def states_of_target(
     kept = course.needed(course.plan if within is None else Plan(within.joined))
     found, open_ = [], []
     for name in dict.fromkeys((*course.needed(course.plan), *kept)):
+        below = [other for other in course.needs(name)[:-1] if other in open_]
         for state in experiment_states(course, name):
+            if below and state.name == name and state.word == DONE:
+                state = replace(state, word=STALE, why=f"until {', '.join(below)} is done")
             if name not in kept and state.word != DONE:
                 state = replace(state, why=f"{state.why}; {LEFT_OUT}".removeprefix("; "))
             elif state.word != DONE:
