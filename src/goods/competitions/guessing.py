@@ -13,11 +13,14 @@ from goods.competitions.guess_renamed import renamed
 from goods.competitions.guess_sample import guess_sample
 from goods.competitions.guess_target import guess_target
 from goods.competitions.guess_warnings import warnings_of
+from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
 from goods.core.wording import count
 
 NEARLY = 0.9  # share of the values of an id that are different, at least
 Columns = dict[str, Column]
+
+UNREADABLE = float(CompetitionConfig.model_fields["max_unreadable"].default)  # share of a column's cells
 
 
 def guess(data: Path) -> Guess:
@@ -185,6 +188,11 @@ def guess_beside(made: Guess, columns: list[Column]) -> None:
     numbers = [c.name for c in columns if c not in of_ids and c.numeric > 0.9 and c.values > 1]
     few = [c.name for c in columns if c.name not in numbers and c not in of_ids and 1 < c.values <= FEW]
     made.say("numbers", numbers, LIKELY, "most of their cells are numbers")
+    for column in (c for c in columns if c.name in numbers and 1 - c.numeric > UNREADABLE / 2):
+        made.warnings.append(
+            f"{column.name!r}: about {1 - column.numeric:.0%} of its cells are no numbers and count as missing; where "
+            f"more than {UNREADABLE:.0%} do, prepare ends: set max_unreadable beside table, or take it out of table.numbers"
+        )
     made.say("categories", few, LIKELY, f"at most {FEW} different values")
     used = {*numbers, *few, *(c.name for c in of_ids)}
     if left := [c.name for c in columns if c.name not in used and c.values > 1]:
