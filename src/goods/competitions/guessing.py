@@ -191,7 +191,8 @@ def guess_beside(made: Guess, columns: list[Column]) -> None:
     for column in (c for c in columns if c.name in numbers and 1 - c.numeric > UNREADABLE / 2):
         made.warnings.append(
             f"{column.name!r}: about {1 - column.numeric:.0%} of its cells are no numbers and count as missing; where "
-            f"more than {UNREADABLE:.0%} do, prepare ends: set max_unreadable beside table, or take it out of table.numbers"
+            f"more than {UNREADABLE:.0%} do, prepare ends: set max_unreadable beside table, or take the column out of "
+            "table.numbers"
         )
     made.say("categories", few, LIKELY, f"at most {FEW} different values")
     used = {*numbers, *few, *(c.name for c in of_ids)}
