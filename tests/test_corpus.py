@@ -22,9 +22,9 @@ from goods.cards.photo_names import (
 )
 from goods.cards.text import squeeze, strip_html
 from goods.competitions.characteristics import parse_characteristics
-from goods.competitions.numbers import flag, whole_number
 from goods.competitions.ozon_products import colours_of
 from goods.competitions.wildberries import ATTRIBUTES, normalise
+from goods.core.numbers import flag, whole_number
 
 QUICK, SEED = 320, 1
 

@@ -25,7 +25,7 @@ MEND = re.compile(rf"(?:[;:] |, or |; for [^:;]+: )(?:{VERBS})\b")
 KNOWN = re.compile(r"\bexpected\b|\bknown are\b")
 CLAUSES = {"mend", "how", "again"}  # arguments that hold a whole clause of what to do
 EXCEPTIONS = {
-    "{problem}": "a ValueError of competitions/numbers.py, which are looked at too",
+    "{problem}": "a ValueError of core/numbers.py, which are looked at too",
     "{said['error']}": "what a GoodsError of one of several processes says",
 }
 
@@ -121,7 +121,7 @@ def test_every_exception_is_needed():
 
 
 def test_what_is_wrong_with_a_number_says_the_mend():
-    sites = list(sites_of(PACKAGE / "competitions" / "numbers.py", "ValueError"))
+    sites = list(sites_of(PACKAGE / "core" / "numbers.py", "ValueError"))
     assert len(sites) > 4
     assert all(has_mend(f"{site.text}") for site in sites), sites
 

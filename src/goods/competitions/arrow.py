@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import types
 
-from goods.competitions.numbers import flag, whole_number
 from goods.core.errors import GoodsError
+from goods.core.numbers import flag, whole_number
 
 MAGIC = b"PAR1"
 UNREADABLE = "not a readable parquet file"

@@ -12,8 +12,8 @@ import pandas as pd
 
 from goods.cards.decoding import SUFFIXES
 from goods.cards.fields import is_nothing, plain_value
-from goods.competitions import numbers
 from goods.competitions.table_values import float_of
+from goods.core import numbers
 
 NAMES = {  # how columns are called
     "id": r"^$|^(id|index|row)$|id$|^(sku|nm|asin|offer|uid|код|артикул)$",

@@ -18,7 +18,8 @@ from goods.cards.table import Issues
 from goods.cards.text import MAX_CHARS
 from goods.competitions.arrow import columns_of, frame_of, plain, read_columns, told
 from goods.core.errors import GoodsError
-from goods.core.ids import ROUNDED, Id, plain_id
+from goods.core.ids import Id, plain_id
+from goods.core.numbers import ROUNDED
 
 DEEPEST = 100  # levels of a tree of categories: paths of each category are held, and deeper ones are a fault
 Owned = tuple[np.ndarray, np.ndarray]  # row of the card int64 [m] that each vector of float32 [m, d] is of

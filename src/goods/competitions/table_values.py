@@ -16,11 +16,11 @@ from goods.cards.literals import paired
 from goods.cards.table import Issues
 from goods.cards.text import squeeze
 from goods.cards.unicode import plain
-from goods.competitions import numbers
 from goods.competitions.raw import integer_ids
+from goods.core import numbers
 from goods.core.errors import GoodsError
-from goods.core.ids import EXACT, ROUNDED
 from goods.core.log import say
+from goods.core.numbers import EXACT, ROUNDED
 from goods.core.wording import count
 
 # no zeros before a number: "007" is a text, and stays one

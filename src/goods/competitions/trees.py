@@ -13,11 +13,11 @@ from pathlib import Path
 import pandas as pd
 from charset_normalizer import from_bytes
 
-from goods.competitions.numbers import is_nothing, whole_number
 from goods.competitions.raw import DEEPEST, CategoryPath, require_unique
 from goods.core.errors import GoodsError
 from goods.core.ids import Id
 from goods.core.log import say
+from goods.core.numbers import is_nothing, whole_number
 
 Columns = tuple[str, ...]  # those of a category's id, title and parent
 

@@ -12,8 +12,6 @@ import pandas as pd
 Id = int | str
 
 WHOLE = re.compile("[-+]?[0-9]{1,19}")  # as many digits as 64 bits may hold
-EXACT = 2**53  # above it a float skips whole numbers
-ROUNDED = "went through a float, its last digits are lost; read the source as text or integer and write the file again"
 
 
 def plain_id(value: Any) -> Id:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from goods.core.errors import GoodsError, within
-from goods.core.ids import EXACT, ROUNDED
+from goods.core.numbers import EXACT, ROUNDED
 from goods.problems.folds import UNSCORED
 from goods.problems.grouping import groups_by
 

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from goods.cards.labels import Labels
 from goods.core.artifacts import read_npz
 from goods.core.errors import GoodsError
-from goods.core.ids import EXACT
 from goods.core.log import say
+from goods.core.numbers import EXACT
 from goods.core.predictions import BLOCK, TOP_K, Predictions, best_classes
 
 LONG = ["class", "probability"]  # columns beside the id where a row is one class of a card

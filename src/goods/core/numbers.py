@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from goods.core.ids import EXACT, ROUNDED
-
 NOTHING = frozenset({"", "-", "nan", "none", "null", "na", "n/a", "<na>", "nat", "#n/a", "#н/д"})
 FLAGS = dict.fromkeys(("true", "t", "1", "1.0", "yes", "y", "да"), True)
 FLAGS |= dict.fromkeys(("false", "f", "0", "0.0", "no", "n", "нет"), False)
@@ -14,6 +12,8 @@ _GROUPED = re.compile("[-+]?[0-9]{1,3}(?:([ \u00a0\u2009\u202f'_,])[0-9]{3})(?:\
 _WHOLE = re.compile(r"([-+]?[0-9]{1,40})(\.0*)?")
 _SCIENTIFIC = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?[eE][-+]?[0-9]+")
 _NUMBER = re.compile(r"[-+]?(inf(inity)?|[0-9.]+e[-+]?[0-9]+)", re.IGNORECASE)
+EXACT = 2**53  # above it a float skips whole numbers
+ROUNDED = "went through a float, its last digits are lost; read the source as text or integer and write the file again"
 
 
 def is_nothing(text: str) -> bool:
