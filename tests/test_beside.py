@@ -33,7 +33,7 @@ def course(monkeypatch, tmp_path):
         done=[],
         studied=[],
         queued=[],
-        ready=SimpleNamespace(look_again=lambda name: None),
+        ready=SimpleNamespace(look_again=lambda name: None, has_folds=lambda config: False),
         queues=[],
         finished=[],
         needed=lambda plan: list(NAMES),
@@ -46,7 +46,6 @@ def course(monkeypatch, tmp_path):
 
     monkeypatch.setattr(beside, "announce", lambda *_: None)
     monkeypatch.setattr(beside, "fits_beside", lambda *_: True)
-    monkeypatch.setattr(beside, "is_fitted", lambda *_: False)
     monkeypatch.setattr(beside, "is_studied", lambda ws, c, config: config.name in course.studied)
     monkeypatch.setattr(
         beside, "load_experiment", lambda *_: load("linear").model_copy(update={"name": NAMES[0]})
@@ -69,7 +68,7 @@ def test_what_gains_nothing_by_it_is_trained_one_after_the_other(course, monkeyp
     elif why == "nothing beside it":
         monkeypatch.setattr(beside, "fits_beside", lambda _, config: config.name == "linear")
     else:
-        monkeypatch.setattr(beside, "is_fitted", lambda *_: True)
+        course.ready.has_folds = lambda config: True
         course.studied = ["linear"]
     beside.train_all(course, None, course.finished.append)
     assert not course.queues and course.finished == NAMES

@@ -10,7 +10,7 @@ from goods.budget.headlines import announce
 from goods.budget.plan import TUNED
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.tune.beside import fits_beside, is_fitted, is_studied, run_beside
+from goods.tune.beside import fits_beside, is_studied, run_beside
 
 
 def train_all(course: Course, settings: list[str] | None, train: Callable[[str], None]) -> None:
@@ -40,7 +40,7 @@ def train_beside(course: Course, settings: list[str] | None, names: list[str]) -
             continue
         if name.endswith(TUNED):
             config = load_experiment(ws.tuning(config.name) / "best.yaml", settings)
-        if not is_fitted(ws, competition, config):
+        if not course.ready.has_folds(config):
             trained[name] = config
     if not trained or len(studies) + len(trained) == 1:
         return []

@@ -21,11 +21,8 @@ INSURED = 4.0  # times its estimate: a run that has less trains first what the p
 MARGIN = 0.9  # of the seconds left that are planned for: estimates err
 START = 1.5  # seconds that a process takes to begin, where nobody has seen how many
 BEGIN = 2.0  # times that, until processes side by side have loaded what they train with
-DOUBTS = (
-    ALONE,
-    1.0,
-    1 / ALONE,
-)  # times its estimate that an experiment alone is reckoned with, one after another
+# times its estimate that an experiment alone is reckoned with, one after another
+DOUBTS = (ALONE, 1.0, 1 / ALONE)
 
 
 @dataclass
@@ -195,7 +192,7 @@ class Course(Estimated):
         if not self.plan.joined or what not in self.needed(self.plan):
             return self.to_report()
         done = tuple(name for name in self.plan.experiments if name in self.done)
-        if not done or not self.plan.joined or what not in self.needed(self.plan) or what == self.named:
+        if not done or what == self.named:
             return self.to_work()
         joining = self.seconds(replace(self.plan, experiments=done)) - self.closing
         own = self.training(self.config(what)) + self.study(what, self.plan)

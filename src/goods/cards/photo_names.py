@@ -28,10 +28,8 @@ CARD_FOLDER = (
 
 OTHER_ZIP = 9  # rank of a zip whose name promises no photos
 
-FORMS: tuple[Literal["NFC", "NFD"], ...] = (
-    "NFC",
-    "NFD",
-)  # letters composed, and in parts as in macOS
+# letters composed, and in parts as in macOS
+FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 
 PLAIN = -1  # the number of a photo without one: before all others
 LAST = 1000  # that of a photo in a card's folder by another name

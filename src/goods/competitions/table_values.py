@@ -152,11 +152,8 @@ def floats_of(column: pd.Series, ids: pd.Series, name: str, issues: Issues) -> p
         elif cell is not None:
             try:
                 found[row] = float(cell)
-            except (
-                TypeError,
-                ValueError,
-                OverflowError,
-            ):  # lists, dates, bytes, numbers of hundreds of digits
+            # lists, dates, bytes, numbers of hundreds of digits
+            except (TypeError, ValueError, OverflowError):
                 issues.add_unreadable(ids.iloc[row], name, *NO_NUMBER, cell, NO_NUMBERS)
     found[~np.isfinite(found)] = np.nan
     return pd.Series(found, column.index)

@@ -76,9 +76,7 @@ UNKNOWN, MISSING = "is no key that is known; check its spelling", "is missing; g
 def refusals(error: ValidationError, data: Any) -> list[Refusal]:
     """What is wrong with `data`, key by key: of a setting that may be of several kinds, all that were expected."""
     found: dict[tuple[str, ...], Refusal] = {}
-    passed = (
-        set()
-    )  # settings of which mistakes below them tell more: of several kinds, or short of what is wrong
+    passed = set()  # settings of several kinds, or too short: mistakes below them tell more
     for one in error.errors():
         key, through = _key(one, data)
         passed |= through | ({key} if one["type"] == "too_short" else set())

@@ -30,11 +30,6 @@ def fits_beside(competition: CompetitionConfig, config: ExperimentConfig) -> boo
     return given.device == "cpu" and at_once(competition.n_folds, given) > 1
 
 
-def is_fitted(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> bool:
-    """Whether no fold of the experiment is left to train."""
-    return all(is_trained(ws, config, k) for k in range(competition.n_folds))
-
-
 def run_beside(
     ws: Workspace,
     competition: CompetitionConfig,
