@@ -45,6 +45,7 @@ from goods.problems.pairs import PairsProblem
 from goods.train.fold import fit_on
 from goods.train.gather import oof_report
 from goods.train.stage import train
+from goods.tune.best import load_best
 
 CONFIG = cli.CONFIGS / "ozon" / "stack.yaml"
 STRINGS = ["strings"]
@@ -192,10 +193,7 @@ def main() -> None:
     trained(stage_config("bags", {"features": ALL, "bags": 3}, joined), "bags")
     trained(stage_config("no-graph", {"features": ALL, "bags": 3, "graph": False}, joined), "no-graph")
     if args.tuned:
-        best = load_experiment(
-            ws.tuning("stack") / "best.yaml",
-            [f"model.experiments={joined}", "model.bags=3", "name=match-tuned"],
-        )
+        best = load_best(ws, "stack", [f"model.experiments={joined}", "model.bags=3", "name=match-tuned"])
         trained(best, "tuned")
     config = stage_config("random", {"features": ALL, "cleanup": False}, [])
     rows.append(row("random", direct(ws, competition, config, "random")))

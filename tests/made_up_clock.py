@@ -16,7 +16,7 @@ from goods.budget.course import Course
 from goods.budget.estimated import PILOT
 from goods.budget.limits import Budget
 from goods.budget.pace import believed
-from goods.budget.plan import TUNED, Plan
+from goods.budget.plan import Plan
 from goods.budget.size import Size
 from goods.competitions.loading import load_competition
 from goods.config.experiment import ExperimentConfig, preset_model
@@ -25,6 +25,7 @@ from goods.core.deadline import OutOfTime
 from goods.core.workspace import Workspace
 from goods.pipeline import run_within
 from goods.presets import Options, joining, load_base, load_preset, with_upstream
+from goods.tune.best import TUNED
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 PACE = 1.0  # that is measured of the machine

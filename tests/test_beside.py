@@ -9,9 +9,9 @@ import pytest
 from measured_sizes import PEREKRESTOK, experiment
 
 from goods.budget import beside
-from goods.budget.plan import TUNED
 from goods.core import execution
 from goods.pipeline import Options, run_all
+from goods.tune.best import TUNED
 
 NAMES = ["linear-tuned", "fasttext", "navec", "knn"]
 
@@ -47,9 +47,7 @@ def course(monkeypatch, tmp_path):
     monkeypatch.setattr(beside, "announce", lambda *_: None)
     monkeypatch.setattr(beside, "fits_beside", lambda *_: True)
     monkeypatch.setattr(beside, "is_studied", lambda ws, c, config: config.name in course.studied)
-    monkeypatch.setattr(
-        beside, "load_experiment", lambda *_: load("linear").model_copy(update={"name": NAMES[0]})
-    )
+    monkeypatch.setattr(beside, "load_best", lambda *_: load("linear").model_copy(update={"name": NAMES[0]}))
     monkeypatch.setattr(beside, "run_beside", queued)
     return course
 

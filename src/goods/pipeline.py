@@ -16,7 +16,7 @@ from goods.budget.course import Course
 from goods.budget.estimated import PILOT
 from goods.budget.headlines import announce
 from goods.budget.memory import keep_within_memory
-from goods.budget.plan import TUNED, Plan
+from goods.budget.plan import Plan
 from goods.budget.reporting import report_in_time
 from goods.budget.size import size_of
 from goods.budget.space import check_course
@@ -25,7 +25,6 @@ from goods.budget.used import tell_used
 from goods.competitions.loading import load_competition
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, preset_model
-from goods.config.loading import load_experiment
 from goods.core.artifacts import write_text
 from goods.core.folders import check_writable
 from goods.core.last_run import CHOSEN, note_run
@@ -57,6 +56,7 @@ from goods.submit.entries import key_of, overall
 from goods.submit.kept import REPORT, keep_report
 from goods.submit.stage import submit
 from goods.train.stage import train
+from goods.tune.best import TUNED, load_best
 
 
 def run_all(name: str, options: Options) -> str:
@@ -194,7 +194,7 @@ def train_experiment(course: Course, options: Options, name: str, config: Experi
                 announce(course, f"tune {config.name}", name)
             tune(ws, competition, config.model_copy(update={"share": 1.0}), options.force)
         course.ready.look_again(name)
-        best = load_experiment(ws.tuning(config.name) / "best.yaml", settings(options))
+        best = load_best(ws, config.name, settings(options))
         config = best.model_copy(update={"share": config.share})
     if to_do:
         announce(course, f"train {name}", name)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goods.budget.limits import NO_LIMITS, Budget
-from goods.budget.plan import TUNED
 from goods.cards.hiding import like_test
 from goods.cards.images import FEWEST_PHOTOS
 from goods.cards.table import has_photo, load_cards
@@ -21,6 +20,7 @@ from goods.core.workspace import Workspace
 from goods.problems.kinds import PROBLEMS
 from goods.stack.config import StackConfig
 from goods.train.foundations import check_family, check_joined
+from goods.tune.best import TUNED
 
 
 @dataclass(frozen=True)

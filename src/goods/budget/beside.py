@@ -7,10 +7,9 @@ from collections.abc import Callable
 from goods.budget.costs import cost_of
 from goods.budget.course import Course
 from goods.budget.headlines import announce
-from goods.budget.plan import TUNED
 from goods.config.experiment import ExperimentConfig
-from goods.config.loading import load_experiment
 from goods.tune.beside import fits_beside, is_studied, run_beside
+from goods.tune.best import TUNED, load_best
 
 
 def train_all(course: Course, settings: list[str] | None, train: Callable[[str], None]) -> None:
@@ -39,7 +38,7 @@ def train_beside(course: Course, settings: list[str] | None, names: list[str]) -
                 studies[name] = config
             continue
         if name.endswith(TUNED):
-            config = load_experiment(ws.tuning(config.name) / "best.yaml", settings)
+            config = load_best(ws, config.name, settings)
         if not course.ready.has_folds(config):
             trained[name] = config
     if not trained or len(studies) + len(trained) == 1:

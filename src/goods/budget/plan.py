@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from goods.core.wording import count
+from goods.tune.best import TUNED
 
-TUNED = "-tuned"
 STUDY = "study of "
 SHARES = (0.5, 0.25, 0.1, 0.05, 0.02)
 

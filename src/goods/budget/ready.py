@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from goods.budget.plan import TUNED
 from goods.budget.trials import fewer, with_trials
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
-from goods.config.loading import load_experiment
 from goods.core.done import done_key
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.stack.stage import stack_key
 from goods.train.keys import is_trained
+from goods.tune.best import TUNED, best_path, load_best
 from goods.tune.keys import study_key
 
 
@@ -58,10 +57,9 @@ class Ready:
         try:
             config = self.load(name)
             if name.endswith(TUNED):
-                best = self.ws.tuning(config.name) / "best.yaml"
-                if self.trials_of_study(name) is None or not best.is_file():
+                if self.trials_of_study(name) is None or not best_path(self.ws, config.name).is_file():
                     return False
-                config = load_experiment(best)
+                config = load_best(self.ws, config.name)
             return self.is_trained(config)
         except GoodsError:  # as in `trials_now`
             return False

@@ -11,6 +11,7 @@ from goods.core.artifacts import read_json
 from goods.core.taken import Taken, taken_in
 from goods.core.workspace import Workspace
 from goods.submit.entries import finished_report, memory_of
+from goods.tune.best import TUNED
 
 PREPARE = "prepare"  # the stage that is no experiment
 
@@ -50,7 +51,7 @@ def taken_rows(ws: Workspace, names: list[str]) -> list[dict[str, Any]]:
     for name in names:
         config, report = load_experiment(ws.run(name).config), read_json(ws.run(name).report)
         if config.tuned_on:
-            study = ws.tuning(name.removesuffix("-tuned"))
+            study = ws.tuning(name.removesuffix(TUNED))
             rows.append((study.name, taken_in(study)))
         rows.append((name, Taken(sum(report.get("fit_seconds", ())), memory_of(report) or 0)))
     known = [(name, taken) for name, taken in rows if taken is not None]

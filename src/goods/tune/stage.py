@@ -31,6 +31,7 @@ from goods.core.taken import measured
 from goods.core.workspace import Workspace
 from goods.train.foundations import check_problem
 from goods.tune.abandoned import present, queue_again, running
+from goods.tune.best import best_path
 from goods.tune.budget import affordable
 from goods.tune.database import drop_damaged
 from goods.tune.keys import study_key
@@ -111,7 +112,7 @@ def search(
             given = resources(1, config.model.on_gpu)
             run_job(work_along, (ws, competition, config, url, key, folder), given)
     best = study.best_trial
-    write_text(folder / "best.yaml", dump(with_params(config, best.params)))
+    write_text(best_path(ws, config.name), dump(with_params(config, best.params)))
     states = [t.state for t in study.get_trials(deepcopy=False)]
     report = {
         "optimistic_score": best.value,

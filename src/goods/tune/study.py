@@ -15,6 +15,7 @@ from goods.config.experiment import ExperimentConfig, SearchSpace
 from goods.config.loading import set_key
 from goods.core.log import say
 from goods.tune.abandoned import GRACE_SECONDS, Watch, queue_again
+from goods.tune.best import TUNED
 from goods.tune.storage import open_storage
 
 DRAW = "draw"  # user attribute of a trial: its place in the order of draws
@@ -135,5 +136,5 @@ def with_params(config: ExperimentConfig, params: dict[str, Any]) -> ExperimentC
     data = config.model_dump(mode="json", exclude={"tune", "refit"})
     for key, value in params.items():
         set_key(data["model"], key, value)
-    data |= {"name": f"{config.name}-tuned", "tuned_on": sorted({*config.tuned_on, *config.tune.folds})}
+    data |= {"name": config.name + TUNED, "tuned_on": sorted({*config.tuned_on, *config.tune.folds})}
     return ExperimentConfig.model_validate(data)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from goods.budget.alone import is_scored_by_another
 from goods.budget.course import Course
-from goods.budget.plan import TUNED, Plan
+from goods.budget.plan import Plan
 from goods.config.base import PresetConfig
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, preset_model
@@ -40,6 +40,7 @@ from goods.presets import Options, load_preset, with_upstream
 from goods.stack.stage import stack_inputs, stack_key
 from goods.submit.entries import limits_of
 from goods.train.keys import fold_inputs, fold_key
+from goods.tune.best import TUNED, best_path, load_best
 
 DONE, STALE, DAMAGED, UNFINISHED, MISSING = "done", "stale", "damaged", "unfinished", "missing"
 LEFT_OUT = "left out by the limits of the last run"
@@ -159,8 +160,9 @@ def standing_in(course: Course, saved: ExperimentConfig) -> list[ExperimentConfi
     its family, by its name and on its share of the rows."""
     found = []
     for name in dict.fromkeys((*course.needed(course.plan), course.ladder.alone)):
-        config, best = course.load(name), course.ws.tuning(name.removesuffix(TUNED)) / "best.yaml"
-        found += [config, *([load_experiment(best)] if name.endswith(TUNED) and best.is_file() else [])]
+        config = course.load(name)
+        studied = name.endswith(TUNED) and best_path(course.ws, config.name).is_file()
+        found += [config, *([load_best(course.ws, config.name)] if studied else [])]
     alike = [config for config in found if config.model.family == saved.model.family]
     asked = {"name": saved.name, "share": saved.share}
     return [config.model_copy(update=asked) for config in alike] or [saved]
@@ -213,11 +215,10 @@ def experiment_states(course: Course, name: str) -> Iterator[State]:
         if word == DONE and course.ready.trials_of_study(name) is None:
             word, why = STALE, "its settings, code, cards or folds have changed"
         yield State(folder.name, word, why, disk_used(folder))
-        best = folder / "best.yaml"
-        if not best.is_file():
+        if not best_path(ws, config.name).is_file():
             yield State(name, MISSING)
             return
-        config = load_experiment(best)
+        config = load_best(ws, config.name)
     run = ws.run(config.name)
     folds = [fold_state(ws, config, k) for k in range(course.size.folds)]
     joined = done_key(run.path) is not None
