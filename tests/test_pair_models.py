@@ -78,7 +78,8 @@ def test_the_reasons_of_a_pair_add_up_to_its_score(trained_pairs, run_script):
     pairs = select(load_rows(trained_pairs), "train")
     pair = pairs.iloc[5]
     fold = trained_pairs.run("stack").fold(int(load_folds(trained_pairs, pairs)[5]))
-    explained = explain_pair(trained_pairs, OZON, "stack", [pair.variantid2, pair.variantid1])
+    found, explained = explain_pair(trained_pairs, OZON, "stack", [pair.variantid2, pair.variantid1])
+    assert found.product_id == pair.product_id
     raw = explained.start + sum(reason.contribution for reason in explained.reasons)
     calibration = read_json(fold / "model.json")["calibration"]
     own = Predictions.load(fold / "valid.npz").aligned(np.array([pair.product_id])).proba_of(1)[0]
@@ -87,7 +88,7 @@ def test_the_reasons_of_a_pair_add_up_to_its_score(trained_pairs, run_script):
     assert weights == sorted(weights, reverse=True) and weights[0] > 0
     asked = select(load_rows(trained_pairs), "test").iloc[0]
     ids = [int(asked.variantid1), int(asked.variantid2)]
-    assert 0 <= explain_pair(trained_pairs, OZON, "stack", ids).proba <= 1
+    assert 0 <= explain_pair(trained_pairs, OZON, "stack", ids)[1].proba <= 1
     work, ids = trained_pairs.root, [int(pair.variantid1), int(pair.variantid2)]
     code, out, _ = run_script("explain", "ozon", "stack", *ids, "--work", work)
     assert code == 0 and out.startswith(f"{ids[0]} – {ids[1]}  ") and "the same product" in out

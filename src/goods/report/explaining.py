@@ -14,9 +14,9 @@ from goods.core.ids import Id, same_kind
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.matching.glossary import described
-from goods.problems.kinds import load_rows, problem_of
+from goods.problems.kinds import problem_of
 from goods.report.card_explaining import explain_cards
-from goods.report.pair_explaining import explain_pair, pair_of
+from goods.report.pair_explaining import explain_pair
 from goods.report.reasons import as_text
 from goods.stack.glossary import description
 
@@ -60,8 +60,7 @@ def answers_of(ws: Workspace, experiment: str, asked: pd.DataFrame) -> dict[Id, 
 def _pair(ws: Workspace, competition: CompetitionConfig, experiment: str, ids: list[str], most: int) -> str:
     cards = load_cards(ws)
     products = same_kind(ids, cards.product_id)
-    explained = explain_pair(ws, competition, experiment, products)
-    pair = pair_of(ws, load_rows(ws), products).iloc[0]
+    pair, explained = explain_pair(ws, competition, experiment, products)
     answers = {SPLIT: pair.split} | ({TRUE: SAME[pair.target]} if pair.split == "train" else {})
     titles = cards.set_index("product_id").title.reindex(products).fillna("")
     return as_text(" – ".join(map(str, ids)), " | ".join(titles), [explained], most, answers, described)

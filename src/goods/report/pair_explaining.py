@@ -31,9 +31,10 @@ from goods.train.keys import judges
 
 def explain_pair(
     ws: Workspace, competition: CompetitionConfig, experiment: str, products: Sequence[Id]
-) -> Explained:
-    """The score of the pair of two `products` and its reasons, weightiest first. A train pair is judged by the model
-    of its own fold, which has seen neither product; a test pair by the mean of those it was submitted from."""
+) -> tuple[pd.Series, Explained]:
+    """The row of the pair of two `products`, its score and the reasons for it, weightiest first. A train pair is judged
+    by the model of its own fold, which has seen neither product; a test pair by the mean of those it was submitted
+    from."""
     config = saved_config(ws, experiment)
     if not isinstance(config.model, PairsConfig):
         raise GoodsError(
@@ -56,7 +57,7 @@ def explain_pair(
     added, start = (np.mean([part[i][0] for part in parts], axis=0) for i in (1, 2))
     reasons = weightiest_first(values, added)
     proba = Predictions.load(said).aligned(pair.product_id.to_numpy()).proba_of(1)[0]
-    return Explained("the same product", float(proba), float(start), reasons)
+    return pair.iloc[0], Explained("the same product", float(proba), float(start), reasons)
 
 
 def pair_of(ws: Workspace, rows: pd.DataFrame, products: Sequence[Id]) -> pd.DataFrame:
