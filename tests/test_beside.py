@@ -33,7 +33,7 @@ def course(monkeypatch, tmp_path):
         done=[],
         studied=[],
         queued=[],
-        ready=SimpleNamespace(look_again=lambda name: None, has_folds=lambda config: False),
+        ready=SimpleNamespace(look_again=lambda name: None),
         queues=[],
         finished=[],
         needed=lambda plan: list(NAMES),
@@ -42,10 +42,11 @@ def course(monkeypatch, tmp_path):
     )
 
     def queued(ws, competition, studies, trained):
-        course.queues.append(([c.name for c in studies], [c.name for c in trained]))
+        course.queues.append(([c.name for c in studies], [c.name for c, _ in trained]))
 
     monkeypatch.setattr(beside, "announce", lambda *_: None)
     monkeypatch.setattr(beside, "fits_beside", lambda *_: True)
+    monkeypatch.setattr(beside, "missing_folds", lambda *_: [0, 1])
     monkeypatch.setattr(beside, "is_studied", lambda ws, c, config: config.name in course.studied)
     monkeypatch.setattr(beside, "load_best", lambda *_: load("linear").model_copy(update={"name": NAMES[0]}))
     monkeypatch.setattr(beside, "run_beside", queued)
@@ -66,7 +67,7 @@ def test_what_gains_nothing_by_it_is_trained_one_after_the_other(course, monkeyp
     elif why == "nothing beside it":
         monkeypatch.setattr(beside, "fits_beside", lambda _, config: config.name == "linear")
     else:
-        course.ready.has_folds = lambda config: True
+        monkeypatch.setattr(beside, "missing_folds", lambda *_: [])
         course.studied = ["linear"]
     beside.train_all(course, None, course.finished.append)
     assert not course.queues and course.finished == NAMES
@@ -80,7 +81,7 @@ def test_the_bytes_are_those_of_one_after_the_other(tuned_run, tmp_path, monkeyp
     queues, plain = [], beside.run_beside
 
     def queued(ws, competition, studies, trained):
-        queues.append(([c.name for c in studies], [c.name for c in trained]))
+        queues.append(([c.name for c in studies], [c.name for c, _ in trained]))
         plain(ws, competition, studies, trained)
 
     monkeypatch.setattr(beside, "run_beside", queued)

@@ -10,7 +10,7 @@ from made_up_clock import ENDED, JOINED, SAID, SINGLE, course_and_answer
 from test_longer_limits import OFFERS, WIDE
 
 from goods.budget import pace
-from goods.budget.headlines import announce
+from goods.budget.headlines import STACK, TRAIN, announce
 from goods.budget.limits import Budget
 from goods.budget.pace import Rate
 from goods.budget.plan import Plan
@@ -108,10 +108,10 @@ def test_what_is_left_follows_the_clock(tmp_path, monkeypatch, clock):
         None,
     )
     for name in course.plan.experiments:
-        announce(course, f"train {name}", name)
+        announce(course, (TRAIN, name))
         clock[0] += 3 * course.training(course.config(name))
         course.done = [*course.done, name]
-    announce(course, "stack stack", "stack")
+    announce(course, (STACK, "stack"))
     joined = course.training(course.join(course.plan.experiments))
     assert 2.5 * joined < said[-1] - course.closing < 3 * joined
 
@@ -121,9 +121,9 @@ def test_experiments_in_one_queue_are_followed_together(tmp_path, monkeypatch, c
     said: list[str] = []
     monkeypatch.setattr("goods.budget.headlines.headline", lambda text, left: said.append(text))
     course.plan, course.done, course.rate = Plan(("linear", "fasttext", "navec")), [], Rate()
-    announce(course, "train navec", "navec", [("train fasttext", "fasttext")])
+    announce(course, (TRAIN, "navec"), (TRAIN, "fasttext"))
     clock[0] += 100
-    announce(course, "train linear", "linear")
+    announce(course, (TRAIN, "linear"))
     both = sum(course.training(course.config(name)) for name in ("navec", "fasttext"))
     assert said[0].endswith(": train navec, train fasttext")
     assert (course.rate.spent, course.rate.estimated) == (100, pytest.approx(both / course.clock.pace))

@@ -14,7 +14,7 @@ from goods.budget.alone import answer_alone, best_answer, note_limits
 from goods.budget.beside import train_all
 from goods.budget.course import Course
 from goods.budget.estimated import PILOT
-from goods.budget.headlines import announce
+from goods.budget.headlines import STACK, TRAIN, TUNE, announce
 from goods.budget.memory import keep_within_memory
 from goods.budget.plan import Plan
 from goods.budget.reporting import report_in_time
@@ -159,7 +159,7 @@ def run_within(course: Course, stack_experiment: ExperimentConfig, options: Opti
     ws, competition, name = course.ws, course.competition, stack_experiment.name
     course.first, pilot = course.plan, course.pilot()
     if pilot is not None:
-        announce(course, f"train {PILOT}", PILOT)
+        announce(course, (TRAIN, PILOT))
         if course.in_time(PILOT, partial(train, ws, competition, pilot)):
             course.piloted.append(pilot)
     while (needed := course.next()) is not None:
@@ -176,7 +176,7 @@ def join(course: Course, stack_experiment: ExperimentConfig, options: Options) -
     """The last experiment over finished ones."""
     ws, competition, name = course.ws, course.competition, stack_experiment.name
     if not course.finished:
-        announce(course, f"{'stack' if stack_experiment.model.second_level else 'train'} {name}", name)
+        announce(course, (STACK if stack_experiment.model.second_level else TRAIN, name))
     if stack_experiment.model.second_level:
         stack(ws, competition, stack_experiment, options.force)
     else:
@@ -191,11 +191,11 @@ def train_experiment(course: Course, options: Options, name: str, config: Experi
 
         if config.name not in course.studied:
             if to_do:
-                announce(course, f"tune {config.name}", name)
+                announce(course, (TUNE, name))
             tune(ws, competition, config.model_copy(update={"share": 1.0}), options.force)
         course.ready.look_again(name)
         best = load_best(ws, config.name, settings(options))
         config = best.model_copy(update={"share": config.share})
     if to_do:
-        announce(course, f"train {name}", name)
+        announce(course, (TRAIN, name))
     train(ws, competition, config, force=options.force)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from goods.budget.costs import cost_of
 from goods.budget.course import Course
-from goods.budget.headlines import announce
+from goods.budget.headlines import TRAIN, TUNE, announce
 from goods.config.experiment import ExperimentConfig
+from goods.train.stage import missing_folds
 from goods.tune.beside import fits_beside, is_studied, run_beside
 from goods.tune.best import TUNED, load_best
 
@@ -28,7 +29,7 @@ def train_beside(course: Course, settings: list[str] | None, names: list[str]) -
     """The folds of those that may share cores, in one queue with the studies of others, whose folds are still to be
     trained: these are returned. Nothing where a queue of its own is as good."""
     ws, competition = course.ws, course.competition
-    studies, trained = dict[str, ExperimentConfig](), dict[str, ExperimentConfig]()
+    studies, trained = dict[str, ExperimentConfig](), dict[str, tuple[ExperimentConfig, list[int]]]()
     for name in names:
         config = course.load(name)
         if not fits_beside(competition, config):
@@ -39,19 +40,17 @@ def train_beside(course: Course, settings: list[str] | None, names: list[str]) -
             continue
         if name.endswith(TUNED):
             config = load_best(ws, config.name, settings)
-        if not course.ready.has_folds(config):
-            trained[name] = config
+        if missing := missing_folds(ws, competition, config):
+            trained[name] = config, missing
     if not trained or len(studies) + len(trained) == 1:
         return []
-    # the longest first, so that they end together
-    longest = sorted(
-        trained, key=lambda name: -cost_of(trained[name].model).fold(trained[name].model, course.size)
-    )
-    first, *others = [
-        *((f"tune {config.name}", name) for name, config in studies.items()),
-        *((f"train {name}", name) for name in longest),
-    ]
-    announce(course, *first, others)
+
+    def fold_seconds(name: str) -> float:
+        model = trained[name][0].model
+        return cost_of(model).fold(model, course.size)
+
+    longest = sorted(trained, key=fold_seconds, reverse=True)  # first, so that they end together
+    announce(course, *((TUNE, name) for name in studies), *((TRAIN, name) for name in longest))
     run_beside(ws, competition, list(studies.values()), [trained[name] for name in longest])
     course.studied += [config.name for config in studies.values()]
     course.queued += longest

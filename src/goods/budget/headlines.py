@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from goods.budget.course import Course
 from goods.budget.estimated import PILOT
 from goods.budget.targets import remaining
@@ -11,19 +9,19 @@ from goods.core.artifacts import read_json
 from goods.core.done import done_key
 from goods.core.errors import GoodsError
 from goods.core.progress import headline
+from goods.tune.best import TUNED
 
-TUNE = "tune"
+TUNE, TRAIN, STACK = "tune", "train", "stack"
+Work = tuple[str, str]  # one of these, and of what, as the preset has it
 
 
-def announce(course: Course, doing: str, name: str, beside: Iterable[tuple[str, str]] = ()) -> None:
-    """`doing`: what is done now, as a verb and what it is of; `name` as the preset has it; `beside`: what else is done
-    in the same queue."""
+def announce(course: Course, *queue: Work) -> None:
+    """`queue`: what is done now, of several in one queue."""
     course.keep_pace(course.machine)
-    queue = [(doing, name), *beside]
-    course.rate.begin(sum(estimate_of(course, *one) for one in queue) / course.clock.pace)
-    doing = ", ".join(done for done, _ in queue)
-    names = course.needed(course.plan)
-    place = f" ({names.index(name) + 1} of {len(names)})" if name in names and len(queue) == 1 else ""
+    course.rate.begin(sum(estimate_of(course, *work) for work in queue) / course.clock.pace)
+    doing = ", ".join(f"{verb} {name.removesuffix(TUNED) if verb == TUNE else name}" for verb, name in queue)
+    names, (_, first) = course.needed(course.plan), queue[0]
+    place = f" ({names.index(first) + 1} of {len(names)})" if first in names and len(queue) == 1 else ""
     told = [f"{course.ws.competition}: {doing}{place}"]
     if scores := scores_of(course, course.done):
         best = max(scores, key=lambda one: scores[one])
@@ -31,13 +29,13 @@ def announce(course: Course, doing: str, name: str, beside: Iterable[tuple[str, 
     headline("; ".join(told), remaining(course))
 
 
-def estimate_of(course: Course, doing: str, name: str) -> float:
-    """Seconds of what is begun, as `announce` is told."""
+def estimate_of(course: Course, verb: str, name: str) -> float:
+    """Seconds of what is begun."""
     if name == PILOT:
         return course.training(course.smallest())
     if name not in course.needed(course.plan):
         return course.training(course.join(course.plan.experiments))
-    if doing.startswith(TUNE):
+    if verb == TUNE:
         return course.study(name, course.plan)
     return course.training(course.config(name))
 

@@ -50,8 +50,7 @@ def train(
     if folds is not None:
         for k in wanted:
             say(f"train {config.name}: {fold_told(ws, competition, config, k)}")
-    missing = [k for k in range(competition.n_folds) if not is_trained(ws, config, k)]
-    if missing:
+    if missing := missing_folds(ws, competition, config):
         # the folds there are may be of different settings: nobody is to ask them together
         (run.path / "DONE").unlink(missing_ok=True)
         say(
@@ -61,6 +60,11 @@ def train(
     if refits(config) and (force or not is_trained(ws, config, ALL)):
         fit_folds(ws, competition, config, [ALL])
     return gather(ws, competition, config)
+
+
+def missing_folds(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> list[int]:
+    """Folds of the experiment that are not done with its present inputs."""
+    return [k for k in range(competition.n_folds) if not is_trained(ws, config, k)]
 
 
 def check_trainable(ws: Workspace, competition: CompetitionConfig, config: ExperimentConfig) -> None:

@@ -12,7 +12,6 @@ from goods.core.execution import Resources, at_once, remote, resources, run_jobs
 from goods.core.processes import Limits, limited
 from goods.core.workspace import Workspace
 from goods.train.fold_job import fit_fold
-from goods.train.keys import is_trained
 from goods.train.stage import check_trainable, fold_jobs
 from goods.tune.keys import study_key
 
@@ -34,15 +33,14 @@ def run_beside(
     ws: Workspace,
     competition: CompetitionConfig,
     studies: list[ExperimentConfig],
-    trained: list[ExperimentConfig],
+    trained: list[tuple[ExperimentConfig, list[int]]],
 ) -> None:
-    """Make the `studies`, of families that take one core, then the folds of `trained` that are not done."""
+    """Make the `studies`, of families that take one core, then of each of `trained` the folds named beside it."""
     jobs: list[tuple] = [(study_alone, (ws, competition, config)) for config in studies]
-    for config in trained:
+    for config, folds in trained:
         check_trainable(ws, competition, config)
-        todo = [k for k in range(competition.n_folds) if not is_trained(ws, config, k)]
-        jobs += [(fit_fold, job) for job in fold_jobs(ws, config, todo, alone=False)]
-    names = [f"tune {config.name}" for config in studies] + [f"train {config.name}" for config in trained]
+        jobs += [(fit_fold, job) for job in fold_jobs(ws, config, folds, alone=False)]
+    names = [f"tune {config.name}" for config in studies] + [f"train {config.name}" for config, _ in trained]
     run_jobs(call, jobs, resources(competition.n_folds, on_gpu=False), ", ".join(names))
 
 
