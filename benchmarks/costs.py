@@ -1,5 +1,5 @@
 """Seconds of a core and room on the disk that one fold of each family takes, beside their estimates
-(goods/budget/costs.py, goods/budget/space.py).
+(goods/budget/costs.py, goods/budget/disk.py).
 
     .venv/bin/python scripts/make_demo.py BIG --rows 4000 --classes 300
     .venv/bin/python scripts/prepare.py kazanexpress2023 --data BIG --work W
@@ -20,8 +20,8 @@ import pandas as pd
 
 from goods import cli
 from goods.budget.costs import cost_of
+from goods.budget.disk import written_of
 from goods.budget.size import Size, size_of
-from goods.budget.space import written_of
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment

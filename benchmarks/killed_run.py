@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from goods import cli, pipeline
-from goods.budget import beside, reporting
+from goods.budget import queue
 from goods.config.experiment import ExperimentConfig
 from goods.core import execution
 from goods.core.processes import PR_SET_PDEATHSIG
@@ -33,11 +33,11 @@ MARKS = "stages"  # file that a run notes in what it is at
 STAGES: dict[str, ModuleType] = {  # functions that are a stage, and where a run without targets finds them
     "prepare": pipeline,
     "make_folds": pipeline,
-    "run_beside": beside,
+    "run_beside": queue,
     "tune": tuning,
     "train": pipeline,
     "stack": pipeline,
-    "write_report": reporting,
+    "write_report": pipeline,
     "submit": pipeline,
 }
 

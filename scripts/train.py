@@ -21,7 +21,7 @@ def main() -> None:
     cli.add_executor(parser)
     args = parser.parse_args()
 
-    from goods.budget.space import check_training
+    from goods.budget.disk import check_training
     from goods.core.done import done_key
     from goods.core.errors import GoodsError
     from goods.core.locks import working

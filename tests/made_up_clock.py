@@ -13,7 +13,7 @@ import pytest
 
 from goods.budget.costs import Clock, cost_of
 from goods.budget.course import Course
-from goods.budget.estimated import PILOT
+from goods.budget.estimates import PILOT
 from goods.budget.limits import Budget
 from goods.budget.pace import believed
 from goods.budget.plan import Plan

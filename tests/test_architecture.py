@@ -23,3 +23,11 @@ def test_the_tests_that_pages_name_are_there():
     for page in (ROOT / "docs").glob("*.md"):
         for name in re.findall(r"\b(test_\w+\.py)\b", page.read_text(encoding="utf-8")):
             assert (ROOT / "tests" / name).is_file(), f"{page.name}: {name}"
+
+
+def test_the_source_files_that_pages_name_are_there():
+    made_up = {"src/goods/models/text/bayes.py", "src/goods/competitions/mystore.py"}  # a reader's own
+    for page in [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"]:
+        for name in set(re.findall(r"`((?:\w+/)+\w+\.py)`", page.read_text(encoding="utf-8"))) - made_up:
+            places = (ROOT, ROOT / "src" / "goods")
+            assert any((place / name).is_file() for place in places), f"{page.name}: {name}"

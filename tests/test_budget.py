@@ -12,14 +12,14 @@ import pytest
 from conftest import small_configs
 from runs import copied
 
-from goods.budget import costs, reporting
+from goods import pipeline
+from goods.budget import costs
 from goods.budget.costs import Cost
 from goods.budget.course import Course
-from goods.budget.estimated import PILOT_SHARE
+from goods.budget.estimates import PILOT_SHARE
 from goods.budget.limits import NO_LIMITS, Budget
 from goods.budget.pace import believed, taken
 from goods.budget.plan import Plan
-from goods.budget.trials import with_trials
 from goods.competitions.loading import load_competition
 from goods.config.loading import load_experiment
 from goods.core import execution
@@ -38,6 +38,7 @@ from goods.report.explaining import explain
 from goods.report.verification import verify
 from goods.submit.prediction import predict_file
 from goods.train.stage import train
+from goods.tune.budget import with_trials
 from goods.tune.stage import tune
 from goods.upkeep.status import DONE, status
 
@@ -201,7 +202,7 @@ def test_no_pilot_is_trained_where_the_first_folds_of_its_experiment_are_next(fi
     competition = load_competition(name, finished.configs)
     course = course_of(ws, competition, load_preset(finished, name), finished, None)
     course.start = 0.0
-    monkeypatch.setattr("goods.budget.estimated.ROW", 0.0)
+    monkeypatch.setattr("goods.budget.estimates.ROW", 0.0)
     course.done, course.plan = [], Plan(("linear",), joined=False)
     fits = course.seconds(course.plan)
     left = [1.2 * fits]
@@ -270,10 +271,10 @@ def test_where_there_is_no_time_for_the_page_no_page_or_list_of_another_run_is_l
     def too_late(*_: object) -> None:
         raise OutOfTime
 
-    monkeypatch.setattr(reporting, "write_report", too_late)
+    monkeypatch.setattr(pipeline, "write_report", too_late)
     (tmp_path / "shop").mkdir()
     for name in ("report.html", "errors.csv", "suspected_labels.csv", "result.csv"):
         (tmp_path / "shop" / name).write_text("of another run")
     course = SimpleNamespace(ws=Workspace(tmp_path, "shop"), competition=None, finished=True)
-    reporting.report_in_time(course, SimpleNamespace(name="stack"), tmp_path)
+    pipeline.report_in_time(course, SimpleNamespace(name="stack"), tmp_path)
     assert [path.name for path in (tmp_path / "shop").iterdir()] == ["result.csv"]

@@ -12,14 +12,14 @@ import psutil
 import pytest
 from conftest import OZON, as_written, ozon_config, small_configs
 
-from goods.budget.alone import PRIOR, best_answer, score_of_shares
 from goods.budget.course import Course
-from goods.budget.estimated import ENDING, PAGE, ROW
+from goods.budget.estimates import ENDING, PAGE, ROW
+from goods.budget.fallback import PRIOR, best_answer, score_of_shares
 from goods.budget.limits import NO_LIMITS, Budget
 from goods.budget.memory import keep_within_memory
+from goods.budget.messages import allowed, estimate, remaining
 from goods.budget.pace import MOST, TIMES, _measured, believed
 from goods.budget.plan import Plan
-from goods.budget.targets import allowed, estimate, remaining
 from goods.competitions.loading import load_competition
 from goods.config.loading import load_experiment, read_yaml
 from goods.core.artifacts import read_json

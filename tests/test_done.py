@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from goods.budget.alone import note_limits
+from goods.budget.fallback import note_limits
 from goods.config.loading import load_experiment
 from goods.core import artifacts
 from goods.core.artifacts import read_json, write_json, write_text

@@ -10,7 +10,7 @@ import pytest
 from conftest import COMPETITION, OZON, ROOT, as_written, ozon_config, ozon_workspace
 from ozon_offers import NO_OTHERS
 
-from goods.budget.alone import submit_as
+from goods.budget.fallback import submit_as
 from goods.cards.table import load_cards
 from goods.config.loading import load_experiment
 from goods.core.artifacts import json_text, read_json, write_parquet

@@ -10,12 +10,11 @@ from made_up_clock import ENDED, JOINED, SAID, SINGLE, course_and_answer
 from test_longer_limits import OFFERS, WIDE
 
 from goods.budget import pace
-from goods.budget.headlines import STACK, TRAIN, announce
 from goods.budget.limits import Budget
+from goods.budget.messages import STACK, TRAIN, announce, next_step, tell_used
 from goods.budget.pace import Rate
 from goods.budget.plan import Plan
 from goods.budget.size import Size
-from goods.budget.used import next_step, tell_used
 from goods.core import execution
 
 SMALL = Size(900, 180, 5, 20, words=20, siblings=20, photos=0.9)
@@ -99,7 +98,7 @@ def test_what_is_left_follows_the_clock(tmp_path, monkeypatch, clock):
     """Each experiment takes three times its estimate: what is left is told to take as much before long."""
     course, _ = course_and_answer(CARDS, WIDE, 1.0, 1e6, tmp_path)
     said: list[float] = []
-    monkeypatch.setattr("goods.budget.headlines.headline", lambda text, left: said.append(left))
+    monkeypatch.setattr("goods.budget.messages.headline", lambda text, left: said.append(left))
     course.machine = 1.0
     course.plan, course.done, course.rate, course.ends = (
         Plan(("linear", "fasttext", "navec")),
@@ -119,7 +118,7 @@ def test_what_is_left_follows_the_clock(tmp_path, monkeypatch, clock):
 def test_experiments_in_one_queue_are_followed_together(tmp_path, monkeypatch, clock):
     course, _ = course_and_answer(CARDS, WIDE, 1.0, 1e6, tmp_path)
     said: list[str] = []
-    monkeypatch.setattr("goods.budget.headlines.headline", lambda text, left: said.append(text))
+    monkeypatch.setattr("goods.budget.messages.headline", lambda text, left: said.append(text))
     course.plan, course.done, course.rate = Plan(("linear", "fasttext", "navec")), [], Rate()
     announce(course, (TRAIN, "navec"), (TRAIN, "fasttext"))
     clock[0] += 100

@@ -8,28 +8,27 @@ from __future__ import annotations
 
 import time
 from functools import cache, partial
+from math import inf
 from pathlib import Path
 
-from goods.budget.alone import answer_alone, best_answer, note_limits
-from goods.budget.beside import train_all
 from goods.budget.course import Course
-from goods.budget.estimated import PILOT
-from goods.budget.headlines import STACK, TRAIN, TUNE, announce
+from goods.budget.disk import check_course
+from goods.budget.estimates import PILOT
+from goods.budget.fallback import answer_alone, best_answer, note_limits
 from goods.budget.memory import keep_within_memory
+from goods.budget.messages import STACK, TRAIN, TUNE, announce, estimate, tell_used
 from goods.budget.plan import Plan
-from goods.budget.reporting import report_in_time
+from goods.budget.queue import train_all
 from goods.budget.size import size_of
-from goods.budget.space import check_course
-from goods.budget.targets import estimate
-from goods.budget.used import tell_used
 from goods.competitions.loading import load_competition
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, preset_model
 from goods.core.artifacts import write_text
+from goods.core.deadline import OutOfTime, deadline
 from goods.core.folders import check_writable
 from goods.core.last_run import CHOSEN, note_run
 from goods.core.locks import working, writing
-from goods.core.log import warning_of
+from goods.core.log import say, warning_of
 from goods.core.processes import limited
 from goods.core.progress import headline, live
 from goods.core.workspace import Workspace
@@ -50,7 +49,7 @@ from goods.presets import (
 from goods.problems.kinds import load_rows
 from goods.report.comparison import comparison
 from goods.report.stage import write_report
-from goods.report.summary import tell_end
+from goods.report.summary import LISTS, tell_end
 from goods.stack.stage import stack
 from goods.submit.entries import key_of, overall
 from goods.submit.kept import REPORT, keep_report
@@ -199,3 +198,16 @@ def train_experiment(course: Course, options: Options, name: str, config: Experi
     if to_do:
         announce(course, (TRAIN, name))
     train(ws, competition, config, force=options.force)
+
+
+def report_in_time(course: Course, submitted: ExperimentConfig, out: Path) -> None:
+    """Where there is no time for the page and its lists, there are none, rather than those of another run."""
+    name = course.ws.competition
+    headline(f"{name}: report")
+    try:
+        with deadline(inf if course.finished else course.to_report()):
+            write_report(course.ws, course.competition, submitted, out, True)  # it submits next
+    except OutOfTime:
+        for part in (REPORT, *LISTS):
+            (out / name / part).unlink(missing_ok=True)
+        say(f"time limit: no report.html; scripts/report.py {name} {submitted.name} makes it")

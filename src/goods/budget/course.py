@@ -6,16 +6,16 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
-from goods.budget.estimated import ALONE, PILOT, Estimated
+from goods.budget.estimates import ALONE, PILOT, Estimated
 from goods.budget.pace import machine_pace
 from goods.budget.plan import SHARES, STUDY, Plan
-from goods.budget.trials import fewer
 from goods.config.experiment import ExperimentConfig
 from goods.core.deadline import OutOfTime, deadline
 from goods.core.execution import remote
 from goods.core.log import say
 from goods.core.processes import limited, limits
 from goods.tune.best import TUNED
+from goods.tune.budget import fewer
 
 PILOT_TIME = 0.3  # of the time there is, at most
 INSURED = 4.0  # times its estimate: a run that has less trains first what the preset names to stand alone

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from goods.budget.trials import fewer, with_trials
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.done import done_key
@@ -14,6 +13,7 @@ from goods.core.workspace import Workspace
 from goods.stack.stage import stack_key
 from goods.train.keys import is_trained
 from goods.tune.best import TUNED, best_path, load_best
+from goods.tune.budget import fewer, with_trials
 from goods.tune.keys import study_key
 
 

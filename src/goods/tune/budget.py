@@ -37,3 +37,17 @@ def affordable(ws: Workspace, competition: CompetitionConfig, config: Experiment
         f"{n_cards:,} cards: tune.budget is {tune.budget:,} cards x trials"
     )
     return config.model_copy(update={"tune": tune})
+
+
+def with_trials(config: ExperimentConfig, trials: int) -> ExperimentConfig:
+    assert config.tune is not None
+    return config.model_copy(update={"tune": config.tune.model_copy(update={"trials": trials})})
+
+
+def fewer(config: ExperimentConfig) -> list[int]:
+    """Numbers of trials that a study may be left with: all, half of them and so on down to those drawn at random."""
+    assert config.tune is not None
+    numbers, least = [config.tune.trials], max(config.tune.startup_trials, 1)
+    while numbers[-1] > least:
+        numbers.append(max(least, numbers[-1] // 2))
+    return numbers

@@ -18,6 +18,7 @@ from goods.core.execution import Resources, at_once, remote, resources, run_jobs
 from goods.core.workspace import Workspace
 from goods.problems.kinds import load_rows
 from goods.tune.abandoned import present
+from goods.tune.budget import with_trials
 from goods.tune.objectives import objective_of
 from goods.tune.study import open_study, work
 
@@ -36,7 +37,7 @@ def run_startup(
     pays = remote() is not None or (config.model.one_core and len(load_rows(ws)) >= FEWEST_CARDS)
     if workers < 2 or not pays:
         return
-    some = config.model_copy(update={"tune": config.tune.model_copy(update={"trials": trials})})
+    some = with_trials(config, trials)
     run_jobs(work_along, [(ws, competition, some, url, key, folder)] * workers, given, f"tune {config.name}")
 
 

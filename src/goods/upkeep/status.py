@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from goods.budget.alone import is_scored_by_another
 from goods.budget.course import Course
+from goods.budget.fallback import is_scored_by_another
 from goods.budget.plan import Plan
 from goods.config.base import PresetConfig
 from goods.config.competition import CompetitionConfig

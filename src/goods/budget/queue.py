@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from goods.budget.costs import cost_of
 from goods.budget.course import Course
-from goods.budget.headlines import TRAIN, TUNE, announce
+from goods.budget.messages import TRAIN, TUNE, announce
 from goods.config.experiment import ExperimentConfig
 from goods.train.stage import missing_folds
-from goods.tune.beside import fits_beside, is_studied, run_beside
 from goods.tune.best import TUNED, load_best
+from goods.tune.queue import fits_beside, is_studied, run_beside
 
 
 def train_all(course: Course, settings: list[str] | None, train: Callable[[str], None]) -> None:

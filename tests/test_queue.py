@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from measured_sizes import PEREKRESTOK, experiment
 
-from goods.budget import beside
+from goods.budget import queue
 from goods.core import execution
 from goods.pipeline import Options, run_all
 from goods.tune.best import TUNED
@@ -44,17 +44,17 @@ def course(monkeypatch, tmp_path):
     def queued(ws, competition, studies, trained):
         course.queues.append(([c.name for c in studies], [c.name for c, _ in trained]))
 
-    monkeypatch.setattr(beside, "announce", lambda *_: None)
-    monkeypatch.setattr(beside, "fits_beside", lambda *_: True)
-    monkeypatch.setattr(beside, "missing_folds", lambda *_: [0, 1])
-    monkeypatch.setattr(beside, "is_studied", lambda ws, c, config: config.name in course.studied)
-    monkeypatch.setattr(beside, "load_best", lambda *_: load("linear").model_copy(update={"name": NAMES[0]}))
-    monkeypatch.setattr(beside, "run_beside", queued)
+    monkeypatch.setattr(queue, "announce", lambda *_: None)
+    monkeypatch.setattr(queue, "fits_beside", lambda *_: True)
+    monkeypatch.setattr(queue, "missing_folds", lambda *_: [0, 1])
+    monkeypatch.setattr(queue, "is_studied", lambda ws, c, config: config.name in course.studied)
+    monkeypatch.setattr(queue, "load_best", lambda *_: load("linear").model_copy(update={"name": NAMES[0]}))
+    monkeypatch.setattr(queue, "run_beside", queued)
     return course
 
 
 def test_a_study_is_made_beside_folds_that_do_not_wait_for_it(course):
-    beside.train_all(course, None, course.finished.append)
+    queue.train_all(course, None, course.finished.append)
     assert course.queues == [(["linear"], ["navec", "fasttext"]), ([], ["linear-tuned", "knn"])]
     assert course.finished == ["fasttext", "navec", "linear-tuned", "knn"]
     assert (course.studied, sorted(course.queued)) == (["linear"], sorted(NAMES))
@@ -65,11 +65,11 @@ def test_what_gains_nothing_by_it_is_trained_one_after_the_other(course, monkeyp
     if why == "forced":
         course.force = True
     elif why == "nothing beside it":
-        monkeypatch.setattr(beside, "fits_beside", lambda _, config: config.name == "linear")
+        monkeypatch.setattr(queue, "fits_beside", lambda _, config: config.name == "linear")
     else:
-        monkeypatch.setattr(beside, "missing_folds", lambda *_: [])
+        monkeypatch.setattr(queue, "missing_folds", lambda *_: [])
         course.studied = ["linear"]
-    beside.train_all(course, None, course.finished.append)
+    queue.train_all(course, None, course.finished.append)
     assert not course.queues and course.finished == NAMES
 
 
@@ -78,13 +78,13 @@ def test_the_bytes_are_those_of_one_after_the_other(tuned_run, tmp_path, monkeyp
     chosen, _ = tuned_run
     monkeypatch.setattr(execution, "cores", lambda: 2)
     monkeypatch.setattr(execution, "free_memory", lambda: 1 << 36)
-    queues, plain = [], beside.run_beside
+    queues, plain = [], queue.run_beside
 
     def queued(ws, competition, studies, trained):
         queues.append(([c.name for c in studies], [c.name for c, _ in trained]))
         plain(ws, competition, studies, trained)
 
-    monkeypatch.setattr(beside, "run_beside", queued)
+    monkeypatch.setattr(queue, "run_beside", queued)
     other = Options(configs=chosen.configs, work=tmp_path / "w", out=tmp_path / "o", data=chosen.data)
     run_all("kazanexpress2023", other)
     assert queues == [(["linear"], ["fasttext"])]

@@ -12,8 +12,8 @@ from conftest import ROOT, small_configs, write_shop
 from measured_sizes import FASHION, PEREKRESTOK, WIDE, experiment
 from test_shortages import small_disk  # noqa: F401  # a fixture
 
+from goods.budget.disk import check_run, of_caches, of_experiment
 from goods.budget.limits import Budget
-from goods.budget.space import check_run, of_caches, of_experiment
 from goods.core.errors import GoodsError
 from goods.core.folders import check_room, disk_used
 from goods.core.workspace import Workspace

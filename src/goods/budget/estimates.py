@@ -14,12 +14,12 @@ from goods.budget.pace import Rate, believed, taken
 from goods.budget.plan import Ladder, Plan
 from goods.budget.ready import Ready
 from goods.budget.size import Size
-from goods.budget.trials import fewer, with_trials
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, preset_model
 from goods.core.execution import resources
 from goods.core.workspace import Workspace
 from goods.tune.best import TUNED
+from goods.tune.budget import fewer, with_trials
 
 PILOT, PILOT_SHARE = "pilot", 0.05  # of the rows
 ALONE = 2.0  # what estimates may be off by

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from goods.budget.course import Course
-from goods.budget.estimated import PILOT
+from goods.budget.estimates import PILOT
 from goods.budget.plan import SHARES
 from goods.cards.labels import Labels
 from goods.cards.table import select
