@@ -19,7 +19,7 @@ from goods.cards.text import MAX_CHARS
 from goods.competitions.arrow import columns_of, frame_of, plain, read_columns, told
 from goods.core.errors import GoodsError
 from goods.core.ids import Id, plain_id
-from goods.core.numbers import ROUNDED
+from goods.core.numbers import ROUNDED, whole_number
 
 DEEPEST = 100  # levels of a tree of categories: paths of each category are held, and deeper ones are a fault
 Owned = tuple[np.ndarray, np.ndarray]  # row of the card int64 [m] that each vector of float32 [m, d] is of
@@ -116,12 +116,11 @@ def integer_ids(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
             f"{path}: row {int(bad.to_numpy().argmax())}: {column!r} is not a whole number; mend that row"
         )
     if values.dtype.kind != "f":
-        beyond = (values > 2**63 - 1) | (values < -(2**63))
-        if beyond.any():
-            row = int(beyond.to_numpy().argmax())
-            raise GoodsError(
-                f"{path}: row {row}: {column!r} {values.iloc[row]} is not a whole number of 64 bits; number them anew"
-            )
+        for row, value in enumerate(values.tolist()):
+            try:
+                whole_number(str(value))
+            except ValueError as problem:
+                raise GoodsError(f"{path}: row {row}: {column!r} {value} {problem}") from None
     else:
         rounded = as_float.abs() >= 2.0 ** (np.finfo(str(values.dtype)).nmant + 1)
         if rounded.any():

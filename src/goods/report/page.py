@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 import matplotlib
 from markupsafe import Markup
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from goods.core.hashing import content_hash
@@ -42,13 +43,12 @@ def plain_label(name: str) -> str:
     return " " + name.replace("$", r"\$")
 
 
-def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
-    """A figure of so many inches and its axes (an array of them where there are several columns)."""
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of so many inches and its axes."""
     with matplotlib.rc_context(DRAWN):
         figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(1, columns)
-    for axis in figure.axes:
-        axis.spines[["top", "right"]].set_visible(False)
+        axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
 
