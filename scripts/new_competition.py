@@ -23,7 +23,7 @@ def main() -> None:
     )
     args = parser.parse_args()
 
-    from goods.competitions.new import new_competition
+    from goods.competitions.guess.stage import new_competition
 
     new_competition(args.name, args.data, args.configs, args.force)
 

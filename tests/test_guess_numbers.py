@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from goods.competitions.guess import Guess
-from goods.competitions.guess_columns import Column
-from goods.competitions.guessing import guess_beside
+from goods.competitions.guess.columns import Column
+from goods.competitions.guess.guess import Guess
+from goods.competitions.guess.section import guess_beside
 
 
 @pytest.mark.parametrize(("asked", "told"), [(6, True), (0, False)])

@@ -11,7 +11,7 @@ import pytest
 
 from goods import presets
 from goods.cards.table import Issues
-from goods.competitions.guess import LIKELY, Guess
+from goods.competitions.guess.guess import LIKELY, Guess
 from goods.competitions.raw import require_unique
 from goods.competitions.table_values import floats_of
 from goods.config.competition import CompetitionConfig

@@ -11,9 +11,9 @@ import yaml
 from conftest import ROOT
 
 from goods.competitions.dialect import dialect_of
-from goods.competitions.guess_columns import Column
+from goods.competitions.guess.columns import Column
+from goods.competitions.guess.stage import new_competition
 from goods.competitions.loading import competition_of, load_competition
-from goods.competitions.new import new_competition
 from goods.competitions.raw import Raw
 from goods.competitions.table_submission import TableSubmission
 from goods.config.loading import DEFAULTS

@@ -17,10 +17,10 @@ from raw_tables import FORMATS
 from table_contests import SECTIONS, raw_files
 
 from goods.cards.labels import Labels
-from goods.competitions.guess_columns import Column
-from goods.competitions.guess_header import is_card
+from goods.competitions.guess.checks import is_card
+from goods.competitions.guess.columns import Column
+from goods.competitions.guess.stage import new_competition
 from goods.competitions.loading import load_competition
-from goods.competitions.new import new_competition
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from guessed import parts_of, prepared, table_of, write
 
+from goods.competitions.guess.stage import new_competition
 from goods.competitions.loading import load_competition
-from goods.competitions.new import new_competition
 from goods.core.errors import GoodsError
 from goods.submit.elsewhere import checked_file
 

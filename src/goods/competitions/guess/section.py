@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from goods.competitions.guess import LIKELY, SURE, UNSURE, Guess
-from goods.competitions.guess_columns import FEW, WORDS, Column
-from goods.competitions.guess_files import Source, Sources, find_sources
-from goods.competitions.guess_header import check_header
-from goods.competitions.guess_photos import guess_photo
-from goods.competitions.guess_renamed import renamed
-from goods.competitions.guess_sample import guess_sample
-from goods.competitions.guess_target import guess_target
-from goods.competitions.guess_warnings import warnings_of
+from goods.competitions.guess.checks import check_header, check_shared, warnings_of
+from goods.competitions.guess.columns import FEW, WORDS, Column, Columns
+from goods.competitions.guess.files import Source, Sources, find_sources
+from goods.competitions.guess.guess import LIKELY, SURE, UNSURE, Guess
+from goods.competitions.guess.photos import guess_photo
+from goods.competitions.guess.renamed import renamed
+from goods.competitions.guess.sample import guess_sample
+from goods.competitions.guess.target import guess_target
 from goods.config.competition import CompetitionConfig
-from goods.core.errors import GoodsError
 from goods.core.wording import count
 
 NEARLY = 0.9  # share of the values of an id that are different, at least
-Columns = dict[str, Column]
 
 UNREADABLE = float(CompetitionConfig.model_fields["max_unreadable"].default)  # share of a column's cells
 
@@ -40,7 +37,7 @@ def guess(data: Path) -> Guess:
     made.rows = len(next(iter(train.values())).cells)
     key = guess_id(made, sources, train, test)
     answers = guess_labels(made, sources, columns)
-    guess_target(made, data, sources, columns, answers, key)
+    guess_target(made, sources, columns, answers, key)
     left = [train[name] for name in train if name in test and name not in (key, made.section.get("target"))]
     binary = [column.name for column in left if column.binary > 0.5]
     made.warnings += [
@@ -70,25 +67,6 @@ def columns_of(source: Source) -> Columns:
 def without_answers(train: Columns, test: Columns) -> Columns:
     """Test columns but those that are empty there and not in train, as the column to fill in may be."""
     return {name: c for name, c in test.items() if c.there or not (name in train and train[name].there)}
-
-
-def check_shared(sources: Sources, train: Columns, test: Columns) -> None:
-    """GoodsError where train and test have the same columns but for how their names are written, or none at all."""
-    alike = {name.casefold(): name for name in test}
-    pairs = [
-        (name, alike[name.casefold()]) for name in train if name not in test and name.casefold() in alike
-    ]
-    where = sources.of["test"].table.where
-    if pairs:
-        told = ", ".join(f"{one!r} as {other!r}" for one, other in pairs[:3])
-        raise GoodsError(
-            f"{where}: writes names of columns of train otherwise ({told}); write them alike in both"
-        )
-    if not set(train) & set(test):
-        raise GoodsError(
-            f"{where}: has no column of train by its name; train has {', '.join(map(repr, list(train)[:10]))}: call "
-            "the same columns alike in both"
-        )
 
 
 def guess_id(made: Guess, sources: Sources, train: Columns, test: Columns) -> str | None:

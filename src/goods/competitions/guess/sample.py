@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from goods.competitions.dialect import dialect_of
-from goods.competitions.guess import LIKELY, SURE, Guess
-from goods.competitions.guess_columns import Column
-from goods.competitions.guess_files import AS_FOUND, Source, Sources
+from goods.competitions.guess.columns import Columns
+from goods.competitions.guess.files import AS_FOUND, Source, Sources
+from goods.competitions.guess.guess import LIKELY, SURE, Guess
 from goods.competitions.table_files import TEXT, suffix_of
-
-Columns = dict[str, Column]
 
 
 def guess_sample(made: Guess, sources: Sources, columns: dict[str, Columns], key: str | None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from goods.cards.images import ImageStore
 from goods.cards.photo_names import is_hidden, looks_like_photo
-from goods.competitions.guess_columns import Column
+from goods.competitions.guess.columns import Column
 from goods.core.folders import walk
 
 SOME = 400  # photos whose names are looked at

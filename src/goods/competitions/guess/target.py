@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from goods.competitions.guess import LIKELY, SURE, UNSURE, Guess
-from goods.competitions.guess_columns import Column, decides, separator_of
-from goods.competitions.guess_files import Sources
-
-Columns = dict[str, Column]
+from goods.competitions.guess.columns import Column, Columns, decides, separator_of
+from goods.competitions.guess.files import Sources
+from goods.competitions.guess.guess import LIKELY, SURE, UNSURE, Guess
 
 
 def guess_target(
-    made: Guess, data: Path, sources: Sources, columns: dict[str, Columns], answers: Columns, key: str | None
+    made: Guess, sources: Sources, columns: dict[str, Columns], answers: Columns, key: str | None
 ) -> None:
     """Say `target` and `tree`, or what is lacking."""
     train = columns["train"]

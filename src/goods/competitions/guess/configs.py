@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from goods.competitions.guess import Guess
+from goods.competitions.guess.guess import Guess
 from goods.core.artifacts import write_text
 from goods.core.errors import GoodsError
 

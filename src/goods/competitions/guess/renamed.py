@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from goods.competitions.guess_columns import Column
+from goods.competitions.guess.columns import Column, Columns
 from goods.competitions.table_values import float_of
 
 SHARED = 0.5  # of the words (values) of the test column that the train column has too
 TIMES = 2.0  # by which typical lengths and numbers may differ
 
 
-def renamed(train: dict[str, Column], test: dict[str, Column], asked: set[str]) -> dict[str, str]:
+def renamed(train: Columns, test: Columns, asked: set[str]) -> dict[str, str]:
     """Column of train → column of test that looks like it, each of which the other file lacks. None of those `asked`
     or called as classes are; none at all where nothing else would be left to be the class."""
     lacking = [c for name, c in train.items() if name not in test]

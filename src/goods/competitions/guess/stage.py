@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from goods.competitions.guess_yaml import write_configs
-from goods.competitions.guessing import guess
+from goods.competitions.guess.configs import write_configs
+from goods.competitions.guess.section import guess
 from goods.competitions.loading import load_competition
 from goods.config.loading import DEFAULTS
 from goods.core.errors import GoodsError

@@ -150,6 +150,9 @@ class Column:
         return share(self.some, asked)
 
 
+Columns = dict[str, Column]
+
+
 def holds_binary(cell: Any) -> bool:
     if isinstance(cell, dict):
         return any(map(holds_binary, cell.values()))
