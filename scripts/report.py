@@ -14,8 +14,8 @@ def main() -> None:
 
     from goods.prepare.prepared import parts
     from goods.report.stage import write_report
+    from goods.submit.copies import keep_report
     from goods.submit.entries import key_of
-    from goods.submit.kept import keep_report
     from goods.submit.predictor import saved_config
 
     ws, competition = cli.competition_of(args)

@@ -117,7 +117,7 @@ def test_models_are_loaded_once_for_all_batches_where_they_fit(labeller, tmp_pat
     )
     staying = in_batches(labeller, tmp_path / "a.parquet", "linear", path)
     assert len(loads) == COMPETITION.n_folds
-    monkeypatch.setattr(prediction, "free_memory", lambda: 0)
+    monkeypatch.setattr(batches, "free_memory", lambda: 0)
     monkeypatch.setattr(prediction, "PATIENT", 2)
     again = in_batches(labeller, tmp_path / "b.parquet", "linear", path)
     assert len(loads) == 3 * COMPETITION.n_folds  # of 20 cards, 14 at a time

@@ -15,10 +15,10 @@ from conftest import competition_config
 from goods import cli
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
+from goods.core.console_table import aligned, show_table
 from goods.core.errors import GoodsError
 from goods.core.execution import Resources, run_jobs
 from goods.core.log import say
-from goods.core.tables import aligned, show_table
 from goods.core.warned import counted
 from goods.prepare.folds import make_folds
 from goods.train.stage import train

@@ -21,7 +21,7 @@ from goods.report.curves import reliability_plots
 from goods.report.drift import drift_of
 from goods.report.gallery import RARE, SIBLINGS, SURE, chosen_errors, contrast
 from goods.report.judged import Judged
-from goods.report.left_out import left_out_rows
+from goods.report.leave_one_out import left_out_rows
 from goods.report.pool_shares import shares_of
 from goods.report.reasons import Explained, Reason
 from goods.report.slices import agreement_rows, slice_rows

@@ -15,14 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goods.core.commands import (
-    SCRIPT,
-    amounts_joined,
-    as_command,
-    spelled,
-    to_type,
-    with_given,
-)
+from goods.core.commands import SCRIPT, amounts_joined, as_command, spelled, to_type, with_given
+from goods.core.error_lines import check_words, lines_of, visible
 from goods.core.errors import GoodsError
 from goods.core.folders import check_folder, check_local, check_writable
 from goods.core.log import saying_to, stamped
@@ -30,7 +24,6 @@ from goods.core.path_parser import PathParser
 from goods.core.pipes import ending_unread, show_all_signs, tell, unread
 from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
-from goods.core.told import check_words, lines_of, visible
 from goods.core.warned import told_at_the_end
 from goods.core.workspace import Workspace
 
@@ -40,7 +33,6 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROOT = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path.cwd()  # where work/ and submissions/ are
-# the current folder's own; what is not in them comes with the package
 
 
 def current_folder() -> Path:
@@ -52,6 +44,7 @@ def current_folder() -> Path:
         sys.exit(2)
 
 
+# the current folder's own; what is not in them comes with the package
 CONFIGS = next(
     (p for p in (current_folder() / "configs", CHECKOUT / "configs") if p.is_dir()), Path("configs")
 )
@@ -203,10 +196,15 @@ def add_weights(made: argparse.ArgumentParser) -> None:
     )
 
 
+def check_there(option: str, path: Path | None) -> None:
+    """GoodsError where an option names what is not there."""
+    if path is not None and not path.exists():
+        raise GoodsError(f"{option} {path}: no such file or folder; name one that is there")
+
+
 def check_weights(args: argparse.Namespace) -> None:
-    for option, path in (("--text-weights", args.text_weights), ("--image-weights", args.image_weights)):
-        if path is not None and not path.exists():
-            raise GoodsError(f"{option} {path}: no such file or folder; name one that is there")
+    check_there("--text-weights", args.text_weights)
+    check_there("--image-weights", args.image_weights)
 
 
 def load_config(args: argparse.Namespace) -> ExperimentConfig:

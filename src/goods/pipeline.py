@@ -51,8 +51,8 @@ from goods.report.comparison import comparison
 from goods.report.stage import write_report
 from goods.report.summary import LISTS, tell_end
 from goods.stack.stage import stack
+from goods.submit.copies import REPORT, keep_report
 from goods.submit.entries import key_of, overall
-from goods.submit.kept import REPORT, keep_report
 from goods.submit.stage import submit
 from goods.train.stage import train
 from goods.tune.best import TUNED, load_best

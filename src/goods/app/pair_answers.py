@@ -17,7 +17,7 @@ from goods.config.competition import CompetitionConfig
 from goods.core.workspace import Workspace
 from goods.matching.products import Products
 from goods.models.pairs.pairs_model import PairsModel
-from goods.report.reasons import Explained, weightiest_first
+from goods.report.reasons import Explained, mean_reasons
 from goods.submit.pairs import check_finished, predict_pairs
 from goods.submit.predictor import saved_config
 from goods.train.finished import load_run_models
@@ -56,10 +56,7 @@ class PairAnswers:
         }
         models = load_run_models(self.ws, self.competition, config, None, products, scores)
         parts = [model.contributions(pairs) for model in models if isinstance(model, PairsModel)]
-        if not parts:
-            return 0.0, []
-        added, start = (np.mean([part[i][0] for part in parts], axis=0) for i in (1, 2))
-        return float(start), weightiest_first(parts[0][0].iloc[0], added)
+        return mean_reasons(parts) if parts else (0.0, [])
 
 
 def as_mapping(text: str) -> dict[str, list[str]]:

@@ -6,7 +6,6 @@ writes: the page, a list of all errors and one of suspected labels
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,8 @@ from goods.report.drift import drift_of
 from goods.report.experiments import experiment_row, score_row, taken_rows
 from goods.report.gallery import gallery
 from goods.report.judged import Judged, judge
-from goods.report.left_out import left_out_rows
-from goods.report.page import render
+from goods.report.leave_one_out import left_out_rows
+from goods.report.page import made_now, render
 from goods.report.pool_shares import SHARE, pool_shares
 from goods.report.sentences import (
     agreement_told,
@@ -44,10 +43,8 @@ from goods.report.sentences import (
 )
 from goods.report.slices import agreement_rows, slice_rows
 from goods.report.suspects import FEWEST, suspected_labels
-from goods.stack.config import StackConfig
 from goods.stack.glossary import DECODED, description
-from goods.submit.entries import lag_of, limits_of, made_of
-from goods.submit.ledger import git_sha
+from goods.submit.entries import joined, lag_of, limits_of, made_of
 
 TOP = 20  # features
 OTHERS = {"macro_f1": "macro F1", "hierarchical_f1": "hierarchical F1"}  # metrics besides that of the contest
@@ -86,7 +83,7 @@ def page_of(
 ) -> str:
     report, door = judged.report, read_json(ws.door)
     drift = drift_of(judged.cards, judged.test, config.seed)
-    base = list(config.model.experiments) if isinstance(config.model, StackConfig) else []
+    base = list(joined(config))
     classes = class_rows(judged)
     agreement = agreement_rows(ws, judged, base) if base else []
     experiments = [experiment_row(ws, name) for name in [*base, *([] if base else [config.name])]]
@@ -94,8 +91,7 @@ def page_of(
     return render(
         "cards",
         key=key,
-        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        commit=git_sha(),
+        **made_now(),
         competition=competition,
         result=result,
         stack=config if base else None,

@@ -14,8 +14,8 @@ from goods.core.done import done_key
 from goods.core.hashing import content_hash
 from goods.core.workspace import Workspace
 from goods.report.page import templates_key
+from goods.submit.copies import REPORT, RESULT
 from goods.submit.entries import PRESET_OF
-from goods.submit.kept import REPORT, RESULT
 
 
 def page_key(

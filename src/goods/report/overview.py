@@ -18,7 +18,7 @@ from goods.prepare.prepared import parts
 from goods.report.board import board_of
 from goods.report.key import page_path, submission_link
 from goods.report.page import holds
-from goods.submit.kept import REPORT
+from goods.submit.copies import REPORT
 
 
 def write_overview(

@@ -6,7 +6,6 @@ writes: the page
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,9 @@ from goods.report.classes import class_rows
 from goods.report.comparison import best_by_modality
 from goods.report.curves import folds_plot
 from goods.report.judged import Judged, judge
-from goods.report.page import render
+from goods.report.page import made_now, render
 from goods.report.sentences import apart_told, scored_folds, sd_told, spread_told
 from goods.submit.entries import overall
-from goods.submit.ledger import git_sha
 
 SIDES = {"text": "text", "image": "photo", "fusion": "both in one network"}  # as best_by_modality names them
 
@@ -50,8 +48,7 @@ def write_page(
         "attributes",
         key=key,
         result=result,
-        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        commit=git_sha(),
+        **made_now(),
         competition=competition,
         name=experiment,
         metric=metric_of(competition.metric),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure
 
 from goods.core.hashing import content_hash
 from goods.core.wording import count
+from goods.submit.ledger import git_sha
 
 PAGES = jinja2.Environment(
     loader=jinja2.PackageLoader("goods.report"),
@@ -36,6 +38,11 @@ DRAWN: dict[Any, Any] = {
 def render(template: str, **values: Any) -> str:
     """The page of templates/<template>.html.j2; texts in `values` are escaped."""
     return PAGES.get_template(f"{template}.html.j2").render({"key": None, **values})
+
+
+def made_now() -> dict[str, str]:
+    """When a page is made, and by which commit."""
+    return {"made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "commit": git_sha()}
 
 
 def plain_label(name: str) -> str:

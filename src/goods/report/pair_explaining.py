@@ -23,7 +23,7 @@ from goods.models.pairs.pairs import PairsConfig
 from goods.models.pairs.pairs_model import PairsModel
 from goods.prepare.folds import load_folds
 from goods.problems.kinds import load_rows
-from goods.report.reasons import Explained, weightiest_first
+from goods.report.reasons import Explained, mean_reasons
 from goods.submit.prediction import saved_config
 from goods.train.context import make_context
 from goods.train.keys import judges
@@ -53,11 +53,9 @@ def explain_pair(
         model = PairsModel(config.model, make_context(ws, config, given, None, False, k))
         model.load(run.fold(k))
         parts.append(model.contributions(pair))
-    values = parts[0][0].iloc[0]
-    added, start = (np.mean([part[i][0] for part in parts], axis=0) for i in (1, 2))
-    reasons = weightiest_first(values, added)
+    start, reasons = mean_reasons(parts)
     proba = Predictions.load(said).aligned(pair.product_id.to_numpy()).proba_of(1)[0]
-    return pair.iloc[0], Explained("the same product", float(proba), float(start), reasons)
+    return pair.iloc[0], Explained("the same product", float(proba), start, reasons)
 
 
 def pair_of(ws: Workspace, rows: pd.DataFrame, products: Sequence[Id]) -> pd.DataFrame:

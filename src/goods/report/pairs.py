@@ -6,7 +6,6 @@ writes: submissions/<competition>/report.html
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +31,9 @@ from goods.problems.kinds import load_rows
 from goods.report.board import board_of
 from goods.report.experiments import experiment_row, taken_rows
 from goods.report.key import is_main, page_key, page_path, submission_link
-from goods.report.page import holds, new_figure, plain_label, render, svg
+from goods.report.page import holds, made_now, new_figure, plain_label, render, svg
 from goods.report.sentences import apart_told, cleanup_told, scored_folds, sd_told, spread_told, tuned_told
-from goods.submit.entries import finished_report, lag_of, limits_of, made_of
-from goods.submit.ledger import git_sha
+from goods.submit.entries import finished_report, joined, lag_of, limits_of, made_of
 
 SHOWN = 25  # pairs of each kind of error
 NAME, TEXT = 120, 300  # characters of a name, and of the attributes beside it
@@ -68,13 +66,12 @@ def write_pairs_report(
     door = read_json(ws.door)
     f1, threshold = best_f1(target, match)
     sure = np.maximum(match, 1 - match)
-    base = config.model.experiments if isinstance(config.model, PairsConfig) else ()
+    base = joined(config)
     text = render(
         "pairs",
         key=key,
         result=result,
-        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        commit=git_sha(),
+        **made_now(),
         n_pairs=len(honest),
         competition=competition,
         name=config.name,

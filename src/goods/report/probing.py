@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from goods.cards.labels import Labels
-from goods.cards.table import has_photo, load_cards, select
+from goods.cards.table import has_photo, load_all_cards, load_cards, select
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import write_text
@@ -22,13 +22,13 @@ from goods.core.progress import track
 from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import score
-from goods.models.embedding import Embedding
+from goods.models.embedding import Embedding, Encoded, named_cards
 from goods.models.joint.retrieval import retrieval, same_cards
 from goods.prepare.folds import load_dealt, load_folds
-from goods.report.embeddings import embeddings
 from goods.report.maps import map_of
 from goods.report.page import render
 from goods.report.probes import CLUSTERED, clusters, knn_probe, linear_probe, zero_shot
+from goods.train.pretraining import context_without_labels
 
 METRICS = {"weighted_f1": "weighted F1", "macro_f1": "macro F1"}
 Rows = list[dict[str, str]]  # of a table
@@ -76,6 +76,20 @@ def probe(
     page = render("probe", name=competition.name, sections=sections, pictures=pictures)
     write_text(folder / "probe.html", page)
     return tables
+
+
+def embeddings(
+    ws: Workspace, config: ExperimentConfig, cards: pd.DataFrame, labels: Labels
+) -> list[Embedding]:
+    """What an experiment's frozen encoders say of the cards: of text, title alone, description alone, photo, both."""
+    asked = Encoded(cards, named_cards(labels), load_all_cards(ws.whole))
+    found = config.model.embeddings(config.name, context_without_labels(ws, config), asked)
+    if not found:
+        raise GoodsError(
+            f"experiment {config.name}: a probe takes frozen encoders; name one of navec, contrastive, or of "
+            "transformer and image with frozen: true"
+        )
+    return found
 
 
 def table(rows: Rows) -> str:

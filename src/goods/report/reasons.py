@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,13 @@ def weightiest_first(values: pd.Series, added: np.ndarray) -> list[Reason]:
     """`values` of the features by name, and what each adds to the score [f]."""
     order = np.argsort(-np.abs(added), kind="stable")
     return [Reason(str(values.index[j]), float(values.iloc[j]), float(added[j])) for j in order]
+
+
+def mean_reasons(said: Sequence[tuple[pd.DataFrame, np.ndarray, np.ndarray]]) -> tuple[float, list[Reason]]:
+    """Where the score of a single row starts, and its reasons, weightiest first: the mean over models of what each has
+    `said` of it (values [1, f], what each adds [1, f], where the score starts [1])."""
+    added, start = (np.mean([one[i][0] for one in said], axis=0) for i in (1, 2))
+    return float(start), weightiest_first(said[0][0].iloc[0], added)
 
 
 @dataclass(frozen=True)

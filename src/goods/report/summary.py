@@ -13,9 +13,9 @@ from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
+from goods.core.console_table import Cells, show_table
 from goods.core.hashing import file_hash
 from goods.core.log import say
-from goods.core.tables import Cells, show_table
 from goods.core.workspace import Workspace
 from goods.matching.groups import ends_of
 from goods.models.pairs.pairs import PairsConfig
@@ -23,8 +23,8 @@ from goods.prepare.prepared import parts
 from goods.problems.kinds import load_rows, problem_of
 from goods.report.experiments import PREPARE, taken_rows
 from goods.report.pool_shares import SHARE, pool_shares
+from goods.submit.copies import REPORT, kept
 from goods.submit.entries import joined, made_of
-from goods.submit.kept import REPORT, kept
 from goods.submit.ledger import LEDGER
 
 HEAD = ["stage", "out-of-fold", "seconds", SHARE, "peak memory"]

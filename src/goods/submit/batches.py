@@ -11,14 +11,13 @@ from pathlib import Path
 import pandas as pd
 
 from goods.config.competition import CompetitionConfig
-from goods.core.execution import MEMORY, Remote, Resources, allowed, remote, resources
+from goods.core.execution import MEMORY, Remote, Resources, allowed, free_memory, remote, resources
 from goods.core.kept import Kept
 from goods.core.predictions import Predictions
 from goods.core.trimming import trim_memory
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
-from goods.stack.config import StackConfig
-from goods.submit.predictor import Predictor, model_folders, saved_config, size_of
+from goods.submit.predictor import Predictor, asked_first, model_folders, saved_config, size_of
 
 LOADED = 3  # bytes of memory that a byte of a model's files takes
 KEPT = 1 << 28  # bytes of what the models of all folds make of a batch alike
@@ -45,6 +44,11 @@ class Asked:
         """Bytes that all its models take."""
         folders = [f for space, one in self.spaces for f in model_folders(space, one, self.experiment)]
         return sum(size_of(folder) for folder in folders) * LOADED
+
+    @property
+    def fits(self) -> bool:
+        """Whether its models may stay in memory from batch to batch."""
+        return self.memory < free_memory() / 2
 
     def predictors(self, stay: bool) -> list[Predictor]:
         kept = Kept(KEPT)
@@ -117,5 +121,4 @@ def said_of(batch: pd.DataFrame, predictors: list[Predictor], step: Callable[[],
 def on_gpu(ws: Workspace, experiment: str) -> bool:
     """Whether any model of the experiment, or of those it builds on, computes on a GPU."""
     config = saved_config(ws, experiment)
-    below = config.model.experiments if isinstance(config.model, StackConfig) else config.model.upstream
-    return config.model.on_gpu or any(on_gpu(ws, name) for name in below)
+    return config.model.on_gpu or any(on_gpu(ws, name) for name in asked_first(config))

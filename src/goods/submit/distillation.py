@@ -23,7 +23,6 @@ from goods.core.artifacts import read_json, write_parquet
 from goods.core.code import code_hash
 from goods.core.done import DONE, begin, is_done, mark_done
 from goods.core.errors import GoodsError
-from goods.core.execution import free_memory
 from goods.core.hashing import content_hash, file_hash
 from goods.core.locks import one_at_a_time
 from goods.core.log import say
@@ -108,7 +107,7 @@ def write_labelled(
 ) -> None:
     known = load_cards(ws).product_id.to_numpy()
     finished = Asked(ws, competition, teacher, images)
-    (asked,) = finished.predictors(stay=finished.memory < free_memory() / 2)
+    (asked,) = finished.predictors(stay=finished.fits)
     cards, said = [], []
     with tempfile.TemporaryDirectory(prefix="goods-cards-") as temporary:
         new = NewCards(unlabelled, competition, images, Path(temporary))

@@ -28,7 +28,7 @@ from goods.core.log import say
 from goods.core.predictions import BLOCK
 from goods.core.wording import count
 from goods.submit.raw_batches import as_one, raw_batches
-from goods.submit.tables import written
+from goods.submit.table_writers import written
 
 LAYOUT = "put photos there that are named by id, such as images/test/<id>.jpg, or a zip of them"
 OTHERWISE = "labelled without a photo"

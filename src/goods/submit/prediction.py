@@ -18,7 +18,6 @@ from goods.cards.table import has_photo, load_cards, select
 from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
-from goods.core.execution import free_memory
 from goods.core.folders import check_writable
 from goods.core.log import say
 from goods.core.predictions import BLOCK
@@ -26,9 +25,10 @@ from goods.core.progress import bar
 from goods.core.workspace import Workspace
 from goods.stack.config import StackConfig
 from goods.submit.batches import Asked, answering
+from goods.submit.entries import joined
 from goods.submit.new_cards import LAYOUT, NewCards, write_issues
 from goods.submit.predictor import saved_config, warn_of_shares
-from goods.submit.tables import WRITERS, written
+from goods.submit.table_writers import WRITERS, written
 from goods.train.rows import looks_at_photos
 
 FEWER = 0.05  # difference between the shares of cards with photos that goes without a word
@@ -51,7 +51,7 @@ def predict_file(
     check_out(out, path)
     asked = Asked(ws, competition, experiment, images)
     spaces = [space for space, _ in asked.spaces]
-    stay = asked.memory < free_memory() / 2
+    stay = asked.fits
     with tempfile.TemporaryDirectory(prefix="goods-cards-") as folder:
         cards = NewCards(path, competition, images, Path(folder), rows if stay else rows * PATIENT)
         warn_of_photos(ws, experiment, cards.photos / len(cards), spaces)
@@ -118,5 +118,4 @@ def warn_of_ids(experiment: str, spaces: list[Workspace]) -> None:
 
 def sees_photos(space: Workspace, experiment: str) -> bool:
     config = saved_config(space, experiment)
-    joined = config.model.experiments if isinstance(config.model, StackConfig) else ()
-    return looks_at_photos(space, config) or any(sees_photos(space, name) for name in joined)
+    return looks_at_photos(space, config) or any(sees_photos(space, name) for name in joined(config))

@@ -23,6 +23,7 @@ from goods.core.workspace import Workspace
 from goods.models.base import Model
 from goods.models.prior import PairPriorConfig, PriorConfig
 from goods.stack.config import StackConfig
+from goods.submit.entries import joined
 from goods.train.finished import load_run_models
 from goods.train.fold import top_k
 from goods.train.keys import judges
@@ -97,12 +98,16 @@ class Predictor:
         return mean_of(found)
 
 
+def asked_first(config: ExperimentConfig) -> tuple[str, ...]:
+    """Experiments whose models an answer of this one needs too."""
+    return joined(config) or config.model.upstream
+
+
 def model_folders(ws: Workspace, competition: CompetitionConfig, experiment: str) -> list[Path]:
     """Where the models are that an experiment's answer comes from; GoodsError where one is not finished."""
     config = saved_config(ws, experiment)
-    below = config.model.experiments if isinstance(config.model, StackConfig) else config.model.upstream
     folders = [ws.run(config.name).fold(k) for k in judges(config, competition)]
-    return folders + [folder for name in below for folder in model_folders(ws, competition, name)]
+    return folders + [f for name in asked_first(config) for f in model_folders(ws, competition, name)]
 
 
 def size_of(folder: Path) -> int:

@@ -26,8 +26,8 @@ from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.problems.kinds import load_rows
+from goods.submit.copies import KEY, keep
 from goods.submit.entries import entry_of, finished_report, lag_of
-from goods.submit.kept import KEY, keep
 from goods.submit.ledger import LEDGER, SUBMISSION, append_leaderboard
 
 

@@ -33,12 +33,11 @@ from goods.train.foundations import check_problem
 from goods.tune.abandoned import present, queue_again, running
 from goods.tune.best import best_path
 from goods.tune.budget import affordable
-from goods.tune.database import drop_damaged
 from goods.tune.keys import study_key
 from goods.tune.objectives import objective_of
 from goods.tune.order import put_in_order
 from goods.tune.startup import run_startup, work_along
-from goods.tune.storage import JOURNAL, study_file
+from goods.tune.storage import JOURNAL, drop_damaged, study_file
 from goods.tune.study import open_study, params_told, with_params, work
 
 # a trial that raises an error fails: the study ends with it, to be gone on with

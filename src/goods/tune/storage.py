@@ -1,4 +1,4 @@
-"""Where a study's trials are kept, and the signs of life of those that work on them.
+"""Where a study's trials are kept, whether all of them can be read, and the signs of life of those that work on them.
 
 One machine keeps them in an SQLite file. Machines share a journal in a folder that all of them see, to which lines are
 appended under a lock, or a database server.
@@ -7,9 +7,10 @@ appended under a lock, or a database server.
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -23,9 +24,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from goods.core.errors import GoodsError
+from goods.core.log import say
 
 JOURNAL = "journal"
 HEARTBEAT_SECONDS = 3
+BUSY_SECONDS = 60  # that another worker may take to write
 NEVER = 10**9  # seconds: optuna would go by the time of day
 
 SIGNS = text(
@@ -135,7 +138,28 @@ def open_storage(url: str) -> Database | Journal:
         ) from None
 
 
-def is_whole_journal(path: Path) -> bool:
+def drop_damaged(path: Path) -> None:
+    """Remove the file, and say so, where it is not whole: the study begins again and draws the same trials."""
+    if not path.is_file() or _is_whole(path):
+        return
+    for file in (path, path.with_name(f"{path.name}-journal")):
+        file.unlink(missing_ok=True)
+    say(f"{path}: damaged, the study begins again")
+
+
+def _is_whole(path: Path) -> bool:
+    if path.suffix == f".{JOURNAL}":
+        return _is_whole_journal(path)
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as database:
+            return database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    except sqlite3.OperationalError:  # busy, or a disk that fails: nothing is known of the file
+        raise
+    except sqlite3.DatabaseError:
+        return False
+
+
+def _is_whole_journal(path: Path) -> bool:
     """Whether every line of it can be read: a machine that lost its power may leave half of one."""
     data = path.read_bytes()
     try:
