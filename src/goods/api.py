@@ -43,8 +43,13 @@ COLUMNS = ("competition", "experiment", "family", "metric", "score", "sd", "seco
 
 @dataclass(frozen=True, repr=False)
 class Result:
-    """A finished run: the rows of result.parquet, the out-of-fold score of what is submitted and its deviation over
-    folds, and where files and configs are. `report` is None where a run within limits has none."""
+    """A finished run.
+
+    `submission`: what result.parquet at `path` holds, a row for each test card or pair · `score`, `sd`: out of fold, by
+    `metric`, of what is submitted, and its standard deviation over folds; of several targets the mean · `seconds` of
+    wall clock that the run took · `report`: the page report.html, None where a run within limits has none · `work`,
+    `configs`: folders of derived files and of configs.
+    """
 
     competition: str
     experiment: str
@@ -64,7 +69,7 @@ class Result:
         return f"<{self.competition} {self.experiment}: {score}, {count(len(self.submission), 'row')} in {self.path}>"
 
     def predict(self, cards: pd.DataFrame, images: Path | str | None = None) -> pd.DataFrame:
-        """Answers on new cards, in the format of the test cards, each with a confidence."""
+        """As `goods.predict`, of this run."""
         return predict(
             self.competition, cards, self.experiment, images=images, work=self.work, configs=self.configs
         )
@@ -97,7 +102,8 @@ def run(
     described by `table`: `target` (a column), `text` (columns, the title first) or `title`, `description`,
     `attributes`; `id`, `shop`, `numbers`, `categories`, `tree`; `metric`, `n_folds`, `seed`, and `stack`, keys of the
     last experiment that are other than the default's. They are kept below `work` by the name of the competition,
-    "frames" where it has none: the same frames again go on where they were.
+    "frames" where it has none: the same frames again go on where they were. GoodsError where an option or what is given
+    cannot be used.
     """
     if preset not in PRESETS:
         raise GoodsError(f"preset {preset!r}: known are {', '.join(sorted(PRESETS))}")
@@ -154,8 +160,9 @@ def _result(name: str, options: Options) -> Result:
 
 
 def leaderboard(work: Path | str = cli.ROOT / "work", competition: str | None = None) -> pd.DataFrame:
-    """Finished experiments of a work folder (of one competition), best first: competition, experiment, family, metric,
-    score out of fold, sd over folds, and seconds of fitting."""
+    """Finished experiments of a work folder (of one competition), best first, a row each: competition, experiment,
+    family, metric, score out of fold, standard deviation over folds, and seconds of fitting, all folds added up.
+    Without rows where there are none."""
     rows = []
     for done in sorted([*Path(work).glob("*/runs/*/DONE"), *Path(work).glob("*/*/runs/*/DONE")]):
         run, name = Run(done.parent), done.parents[2].relative_to(work).as_posix()
@@ -179,9 +186,12 @@ def predict(
     work: Path | str = cli.ROOT / "work",
     configs: Path | str | None = None,
 ) -> pd.DataFrame:
-    """Answers of a finished experiment on new cards, in the format of the competition's test cards, in their order.
+    """Answers of a finished experiment on new cards in their order, a row each: the id, the answer and, from 0 to 1,
+    `confidence` in it; of several targets `<target>_confidence`.
 
-    `configs`: folder of configs (default: what frames of that name were given as, else as for scripts).
+    `cards`: in the columns of the competition's test cards; `images`: folder of their photos, named by id; `configs`:
+    folder of configs (default: what frames of that name were given as, else as for scripts). GoodsError where the
+    experiment is not finished, or cards cannot be read.
     """
     folder = Path(work)
     frames = settings_of(folder)
@@ -201,6 +211,5 @@ def _path(path: Path | str | None) -> Path | None:
 
 def _existing(option: str, path: Path | str | None) -> Path | None:
     found = _path(path)
-    if found is not None and not found.exists():
-        raise GoodsError(f"{option} {found}: no such file or folder; name one that is there")
+    cli.check_there(option, found)
     return found
