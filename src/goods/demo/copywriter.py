@@ -6,7 +6,7 @@ import json
 
 from goods.demo import words
 from goods.demo.dice import Dice
-from goods.demo.words import Kind, Leaf, inflect
+from goods.demo.kinds import Kind, Leaf, inflect
 
 VAGUE_TITLE, GROUP_TITLE = 0.05, 0.08  # no word of the product at all; a word of its group only
 TELLS_VARIANT, FALSE_VARIANT = 0.72, 0.05  # by the title; a sibling's word in it

@@ -20,12 +20,12 @@ import psutil
 
 from goods.core.errors import GoodsError
 from goods.demo.dice import Dice
+from goods.demo.kinds import Kind, Leaf, read_kinds
 from goods.demo.mark import holds_nothing_else, marked
 from goods.demo.photos import FAVOURED, RGB, Photographer, look
 from goods.demo.shapes import SHAPES, Shape
 from goods.demo.shops import Shops
 from goods.demo.tree import ROOT_TITLE, Node, grow_leaves, numbered
-from goods.demo.words import Kind, Leaf, read_kinds
 
 MISLABELLED, TEST_SHARE = 0.035, 5
 FILES = frozenset({"train.parquet", "test.parquet", "categories_tree.csv", "images"})

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from goods.demo.kinds import Leaf
 from goods.demo.silhouettes import SILHOUETTES, parse
-from goods.demo.words import Leaf
 
 RGB = (
     (28, 28, 32), (240, 240, 236), (140, 142, 148), (205, 38, 44), (36, 74, 180), (120, 185, 230),

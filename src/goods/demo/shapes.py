@@ -9,8 +9,8 @@ import numpy as np
 
 from goods.demo import sizes, tree
 from goods.demo.copywriter import Copywriter
+from goods.demo.kinds import Kind, Leaf
 from goods.demo.terse import TerseCopywriter
-from goods.demo.words import Kind, Leaf
 
 
 @dataclass(frozen=True, slots=True)

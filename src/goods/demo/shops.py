@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from goods.demo import words
 from goods.demo.dice import Dice
-from goods.demo.words import Kind
+from goods.demo.kinds import Kind
 
 GENERALISTS = 0.25  # of the shops, and of the cards of a kind that specialists know
 

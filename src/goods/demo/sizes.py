@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from goods.demo.words import Leaf
+from goods.demo.kinds import Leaf
 
 # of a real contest: cards of a class over its rank (0: the largest), of 51 cards a class
 REAL_RANKS, REAL_SIZES, REAL_MEAN = (0.1024, 0.272, 0.4624, 0.6655), (100, 20, 5, 1), 51

@@ -6,7 +6,7 @@ import json
 
 from goods.demo import words
 from goods.demo.copywriter import Copywriter
-from goods.demo.words import Leaf, inflect
+from goods.demo.kinds import Leaf, inflect
 
 SECOND_LANGUAGE, DESCRIBED, COLOUR_STATED = 0.45, 0.02, 0.45
 

@@ -13,7 +13,7 @@ from math import ceil, prod
 import numpy as np
 
 from goods.core.errors import GoodsError
-from goods.demo.words import Kind, Leaf, inflect
+from goods.demo.kinds import Kind, Leaf, inflect
 
 ROOT_ID, ROOT_TITLE, FIRST_ID = 1, "Все категории", 10001
 

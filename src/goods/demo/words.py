@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 # Header: department > group > family > words that fit the whole group. Then "title: silhouette: words",
 # a word ending in its gender (m, f, n) or p for plural.
 CATALOGUE = """
@@ -253,62 +251,3 @@ SHOP_WORDS = (
 SHOP_LATIN = "Best|Lux|Smart|Mega|Top|Easy|Royal|Eco|Fast|Happy;Store|Shop|Line|Trade|Market|Plus|Group|House"
 
 SHOP_OWNERS = "Иванова А.|Петров С.|Сидорова|Ким В.|Ахметов Р.|Гараев|Белова Н.|Орлов|Юсупова Г.|Смирнов"
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A sort of product; `words` are (singular name, gender), `generic` fit its whole group."""
-
-    department: str
-    group: str
-    title: str
-    family: str
-    silhouette: str
-    words: tuple[tuple[str, str], ...]
-    generic: tuple[str, ...]
-
-    def axes(self) -> list[list[tuple[str, ...]]]:
-        """Modifier axes, each a list of interchangeable wordings."""
-        parts = [axis.split(",") for axis in AXES[self.family].split(";")]
-        return [[tuple(entry.strip().split("|")) for entry in axis] for axis in parts]
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A class: a kind, or its `variant`-th modification (0 with no modifiers where the kind is whole)."""
-
-    category_id: int
-    path: tuple[str, ...]
-    kind: int
-    variant: int
-    modifiers: tuple[tuple[str, ...], ...]
-
-
-def inflect(form: str, gender: str) -> str:
-    """A modifier's wording agreeing with `gender`: m, f, n or p (plural)."""
-    if not form.startswith("~"):
-        return form
-    stem, stressed = form[1:].rstrip("!"), form.endswith("!")
-    if stem.endswith("ь"):
-        return stem[:-1] + {"m": "ий", "f": "яя", "n": "ее", "p": "ие"}[gender]
-    hissing, velar = stem[-1] in "жшщ", stem[-1] in "кгхжшщ"
-    masculine = "ой" if stressed else "ий" if velar else "ый"
-    return (
-        stem
-        + {"m": masculine, "f": "ая", "n": "ее" if hissing else "ое", "p": "ие" if velar else "ые"}[gender]
-    )
-
-
-def read_kinds() -> list[Kind]:
-    """The kinds of CATALOGUE in its order."""
-    kinds: list[Kind] = []
-    head: list[str] = []
-    for line in CATALOGUE.strip().splitlines():
-        if " > " in line:
-            head = line.split(" > ")
-            continue
-        title, silhouette, words = line.split(": ")
-        pairs = tuple((word[:-2], word[-1]) for word in words.split("|"))
-        department, group, family, generic = head
-        kinds.append(Kind(department, group, title, family, silhouette, pairs, tuple(generic.split("|"))))
-    return kinds
