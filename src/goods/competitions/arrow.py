@@ -1,4 +1,4 @@
-"""Columns of parquet files, whatever type they were written as → plain numbers, texts and flags.
+"""Columns of files, of parquet whatever type they were written as → plain numbers, texts and flags.
 
 A table may be one file, or a folder of parts as Spark writes it (`train.parquet/part-*.parquet` beside `_SUCCESS`).
 """
@@ -6,7 +6,7 @@ A table may be one file, or a folder of parts as Spark writes it (`train.parquet
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv
 import pyarrow.parquet as pq
 from pyarrow import types
 
@@ -79,11 +80,26 @@ def columns_of(path: Path) -> list[str]:
     for part in parts_of(path):
         with readable(part):
             names = pq.read_schema(part).names
-        twice = [name for name, times in Counter(names).items() if times > 1]
-        if twice:
-            raise GoodsError(f"{part}: there are several columns {told(twice[:1])!r}; keep one")
+        check_names(names, part)
         found |= dict.fromkeys(names)
     return list(found)
+
+
+def check_names(names: Iterable[str], path: Path) -> None:
+    """GoodsError where a file has several columns of one name."""
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise GoodsError(f"{path}: there are several columns {told(twice[:1])!r}; keep one")
+
+
+def as_texts(names: list[str], read: list[str] | None = None) -> pyarrow.csv.ConvertOptions:
+    """Cells of a CSV file with columns `names` as texts, null where empty; of the columns `read`, None: of all."""
+    return pyarrow.csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()),
+        include_columns=read,
+        strings_can_be_null=True,
+        null_values=[""],
+        quoted_strings_can_be_null=True,
+    )
 
 
 def told(names: list[str]) -> str:
@@ -187,10 +203,14 @@ def is_binary(type_: pa.DataType) -> bool:
 def parsed(
     column: pa.ChunkedArray, name: str, reading: Callable[[str], Any], type_: pa.DataType, path: Path
 ) -> pa.ChunkedArray:
-    found = []
-    for row, cell in enumerate(column.to_pylist()):
-        try:
-            found.append(None if cell is None else reading(cell))
-        except ValueError as problem:
-            raise GoodsError(f"{path}: row {row}: {name!r} {cell[:40]!r} {problem}") from None
+    cells = enumerate(column.to_pylist())
+    found = [None if cell is None else parsed_cell(cell, reading, row, name, path) for row, cell in cells]
     return pa.chunked_array([pa.array(found, type_)])
+
+
+def parsed_cell(cell: str, reading: Callable[[str], Any], row: int, name: str, path: Path) -> Any:
+    """What `reading` makes of a cell; GoodsError naming it where that raises a ValueError."""
+    try:
+        return reading(cell)
+    except ValueError as problem:
+        raise GoodsError(f"{path}: row {row}: {name!r} {cell[:40]!r} {problem}") from None

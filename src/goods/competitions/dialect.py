@@ -14,10 +14,12 @@ from pathlib import Path
 
 from charset_normalizer import from_bytes
 
-from goods.competitions.trees import CODE_PAGES, MAX_FIELD, SEPARATORS
 from goods.config.table import TextFormat
 from goods.core.errors import GoodsError
 
+SEPARATORS = ",;\t|"
+CODE_PAGES = ("utf_8", "utf_16", "cp1251", "koi8_r", "cp866")
+MAX_FIELD = 1_000_000  # signs of one field
 CUT = (OSError, EOFError, zlib.error)  # of files, packed ones that end too early or have other bytes inside
 SAMPLE = 1 << 18  # bytes that are looked at
 ROWS = 2_000  # of them, rows
@@ -98,8 +100,13 @@ def encoding_of(data: bytes) -> str | None:
         codecs.getincrementaldecoder("utf-8")().decode(inside if len(data) - len(inside) < 4 else data)
         return "utf-8"
     except UnicodeDecodeError:
-        # tabs without blanks around count as signs of a wrong code page
-        found = from_bytes(data.replace(b"\t", b" "), cp_isolation=[*CODE_PAGES, WESTERN]).best()
+        return code_page_of(data, WESTERN)
+
+
+def code_page_of(data: bytes, *others: str) -> str | None:
+    """The code page, of those of Cyrillic and `others`, that the letters speak for; None where they do for none."""
+    # tabs without blanks around count as signs of a wrong one
+    found = from_bytes(data.replace(b"\t", b" "), cp_isolation=[*CODE_PAGES, *others]).best()
     return None if found is None else found.encoding
 
 

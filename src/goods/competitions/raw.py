@@ -130,6 +130,7 @@ def integer_ids(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
 
 
 def require_unique(ids: pd.Series, column: str, path: Path) -> None:
+    """GoodsError naming an id that stands in several rows, and the first two of them."""
     if not ids.is_unique:
         twice = ids[ids.duplicated()].iloc[0]
         rows = ids.index[ids == twice][:2].tolist()
@@ -171,7 +172,7 @@ def answers_told(cells: list[Any], column: str, path: Path) -> list[str]:
 
 
 def clip_text(cards: pd.DataFrame, fields: tuple[str, ...], issues: Issues) -> None:
-    """Cut huge texts and note empty titles, in place."""
+    """Cut texts of more than MAX_CHARS and note empty titles, in place; `cards` have `product_id` and the `fields`."""
     for name in fields:
         long = cards[name].str.len() > MAX_CHARS
         cards[name] = cards[name].str.slice(stop=MAX_CHARS)
@@ -184,7 +185,9 @@ def clip_text(cards: pd.DataFrame, fields: tuple[str, ...], issues: Issues) -> N
 def tree_from_names(
     category_id: pd.Series, category_name: pd.Series, path: Path, separator: str = "->"
 ) -> dict[Id, CategoryPath]:
-    """A tree from "root->A->B" names; a node is known by its path, the class by its contest id."""
+    """A tree from "root->A->B" names, aligned with their ids; a node is known by its path, the class by its contest id.
+    A root that all names share is left out. GoodsError where a name is missing, an id has two, or one has more than
+    DEEPEST levels."""
     pairs = pd.DataFrame({"id": category_id, "name": category_name}).drop_duplicates()
     if pairs.name.isna().any():
         raise GoodsError(

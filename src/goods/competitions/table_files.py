@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from pathlib import Path
@@ -19,7 +18,16 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from goods.cards.literals import paired
-from goods.competitions.arrow import columns_of, frame_of, plain, read_columns, readable, told
+from goods.competitions.arrow import (
+    as_texts,
+    check_names,
+    columns_of,
+    frame_of,
+    plain,
+    read_columns,
+    readable,
+    told,
+)
 from goods.competitions.dialect import CUT, dialect_of
 from goods.competitions.swallowed import check_rows
 from goods.config.table import Columns, TextFormat, listed
@@ -146,14 +154,14 @@ def csv_table(path: Path, format_: TextFormat, columns: list[str] | None, rows: 
     with readable(path, "not a readable csv file", mend):
         written = csv_header(path, reading, parsing)
         names = [name.strip() for name in written]
-        if twice := [name for name, times in Counter(filter(None, names)).items() if times > 1]:
-            raise GoodsError(f"{path}: there are several columns {told(twice[:1])!r}; keep one")
+        check_names(filter(None, names), path)
         if rows:
             return pa.table({name: pa.array([], pa.string()) for name in names})
         nameless = names.count("") > 1
         wanted = None if columns is None or nameless else set(columns)
         read = [name for name in written if wanted is None or name.strip() in wanted] or written
-        table = csv_texts(path, reading, parsing, written, read)
+        converting = as_texts(written, None if len(read) == len(written) else read)
+        table = pyarrow.csv.read_csv(opened(path), reading, parsing, converting)
         if dialect.quote and format_.quote is None and not nameless:
             check_rows(table, written, dialect.separator, path, SWALLOWED)
         table = without_headers(table, path).rename_columns([name.strip() for name in read])
@@ -163,17 +171,6 @@ def csv_table(path: Path, format_: TextFormat, columns: list[str] | None, rows: 
 def csv_header(path: Path, reading: Any, parsing: Any) -> list[str]:
     with pyarrow.csv.open_csv(opened(path), reading, parsing) as file:
         return file.schema.names
-
-
-def csv_texts(path: Path, reading: Any, parsing: Any, names: list[str], read: list[str]) -> pa.Table:
-    as_text = pyarrow.csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()),
-        include_columns=[] if len(read) == len(names) else read,
-        strings_can_be_null=True,
-        null_values=[""],
-        quoted_strings_can_be_null=True,
-    )
-    return pyarrow.csv.read_csv(opened(path), reading, parsing, as_text)
 
 
 def without_headers(table: pa.Table, path: Path) -> pa.Table:

@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from charset_normalizer import from_bytes
 
+from goods.competitions.arrow import parsed_cell
+from goods.competitions.dialect import MAX_FIELD, SEPARATORS, code_page_of
 from goods.competitions.raw import DEEPEST, CategoryPath, require_unique
 from goods.core.errors import GoodsError
 from goods.core.ids import Id
@@ -22,9 +23,6 @@ from goods.core.numbers import is_nothing, whole_number
 Columns = tuple[str, ...]  # those of a category's id, title and parent
 
 COLUMNS: Columns = ("id", "title", "parent_id")
-SEPARATORS = ",;\t|"
-CODE_PAGES = ["utf_8", "utf_16", "cp1251", "koi8_r", "cp866"]
-MAX_FIELD = 1_000_000  # signs of one field
 
 
 def read_tree_csv(path: Path, columns: Columns = COLUMNS, texts: bool = False) -> dict[Id, CategoryPath]:
@@ -82,10 +80,7 @@ def chain_of(id_: Id, parent_of: dict[Id, Id | None], path: Path) -> list[Id]:
 
 
 def number(path: Path, row: int, column: str, text: str) -> int | None:
-    try:
-        return whole_number(text)
-    except ValueError as problem:
-        raise GoodsError(f"{path}: row {row}: {column!r} {text[:40]!r} {problem}") from None
+    return parsed_cell(text, whole_number, row, column, path)
 
 
 def text_or_none(row: int, column: str, text: str) -> str | None:
@@ -129,9 +124,8 @@ def text_of(path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        # tabs without blanks around count as signs of a wrong code page
-        found = from_bytes(data.replace(b"\t", b" "), cp_isolation=CODE_PAGES).best()
-    if found is None:
+        encoding = code_page_of(data)
+    if encoding is None:
         raise GoodsError(f"{path}: neither UTF-8 nor a code page of Cyrillic; write it again in UTF-8")
-    say(f"{path}: read as {found.encoding}, it is not UTF-8")
-    return data.decode(found.encoding).removeprefix("\ufeff")
+    say(f"{path}: read as {encoding}, it is not UTF-8")
+    return data.decode(encoding).removeprefix("\ufeff")

@@ -13,6 +13,7 @@ import pandas as pd
 
 from goods.cards.labels import Labels
 from goods.cards.table import select
+from goods.competitions.dialect import SEPARATORS
 from goods.competitions.loading import competition_of
 from goods.competitions.submission import CsvFormat, Said, Submission
 from goods.config.competition import CompetitionConfig
@@ -23,8 +24,6 @@ from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.problems.kinds import load_rows
 from goods.submit.stage import said_of
-
-SEPARATORS = ",;\t|"  # that a file may have in place of the one it should have
 
 
 def checked_file(ws: Workspace, competition: CompetitionConfig, path: Path) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from goods.competitions.arrow import is_parquet, readable
+from goods.competitions.arrow import as_texts, is_parquet, readable
 from goods.competitions.swallowed import check_rows
 from goods.core.errors import GoodsError
 
@@ -84,11 +84,8 @@ def _csv(path: Path) -> Iterator[pa.Table]:
     reading = pyarrow.csv.ReadOptions(block_size=CSV_BLOCK)
     with readable(path, "not a readable csv file", "save it as UTF-8 with commas between columns"):
         with pyarrow.csv.open_csv(path, reading, parsing) as opened:
-            types = dict.fromkeys(opened.schema.names, pa.string())
-        as_text = pyarrow.csv.ConvertOptions(
-            column_types=types, strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=True
-        )
-        with pyarrow.csv.open_csv(path, reading, parsing, as_text) as opened:
+            names = opened.schema.names
+        with pyarrow.csv.open_csv(path, reading, parsing, as_texts(names)) as opened:
             yield opened.schema.empty_table()
             for batch in opened:
                 table = pa.Table.from_batches([batch])
