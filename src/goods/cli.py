@@ -75,11 +75,9 @@ class Parser(PathParser):
 
 def competitions() -> list[str]:
     """Names of the competitions that have configs."""
-    from goods.config.loading import COMPETITION, SHIPPED
+    from goods.config.loading import competitions_in
 
-    return sorted(
-        {path.parent.name for place in (CONFIGS, SHIPPED) for path in place.glob(f"*/{COMPETITION}")}
-    )
+    return competitions_in(CONFIGS)
 
 
 def parser(

@@ -18,15 +18,16 @@ from goods.competitions.submission import Submission
 from goods.config.competition import CompetitionConfig
 from goods.config.loading import (
     COMPETITION,
-    SHIPPED,
     competition_folders,
     first_with,
     own_name,
     read_yaml,
+    unknown_competition,
     validated,
 )
 from goods.core.discovery import imported, modules_of
 from goods.core.errors import GoodsError
+from goods.core.meant import among
 from goods.metrics.evaluation import METRICS, metric_of
 
 PACKAGE = "goods.competitions"
@@ -55,7 +56,7 @@ def reader_module(reader: str) -> str:
     for module, file in modules_of(PACKAGE):
         if stem(module) == reader:
             raise GoodsError(f"reader {reader}: {file} has no COMPETITION; {ENDING}")
-    raise GoodsError(f"unknown reader {reader!r}: known are {', '.join(readers())}")
+    raise GoodsError(f"unknown reader {reader!r}: known are {among(reader, readers())}")
 
 
 def new_card_readers() -> list[Callable[[Path, Issues], pd.DataFrame]]:
@@ -88,10 +89,7 @@ def load_competition(name: str, configs: Path) -> CompetitionConfig:
     name, slash, target = name.partition("/")
     path = first_with(COMPETITION, competition_folders(configs / name))
     if path is None:
-        known = sorted(
-            {p.parent.name for where in (configs, SHIPPED) for p in where.glob(f"*/{COMPETITION}")}
-        )
-        raise GoodsError(f"unknown competition {name!r}: known are {', '.join(known)} (folders of {configs})")
+        raise unknown_competition(name, configs)
     data = read_yaml(path)
     named = data | {"name": own_name(data, "name", name, path, "folder")}
     config: CompetitionConfig = validated(CompetitionConfig, {"data": f"data/{name}"} | named, path)

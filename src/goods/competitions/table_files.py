@@ -25,6 +25,7 @@ from goods.competitions.swallowed import check_rows
 from goods.config.table import Columns, TextFormat, listed
 from goods.core.errors import GoodsError
 from goods.core.log import say
+from goods.core.meant import meant
 from goods.core.wording import count
 
 PARQUET, TEXT, JSON = (".parquet", ".pq"), (".csv", ".tsv", ".txt", ".tab"), (".jsonl", ".ndjson", ".json")
@@ -59,6 +60,7 @@ def files_of(data: Path, named: Columns, key: str) -> list[Path]:
             there = sorted(p.name for p in data.glob("*"))
             raise GoodsError(
                 f"{path}: no such file (table.{key} names it); name one of those in {data}: {told(there)}"
+                f"{meant(name, there)}"
             )
     return found
 
@@ -81,7 +83,11 @@ class Table:
 
     def require(self, wanted: dict[str, str]) -> None:
         """GoodsError naming all columns that are not there, by what names them, and those there are."""
-        missing = [f"{column!r} (table.{key})" for key, column in wanted.items() if column not in self.names]
+        missing = [
+            f"{column!r} (table.{key}{meant(column, self.names)})"
+            for key, column in wanted.items()
+            if column not in self.names
+        ]
         if missing:
             raise GoodsError(
                 f"{self.where}: no column {', '.join(missing)}; its columns are {told(self.names)}: "

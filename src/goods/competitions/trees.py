@@ -17,6 +17,7 @@ from goods.competitions.raw import DEEPEST, CategoryPath, require_unique
 from goods.core.errors import GoodsError
 from goods.core.ids import Id
 from goods.core.log import say
+from goods.core.meant import meant
 from goods.core.numbers import is_nothing, whole_number
 
 Columns = tuple[str, ...]  # those of a category's id, title and parent
@@ -108,7 +109,7 @@ def rows_of(path: Path, columns: Columns) -> list[tuple[str, str, str]]:
     names, columns = [name.strip().lower() for name in names], tuple(map(str.lower, columns))
     for column in columns:
         if names.count(column) != 1:
-            problem = "missing" if column not in names else "there twice"
+            problem = "there twice" if column in names else f"missing{meant(column, names)}"
             raise GoodsError(f"{path}: column {column!r} is {problem}; expected {', '.join(columns)}")
     for row, fields in enumerate(rows):
         if len(fields) < len(names) or any(fields[len(names) :]):

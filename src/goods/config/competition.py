@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from goods.config.base import Strict, check_once
 from goods.config.table import TableConfig
 from goods.core.errors import GoodsError
+from goods.core.meant import meant
 
 
 class CompetitionConfig(Strict):
@@ -91,5 +92,7 @@ class CompetitionConfig(Strict):
             where = f"competition {self.name} has no target {target!r}"
             if not self.targets:
                 raise GoodsError(f"{where}: it has a single target; leave /{target} (--target {target}) out")
-            raise GoodsError(f"{where}: its targets are {', '.join(self.targets)}; name one of them")
+            raise GoodsError(
+                f"{where}: its targets are {', '.join(self.targets)}; name one of them{meant(target, self.targets)}"
+            )
         return self.model_copy(update={"name": f"{self.name}/{target}", "targets": ()})

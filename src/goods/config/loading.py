@@ -21,6 +21,7 @@ from goods.config.experiment import ExperimentConfig
 from goods.config.refusals import refusals, told
 from goods.core.errors import GoodsError, SeveralErrors
 from goods.core.log import say
+from goods.core.meant import among, meant
 
 DEFAULTS = "defaults"  # folder of the experiments that competitions share
 COMPETITION = "competition.yaml"  # what makes a folder that of a competition
@@ -173,6 +174,8 @@ def read_experiment(path: Path) -> dict[str, Any]:
     folder = path.parent
     folders = competition_folders(folder)
     if not any((place / COMPETITION).is_file() for place in folders):
+        if not path.is_file():
+            raise no_such_experiment(path)
         data = read_yaml(path)
         if folder.name == DEFAULTS:
             raise GoodsError(
@@ -182,8 +185,8 @@ def read_experiment(path: Path) -> dict[str, Any]:
     defaults = [folder.parent / DEFAULTS, SHIPPED / DEFAULTS]
     own, default = first_with(path.name, folders), first_with(path.name, defaults)
     if own is None and default is None:
-        known = {p.stem for where in (*folders, *defaults) for p in where.glob("*.yaml")} - {"competition"}
-        raise GoodsError(f"{path}: no such config file; known are {', '.join(sorted(known))}")
+        known = among(path.stem, experiments_in(*folders, *defaults))
+        raise GoodsError(f"{path}: no such config file; known are {known}")
     data = read_yaml(own or default or path)
     if "family" not in (data.get("model") or {}) and default is not None:
         data = laid_over(read_yaml(default), data)
@@ -191,6 +194,39 @@ def read_experiment(path: Path) -> dict[str, Any]:
         "name": own_name(data, "name", path.stem, path, "file"),
         "competition": own_name(data, "competition", folder.name, path, "folder"),
     }
+
+
+def no_such_experiment(path: Path) -> GoodsError:
+    """Of a path that lies in no competition's folder."""
+    configs = path.parent.parent
+    if configs.name == SHIPPED.name or any(configs.glob(f"*/{COMPETITION}")):
+        return unknown_competition(path.parent.name, configs)
+    if path.parent.is_dir() and path.parent != Path():
+        there = among(path.stem, experiments_in(path.parent)) or "none"
+        return GoodsError(f"{path}: no such config file; name one that is in {path.parent}: {there}")
+    known = among(path.stem, experiments_in(SHIPPED / DEFAULTS))
+    return GoodsError(
+        f"{path}: no such config file; name configs/COMPETITION/EXPERIMENT.yaml, of the experiments known are {known}"
+    )
+
+
+def experiments_in(*folders: Path) -> list[str]:
+    found = {path.stem for folder in folders for path in folder.glob("*.yaml")}
+    return sorted(found - {Path(COMPETITION).stem})
+
+
+def unknown_competition(name: str, configs: Path) -> GoodsError:
+    known = competitions_in(configs)
+    return GoodsError(
+        f"unknown competition {name!r}: known are {', '.join(known)} (folders of {configs}){meant(name, known)}"
+    )
+
+
+def competitions_in(configs: Path) -> list[str]:
+    """Names of the competitions that have configs there or come with the package."""
+    return sorted(
+        {path.parent.name for place in (configs, SHIPPED) for path in place.glob(f"*/{COMPETITION}")}
+    )
 
 
 def competition_folders(folder: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from goods.config.base import Strict
+from goods.core.meant import among
 
 Columns = str | tuple[str, ...]
 ID, TARGET, CONFIDENCE = (
@@ -142,7 +143,7 @@ class TableConfig(Strict):
         known = {ID, CONFIDENCE, *self.targets}
         if unknown := set(self.submission.columns.values()) - known:
             raise ValueError(
-                f"submission.columns holds {min(unknown)!r}; known are {', '.join(sorted(known))}"
+                f"submission.columns holds {min(unknown)!r}; known are {among(min(unknown), sorted(known))}"
             )
         return self
 
