@@ -98,12 +98,7 @@ def test_what_a_table_s_files_are_said_to_hold(tmp_path, change, told):
     pd.DataFrame({"id": ["u", "v"], "title": ["U", "V"], "parent_id": ""}).to_csv(
         data / "tree.csv", index=False
     )
-    section = {
-        "files": {"train": "train.csv", "test": "test.csv"},
-        "id": "id",
-        "title": "text",
-        "target": "y",
-    }
+    section = {"files": CSV, "id": "id", "title": "text", "target": "y"}
     with pytest.raises(GoodsError, match=told):
         competition_of(config_of(section | change)).read(data)
 

@@ -27,6 +27,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, preset_model
 from goods.config.loading import load_experiment
 from goods.core.artifacts import write_text
+from goods.core.errors import together
 from goods.core.folders import check_writable
 from goods.core.last_run import CHOSEN, note_run
 from goods.core.locks import working, writing
@@ -40,6 +41,7 @@ from goods.prepare.stage import prepare
 from goods.presets import (
     Options,
     check_configs,
+    check_readable,
     joining,
     load_base,
     load_preset,
@@ -62,9 +64,12 @@ from goods.train.stage import train
 def run_all(name: str, options: Options) -> str:
     """Run or resume everything; returns the closing line."""
     started = time.perf_counter() if options.began is None else options.began
-    competition = load_competition(name, options.configs)
     ws = Workspace(options.work, name)
-    stack_experiment = load_preset(options, ws.whole.competition)
+    with together() as apart:
+        with apart():
+            competition = load_competition(name, options.configs)
+        stack_experiment = load_preset(options, ws.whole.competition)
+        check_readable(options, ws.whole.competition, stack_experiment)
     check_configs(options, competition, stack_experiment)
     tell_ids_left_out(options, ws.whole.competition, stack_experiment)
     for folder in (options.work, options.out):

@@ -6,7 +6,8 @@ reads:  configs/<competition>/competition.yaml, of the folder that is named or o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from goods.config.loading import (
     validated,
 )
 from goods.core.discovery import imported, modules_of
-from goods.core.errors import GoodsError
+from goods.core.errors import GoodsError, together
 from goods.core.meant import among
 from goods.metrics.evaluation import METRICS, metric_of
 
@@ -92,17 +93,28 @@ def load_competition(name: str, configs: Path) -> CompetitionConfig:
         raise unknown_competition(name, configs)
     data = read_yaml(path)
     named = data | {"name": own_name(data, "name", name, path, "folder")}
-    config: CompetitionConfig = validated(CompetitionConfig, {"data": f"data/{name}"} | named, path)
+    with together() as apart:
+        for key, known in (("reader", reader_module), ("metric", metric_of)):
+            if isinstance(data.get(key), str):
+                with apart(), in_file(path):
+                    known(data[key])
+        config: CompetitionConfig = validated(CompetitionConfig, {"data": f"data/{name}"} | named, path)
     check(config, path)
     return config.of_target(target) if slash else config
 
 
-def check(config: CompetitionConfig, path: Path) -> None:
-    """GoodsError where the reader or the metric is unknown, or they do not go together."""
+@contextmanager
+def in_file(path: Path) -> Iterator[None]:
     try:
-        problem, metric = competition_of(config).problem, metric_of(config.metric)
+        yield
     except GoodsError as error:
         raise GoodsError(f"{path}: {error}") from None
+
+
+def check(config: CompetitionConfig, path: Path) -> None:
+    """GoodsError where the reader cannot be used, or does not go with the metric."""
+    with in_file(path):
+        problem, metric = competition_of(config).problem, metric_of(config.metric)
     if metric.problem != problem:
         fitting = [m.name for m in METRICS.values() if m.problem == problem]
         raise GoodsError(

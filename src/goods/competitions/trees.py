@@ -9,6 +9,7 @@ import csv
 import io
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from charset_normalizer import from_bytes
@@ -28,13 +29,25 @@ CODE_PAGES = ["utf_8", "utf_16", "cp1251", "koi8_r", "cp866"]
 MAX_FIELD = 1_000_000  # signs of one field
 
 
+class Nodes(NamedTuple):
+    """A tree's file: id, title, parent_id of each row as they are written."""
+
+    path: Path
+    rows: list[tuple[str, str, str]]
+
+
 def read_tree_csv(path: Path, columns: Columns = COLUMNS, texts: bool = False) -> dict[Id, CategoryPath]:
-    """Category → its path; `columns` are those of its id, title and parent, ids are texts where `texts`.
+    """Category → its path; `columns` are those of its id, title and parent, ids are texts where `texts`."""
+    return tree_of_rows(rows_of(path, columns), columns, texts)
+
+
+def tree_of_rows(nodes: Nodes, columns: Columns, texts: bool) -> dict[Id, CategoryPath]:
+    """As `read_tree_csv`.
 
     Roots are what has no known parent; the level below a single root begins the paths, of several roots they begin
     them themselves. GoodsError naming row and mend.
     """
-    rows = rows_of(path, columns)
+    path, rows = nodes.path, nodes.rows
     known = text_or_none if texts else partial(number, path)
     ids: list[Id] = []
     for row, fields in enumerate(rows):
@@ -93,8 +106,8 @@ def text_or_none(row: int, column: str, text: str) -> str | None:
     return None if is_nothing(text) else text.strip()
 
 
-def rows_of(path: Path, columns: Columns) -> list[tuple[str, str, str]]:
-    """id, title, parent_id of each row as they are written."""
+def rows_of(path: Path, columns: Columns) -> Nodes:
+    """GoodsError where the file has not the `columns`."""
     text = text_of(path)
     header = text.partition("\n")[0]
     separator = max(SEPARATORS, key=header.count)
@@ -118,7 +131,7 @@ def rows_of(path: Path, columns: Columns) -> list[tuple[str, str, str]]:
                 f"{separator!r} in it in quotes"
             )
     at = [names.index(column) for column in columns]
-    return [(fields[at[0]], fields[at[1]], fields[at[2]]) for fields in rows]
+    return Nodes(path, [(fields[at[0]], fields[at[1]], fields[at[2]]) for fields in rows])
 
 
 def text_of(path: Path) -> str:

@@ -50,7 +50,8 @@ class Strict(BaseModel):
         try:
             made = handler(data)
         except ValidationError as error:
-            found += with_meant(error, cls.model_fields)
+            flags = {one["loc"] for one in found}
+            found += [one for one in with_meant(error, cls.model_fields) if one["loc"] not in flags]
         if found:
             raise ValidationError.from_exception_data(cls.__name__, found)
         return made

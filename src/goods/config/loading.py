@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from goods.config.base import SCRATCH, StartingWeights
 from goods.config.experiment import ExperimentConfig
 from goods.config.refusals import refusals, told
-from goods.core.errors import GoodsError, SeveralErrors
+from goods.core.errors import GoodsError, SeveralErrors, together
 from goods.core.log import say
 from goods.core.meant import among, meant
 
@@ -104,12 +104,19 @@ def check_finite(value: Any, where: str, within: tuple[int, ...] = ()) -> None:
 def override(data: dict[str, Any], settings: list[str]) -> dict[str, Any]:
     """Apply `a.b=c` settings, values read as YAML; a copy is returned."""
     data = copy.deepcopy(data)
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals or not key:
-            raise GoodsError(f"--set {setting}: expected KEY=VALUE, for example --set model.C=0.5")
-        set_key(data, key, parsed_yaml(value, f"--set {setting}"))
+    apply(data, settings)
     return data
+
+
+def apply(data: dict[str, Any], settings: list[str]) -> None:
+    """As `override`, in place; those that can be applied are, whatever is wrong with others."""
+    with together() as apart:
+        for setting in settings:
+            with apart():
+                key, equals, value = setting.partition("=")
+                if not equals or not key:
+                    raise GoodsError(f"--set {setting}: expected KEY=VALUE, for example --set model.C=0.5")
+                set_key(data, key, parsed_yaml(value, f"--set {setting}"))
 
 
 def set_key(data: dict[str, Any], dotted: str, value: Any) -> None:
@@ -141,9 +148,11 @@ def load_experiment(
     `offline` replaces hub weights by what needs no network: the transformer starts from scratch, the image model takes
     the packaged weights; what then begins with random ones is told. Local folders or checkpoints win over both.
     """
-    data = by_key(override(read_experiment(path), settings or []))
-    data.setdefault("name", path.stem)
-    config: ExperimentConfig = validated(ExperimentConfig, data, path)
+    data = {"name": path.stem} | copy.deepcopy(read_experiment(path))
+    with together() as apart:
+        with apart():
+            apply(data, settings or [])
+        config: ExperimentConfig = validated(ExperimentConfig, by_key(data), path)
     model = config.model.with_weights(StartingWeights(offline, text_weights, image_weights))
     if offline and is_random(model.model_dump()) and not is_random(config.model.model_dump()):
         tell_random(config.name)
@@ -194,6 +203,12 @@ def read_experiment(path: Path) -> dict[str, Any]:
         "name": own_name(data, "name", path.stem, path, "file"),
         "competition": own_name(data, "competition", folder.name, path, "folder"),
     }
+
+
+def competition_in(path: Path) -> str:
+    """The competition of the experiment at `path`, whatever else its file says; "" where it says none."""
+    named = read_experiment(path).get("competition")
+    return named if isinstance(named, str) else ""
 
 
 def no_such_experiment(path: Path) -> GoodsError:

@@ -77,15 +77,18 @@ UNKNOWN, MISSING = "is no key that is known", "is missing; give it"
 
 def refusals(error: ValidationError, data: Any) -> list[Refusal]:
     """What is wrong with `data`, key by key: of a setting that may be of several kinds, all that were expected."""
-    found: dict[tuple[str, ...], Refusal] = {}
+    found: dict[tuple[tuple[str, ...], str], Refusal] = {}
     passed = set()  # settings of several kinds, or too short: mistakes below them tell more
     for one in error.errors():
         key, through = _key(one, data)
         passed |= through | ({key} if one["type"] == "too_short" else set())
-        before = found.get(key, Refusal(key, one["input"]))
-        found[key] = _joined(before, one)
-    deeper = {key[:i] for key in found for i in range(len(key))}
-    return [found[key] for key in found if not (key in passed and key in deeper)]
+        own = (
+            "" if through or one["type"] in get_args(ErrorType) else one["msg"]
+        )  # of a validator's own: apart
+        before = found.get((key, own), Refusal(key, one["input"]))
+        found[key, own] = _joined(before, one)
+    deeper = {key[:i] for key, _ in found for i in range(len(key))}
+    return [refusal for (key, _), refusal in found.items() if not (key in passed and key in deeper)]
 
 
 def told(found: list[Refusal], place: str) -> Iterator[str]:
