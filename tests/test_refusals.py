@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,23 @@ def test_yaml_may_merge_mappings(text, found):
 def test_yaml_that_has_no_end_or_no_order_is_refused(text, message):
     with pytest.raises(GoodsError, match=message):
         parsed_yaml(text, "x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("first", "more"),
+    [("[x, x, x, x, x, x, x, x]", "[{}]"), ("{x: 1}", "{{y: [{}]}}"), ("{x: 1}", "{{<<: [{}]}}")],
+)
+def test_aliases_of_aliases_are_refused_at_once(first, more):
+    text = "\n".join(
+        [f"a0: &a0 {first}"]
+        + [f"a{i}: &a{i} {more.format(', '.join([f'*a{i - 1}'] * 8))}" for i in range(1, 30)]
+    )
+    began = time.process_time()
+    with pytest.raises(
+        GoodsError, match=r"x\.yaml: .*more than 100,000 values, its aliases .* written out; write"
+    ):
+        parsed_yaml(text, "x.yaml")
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("word", ["", "~/work", "~other"])

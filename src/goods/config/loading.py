@@ -27,6 +27,8 @@ DEFAULTS = "defaults"  # folder of the experiments that competitions share
 COMPETITION = "competition.yaml"  # what makes a folder that of a competition
 TAG = "tag:yaml.org,2002:"
 MERGE = f"{TAG}merge"
+MOST_VALUES = 100_000
+TOO_MANY = f"more than {MOST_VALUES:,} values, its aliases (*name) written out; write fewer"
 OTHER_BASE = re.compile(r"[-+]?(0[0-7_]+|\d.*:.*)")
 SHIPPED = (Path(__file__).parents[1] / "configs").resolve()  # of a checkout its configs/
 
@@ -50,6 +52,8 @@ class StrictLoader(yaml.SafeLoader):
                 None, None, f"key {twice!r} stands twice", node.start_mark
             )
         super().flatten_mapping(node)
+        if len(node.value) > MOST_VALUES:  # of mappings that are merged again and again
+            raise yaml.constructor.ConstructorError(None, None, TOO_MANY, node.start_mark)
 
     def construct_number(self, node: yaml.ScalarNode) -> Any:
         """Refuses what YAML 1.1 takes for a number to base 8 or 60: 042 would be 34, and 1:30 be 90."""
@@ -85,20 +89,26 @@ def parsed_yaml(text: str | bytes, where: str) -> Any:
     """What a YAML text holds; GoodsError that begins with `where`."""
     try:
         found = yaml.load(text, StrictLoader)
-        check_finite(found, where)
+        check_size(found, where, {})
         return found
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: the 99th of a month
         raise GoodsError(f"{where}: not readable as YAML ({' '.join(str(error).split())}); mend it") from None
 
 
-def check_finite(value: Any, where: str, within: tuple[int, ...] = ()) -> None:
-    """GoodsError where a part of what a YAML text holds is that which it is part of."""
+def check_size(value: Any, where: str, sizes: dict[int, int]) -> int:
+    """Values that a part of a YAML text holds, each as often as an alias names it; `sizes` are those of the parts that
+    were looked at, 0 while they are. GoodsError where there are too many, or a part is that which it is part of."""
     if not isinstance(value, dict | list):
-        return
-    if id(value) in within:
+        return 1
+    if sizes.get(id(value)) == 0:
         raise GoodsError(f"{where}: an alias (*name) names what it stands in; write out what is meant")
-    for part in value.values() if isinstance(value, dict) else value:
-        check_finite(part, where, (*within, id(value)))
+    if id(value) not in sizes:
+        sizes[id(value)] = 0
+        parts = value.values() if isinstance(value, dict) else value
+        sizes[id(value)] = 1 + sum(check_size(part, where, sizes) for part in parts)
+        if sizes[id(value)] > MOST_VALUES:
+            raise GoodsError(f"{where}: {TOO_MANY}")
+    return sizes[id(value)]
 
 
 def override(data: dict[str, Any], settings: list[str]) -> dict[str, Any]:
