@@ -12,6 +12,9 @@ from goods.core.errors import GoodsError
 from goods.core.wording import count
 
 LINE_END = re.compile(r"\r\n|\r|\n")
+QUOTES_MEND = (
+    "double the quotes within cells, or set table.format.quote: '\"' where they are right, '' where none is"
+)
 CERTAIN = 5  # whole rows within a cell that no text has by chance
 
 

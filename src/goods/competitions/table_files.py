@@ -21,7 +21,7 @@ import pyarrow.csv
 from goods.cards.literals import paired
 from goods.competitions.arrow import columns_of, frame_of, plain, read_columns, readable, told
 from goods.competitions.dialect import CUT, dialect_of
-from goods.competitions.swallowed import check_rows
+from goods.competitions.swallowed import QUOTES_MEND, check_rows
 from goods.config.table import Columns, TextFormat, listed
 from goods.core.errors import GoodsError
 from goods.core.log import say
@@ -30,9 +30,6 @@ from goods.core.wording import count
 
 PARQUET, TEXT, JSON = (".parquet", ".pq"), (".csv", ".tsv", ".txt", ".tab"), (".jsonl", ".ndjson", ".json")
 PACKED = ".gz"
-SWALLOWED = (
-    "double the quotes within cells, or set table.format.quote: '\"' where they are right, '' where none is"
-)
 KNOWN = "parquet, CSV (.csv, .tsv, .txt) or JSON lines (.jsonl, .json), the latter two also with .gz"
 
 
@@ -161,7 +158,7 @@ def csv_table(path: Path, format_: TextFormat, columns: list[str] | None, rows: 
         read = [name for name in written if wanted is None or name.strip() in wanted] or written
         table = csv_texts(path, reading, parsing, written, read)
         if dialect.quote and format_.quote is None and not nameless:
-            check_rows(table, written, dialect.separator, path, SWALLOWED)
+            check_rows(table, written, dialect.separator, path, QUOTES_MEND)
         table = without_headers(table, path).rename_columns([name.strip() for name in read])
         return without_nameless(table, path) if nameless else table
 
