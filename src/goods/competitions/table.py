@@ -21,9 +21,9 @@ from goods.competitions.table_classes import add_classes, nothings_told, tree_of
 from goods.competitions.table_files import Table, files_of, tell
 from goods.competitions.table_inputs import PARTS, TableInputs, inputs_of
 from goods.competitions.table_submission import TableSubmission
-from goods.competitions.table_values import are_whole, ids_of
+from goods.competitions.table_values import are_whole, are_whole_ids, ids_of
 from goods.config.competition import CompetitionConfig
-from goods.config.table import TableConfig
+from goods.config.table import ID, TableConfig
 from goods.core.errors import GoodsError
 from goods.core.wording import count
 
@@ -38,7 +38,8 @@ def read(config: TableConfig, data: Path) -> Raw:
         raise GoodsError(
             f"{frames['test'][0]}: table.id is the target, {config.id!r}; name the column of ids"
         )
-    whole = config.id is None or are_whole((frame for _, frame in frames.values()), config.id)
+    sample = sample_ids(inputs.sample, config)
+    whole = config.id is None or are_whole_ids([frame for _, frame in frames.values()], config.id, sample)
     parts = {
         part: cards_of(frame, path, PARTS[part], config, issues, whole)
         for part, (path, frame) in frames.items()
@@ -48,7 +49,7 @@ def read(config: TableConfig, data: Path) -> Raw:
         require_disjoint(
             parts[part].product_id, parts["test"].product_id, name, frames[part][0], frames["test"][0]
         )
-    parts["test"] = in_order_of_sample(parts["test"], config, inputs.sample, whole)
+    parts["test"] = in_order_of_sample(parts["test"], sample, inputs.sample, whole)
     labelled = [part for part in ("train", "validation") if part in parts]
     train = pd.concat([parts.pop(part) for part in labelled], ignore_index=True)
     frame = pd.concat([frames[part][1] for part in labelled], ignore_index=True)
@@ -91,16 +92,20 @@ def frames_of(config: TableConfig, inputs: TableInputs) -> dict[str, tuple[Path,
     return found
 
 
+def sample_ids(table: Table | None, config: TableConfig) -> pd.DataFrame | None:
+    """The column of ids of the contest's sample submission, where it has one."""
+    name = next((name for name, what in TableSubmission.of(config).columns.items() if what == ID), None)
+    return None if table is None or name is None else table.frame([name])
+
+
 def in_order_of_sample(
-    test: pd.DataFrame, config: TableConfig, table: Table | None, whole: bool
+    test: pd.DataFrame, sample: pd.DataFrame | None, table: Table | None, whole: bool
 ) -> pd.DataFrame:
     """The test cards in the order of the contest's sample submission. GoodsError where its ids are others than will be
     submitted."""
-    columns = TableSubmission.of(config).columns
-    name = next((name for name, what in columns.items() if what == "id"), None)
-    if table is None or name is None:
+    if table is None or sample is None:
         return test
-    ids = ids_of(table.frame([name])[name], whole, name, table.where)
+    ids = ids_of(sample.iloc[:, 0], whole, sample.columns[0], table.where)
     rows = pd.Index(test.product_id).get_indexer(pd.Index(ids))
     if len(ids) != len(test) or (rows < 0).any() or len(set(rows.tolist())) != len(rows):
         odd = [
