@@ -50,8 +50,8 @@ class Dialect:
         return f"{self.encoding}, columns divided by {told!r}{'' if self.quote else ', no quotes'}"
 
 
-def dialect_of(path: Path, format_: TextFormat) -> Dialect:
-    """What is not said by `format_` is found out. GoodsError where no encoding fits."""
+def dialect_of(path: Path, format_: TextFormat, mend: str = QUOTES_MEND) -> Dialect:
+    """What is not said by `format_` is found out. GoodsError where no encoding fits, or, with the `mend`, quotes."""
     head, letters, whole = samples(path)
     encoding = format_.encoding or encoding_of(letters)
     if encoding is None:
@@ -72,7 +72,7 @@ def dialect_of(path: Path, format_: TextFormat) -> Dialect:
         found.append((best[:2], -separators.index(separator), separator, best[2]))
     _, _, separator, quote = max(found)
     if not quote and format_.quote is None:
-        check_quotes(text, whole, path)
+        check_quotes(text, whole, path, mend)
     return Dialect(encoding, separator, quote, 1 if said else 0)
 
 
@@ -108,7 +108,7 @@ def encoding_of(data: bytes) -> str | None:
     return None if found is None else found.encoding
 
 
-def check_quotes(text: str, whole: bool, path: Path) -> None:
+def check_quotes(text: str, whole: bool, path: Path, mend: str) -> None:
     """GoodsError naming the row where quotes go wrong, in a text of which all cells are within quotes: without them the
     first cell that has a separator would be told."""
     lines = LINE_END.split(text.rstrip())
@@ -125,7 +125,7 @@ def check_quotes(text: str, whole: bool, path: Path) -> None:
     except csv.Error:
         raise GoodsError(
             f"{path}: row {row}: a quote is opened and not closed, or stands within a cell, in or behind "
-            f"{lines[began][:SHOWN]!r}; {QUOTES_MEND}"
+            f"{lines[began][:SHOWN]!r}; {mend}"
         ) from None
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from goods.competitions.dialect import dialect_of
 from goods.competitions.guess import LIKELY, SURE, Guess
 from goods.competitions.guess_columns import Column
-from goods.competitions.guess_files import AS_FOUND, Source, Sources
-from goods.competitions.table_files import TEXT, suffix_of
+from goods.competitions.guess_files import Source, Sources
+from goods.competitions.table_files import AS_FOUND, TEXT, suffix_of
 
 Columns = dict[str, Column]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from pathlib import Path
@@ -20,8 +21,8 @@ import pyarrow.csv
 
 from goods.cards.literals import paired
 from goods.competitions.arrow import columns_of, frame_of, plain, read_columns, readable, told
-from goods.competitions.dialect import CUT, dialect_of
-from goods.competitions.swallowed import QUOTES_MEND, check_rows
+from goods.competitions.dialect import CUT, Dialect, dialect_of
+from goods.competitions.swallowed import DOUBLE, QUOTES_MEND, check_rows
 from goods.config.table import Columns, TextFormat, listed
 from goods.core.errors import GoodsError
 from goods.core.log import say
@@ -30,6 +31,9 @@ from goods.core.wording import count
 
 PARQUET, TEXT, JSON = (".parquet", ".pq"), (".csv", ".tsv", ".txt", ".tab"), (".jsonl", ".ndjson", ".json")
 PACKED = ".gz"
+UNREADABLE_CSV = "not a readable csv file"
+CSV_BLOCK = 1 << 24  # bytes that are parsed together; no row may be longer
+AS_FOUND = TextFormat.model_validate({})
 KNOWN = "parquet, CSV (.csv, .tsv, .txt) or JSON lines (.jsonl, .json), the latter two also with .gz"
 
 
@@ -138,15 +142,39 @@ class Table:
         return frame.reindex(columns=columns).reset_index(drop=True)
 
 
+def csv_options(dialect: Dialect) -> tuple[Any, Any]:
+    """How pyarrow reads and parses a file of that dialect."""
+    reading = pyarrow.csv.ReadOptions(encoding=dialect.encoding, block_size=CSV_BLOCK, skip_rows=dialect.skip)
+    return reading, pyarrow.csv.ParseOptions(
+        delimiter=dialect.separator, quote_char=dialect.quote or False, newlines_in_values=True
+    )
+
+
+def csv_blocks(path: Path) -> Iterator[pa.Table]:
+    """A CSV file of no table's section as texts, null where empty, a block at a time after one without rows."""
+    dialect = dialect_of(path, AS_FOUND, DOUBLE)
+    reading, parsing = csv_options(dialect)
+    with readable(
+        path, UNREADABLE_CSV, f"it was read as {dialect}: mend that row, or save it as UTF-8 with commas"
+    ):
+        written = csv_header(path, reading, parsing)
+        names, first = [name.strip() for name in written], 0
+        with pyarrow.csv.open_csv(opened(path), reading, parsing, texts_of(written)) as file:
+            yield file.schema.empty_table().rename_columns(names)
+            for batch in file:
+                table = pa.Table.from_batches([batch])
+                if dialect.quote:
+                    check_rows(table, written, dialect.separator, path, DOUBLE, first)
+                first += len(table)
+                yield without_headers(table, path).rename_columns(names)
+
+
 def csv_table(path: Path, format_: TextFormat, columns: list[str] | None, rows: int = 0) -> pa.Table:
     """A CSV file's columns (None: all) as texts, null where empty; the first block alone where `rows`."""
     dialect = dialect_of(path, format_)
-    parsing = pyarrow.csv.ParseOptions(
-        delimiter=dialect.separator, quote_char=dialect.quote or False, newlines_in_values=True
-    )
+    reading, parsing = csv_options(dialect)
     mend = f"it was read as {dialect}: say it otherwise in table.format, or mend that row"
-    reading = pyarrow.csv.ReadOptions(encoding=dialect.encoding, block_size=1 << 24, skip_rows=dialect.skip)
-    with readable(path, "not a readable csv file", mend):
+    with readable(path, UNREADABLE_CSV, mend):
         written = csv_header(path, reading, parsing)
         names = [name.strip() for name in written]
         if twice := [name for name, times in Counter(filter(None, names)).items() if times > 1]:
@@ -156,7 +184,7 @@ def csv_table(path: Path, format_: TextFormat, columns: list[str] | None, rows: 
         nameless = names.count("") > 1
         wanted = None if columns is None or nameless else set(columns)
         read = [name for name in written if wanted is None or name.strip() in wanted] or written
-        table = csv_texts(path, reading, parsing, written, read)
+        table = pyarrow.csv.read_csv(opened(path), reading, parsing, texts_of(written, read))
         if dialect.quote and format_.quote is None and not nameless:
             check_rows(table, written, dialect.separator, path, QUOTES_MEND)
         table = without_headers(table, path).rename_columns([name.strip() for name in read])
@@ -168,15 +196,15 @@ def csv_header(path: Path, reading: Any, parsing: Any) -> list[str]:
         return file.schema.names
 
 
-def csv_texts(path: Path, reading: Any, parsing: Any, names: list[str], read: list[str]) -> pa.Table:
-    as_text = pyarrow.csv.ConvertOptions(
+def texts_of(names: list[str], read: list[str] | None = None) -> Any:
+    """The columns `read` (None: all) of those a file has, as texts, null where empty."""
+    return pyarrow.csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()),
-        include_columns=[] if len(read) == len(names) else read,
+        include_columns=[] if read is None or len(read) == len(names) else read,
         strings_can_be_null=True,
         null_values=[""],
         quoted_strings_can_be_null=True,
     )
-    return pyarrow.csv.read_csv(opened(path), reading, parsing, as_text)
 
 
 def without_headers(table: pa.Table, path: Path) -> pa.Table:
