@@ -31,7 +31,7 @@ from goods.core.errors import together
 from goods.core.folders import check_writable
 from goods.core.last_run import CHOSEN, note_run
 from goods.core.locks import working, writing
-from goods.core.log import warning_of
+from goods.core.log import about
 from goods.core.processes import limited
 from goods.core.progress import headline, live
 from goods.core.workspace import Workspace
@@ -97,14 +97,17 @@ def run_all_stages(
     headline(f"{ws.whole.competition}: prepare")
     prepare(ws.whole, load_competition(ws.whole.competition, options.configs), options.data, options.force)
     spaces, start = parts(ws, competition), 0.0 if options.began is None else ready - started
-    for part in spaces:
-        make_folds(*part, options.force)
-    ends = options.budget.part_ends(started, len(spaces))
-    courses = [course_of(*part, stack_experiment, options, ends, start) for part in spaces]
+    ends, courses = options.budget.part_ends(started, len(spaces)), []
+    for space, part in spaces:
+        with about(space.attribute if competition.targets else ""):
+            make_folds(space, part, options.force)
+    for space, part in spaces:
+        with about(space.attribute if competition.targets else ""):
+            courses.append(course_of(space, part, stack_experiment, options, ends, start))
     estimate(courses, options.budget, started)
     for left, course in zip(range(len(courses), 0, -1), courses, strict=True):
         course.ends = options.budget.part_ends(started, left)
-        with warning_of(course.ws.attribute if competition.targets else ""):
+        with about(course.ws.attribute if competition.targets else ""):
             run_stages(course, options)
     headline(f"{ws.competition}: submit")
     path = submit(ws, competition, stack_experiment.name, options.out)

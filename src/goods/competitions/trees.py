@@ -73,8 +73,8 @@ def tree_of_rows(nodes: Nodes, columns: Columns, texts: bool) -> dict[Id, Catego
         chain = chain_of(id_, parent_of, path)
         if len(roots) == 1:
             chain = chain[:-1] or chain  # a single root is no information: every path has it
-        nodes, names = tuple(str(n) for n in chain[::-1]), tuple(title_of[n] for n in chain[::-1])
-        tree[id_] = CategoryPath(nodes, names, is_leaf=id_ not in inner)
+        above, names = tuple(str(n) for n in chain[::-1]), tuple(title_of[n] for n in chain[::-1])
+        tree[id_] = CategoryPath(above, names, is_leaf=id_ not in inner)
     return tree
 
 
