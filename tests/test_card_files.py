@@ -34,6 +34,39 @@ def test_what_looks_like_numbers_dates_or_flags_in_csv_is_the_text_it_is(tmp_pat
         assert cards[["title", "description", "attributes"]].to_numpy().tolist() == [[title, title, ""]]
 
 
+HEADER = "id,title,short_description,name_value_characteristics"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "separator"),
+    [
+        ("utf-16", ","),
+        ("utf-16-le", "\t"),
+        ("utf-32", ","),
+        ("cp1251", ";"),
+        ("utf-8-sig", ","),
+        ("utf-8", "|"),
+    ],
+)
+def test_new_cards_of_a_format_without_a_section_are_read_as_a_table_is(tmp_path, encoding, separator):
+    titles = [f"кружка большая красная, {i}" for i in range(30)]
+    rows = [(str(i), f'"{title}"', "для чая и кофе", "") for i, title in enumerate(titles)]
+    text = "\n".join(map(separator.join, [HEADER.split(","), *rows]))
+    (tmp_path / "cards.csv").write_bytes(text.encode(encoding))
+    config = competition_config(name="kazanexpress2022", reader="kazanexpress2022")
+    cards = read_new_cards(tmp_path / "cards.csv", config, None, Issues())
+    assert (cards.product_id.tolist(), cards.title.tolist()) == (list(range(30)), titles)
+
+
+def test_an_open_quote_is_told_by_its_row_in_whichever_block_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("goods.competitions.table_files.CSV_BLOCK", 1 << 16)
+    rows = [f"{i},кружка {'x' * 50},для чая," for i in range(6000)]
+    rows[5000], rows[5005] = '5000,"кружка,для чая,', '5005,экран 24",для чая,'
+    (tmp_path / "cards.csv").write_text("\n".join([HEADER, *rows, ""]), encoding="utf-8")
+    with pytest.raises(GoodsError, match=r"row 5000: 'title' holds .*; double the quotes within cells$"):
+        list(raw_batches.raw_batches(tmp_path / "cards.csv", 10_000, tmp_path))
+
+
 def test_match_reads_a_contest_s_own_file(shop, tmp_path):
     cards = read_catalogue(shop / "test.parquet")
     raw = pd.read_parquet(shop / "test.parquet")

@@ -88,14 +88,20 @@ def test_a_report_says_so_too():
     assert apart_told(report_of(0.5, 0.6, 0.7)).startswith(" It lies outside the 0.6000 to 0.7000 of its")
 
 
-def test_warnings_name_the_target_they_are_of_and_other_messages_do_not(capsys):
-    with log.warning_of("sex"):
+def test_messages_name_the_target_they_are_of_once(capsys):
+    with log.about("sex"):
+        log.say("wildberries/sex: train linear (1 of 4)")
         log.say("warning: few photos")
         log.say("train linear: done")
         with warned.counted() as found:
             warned.add(Counter({"numpy: odd": 2}))
     log.say("warning: few photos")
-    said = ["warning: sex: few photos", "train linear: done", "warning: few photos"]
+    said = [
+        "wildberries/sex: train linear (1 of 4)",
+        "warning: sex: few photos",
+        "sex: train linear: done",
+        "warning: few photos",
+    ]
     assert capsys.readouterr().err.splitlines() == said
     assert found == {"sex: numpy: odd": 2}
 

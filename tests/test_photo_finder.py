@@ -216,3 +216,23 @@ def test_an_address_names_the_file_at_its_end(tmp_path, url):
     named = {1: url, 2: "a%20b?.jpg"}  # no address: a name as it is
     found = find_photos(tmp_path, {"train": [1, 2], "test": []}, named)
     assert found.refs == {1: "кружка 1.jpg", 2: "a%20b?.jpg"}
+
+
+@pytest.mark.parametrize("encoding", ["cp866", "utf-8", "cp437"])
+@pytest.mark.parametrize("named", [True, False])
+def test_names_in_zips_that_do_not_tell_their_encoding(tmp_path, encoding, named):
+    ids = ["ваза", "кружка-2"] if encoding != "cp437" else ["Kännchen", "Tasse-ö2"]
+    stand_ins = [f"{'~' * len(id_.encode(encoding))}{i}" for i, id_ in enumerate(ids)]
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        for i, stand_in in enumerate(stand_ins):
+            archive.writestr(f"photos/{stand_in}.jpg", picture(2001 + i))
+    data = (tmp_path / "images.zip").read_bytes()
+    for i, (id_, stand_in) in enumerate(zip(ids, stand_ins, strict=True)):
+        data = data.replace(stand_in.encode(), id_.encode(encoding) + str(i).encode())
+    (tmp_path / "images.zip").write_bytes(data)
+    cards = [f"{id_}{i}" for i, id_ in enumerate(ids)]
+    found = find_photos(
+        tmp_path, {"train": cards, "test": []}, {id_: f"{id_}.jpg" for id_ in cards} if named else None
+    )
+    assert found.refs.keys() == set(cards) and not found.unmatched
+    assert all(shows(tmp_path, found.refs[id_], 2001 + i) for i, id_ in enumerate(cards))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,12 @@ def told(experiment: str, *settings: str) -> list[str]:
         ("linear", "tune.folds=", "is null, expected a list"),
         ("linear", "tune.folds=[x]", "is 'x', expected a whole number"),
         ("linear", "tune.folds=[]", "is [], expected 1 item at least"),
+        (
+            "linear",
+            "model.fields.title.words=2",
+            "is 2, expected [SHORTEST, LONGEST], from 1 on, such as [1, 2]",
+        ),
+        ("image", "model.mean=0.5", "is 0.5, expected [RED, GREEN, BLUE], such as [0.5, 0.5, 0.5]"),
         ("linear", "model.fields.title.words=[1]", "is missing; give it"),
         ("linear", "model.fields.title.words=[1, 2, 3]", "is [1, 2, 3], expected 2 items at most"),
         ("linear", "model.fields=title", "is 'title', expected a mapping (key: value)"),
@@ -72,6 +79,24 @@ def test_a_setting_that_is_refused_is_told_with_its_key_what_it_is_and_what_it_s
     assert not re.search(r"Input|valid|tuple|dictionary|string|NoneType", found)
 
 
+@pytest.mark.parametrize(
+    ("experiment", "key", "given"), [("linear", "fields.title.words", "2"), ("image", "mean", "0.5")]
+)
+def test_what_a_list_of_so_many_items_should_be_is_taken(experiment, key, given):
+    (line,) = told(experiment, f"model.{key}={given}")
+    example = line.partition(", such as ")[2]
+    load_experiment(CONFIGS / f"{experiment}.yaml", [f"model.{key}={example}"])
+
+
+def test_a_flag_in_place_of_a_number_is_told_beside_other_mistakes():
+    assert told("linear", "model.C=true", "model.structur=flat", "tune.trials=true", "share=true") == [
+        "key 'share': is true, expected a number",
+        "key 'model.C': is true, expected a number",
+        "unknown key 'model.structur'; did you mean 'structure'?",
+        "key 'tune.trials': is true, expected a number",
+    ]
+
+
 def test_a_key_that_is_no_text_is_named():
     (line,) = told("linear", "tune.space={1: {low: 1, high: 2}}")
     assert line == "key 'tune.space.1': is 1, expected a text; write '1'"
@@ -85,7 +110,7 @@ def test_all_mistakes_of_a_file_are_told_a_line_each():
         "key 'model.C': is 'x', expected a number",
         "unknown key 'model.lrr'; check its spelling",
         "key 'tune.trials': is 0, expected 1 or more",
-        "unknown key 'shar'; check its spelling",
+        "unknown key 'shar'; did you mean 'share'?",
     ]
 
 
@@ -134,6 +159,23 @@ def test_yaml_may_merge_mappings(text, found):
 def test_yaml_that_has_no_end_or_no_order_is_refused(text, message):
     with pytest.raises(GoodsError, match=message):
         parsed_yaml(text, "x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("first", "more"),
+    [("[x, x, x, x, x, x, x, x]", "[{}]"), ("{x: 1}", "{{y: [{}]}}"), ("{x: 1}", "{{<<: [{}]}}")],
+)
+def test_aliases_of_aliases_are_refused_at_once(first, more):
+    text = "\n".join(
+        [f"a0: &a0 {first}"]
+        + [f"a{i}: &a{i} {more.format(', '.join([f'*a{i - 1}'] * 8))}" for i in range(1, 30)]
+    )
+    began = time.process_time()
+    with pytest.raises(
+        GoodsError, match=r"x\.yaml: .*more than 100,000 values, its aliases .* written out; write"
+    ):
+        parsed_yaml(text, "x.yaml")
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("word", ["", "~/work", "~other"])

@@ -46,6 +46,25 @@ def test_rows_within_a_cell_are_refused_with_the_row_where_they_begin(tmp_path):
         list(raw_batches(path, 100, tmp_path))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '"1010","кружка без конца,"0"',
+        '"1010","кружка, ещё одна","0',
+        '"1010,"кружка","0"',
+        '"1010","экран 24" и, больше","0"',
+    ],
+)
+@pytest.mark.parametrize("ending", ["", "\n\n"])
+def test_where_all_cells_are_within_quotes_the_row_of_the_one_that_is_open_is_told(tmp_path, line, ending):
+    lines = ['"' + line.replace(",", '","').replace("кружка ", "кружка, ") + '"' for line in rows(40)]
+    lines[10] = line
+    path = tmp_path / "cards.csv"
+    path.write_text("\n".join(['"sku","name","kind"', *lines]) + ending, encoding="utf-8")
+    with pytest.raises(GoodsError, match=r"cards\.csv: row 10: a quote is opened and not closed"):
+        frame_of(path)
+
+
 def test_quotes_that_are_said_are_believed(tmp_path):
     path = opened_and_closed(tmp_path)
     assert len(frame_of(path, NOTHING_SAID.model_copy(update={"quote": '"'}))) == 35

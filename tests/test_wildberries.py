@@ -188,6 +188,12 @@ def test_attributes_without_time_for_a_stack_are_still_answered(tmp_path, school
     told = [line for line in err if line.startswith("estimate: ")]
     assert len(told) == 1 and told[0].endswith("done, 4 targets together; 0 s are left")
     assert not [line for line in err if line.startswith("|")]  # markdown is for comparison.md
+    between = err[max(i for i, line in enumerate(err) if line.startswith("prepare: ")) + 1 :]
+    ended = next(i for i, line in enumerate(between) if line == "wildberries: submit")
+    targets = ("sex", "age_restrictions", "season", "fragility")
+    named = tuple(f"{start}{name}: " for name in targets for start in ("", "warning: ", "wildberries/"))
+    assert not [line for line in between[:ended] if not line.startswith((*named, "estimate: ", "  "))]
+    assert any(line.startswith("fragility: folds: ") for line in between)
     assert pd.read_parquet(tmp_path / "out/wildberries/result.parquet").notna().all(axis=None)
     html = (tmp_path / "out/wildberries/report.html").read_text(encoding="utf-8")
     assert html.count('id="attribute-') == 5  # a table, and a section for each attribute

@@ -12,6 +12,7 @@ from pathlib import Path
 from goods import __version__, cli
 from goods.core.commands import COMMAND, OTHERWISE
 from goods.core.completion import SHELLS, VARIABLE, beginning, script
+from goods.core.path_parser import PathParser
 from goods.core.pipes import ending_unread
 
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -56,7 +57,7 @@ def overview(known: dict[str, Path]) -> argparse.ArgumentParser:
     """What is said where no sub-command is named."""
     lines = [f"  {name:<11} {first_line(path)}" for name, path in known.items()]
     lines.append(f"  {COMPLETION:<11} Lines for a shell's start-up file: source <(goods completion bash)")
-    made = argparse.ArgumentParser(
+    made = PathParser(
         prog=COMMAND,
         usage=f"{COMMAND} COMMAND [options]",
         description="Raw files of an e-commerce product contest in, a winning submission out.",

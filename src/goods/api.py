@@ -30,6 +30,7 @@ from goods.config.presets import PRESETS
 from goods.core.artifacts import read_json
 from goods.core.done import done_key
 from goods.core.errors import GoodsError
+from goods.core.meant import among
 from goods.core.scratch import temporary_files_in
 from goods.core.wording import count
 from goods.core.workspace import Run, Workspace
@@ -106,7 +107,7 @@ def run(
     cannot be used.
     """
     if preset not in PRESETS:
-        raise GoodsError(f"preset {preset!r}: known are {', '.join(sorted(PRESETS))}")
+        raise GoodsError(f"preset {preset!r}: known are {among(preset, sorted(PRESETS))}")
     folder, name, own = Path(work), competition, _existing("configs", configs) or cli.CONFIGS
     if train is not None or test is not None:
         if train is None or test is None or data is not None:

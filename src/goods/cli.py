@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from goods.core.commands import SCRIPT, amounts_joined, as_command, spelled, to_type, with_given
 from goods.core.error_lines import check_words, lines_of, visible
-from goods.core.errors import GoodsError
+from goods.core.errors import GoodsError, together
 from goods.core.folders import check_folder, check_local, check_writable
 from goods.core.log import saying_to, stamped
 from goods.core.path_parser import PathParser
@@ -68,11 +68,9 @@ class Parser(PathParser):
 
 def competitions() -> list[str]:
     """Names of the competitions that have configs."""
-    from goods.config.loading import COMPETITION, SHIPPED
+    from goods.config.loading import competitions_in
 
-    return sorted(
-        {path.parent.name for place in (CONFIGS, SHIPPED) for path in place.glob(f"*/{COMPETITION}")}
-    )
+    return competitions_in(CONFIGS)
 
 
 def parser(
@@ -203,15 +201,19 @@ def check_there(option: str, path: Path | None) -> None:
 
 
 def check_weights(args: argparse.Namespace) -> None:
-    check_there("--text-weights", args.text_weights)
-    check_there("--image-weights", args.image_weights)
+    with together() as apart:
+        for option, path in (("--text-weights", args.text_weights), ("--image-weights", args.image_weights)):
+            with apart():
+                check_there(option, path)
 
 
 def load_config(args: argparse.Namespace) -> ExperimentConfig:
     from goods.config.loading import load_experiment
 
-    check_weights(args)
-    return load_experiment(args.experiment, args.set, args.offline, args.text_weights, args.image_weights)
+    with together() as apart:
+        with apart():
+            check_weights(args)
+        return load_experiment(args.experiment, args.set, args.offline, args.text_weights, args.image_weights)
 
 
 def named_experiments(args: argparse.Namespace, competition: str) -> list[ExperimentConfig]:
@@ -226,18 +228,31 @@ def named_experiments(args: argparse.Namespace, competition: str) -> list[Experi
 def experiment_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig, ExperimentConfig]:
     """The experiment of the command line, the competition (or its --target) and where its files are, which can be
     written to, as can the ledger."""
-    for folder in (args.work, *([ledger_folder(args)] if "out" in args else ())):
-        check_writable(folder)
-    config = load_config(args)
-    competition = competition_named(config.competition, args.work)
-    if args.target or competition.targets:
-        if not args.target:
-            raise GoodsError(
-                f"competition {competition.name} has several targets; add --target NAME: "
-                + ", ".join(competition.targets)
-            )
-        competition = competition.of_target(args.target)
+    from goods.config.loading import competition_in
+
+    with together() as apart:
+        for folder in (args.work, *([ledger_folder(args)] if "out" in args else ())):
+            with apart():
+                check_writable(folder)
+        name = ""
+        with apart():
+            name = competition_in(args.experiment)
+        with apart():
+            config = load_config(args)
+            name = config.competition
+        if name:
+            competition = of_its_target(competition_named(name, args.work), args.target)
     return Workspace(args.work, competition.name), competition, config
+
+
+def of_its_target(competition: CompetitionConfig, target: str | None) -> CompetitionConfig:
+    """The competition, or that of its target where it has several."""
+    if competition.targets and not target:
+        raise GoodsError(
+            f"competition {competition.name} has several targets; add --target NAME: "
+            + ", ".join(competition.targets)
+        )
+    return competition.of_target(target) if target else competition
 
 
 def agreed(question: str) -> bool:

@@ -25,10 +25,11 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, preset_model
 from goods.core.artifacts import write_text
 from goods.core.deadline import OutOfTime, deadline
+from goods.core.errors import together
 from goods.core.folders import check_writable
 from goods.core.last_run import CHOSEN, note_run
 from goods.core.locks import working, writing
-from goods.core.log import say, warning_of
+from goods.core.log import about, say
 from goods.core.processes import limited
 from goods.core.progress import headline, live
 from goods.core.workspace import Workspace
@@ -38,6 +39,7 @@ from goods.prepare.stage import prepare
 from goods.presets import (
     Options,
     check_configs,
+    check_readable,
     joining,
     load_base,
     load_preset,
@@ -61,9 +63,12 @@ from goods.tune.best import TUNED, load_best
 def run_all(name: str, options: Options) -> str:
     """Run or resume everything; returns the closing line."""
     started = time.perf_counter() if options.began is None else options.began
-    competition = load_competition(name, options.configs)
     ws = Workspace(options.work, name)
-    stack_experiment = load_preset(options, ws.whole.competition)
+    with together() as apart:
+        with apart():
+            competition = load_competition(name, options.configs)
+        stack_experiment = load_preset(options, ws.whole.competition)
+        check_readable(options, ws.whole.competition, stack_experiment)
     check_configs(options, competition, stack_experiment)
     tell_ids_left_out(options, ws.whole.competition, stack_experiment)
     for folder in (options.work, options.out):
@@ -91,14 +96,17 @@ def run_all_stages(
     headline(f"{ws.whole.competition}: prepare")
     prepare(ws.whole, load_competition(ws.whole.competition, options.configs), options.data, options.force)
     spaces, start = parts(ws, competition), 0.0 if options.began is None else ready - started
-    for part in spaces:
-        make_folds(*part, options.force)
-    ends = options.budget.part_ends(started, len(spaces))
-    courses = [course_of(*part, stack_experiment, options, ends, start) for part in spaces]
+    ends, courses = options.budget.part_ends(started, len(spaces)), []
+    for space, part in spaces:
+        with about(space.attribute if competition.targets else ""):
+            make_folds(space, part, options.force)
+    for space, part in spaces:
+        with about(space.attribute if competition.targets else ""):
+            courses.append(course_of(space, part, stack_experiment, options, ends, start))
     estimate(courses, options.budget, started)
     for left, course in zip(range(len(courses), 0, -1), courses, strict=True):
         course.ends = options.budget.part_ends(started, left)
-        with warning_of(course.ws.attribute if competition.targets else ""):
+        with about(course.ws.attribute if competition.targets else ""):
             run_stages(course, options)
     headline(f"{ws.competition}: submit")
     path = submit(ws, competition, stack_experiment.name, options.out)

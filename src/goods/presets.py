@@ -14,7 +14,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, preset_model
 from goods.config.loading import load_experiment
 from goods.config.presets import PRESETS
-from goods.core.errors import GoodsError
+from goods.core.errors import GoodsError, together
 from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.problems.kinds import PROBLEMS
@@ -85,10 +85,19 @@ def load_base(options: Options, name: str, experiment: str) -> ExperimentConfig:
     return load(options, name, f"{experiment.removesuffix(TUNED)}.yaml")
 
 
+def check_readable(options: Options, name: str, stack_experiment: ExperimentConfig) -> None:
+    """Read every config before hours are spent: all mistyped keys are told at once."""
+    preset = preset_model(stack_experiment)
+    with together() as apart:
+        for experiment in (*preset.experiments, *([preset.alone] if preset.alone else ())):
+            with apart():
+                with_upstream(options, name, experiment)
+
+
 def check_configs(
     options: Options, competition: CompetitionConfig, stack_experiment: ExperimentConfig
 ) -> None:
-    """Read every config before hours are spent: a mistyped key, or a family that cannot work, is told at once."""
+    """GoodsError where an experiment, all of which can be read, cannot work for the competition."""
     folder, problem = competition.name.partition("/")[0], PROBLEMS[competition_of(competition).problem]
     wanted = PROBLEMS[stack_experiment.model.problem]
     if wanted is not problem:

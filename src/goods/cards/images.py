@@ -9,6 +9,7 @@ import os
 import stat
 import threading
 import zipfile
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -27,6 +28,7 @@ CHECKED = 64  # pixels that a side is decoded to, at least, to see whether the i
 
 FEWEST_PHOTOS = 4  # cards with a photo below which nothing is learned from photos
 
+UTF8_FLAG = 0x800  # of a zip's member: its name is UTF-8
 SEPARATOR = "::"
 
 
@@ -43,6 +45,17 @@ def _safe_member(info: zipfile.ZipInfo) -> bool:
     return not stat.S_ISLNK(info.external_attr >> 16)
 
 
+def meant_as(info: zipfile.ZipInfo) -> list[str]:
+    """The name of a zip's member, and what it is in the encodings that zips are written in without saying so, the
+    likeliest last: Windows writes Russian names in cp866, some tools write UTF-8 without its flag."""
+    found = [info.filename]
+    if not info.filename.isascii() and not info.flag_bits & UTF8_FLAG:
+        for encoding in ("cp866", "utf-8"):
+            with suppress(UnicodeError):
+                found.append(info.filename.encode("cp437").decode(encoding))
+    return found
+
+
 class ImageStore:
     """Images below one data folder; cheap to build, safe to send to other processes."""
 
@@ -56,9 +69,10 @@ class ImageStore:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["data_dir"])  # type: ignore[misc]
 
-    def members(self, name: str) -> list[str]:
-        """Names in the zip `name`, without links and what would climb out of it; GoodsError if it cannot be read."""
-        return [info.filename for info in self._zip(name).infolist() if _safe_member(info)]
+    def members(self, name: str) -> dict[str, list[str]]:
+        """Names in the zip `name`, without links and what would climb out of it, each with what it may be meant as;
+        GoodsError if it cannot be read."""
+        return {info.filename: meant_as(info) for info in self._zip(name).infolist() if _safe_member(info)}
 
     def _zip(self, name: str) -> zipfile.ZipFile:
         """One open zip per process, thread and file."""

@@ -27,14 +27,15 @@ class Photo(NamedTuple):
 
 
 def named_photos(
-    photos: Iterable[tuple[str, str, int]], named: Mapping[Id, str]
+    photos: Iterable[tuple[str, list[str], int]], named: Mapping[Id, str]
 ) -> tuple[dict[Id, str], list[str]]:
-    """(product_id → reference of the photo it names, references that no card names) of `photos`: reference, path and
-    rank each. Of several the one whose folders are those named counts, then its suffix, then the lower rank."""
+    """(product_id → reference of the photo it names, references that no card names) of `photos`: reference, paths it
+    may have and rank each. Of several the one whose folders are those named counts, then its suffix, then the lower
+    rank."""
     there: dict[str, list[Photo]] = {}
-    for ref, path, rank in photos:
-        pieces, suffix = split(path)
-        there.setdefault(pieces[-1], []).append(Photo(pieces, suffix, rank, ref))
+    for ref, paths, rank in photos:
+        for pieces, suffix in map(split, paths):
+            there.setdefault(pieces[-1], []).append(Photo(pieces, suffix, rank, ref))
     refs: dict[Id, str] = {}
     for product_id, name in named.items():
         pieces, suffix = split(name)
@@ -45,7 +46,8 @@ def named_photos(
             best = min(found, key=lambda p: (-common(p.pieces, pieces), p.suffix != suffix, p.rank, p.ref))
             refs[product_id] = best.ref
     taken = set(refs.values())
-    return refs, [photo.ref for of_name in there.values() for photo in of_name if photo.ref not in taken]
+    refs_there = dict.fromkeys(photo.ref for of_name in there.values() for photo in of_name)
+    return refs, [ref for ref in refs_there if ref not in taken]
 
 
 def split(path: str) -> tuple[tuple[str, ...], str]:

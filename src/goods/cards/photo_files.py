@@ -101,8 +101,9 @@ def find_photos(
     known: dict[str | None, frozenset[Id]] = {s: frozenset(cards.get(s, ())) | extra for s in SPLITS}
     known[None] = frozenset().union(*known.values())
     candidates: dict[Id, list[Candidate]] = {}
-    for ref, path, rank in _photos(data, tree.files, found):
-        whose = readings(path, known[split_of(path.rpartition("/")[0])])
+    for ref, paths, rank in _photos(data, tree.files, found):
+        read = (readings(path, known[split_of(path.rpartition("/")[0])]) for path in paths)
+        whose = next(filter(None, read), [])
         if not whose:
             found.unmatched.append(ref)
         elif not encodable(ref):
@@ -123,15 +124,16 @@ def find_photos(
     return found
 
 
-def _photos(data: Path, files: list[str], found: Found) -> Iterator[tuple[str, str, int]]:
-    """(reference, path as folders name it, rank) of every file that looks like a photo."""
+def _photos(data: Path, files: list[str], found: Found) -> Iterator[tuple[str, list[str], int]]:
+    """(reference, path as folders name it, rank) of every file that looks like a photo; several paths where a zip does
+    not say in which encoding it is."""
     store = ImageStore(data)
     for path in files:
         photo, archive = looks_like_photo(path), path.lower().endswith(".zip") and not is_hidden(path)
         if SEPARATOR in path and (photo or archive):
             found.unread.append((path, f"a name with {SEPARATOR}"))
         elif photo:
-            yield path, path, rank_of_folder(path.rpartition("/")[0])
+            yield path, [path], rank_of_folder(path.rpartition("/")[0])
         elif suffix := unknown_format(path):
             found.unknown[suffix] += 1
         elif archive:
@@ -143,10 +145,11 @@ def _photos(data: Path, files: list[str], found: Found) -> Iterator[tuple[str, s
                     raise
                 found.unread.append((path, str(error)))
                 continue
-            for member in sorted(members):
+            for member, names in sorted(members.items()):
                 inside = member.replace("\\", "/")
                 if looks_like_photo(inside):
-                    yield f"{path}{SEPARATOR}{member}", f"{stem}/{inside}", rank
+                    paths = [f"{stem}/{name}".replace("\\", "/") for name in names]
+                    yield f"{path}{SEPARATOR}{member}", paths, rank
                 elif suffix := unknown_format(inside):
                     found.unknown[suffix] += 1
 

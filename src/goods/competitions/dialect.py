@@ -14,6 +14,7 @@ from pathlib import Path
 
 from charset_normalizer import from_bytes
 
+from goods.competitions.swallowed import LINE_END, QUOTES_MEND
 from goods.config.table import TextFormat
 from goods.core.errors import GoodsError
 
@@ -34,6 +35,8 @@ MARKS = {  # of four bytes first: that of UTF-32 begins as that of UTF-16
 UNMARKED = ("utf-16-be", "utf-16-le")  # the first or the second byte of each ASCII sign is 0
 ZEROS = 0.05  # share of a file's pairs of bytes that are ASCII signs, at least
 WESTERN = "cp1252"
+ALL_QUOTED = re.compile(r'"(?:[^"]|"")*"(?:([,;|\t])"(?:[^"]|"")*")(?:\1"(?:[^"]|"")*")*')
+SHOWN = 60  # signs of a line
 SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?\r?\n')  # which spreadsheets write and read above the names
 
 
@@ -49,8 +52,8 @@ class Dialect:
         return f"{self.encoding}, columns divided by {told!r}{'' if self.quote else ', no quotes'}"
 
 
-def dialect_of(path: Path, format_: TextFormat) -> Dialect:
-    """What is not said by `format_` is found out. GoodsError where no encoding fits."""
+def dialect_of(path: Path, format_: TextFormat, mend: str = QUOTES_MEND) -> Dialect:
+    """What is not said by `format_` is found out. GoodsError where no encoding fits, or, with the `mend`, quotes."""
     head, letters, whole = samples(path)
     encoding = format_.encoding or encoding_of(letters)
     if encoding is None:
@@ -70,6 +73,8 @@ def dialect_of(path: Path, format_: TextFormat) -> Dialect:
         best = max(fits, key=lambda one: (one[0], -quotes.index(one[2])))
         found.append((best[:2], -separators.index(separator), separator, best[2]))
     _, _, separator, quote = max(found)
+    if not quote and format_.quote is None:
+        check_quotes(text, whole, path, mend)
     return Dialect(encoding, separator, quote, 1 if said else 0)
 
 
@@ -108,6 +113,27 @@ def code_page_of(data: bytes, *others: str) -> str | None:
     # tabs without blanks around count as signs of a wrong one
     found = from_bytes(data.replace(b"\t", b" "), cp_isolation=[*CODE_PAGES, *others]).best()
     return None if found is None else found.encoding
+
+
+def check_quotes(text: str, whole: bool, path: Path, mend: str) -> None:
+    """GoodsError naming the row where quotes go wrong, in a text of which all cells are within quotes: without them the
+    first cell that has a separator would be told."""
+    lines = LINE_END.split(text.rstrip())
+    header = ALL_QUOTED.fullmatch(lines[0]) if lines else None
+    if header is None or sum(bool(ALL_QUOTED.fullmatch(line)) for line in lines) <= len(lines) / 2:
+        return
+    if fit(text, header[1], QUOTES[0], whole)[0] > 0:
+        return
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=header[1], strict=True)
+    row, began = -1, 0
+    try:
+        for fields in reader:
+            row, began = row + bool(fields), reader.line_num
+    except csv.Error:
+        raise GoodsError(
+            f"{path}: row {row}: a quote is opened and not closed, or stands within a cell, in or behind "
+            f"{lines[began][:SHOWN]!r}; {mend}"
+        ) from None
 
 
 def fit(text: str, separator: str, quote: str, whole: bool) -> tuple[float, int]:

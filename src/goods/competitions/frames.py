@@ -17,6 +17,7 @@ from goods.config.loading import COMPETITION, DEFAULTS, competition_folders, fir
 from goods.config.presets import PRESETS
 from goods.core.artifacts import atomic, write_text
 from goods.core.errors import GoodsError
+from goods.core.meant import among
 from goods.core.workspace import Workspace
 
 COLUMNS = frozenset(
@@ -49,7 +50,8 @@ def competition_of_frames(
             f"competition {name!r}: cannot name a folder of frames; use letters, digits, - and _"
         )
     if unknown := set(described) - KEYS:
-        raise GoodsError(f"unknown key {min(unknown)!r} of frames: known are {', '.join(sorted(KEYS))}")
+        known = among(min(unknown), sorted(KEYS))
+        raise GoodsError(f"unknown key {min(unknown)!r} of frames: known are {known}")
     own = settings_of(work)
     for path in (configs / DEFAULTS).glob("*.yaml"):
         write_text(own / DEFAULTS / path.name, path.read_text(encoding="utf-8"))

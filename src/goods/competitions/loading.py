@@ -6,7 +6,8 @@ reads:  configs/<competition>/competition.yaml, of the folder that is named or o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -18,15 +19,16 @@ from goods.competitions.submission import Submission
 from goods.config.competition import CompetitionConfig
 from goods.config.loading import (
     COMPETITION,
-    SHIPPED,
     competition_folders,
     first_with,
     own_name,
     read_yaml,
+    unknown_competition,
     validated,
 )
 from goods.core.discovery import imported, modules_of
-from goods.core.errors import GoodsError
+from goods.core.errors import GoodsError, together
+from goods.core.meant import among
 from goods.metrics.evaluation import METRICS, metric_of
 
 PACKAGE = "goods.competitions"
@@ -55,7 +57,7 @@ def reader_module(reader: str) -> str:
     for module, file in modules_of(PACKAGE):
         if stem(module) == reader:
             raise GoodsError(f"reader {reader}: {file} has no COMPETITION; {ENDING}")
-    raise GoodsError(f"unknown reader {reader!r}: known are {', '.join(readers())}")
+    raise GoodsError(f"unknown reader {reader!r}: known are {among(reader, readers())}")
 
 
 def new_card_readers() -> list[Callable[[Path, Issues], pd.DataFrame]]:
@@ -88,23 +90,31 @@ def load_competition(name: str, configs: Path) -> CompetitionConfig:
     name, slash, target = name.partition("/")
     path = first_with(COMPETITION, competition_folders(configs / name))
     if path is None:
-        known = sorted(
-            {p.parent.name for where in (configs, SHIPPED) for p in where.glob(f"*/{COMPETITION}")}
-        )
-        raise GoodsError(f"unknown competition {name!r}: known are {', '.join(known)} (folders of {configs})")
+        raise unknown_competition(name, configs)
     data = read_yaml(path)
     named = data | {"name": own_name(data, "name", name, path, "folder")}
-    config: CompetitionConfig = validated(CompetitionConfig, {"data": f"data/{name}"} | named, path)
+    with together() as apart:
+        for key, known in (("reader", reader_module), ("metric", metric_of)):
+            if isinstance(data.get(key), str):
+                with apart(), in_file(path):
+                    known(data[key])
+        config: CompetitionConfig = validated(CompetitionConfig, {"data": f"data/{name}"} | named, path)
     check(config, path)
     return config.of_target(target) if slash else config
 
 
-def check(config: CompetitionConfig, path: Path) -> None:
-    """GoodsError where the reader or the metric is unknown, or they do not go together."""
+@contextmanager
+def in_file(path: Path) -> Iterator[None]:
     try:
-        problem, metric = competition_of(config).problem, metric_of(config.metric)
+        yield
     except GoodsError as error:
         raise GoodsError(f"{path}: {error}") from None
+
+
+def check(config: CompetitionConfig, path: Path) -> None:
+    """GoodsError where the reader cannot be used, or does not go with the metric."""
+    with in_file(path):
+        problem, metric = competition_of(config).problem, metric_of(config.metric)
     if metric.problem != problem:
         fitting = [m.name for m in METRICS.values() if m.problem == problem]
         raise GoodsError(

@@ -12,13 +12,18 @@ from goods.core.errors import GoodsError
 from goods.core.wording import count
 
 LINE_END = re.compile(r"\r\n|\r|\n")
+DOUBLE = "double the quotes within cells"
+QUOTES_MEND = f"{DOUBLE}, or set table.format.quote: '\"' where they are right, '' where none is"
 CERTAIN = 5  # whole rows within a cell that no text has by chance
 
 
-def check_rows(table: pa.Table, names: list[str], separator: str, path: Path, mend: str) -> None:
+def check_rows(
+    table: pa.Table, names: list[str], separator: str, path: Path, mend: str, first: int = 0
+) -> None:
     """GoodsError naming a cell of `table`, columns of a file whose columns are `names`, that holds what would be rows:
     each of its lines has the separators of one, and begins as the file's rows do with an id that no row has, or there
-    are many. Of a file that names a column twice nothing is said: whoever reads columns tells that."""
+    are many; its rows are those from `first` on. Of a file that names a column twice nothing is said: whoever reads
+    columns tells that."""
     if len(set(names)) < len(names):
         return
     firsts: list[str] | None = None
@@ -32,8 +37,9 @@ def check_rows(table: pa.Table, names: list[str], separator: str, path: Path, me
             begun = [line.partition(separator)[0].strip() for line in lines[1:]]
             if len(begun) > CERTAIN or are_lost(begun, firsts):
                 raise GoodsError(
-                    f"{path}: row {row.as_py()}: {name!r} holds what looks like {count(len(begun), 'more row')}, from "
-                    f"{lines[1][:40]!r} on, as where a quote is opened and not closed; {mend}"
+                    f"{path}: row {first + row.as_py()}: {name!r} holds what looks like "
+                    f"{count(len(begun), 'more row')}, from {lines[1][:40]!r} on, as where a quote is "
+                    f"opened and not closed; {mend}"
                 )
 
 

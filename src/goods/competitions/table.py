@@ -17,40 +17,29 @@ from goods.cards.table import Issues
 from goods.competitions.base import Competition, Configured
 from goods.competitions.raw import Raw, answers_told, require_disjoint
 from goods.competitions.table_cards import ROW, cards_of, columns_of_cards
-from goods.competitions.table_classes import (
-    add_classes,
-    columns_of_classes,
-    columns_of_tree,
-    nothings_told,
-    tree_of,
-    with_labels,
-)
+from goods.competitions.table_classes import add_classes, nothings_told, tree_of, with_labels
 from goods.competitions.table_files import Table, files_of, tell
+from goods.competitions.table_inputs import PARTS, TableInputs, inputs_of
 from goods.competitions.table_submission import TableSubmission
-from goods.competitions.table_values import are_whole, ids_of
+from goods.competitions.table_values import are_whole, are_whole_ids, ids_of
 from goods.config.competition import CompetitionConfig
-from goods.config.table import Split, TableConfig
+from goods.config.table import ID, TableConfig
 from goods.core.errors import GoodsError
 from goods.core.wording import count
-
-PARTS: dict[str, Split] = {  # in the order in which rows without ids are numbered
-    "test": "test",
-    "train": "train",
-    "validation": "train",
-    "unlabelled": "unlabelled",
-}
 
 
 def read(config: TableConfig, data: Path) -> Raw:
     """GoodsError naming the file, the column or row, and the key of the YAML."""
     if not data.is_dir():
         raise GoodsError(f"{data}: no such data folder; put the raw files there or name it with --data DIR")
-    issues, frames = Issues(), frames_of(config, data)
+    issues, inputs = Issues(), inputs_of(config, data)
+    frames = frames_of(config, inputs)
     if config.id in config.targets.values():
         raise GoodsError(
             f"{frames['test'][0]}: table.id is the target, {config.id!r}; name the column of ids"
         )
-    whole = config.id is None or are_whole((frame for _, frame in frames.values()), config.id)
+    sample = sample_ids(inputs.sample, config)
+    whole = config.id is None or are_whole_ids([frame for _, frame in frames.values()], config.id, sample)
     parts = {
         part: cards_of(frame, path, PARTS[part], config, issues, whole)
         for part, (path, frame) in frames.items()
@@ -60,18 +49,18 @@ def read(config: TableConfig, data: Path) -> Raw:
         require_disjoint(
             parts[part].product_id, parts["test"].product_id, name, frames[part][0], frames["test"][0]
         )
-    parts["test"] = in_order_of_sample(parts["test"], config, data, whole)
+    parts["test"] = in_order_of_sample(parts["test"], sample, inputs.sample, whole)
     labelled = [part for part in ("train", "validation") if part in parts]
     train = pd.concat([parts.pop(part) for part in labelled], ignore_index=True)
     frame = pd.concat([frames[part][1] for part in labelled], ignore_index=True)
     frame.attrs |= frames["train"][1].attrs  # of frames that differ in them none are kept
     targets = add_classes(train, frame, frames["train"][0], config, issues)
-    tree = {} if config.several else tree_of(train, frame, frames["train"][0], data, config)
+    tree = {} if config.several else tree_of(train, frame, frames["train"][0], inputs.nodes, config)
     cards = pd.concat([train, *parts.values()], ignore_index=True)
     if not cards.product_id.is_unique:
         twice = cards.product_id[cards.product_id.duplicated()].iloc[0]
         raise GoodsError(f"{data}: {name} {twice} is in more than one file; leave it in one")
-    warnings = [*answers_in_test(config, data), *nothings_told(train)]
+    warnings = [*answers_in_test(config, inputs.parts["test"][0]), *nothings_told(train)]
     if not whole and config.id is not None and are_whole([frames["test"][1]], config.id):
         warnings.append(
             f"ids of {frames['test'][0].name} are whole numbers, those of other files texts: so are those submitted; "
@@ -80,34 +69,22 @@ def read(config: TableConfig, data: Path) -> Raw:
     return Raw(cards, tree, issues, targets, warnings)
 
 
-def answers_in_test(config: TableConfig, data: Path) -> list[str]:
-    table, found = Table(tuple(files_of(data, config.files.test, "files.test")), config.format), []
+def answers_in_test(config: TableConfig, table: Table) -> list[str]:
+    found = []
     for column in config.targets.values() if config.labels is None else ():
         if column in table.names:
             found += answers_told(table.frame([column])[column].tolist(), column, table.where)
     return found
 
 
-def frames_of(config: TableConfig, data: Path) -> dict[str, tuple[Path, pd.DataFrame]]:
+def frames_of(config: TableConfig, inputs: TableInputs) -> dict[str, tuple[Path, pd.DataFrame]]:
     """What is read of each part of the data: its file (of several their folder) and its rows."""
     found, first = {}, 0
-    for part in PARTS:
-        named = getattr(config.files, part)
-        if named is None:
-            continue
-        table = Table(tuple(files_of(data, named, f"files.{part}")), config.format)
-        wanted = columns_of_cards(config)
-        labelled = PARTS[part] == "train"
-        if labelled:
-            wanted |= columns_of_tree(config)
-            wanted |= columns_of_classes(config) if config.labels is None or part != "train" else {}
-        if config.labels and config.labels.key is not None and part == "train":
-            wanted["labels.key"] = config.labels.key
-        table.require(wanted)
-        frame = table.without_empty_rows(table.frame(list(wanted.values())))
+    for part, (table, columns) in inputs.parts.items():
+        frame = table.without_empty_rows(table.frame(columns))
         tell(table, f"{count(len(frame), 'row')} of {part}")
-        if part == "train":
-            frame = with_labels(frame, table.where, data, config)
+        if part == "train" and inputs.labels is not None:
+            frame = with_labels(frame, table.where, inputs.labels, config)
         if config.id is None:
             frame[ROW] = np.arange(first, first + len(frame))
             first += len(frame)
@@ -115,23 +92,20 @@ def frames_of(config: TableConfig, data: Path) -> dict[str, tuple[Path, pd.DataF
     return found
 
 
-def in_order_of_sample(test: pd.DataFrame, config: TableConfig, data: Path, whole: bool) -> pd.DataFrame:
-    """The test cards in the order of the contest's sample submission. GoodsError where its columns or ids are others
-    than will be submitted."""
-    sample = config.submission.sample
-    if sample is None:
+def sample_ids(table: Table | None, config: TableConfig) -> pd.DataFrame | None:
+    """The column of ids of the contest's sample submission, where it has one."""
+    name = next((name for name, what in TableSubmission.of(config).columns.items() if what == ID), None)
+    return None if table is None or name is None else table.frame([name])
+
+
+def in_order_of_sample(
+    test: pd.DataFrame, sample: pd.DataFrame | None, table: Table | None, whole: bool
+) -> pd.DataFrame:
+    """The test cards in the order of the contest's sample submission. GoodsError where its ids are others than will be
+    submitted."""
+    if table is None or sample is None:
         return test
-    table = Table(tuple(files_of(data, sample, "submission.sample")), config.format)
-    columns = TableSubmission.of(config).columns
-    if config.submission.header and list(columns) != table.names:
-        raise GoodsError(
-            f"{table.where}: its columns are {', '.join(map(repr, table.names))}, those of the submission "
-            f"{', '.join(map(repr, columns))}; correct table.submission.columns"
-        )
-    name = next((name for name, what in columns.items() if what == "id"), None)
-    if name is None:
-        return test
-    ids = ids_of(table.frame([name])[name], whole, name, table.where)
+    ids = ids_of(sample.iloc[:, 0], whole, sample.columns[0], table.where)
     rows = pd.Index(test.product_id).get_indexer(pd.Index(ids))
     if len(ids) != len(test) or (rows < 0).any() or len(set(rows.tolist())) != len(rows):
         odd = [

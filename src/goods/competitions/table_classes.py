@@ -9,9 +9,9 @@ import pandas as pd
 from goods.cards.fields import is_nothing
 from goods.cards.table import Issues
 from goods.competitions.raw import CategoryPath, tree_from_names
-from goods.competitions.table_files import Table, files_of
+from goods.competitions.table_files import Table
 from goods.competitions.table_values import WHOLE_CLASS, are_whole, classes_of, words_of
-from goods.competitions.trees import read_tree_csv
+from goods.competitions.trees import Nodes, tree_of_rows
 from goods.config.table import TableConfig
 from goods.core.errors import GoodsError
 from goods.core.ids import Id
@@ -36,15 +36,17 @@ def columns_of_tree(config: TableConfig) -> dict[str, str]:
     return {f"tree.columns[{i}]": column for i, column in enumerate(tree.columns)}
 
 
-def with_labels(frame: pd.DataFrame, path: Path, data: Path, config: TableConfig) -> pd.DataFrame:
-    """The train rows with the targets that have a file of their own. GoodsError where a row has none there."""
+def columns_of_labels(config: TableConfig) -> dict[str, str]:
+    """Of a file of their own."""
+    key = None if config.labels is None else config.labels.key
+    return columns_of_classes(config) | ({} if key is None else {"labels.key": key})
+
+
+def with_labels(frame: pd.DataFrame, path: Path, table: Table, config: TableConfig) -> pd.DataFrame:
+    """The train rows with the targets of a `table` of their own. GoodsError where a row has none there."""
     labels = config.labels
-    if labels is None:
-        return frame
-    table = Table(tuple(files_of(data, labels.file, "labels.file")), config.format)
-    wanted = columns_of_classes(config) | ({} if labels.key is None else {"labels.key": labels.key})
-    table.require(wanted)
-    told = table.frame(list(wanted.values()))
+    assert labels is not None
+    told = table.frame(list(columns_of_labels(config).values()))
     columns = list(config.targets.values())
     if taken := [column for column in columns if column in frame]:
         raise GoodsError(
@@ -116,17 +118,17 @@ def nothings_told(cards: pd.DataFrame) -> list[str]:
 
 
 def tree_of(
-    cards: pd.DataFrame, frame: pd.DataFrame, path: Path, data: Path, config: TableConfig
+    cards: pd.DataFrame, frame: pd.DataFrame, path: Path, nodes: Nodes | None, config: TableConfig
 ) -> dict[Id, CategoryPath]:
-    """Where each class lies; empty where the table has no tree."""
+    """Where each class lies, by the tree's file the rows of which are `nodes`; empty where the table has no tree."""
     tree = config.tree
     if tree is None:
         return {}
     known = cards.category_id.notna().to_numpy(bool)
     classes = cards.category_id[known]
-    if tree.file:
+    if nodes is not None:
         texts = any(isinstance(class_, str) for class_ in classes.tolist())
-        found = read_tree_csv(data / tree.file, (tree.id, tree.title, tree.parent), texts)
+        found = tree_of_rows(nodes, tree.node, texts)
         unknown = ~classes.isin(list(found))
         if unknown.any():
             raise GoodsError(

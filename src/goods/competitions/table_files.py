@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from pathlib import Path
@@ -28,18 +29,19 @@ from goods.competitions.arrow import (
     readable,
     told,
 )
-from goods.competitions.dialect import CUT, dialect_of
-from goods.competitions.swallowed import check_rows
+from goods.competitions.dialect import CUT, Dialect, dialect_of
+from goods.competitions.swallowed import DOUBLE, QUOTES_MEND, check_rows
 from goods.config.table import Columns, TextFormat, listed
 from goods.core.errors import GoodsError
 from goods.core.log import say
+from goods.core.meant import meant
 from goods.core.wording import count
 
 PARQUET, TEXT, JSON = (".parquet", ".pq"), (".csv", ".tsv", ".txt", ".tab"), (".jsonl", ".ndjson", ".json")
 PACKED = ".gz"
-SWALLOWED = (
-    "double the quotes within cells, or set table.format.quote: '\"' where they are right, '' where none is"
-)
+UNREADABLE_CSV = "not a readable csv file"
+CSV_BLOCK = 1 << 24  # bytes that are parsed together; no row may be longer
+AS_FOUND = TextFormat.model_validate({})
 KNOWN = "parquet, CSV (.csv, .tsv, .txt) or JSON lines (.jsonl, .json), the latter two also with .gz"
 
 
@@ -67,6 +69,7 @@ def files_of(data: Path, named: Columns, key: str) -> list[Path]:
             there = sorted(p.name for p in data.glob("*"))
             raise GoodsError(
                 f"{path}: no such file (table.{key} names it); name one of those in {data}: {told(there)}"
+                f"{meant(name, there)}"
             )
     return found
 
@@ -89,7 +92,11 @@ class Table:
 
     def require(self, wanted: dict[str, str]) -> None:
         """GoodsError naming all columns that are not there, by what names them, and those there are."""
-        missing = [f"{column!r} (table.{key})" for key, column in wanted.items() if column not in self.names]
+        missing = [
+            f"{column!r} (table.{key}{meant(column, self.names)})"
+            for key, column in wanted.items()
+            if column not in self.names
+        ]
         if missing:
             raise GoodsError(
                 f"{self.where}: no column {', '.join(missing)}; its columns are {told(self.names)}: "
@@ -143,15 +150,39 @@ class Table:
         return frame.reindex(columns=columns).reset_index(drop=True)
 
 
+def csv_options(dialect: Dialect) -> tuple[Any, Any]:
+    """How pyarrow reads and parses a file of that dialect."""
+    reading = pyarrow.csv.ReadOptions(encoding=dialect.encoding, block_size=CSV_BLOCK, skip_rows=dialect.skip)
+    return reading, pyarrow.csv.ParseOptions(
+        delimiter=dialect.separator, quote_char=dialect.quote or False, newlines_in_values=True
+    )
+
+
+def csv_blocks(path: Path) -> Iterator[pa.Table]:
+    """A CSV file of no table's section as texts, null where empty, a block at a time after one without rows."""
+    dialect = dialect_of(path, AS_FOUND, DOUBLE)
+    reading, parsing = csv_options(dialect)
+    with readable(
+        path, UNREADABLE_CSV, f"it was read as {dialect}: mend that row, or save it as UTF-8 with commas"
+    ):
+        written = csv_header(path, reading, parsing)
+        names, first = [name.strip() for name in written], 0
+        with pyarrow.csv.open_csv(opened(path), reading, parsing, as_texts(written)) as file:
+            yield file.schema.empty_table().rename_columns(names)
+            for batch in file:
+                table = pa.Table.from_batches([batch])
+                if dialect.quote:
+                    check_rows(table, written, dialect.separator, path, DOUBLE, first)
+                first += len(table)
+                yield without_headers(table, path).rename_columns(names)
+
+
 def csv_table(path: Path, format_: TextFormat, columns: list[str] | None, rows: int = 0) -> pa.Table:
     """A CSV file's columns (None: all) as texts, null where empty; the first block alone where `rows`."""
     dialect = dialect_of(path, format_)
-    parsing = pyarrow.csv.ParseOptions(
-        delimiter=dialect.separator, quote_char=dialect.quote or False, newlines_in_values=True
-    )
+    reading, parsing = csv_options(dialect)
     mend = f"it was read as {dialect}: say it otherwise in table.format, or mend that row"
-    reading = pyarrow.csv.ReadOptions(encoding=dialect.encoding, block_size=1 << 24, skip_rows=dialect.skip)
-    with readable(path, "not a readable csv file", mend):
+    with readable(path, UNREADABLE_CSV, mend):
         written = csv_header(path, reading, parsing)
         names = [name.strip() for name in written]
         check_names(filter(None, names), path)
@@ -163,7 +194,7 @@ def csv_table(path: Path, format_: TextFormat, columns: list[str] | None, rows: 
         converting = as_texts(written, None if len(read) == len(written) else read)
         table = pyarrow.csv.read_csv(opened(path), reading, parsing, converting)
         if dialect.quote and format_.quote is None and not nameless:
-            check_rows(table, written, dialect.separator, path, SWALLOWED)
+            check_rows(table, written, dialect.separator, path, QUOTES_MEND)
         table = without_headers(table, path).rename_columns([name.strip() for name in read])
         return without_nameless(table, path) if nameless else table
 

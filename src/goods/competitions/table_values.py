@@ -26,6 +26,10 @@ from goods.core.wording import count
 # no zeros before a number: "007" is a text, and stays one
 WHOLE = re.compile(r"(?:0|-?[1-9][0-9]{0,17})")
 WHOLE_CLASS = re.compile(WHOLE.pattern + r"(?:\.0)?")  # as pandas writes whole numbers beside missing ones
+# as others write them: 12.0 beside missing ones, 1,234 and 1 234 with marks between thousands
+WHOLE_SPELLED = re.compile(
+    rf"{WHOLE.pattern}(?:\.0)?|-?[1-9][0-9]{{0,2}}(?:([, \u00a0\u2009\u202f])[0-9]{{3}})(?:\1[0-9]{{3}}){{0,4}}"
+)
 NO_NUMBER = ("not a number", "counts as missing")
 NO_NUMBERS = "write that column as numbers, take it out of table.numbers (few values: table.categories)"
 NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
@@ -44,6 +48,17 @@ def are_whole(
     return all(
         _are_whole(frame[column].dropna(), pattern if frame.attrs[texts] else None) for frame in frames
     )
+
+
+def are_whole_ids(frames: list[pd.DataFrame], column: str, sample: pd.DataFrame | None) -> bool:
+    """Whether ids are whole numbers: all are written as such, or some file, which may be that of the `sample`'s only
+    column, writes them so and others with decimals or marks between thousands. Where all do, texts stay what they
+    are."""
+    if are_whole(frames, column):
+        return True
+    found = [*frames, *([] if sample is None else [sample.set_axis([column], axis=1)])]
+    plain = any(are_whole([frame], column) for frame in found)
+    return plain and are_whole(found, column, pattern=WHOLE_SPELLED)
 
 
 def _are_whole(cells: pd.Series, pattern: re.Pattern[str] | None) -> bool:
@@ -69,7 +84,7 @@ def ids_of(column: pd.Series, whole: bool, name: str, path: Path) -> pd.Series:
     if empty.any():
         raise GoodsError(f"{path}: row {int(empty.argmax())}: {name!r} is empty; give that card an id")
     if whole:
-        told = column if column.dtype.kind in "iuf" else column.map(int)
+        told = column if column.dtype.kind in "iuf" else whole_ids(column, path)
         return integer_ids(told.to_frame(name), name, path)
     ids = column.map(class_text).astype("str")
     odd = ~ids.map(lambda id_: id_.isprintable() and len(id_) <= LONGEST_ID).to_numpy(bool)
@@ -80,6 +95,17 @@ def ids_of(column: pd.Series, whole: bool, name: str, path: Path) -> pd.Series:
             "signs that cannot be printed; mend that row"
         )
     return ids
+
+
+def whole_ids(column: pd.Series, path: Path) -> pd.Series:
+    """The numbers of cells that `WHOLE_SPELLED` describes, or are no texts."""
+    found = []
+    for row, cell in enumerate(column.tolist()):
+        try:
+            found.append(numbers.whole_number(cell) if isinstance(cell, str) else int(cell))
+        except ValueError as problem:
+            raise GoodsError(f"{path}: row {row}: {column.name!r} {cell!r} {problem}") from None
+    return pd.Series(found, column.index)
 
 
 def classes_of(column: pd.Series, whole: bool, path: Path) -> pd.Series:

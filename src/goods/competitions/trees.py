@@ -9,6 +9,7 @@ import csv
 import io
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -18,6 +19,7 @@ from goods.competitions.raw import DEEPEST, CategoryPath, require_unique
 from goods.core.errors import GoodsError
 from goods.core.ids import Id
 from goods.core.log import say
+from goods.core.meant import meant
 from goods.core.numbers import is_nothing, whole_number
 
 Columns = tuple[str, ...]  # those of a category's id, title and parent
@@ -25,13 +27,25 @@ Columns = tuple[str, ...]  # those of a category's id, title and parent
 COLUMNS: Columns = ("id", "title", "parent_id")
 
 
+class Nodes(NamedTuple):
+    """A tree's file: id, title, parent_id of each row as they are written."""
+
+    path: Path
+    rows: list[tuple[str, str, str]]
+
+
 def read_tree_csv(path: Path, columns: Columns = COLUMNS, texts: bool = False) -> dict[Id, CategoryPath]:
-    """Category → its path; `columns` are those of its id, title and parent, ids are texts where `texts`.
+    """Category → its path; `columns` are those of its id, title and parent, ids are texts where `texts`."""
+    return tree_of_rows(rows_of(path, columns), columns, texts)
+
+
+def tree_of_rows(nodes: Nodes, columns: Columns, texts: bool) -> dict[Id, CategoryPath]:
+    """As `read_tree_csv`.
 
     Roots are what has no known parent; the level below a single root begins the paths, of several roots they begin
     them themselves. GoodsError naming row and mend.
     """
-    rows = rows_of(path, columns)
+    path, rows = nodes.path, nodes.rows
     known = text_or_none if texts else partial(number, path)
     ids: list[Id] = []
     for row, fields in enumerate(rows):
@@ -57,8 +71,8 @@ def read_tree_csv(path: Path, columns: Columns = COLUMNS, texts: bool = False) -
         chain = chain_of(id_, parent_of, path)
         if len(roots) == 1:
             chain = chain[:-1] or chain  # a single root is no information: every path has it
-        nodes, names = tuple(str(n) for n in chain[::-1]), tuple(title_of[n] for n in chain[::-1])
-        tree[id_] = CategoryPath(nodes, names, is_leaf=id_ not in inner)
+        above, names = tuple(str(n) for n in chain[::-1]), tuple(title_of[n] for n in chain[::-1])
+        tree[id_] = CategoryPath(above, names, is_leaf=id_ not in inner)
     return tree
 
 
@@ -87,8 +101,8 @@ def text_or_none(row: int, column: str, text: str) -> str | None:
     return None if is_nothing(text) else text.strip()
 
 
-def rows_of(path: Path, columns: Columns) -> list[tuple[str, str, str]]:
-    """id, title, parent_id of each row as they are written."""
+def rows_of(path: Path, columns: Columns) -> Nodes:
+    """GoodsError where the file has not the `columns`."""
     text = text_of(path)
     header = text.partition("\n")[0]
     separator = max(SEPARATORS, key=header.count)
@@ -103,7 +117,7 @@ def rows_of(path: Path, columns: Columns) -> list[tuple[str, str, str]]:
     names, columns = [name.strip().lower() for name in names], tuple(map(str.lower, columns))
     for column in columns:
         if names.count(column) != 1:
-            problem = "missing" if column not in names else "there twice"
+            problem = "there twice" if column in names else f"missing{meant(column, names)}"
             raise GoodsError(f"{path}: column {column!r} is {problem}; expected {', '.join(columns)}")
     for row, fields in enumerate(rows):
         if len(fields) < len(names) or any(fields[len(names) :]):
@@ -112,7 +126,7 @@ def rows_of(path: Path, columns: Columns) -> list[tuple[str, str, str]]:
                 f"{separator!r} in it in quotes"
             )
     at = [names.index(column) for column in columns]
-    return [(fields[at[0]], fields[at[1]], fields[at[2]]) for fields in rows]
+    return Nodes(path, [(fields[at[0]], fields[at[1]], fields[at[2]]) for fields in rows])
 
 
 def text_of(path: Path) -> str:

@@ -12,9 +12,17 @@ from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails
 
-from goods.config.refusals import refused
+from goods.config.refusals import problem, with_meant
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_of
 from goods.core.predictions import Predictions
@@ -34,20 +42,31 @@ LocalPath = Annotated[str, _Content()]
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def no_flag_for_a_number(cls, data: Any) -> Any:
-        """Else true would be 1, and a mistyped value go unnoticed."""
+    def all_told(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """All mistakes at once, an unknown key with the one that was probably meant."""
+        found = cls._flags(data)
+        try:
+            made = handler(data)
+        except ValidationError as error:
+            flags = {one["loc"] for one in found}
+            found += [one for one in with_meant(error, cls.model_fields) if one["loc"] not in flags]
+        if found:
+            raise ValidationError.from_exception_data(cls.__name__, found)
+        return made
+
+    @classmethod
+    def _flags(cls, data: Any) -> list[InitErrorDetails]:
+        """Flags in place of numbers: true would be 1, and a mistyped value go unnoticed."""
         flags = []
         for name, value in data.items() if isinstance(data, dict) else ():
             if not isinstance(value, bool) or name not in cls.model_fields:
                 continue
             kinds = _kinds(cls.model_fields[name].annotation)
             if kinds & {int, float} and not kinds & {bool, Any}:
-                flags.append(((name,), value, f"is {str(value).lower()}, expected a number"))
-        if flags:
-            raise refused("flag", flags)
-        return data
+                flags.append(problem("flag", (name,), value, f"is {str(value).lower()}, expected a number"))
+        return flags
 
     def described(self, exclude: frozenset[str] = frozenset()) -> dict[str, Any]:
         """What a result depends on: all settings, local files by their content."""

@@ -7,8 +7,10 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from goods.config.base import Strict, check_once
+from goods.config.refusals import refused
 from goods.config.table import TableConfig
 from goods.core.errors import GoodsError
+from goods.core.meant import meant
 
 
 class CompetitionConfig(Strict):
@@ -58,31 +60,30 @@ class CompetitionConfig(Strict):
         check_once("targets", self.targets)
         return self
 
-    @model_validator(mode="after")
-    def table_where_it_is_read(self) -> Self:
-        if (self.reader == "table") != (self.table is not None):
-            raise ValueError(
-                f"a section `table` goes with reader: table, not with reader: {self.reader}"
-                if self.table
-                else "reader: table needs a section `table`"
-            )
-        return self
-
     @model_validator(mode="before")
     @classmethod
     def one_fold_of_a_validation_file(cls, data: Any) -> Any:
         return {"n_folds": 1} | data if isinstance(data, dict) and data.get("validation") else data
 
     @model_validator(mode="after")
-    def folds_fit_together(self) -> CompetitionConfig:
+    def settings_fit_together(self) -> CompetitionConfig:
+        wrong: list[str] = []
+        if (self.reader == "table") != (self.table is not None):
+            wrong.append(
+                f"a section `table` goes with reader: table, not with reader: {self.reader}"
+                if self.table
+                else "reader: table needs a section `table`"
+            )
         if self.validation is None and self.n_folds == 1:
-            raise ValueError("n_folds is 1: only with a validation file there is a single fold")
+            wrong.append("n_folds is 1: only with a validation file there is a single fold")
         if self.validation is not None and self.n_folds != 1:
-            raise ValueError(f"validation is one fold, n_folds {self.n_folds}: leave n_folds out")
+            wrong.append(f"validation is one fold, n_folds {self.n_folds}: leave n_folds out")
         if self.validation is not None and self.order_by is not None:
-            raise ValueError("validation and order_by both say what is scored: leave one out")
+            wrong.append("validation and order_by both say what is scored: leave one out")
         if self.repeats > 1 and (self.validation or self.order_by):
-            raise ValueError("folds of validation or order_by are always the same: leave repeats out")
+            wrong.append("folds of validation or order_by are always the same: leave repeats out")
+        if wrong:
+            raise refused("competition", [((), self.name, text) for text in wrong])
         return self
 
     def of_target(self, target: str) -> CompetitionConfig:
@@ -91,5 +92,7 @@ class CompetitionConfig(Strict):
             where = f"competition {self.name} has no target {target!r}"
             if not self.targets:
                 raise GoodsError(f"{where}: it has a single target; leave /{target} (--target {target}) out")
-            raise GoodsError(f"{where}: its targets are {', '.join(self.targets)}; name one of them")
+            raise GoodsError(
+                f"{where}: its targets are {', '.join(self.targets)}; name one of them{meant(target, self.targets)}"
+            )
         return self.model_copy(update={"name": f"{self.name}/{target}", "targets": ()})

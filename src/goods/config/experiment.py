@@ -10,6 +10,7 @@ from goods.config.base import FamilyConfig, PresetConfig, Strict, check_once
 from goods.config.families import family_class
 from goods.config.refusals import refusals, refused, shown
 from goods.core.errors import GoodsError
+from goods.core.meant import meant
 from goods.core.workspace import is_folder_name
 
 NAMES = "leave out / and \\, blanks around it and signs that cannot be seen, and keep it below 200 bytes"
@@ -146,7 +147,9 @@ class ExperimentConfig(Strict):
             for name in key.split("."):
                 known = part if isinstance(part, dict) else getattr(type(part), "model_fields", {})
                 if name not in known:
-                    raise ValueError(f"tune.space names {key!r}, which model does not have")
+                    raise ValueError(
+                        f"tune.space names {key!r}, which model does not have{meant(name, known)}"
+                    )
                 part = part[name] if isinstance(part, dict) else getattr(part, name)
         return self
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from goods.config.base import FamilyConfig
 from goods.core.discovery import find, imported
 from goods.core.errors import GoodsError
+from goods.core.meant import among
 
 PACKAGES = ("goods.models", "goods.stack")  # where families are looked for
 
@@ -32,7 +33,7 @@ def family_class(name: str) -> type[FamilyConfig]:
     """The config class of a family; GoodsError where no file has it."""
     module = find(PACKAGES, "family: Literal[", _families).get(name)
     if module is None:
-        raise GoodsError(f"unknown family {name!r}: known are {', '.join(family_names())}")
+        raise GoodsError(f"unknown family {name!r}: known are {among(name, family_names())}")
     for value in vars(imported(module)).values():
         if (
             isinstance(value, type)

@@ -19,13 +19,16 @@ from pydantic import BaseModel, ValidationError
 from goods.config.base import SCRATCH, StartingWeights
 from goods.config.experiment import ExperimentConfig
 from goods.config.refusals import refusals, told
-from goods.core.errors import GoodsError, SeveralErrors
+from goods.core.errors import GoodsError, SeveralErrors, together
 from goods.core.log import say
+from goods.core.meant import among, meant
 
 DEFAULTS = "defaults"  # folder of the experiments that competitions share
 COMPETITION = "competition.yaml"  # what makes a folder that of a competition
 TAG = "tag:yaml.org,2002:"
 MERGE = f"{TAG}merge"
+MOST_VALUES = 100_000
+TOO_MANY = f"more than {MOST_VALUES:,} values, its aliases (*name) written out; write fewer"
 OTHER_BASE = re.compile(r"[-+]?(0[0-7_]+|\d.*:.*)")
 SHIPPED = (Path(__file__).parents[1] / "configs").resolve()  # of a checkout its configs/
 
@@ -49,6 +52,8 @@ class StrictLoader(yaml.SafeLoader):
                 None, None, f"key {twice!r} stands twice", node.start_mark
             )
         super().flatten_mapping(node)
+        if len(node.value) > MOST_VALUES:  # of mappings that are merged again and again
+            raise yaml.constructor.ConstructorError(None, None, TOO_MANY, node.start_mark)
 
     def construct_number(self, node: yaml.ScalarNode) -> Any:
         """Refuses what YAML 1.1 takes for a number to base 8 or 60: 042 would be 34, and 1:30 be 90."""
@@ -84,31 +89,44 @@ def parsed_yaml(text: str | bytes, where: str) -> Any:
     """What a YAML text holds; GoodsError that begins with `where`."""
     try:
         found = yaml.load(text, StrictLoader)
-        check_finite(found, where)
+        check_size(found, where, {})
         return found
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: the 99th of a month
         raise GoodsError(f"{where}: not readable as YAML ({' '.join(str(error).split())}); mend it") from None
 
 
-def check_finite(value: Any, where: str, within: tuple[int, ...] = ()) -> None:
-    """GoodsError where a part of what a YAML text holds is that which it is part of."""
+def check_size(value: Any, where: str, sizes: dict[int, int]) -> int:
+    """Values that a part of a YAML text holds, each as often as an alias names it; `sizes` are those of the parts that
+    were looked at, 0 while they are. GoodsError where there are too many, or a part is that which it is part of."""
     if not isinstance(value, dict | list):
-        return
-    if id(value) in within:
+        return 1
+    if sizes.get(id(value)) == 0:
         raise GoodsError(f"{where}: an alias (*name) names what it stands in; write out what is meant")
-    for part in value.values() if isinstance(value, dict) else value:
-        check_finite(part, where, (*within, id(value)))
+    if id(value) not in sizes:
+        sizes[id(value)] = 0
+        parts = value.values() if isinstance(value, dict) else value
+        sizes[id(value)] = 1 + sum(check_size(part, where, sizes) for part in parts)
+        if sizes[id(value)] > MOST_VALUES:
+            raise GoodsError(f"{where}: {TOO_MANY}")
+    return sizes[id(value)]
 
 
 def override(data: dict[str, Any], settings: list[str]) -> dict[str, Any]:
     """Apply `a.b=c` settings, values read as YAML; a copy is returned."""
     data = copy.deepcopy(data)
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals or not key:
-            raise GoodsError(f"--set {setting}: expected KEY=VALUE, for example --set model.C=0.5")
-        set_key(data, key, parsed_yaml(value, f"--set {setting}"))
+    apply(data, settings)
     return data
+
+
+def apply(data: dict[str, Any], settings: list[str]) -> None:
+    """As `override`, in place; those that can be applied are, whatever is wrong with others."""
+    with together() as apart:
+        for setting in settings:
+            with apart():
+                key, equals, value = setting.partition("=")
+                if not equals or not key:
+                    raise GoodsError(f"--set {setting}: expected KEY=VALUE, for example --set model.C=0.5")
+                set_key(data, key, parsed_yaml(value, f"--set {setting}"))
 
 
 def set_key(data: dict[str, Any], dotted: str, value: Any) -> None:
@@ -140,9 +158,11 @@ def load_experiment(
     `offline` replaces hub weights by what needs no network: the transformer starts from scratch, the image model takes
     the packaged weights; what then begins with random ones is told. Local folders or checkpoints win over both.
     """
-    data = by_key(override(read_experiment(path), settings or []))
-    data.setdefault("name", path.stem)
-    config: ExperimentConfig = validated(ExperimentConfig, data, path)
+    data = {"name": path.stem} | copy.deepcopy(read_experiment(path))
+    with together() as apart:
+        with apart():
+            apply(data, settings or [])
+        config: ExperimentConfig = validated(ExperimentConfig, by_key(data), path)
     model = config.model.with_weights(StartingWeights(offline, text_weights, image_weights))
     if offline and is_random(model.model_dump()) and not is_random(config.model.model_dump()):
         tell_random(config.name)
@@ -173,6 +193,8 @@ def read_experiment(path: Path) -> dict[str, Any]:
     folder = path.parent
     folders = competition_folders(folder)
     if not any((place / COMPETITION).is_file() for place in folders):
+        if not path.is_file():
+            raise no_such_experiment(path)
         data = read_yaml(path)
         if folder.name == DEFAULTS:
             raise GoodsError(
@@ -182,8 +204,8 @@ def read_experiment(path: Path) -> dict[str, Any]:
     defaults = [folder.parent / DEFAULTS, SHIPPED / DEFAULTS]
     own, default = first_with(path.name, folders), first_with(path.name, defaults)
     if own is None and default is None:
-        known = {p.stem for where in (*folders, *defaults) for p in where.glob("*.yaml")} - {"competition"}
-        raise GoodsError(f"{path}: no such config file; known are {', '.join(sorted(known))}")
+        known = among(path.stem, experiments_in(*folders, *defaults))
+        raise GoodsError(f"{path}: no such config file; known are {known}")
     data = read_yaml(own or default or path)
     if "family" not in (data.get("model") or {}) and default is not None:
         data = laid_over(read_yaml(default), data)
@@ -191,6 +213,45 @@ def read_experiment(path: Path) -> dict[str, Any]:
         "name": own_name(data, "name", path.stem, path, "file"),
         "competition": own_name(data, "competition", folder.name, path, "folder"),
     }
+
+
+def competition_in(path: Path) -> str:
+    """The competition of the experiment at `path`, whatever else its file says; "" where it says none."""
+    named = read_experiment(path).get("competition")
+    return named if isinstance(named, str) else ""
+
+
+def no_such_experiment(path: Path) -> GoodsError:
+    """Of a path that lies in no competition's folder."""
+    configs = path.parent.parent
+    if configs.name == SHIPPED.name or any(configs.glob(f"*/{COMPETITION}")):
+        return unknown_competition(path.parent.name, configs)
+    if path.parent.is_dir() and path.parent != Path():
+        there = among(path.stem, experiments_in(path.parent)) or "none"
+        return GoodsError(f"{path}: no such config file; name one that is in {path.parent}: {there}")
+    known = among(path.stem, experiments_in(SHIPPED / DEFAULTS))
+    return GoodsError(
+        f"{path}: no such config file; name configs/COMPETITION/EXPERIMENT.yaml, of the experiments known are {known}"
+    )
+
+
+def experiments_in(*folders: Path) -> list[str]:
+    found = {path.stem for folder in folders for path in folder.glob("*.yaml")}
+    return sorted(found - {Path(COMPETITION).stem})
+
+
+def unknown_competition(name: str, configs: Path) -> GoodsError:
+    known = competitions_in(configs)
+    return GoodsError(
+        f"unknown competition {name!r}: known are {', '.join(known)} (folders of {configs}){meant(name, known)}"
+    )
+
+
+def competitions_in(configs: Path) -> list[str]:
+    """Names of the competitions that have configs there or come with the package."""
+    return sorted(
+        {path.parent.name for place in (configs, SHIPPED) for path in place.glob(f"*/{COMPETITION}")}
+    )
 
 
 def competition_folders(folder: Path) -> list[Path]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic_core.core_schema import ErrorType
 
+from goods.core.meant import meant
 from goods.core.wording import count
 
 MOST = 10  # mistakes of one file that are told
@@ -64,26 +66,29 @@ class Refusal(NamedTuple):
         return f"expected {' or '.join(self.expected)}{spelled(self.value, self.expected)}"
 
     def __str__(self) -> str:
-        if self.wrong == UNKNOWN:
-            return f"unknown key {'.'.join(self.key)!r}; check its spelling"
+        if self.wrong.startswith(UNKNOWN):
+            return f"unknown key {'.'.join(self.key)!r}{self.wrong.removeprefix(UNKNOWN)}"
         where = f"key {'.'.join(self.key)!r}: " if self.key else ""
         return f"{where}{self.wrong or f'is {shown(self.value)}, {self.why}'}"
 
 
-UNKNOWN, MISSING = "is no key that is known; check its spelling", "is missing; give it"
+UNKNOWN, MISSING = "is no key that is known", "is missing; give it"
 
 
 def refusals(error: ValidationError, data: Any) -> list[Refusal]:
     """What is wrong with `data`, key by key: of a setting that may be of several kinds, all that were expected."""
-    found: dict[tuple[str, ...], Refusal] = {}
+    found: dict[tuple[tuple[str, ...], str], Refusal] = {}
     passed = set()  # settings of several kinds, or too short: mistakes below them tell more
     for one in error.errors():
         key, through = _key(one, data)
         passed |= through | ({key} if one["type"] == "too_short" else set())
-        before = found.get(key, Refusal(key, one["input"]))
-        found[key] = _joined(before, one)
-    deeper = {key[:i] for key in found for i in range(len(key))}
-    return [found[key] for key in found if not (key in passed and key in deeper)]
+        own = (
+            "" if through or one["type"] in get_args(ErrorType) else one["msg"]
+        )  # of a validator's own: apart
+        before = found.get((key, own), Refusal(key, one["input"]))
+        found[key, own] = _joined(before, one)
+    deeper = {key[:i] for key, _ in found for i in range(len(key))}
+    return [refusal for (key, _), refusal in found.items() if not (key in passed and key in deeper)]
 
 
 def told(found: list[Refusal], place: str) -> Iterator[str]:
@@ -95,11 +100,40 @@ def told(found: list[Refusal], place: str) -> Iterator[str]:
 
 def refused(kind: str, problems: Iterable[tuple[tuple[str, ...], Any, str]]) -> ValidationError:
     """To be raised by a validator: of each key below what it checks the value and what is wrong with it."""
-    details = [
-        InitErrorDetails(type=PydanticCustomError(kind, "{text}", {"text": text}), loc=key, input=value)
-        for key, value, text in problems
-    ]
-    return ValidationError.from_exception_data(kind, details)
+    return ValidationError.from_exception_data(kind, [problem(kind, *one) for one in problems])
+
+
+def problem(kind: str, key: tuple[str | int, ...], value: Any, text: str) -> InitErrorDetails:
+    """One of them."""
+    return InitErrorDetails(type=PydanticCustomError(kind, "{text}", {"text": text}), loc=key, input=value)
+
+
+def with_meant(error: ValidationError, known: Iterable[str]) -> list[InitErrorDetails]:
+    """What is wrong with the settings of a model whose keys are `known`; of a key that is none of them also which was
+    probably meant."""
+    return [_with_meant(one, known) for one in error.errors()]
+
+
+def _with_meant(one: ErrorDetails, known: Iterable[str]) -> InitErrorDetails:
+    key, value = one["loc"], one["input"]
+    if one["type"] == "extra_forbidden" and len(key) == 1:
+        return problem(
+            "unknown", key, value, f"{UNKNOWN}{meant(str(key[0]), known) or '; check its spelling'}"
+        )
+    if one["type"] not in get_args(ErrorType):  # of a validator's own
+        return problem(one["type"], key, value, one["msg"])
+    return InitErrorDetails(type=one["type"], loc=key, input=value, ctx=one.get("ctx", {}))
+
+
+def as_list(how: str) -> BeforeValidator:
+    """Of a list of so many items: says how it is written where something else stands in its place."""
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            raise refused("list", [((), value, f"is {shown(value)}, expected {how}")])
+        return value
+
+    return BeforeValidator(check)
 
 
 def shown(value: Any, longest: int = LONGEST) -> str:
@@ -143,8 +177,6 @@ def _key(one: ErrorDetails, data: Any) -> tuple[tuple[str, ...], set[tuple[str, 
 
 def _joined(before: Refusal, one: ErrorDetails) -> Refusal:
     kind, ctx = one["type"], one.get("ctx", {})
-    if kind == "extra_forbidden":
-        return before._replace(wrong=UNKNOWN)
     if kind == "missing":
         return before._replace(wrong=MISSING)
     if kind == "invalid_key":

@@ -8,6 +8,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from goods.config.base import Strict
+from goods.config.refusals import refused
+from goods.core.meant import among
 
 Columns = str | tuple[str, ...]
 ID, TARGET, CONFIDENCE = (
@@ -54,6 +56,11 @@ class CategoryTree(Strict):
     id: str = Field("id", description="the file's column of ids, which targets are of")
     title: str = Field("title", description="the file's column of names")
     parent: str = Field("parent_id", description="the file's column of the ids of parents")
+
+    @property
+    def node(self) -> tuple[str, str, str]:
+        """The file's columns."""
+        return self.id, self.title, self.parent
 
     @model_validator(mode="after")
     def one_way(self) -> Self:
@@ -125,25 +132,26 @@ class TableConfig(Strict):
 
     @model_validator(mode="after")
     def can_be_read(self) -> Self:
+        wrong: list[str] = []
         if odd := [name for name in self.targets if not re.fullmatch(r"[\w-]+", name)]:
-            raise ValueError(f"target {odd[0]!r} cannot name a folder; write target: {{name: {odd[0]!r}}}")
+            wrong.append(f"target {odd[0]!r} cannot name a folder; write target: {{name: {odd[0]!r}}}")
         if self.several and (taken := {ID, TARGET, CONFIDENCE} & self.targets.keys()):
-            raise ValueError(f"a target of several cannot be called {min(taken)!r}; name it otherwise")
+            wrong.append(f"a target of several cannot be called {min(taken)!r}; name it otherwise")
         if self.several and self.tree:
-            raise ValueError("a tree is of a single target")
+            wrong.append("a tree is of a single target")
         if not any((self.title, self.description, self.attributes)):
-            raise ValueError("none of title, description and attributes is named: there is no text to read")
+            wrong.append("none of title, description and attributes is named: there is no text to read")
         read = {*self.numbers, *self.categories}
         read.update(*map(listed, (self.title, self.description, self.attributes, self.shop)))
         if self.labels is None and (given := [column for column in self.targets.values() if column in read]):
-            raise ValueError(
-                f"column {given[0]!r} is a target and read as a part of the cards; leave it in one"
-            )
+            wrong.append(f"column {given[0]!r} is a target and read as a part of the cards; leave it in one")
         known = {ID, CONFIDENCE, *self.targets}
         if unknown := set(self.submission.columns.values()) - known:
-            raise ValueError(
-                f"submission.columns holds {min(unknown)!r}; known are {', '.join(sorted(known))}"
+            wrong.append(
+                f"submission.columns holds {min(unknown)!r}; known are {among(min(unknown), sorted(known))}"
             )
+        if wrong:
+            raise refused("table", [((), self.target, text) for text in wrong])
         return self
 
 

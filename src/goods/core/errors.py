@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 
 class GoodsError(Exception):
@@ -15,7 +15,7 @@ class GoodsError(Exception):
 
 
 class SeveralErrors(GoodsError):
-    """Several mistakes of one input, each a message of its own."""
+    """Several mistakes, each a message of its own."""
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
@@ -23,6 +23,27 @@ class SeveralErrors(GoodsError):
     @property
     def lines(self) -> tuple[str, ...]:
         return self.args
+
+
+@contextmanager
+def together() -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Gives `apart`: each `with apart():` looks at an input of its own. What is wrong with any of them is told at the
+    end, with all else that is."""
+    found: list[GoodsError] = []
+
+    @contextmanager
+    def apart() -> Iterator[None]:
+        try:
+            yield
+        except GoodsError as error:
+            found.append(error)
+
+    with apart():
+        yield apart
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        raise SeveralErrors(*dict.fromkeys(line for error in found for line in error.lines))
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from joblib import delayed
 from threadpoolctl import threadpool_limits
 
 from goods.core import cgroups
-from goods.core.log import say
+from goods.core.log import about, say, subject
 from goods.core.processes import in_processes, limits
 from goods.core.progress import bar
 from goods.core.warned import add, counted
@@ -215,7 +215,10 @@ def _results(job: Callable[..., Any], arguments: list[tuple], given: Resources, 
         # loky renews a worker whose memory has grown, and says so each time: models do grow
         warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
         with tempfile.TemporaryDirectory(prefix="goods-gpus-") as tokens:
-            calls = (delayed(_on_its_gpu)(job, args, given, Path(tokens), side_by_side) for args in arguments)
+            of = subject()
+            calls = (
+                delayed(_on_its_gpu)(job, args, given, Path(tokens), side_by_side, of) for args in arguments
+            )
             for result, warned in in_processes(calls, side_by_side, given.threads):
                 add(warned)
                 yield result
@@ -227,10 +230,10 @@ def first_gpu(given: Resources) -> Resources:
 
 
 def _on_its_gpu(
-    job: Callable[..., Any], args: tuple, given: Resources, tokens: Path, n_gpus: int
+    job: Callable[..., Any], args: tuple, given: Resources, tokens: Path, n_gpus: int, of: str
 ) -> tuple[Any, Counter[str]]:
-    """What the job returns, and the warnings it gave."""
-    with counted() as warned:
+    """What the job returns, and the warnings it gave; what it says is `of` that subject."""
+    with about(of), counted() as warned:
         if given.device != ANY_GPU:
             return limited_job(job, args, given), warned
         with gpu_token(tokens, n_gpus) as gpu:

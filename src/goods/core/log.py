@@ -29,17 +29,23 @@ _subject = ""
 
 
 def say(message: str) -> None:
-    _sink(WARNING + of_subject(message.removeprefix(WARNING)) if message.startswith(WARNING) else message)
+    kind = WARNING if message.startswith(WARNING) else ""
+    _sink(kind + of_subject(message.removeprefix(kind)))
 
 
-def of_subject(warning: str) -> str:
-    """A warning with what it is of before it, where that is named."""
-    return f"{_subject}: {warning}" if _subject else warning
+def of_subject(line: str) -> str:
+    """A message with what it is of before it, where that is named and it does not begin with it itself."""
+    named = line.partition(":")[0].rpartition("/")[2] == _subject
+    return f"{_subject}: {line}" if _subject and not named else line
+
+
+def subject() -> str:
+    return _subject
 
 
 @contextmanager
-def warning_of(subject: str) -> Iterator[None]:
-    """Within, warnings name their subject: of several targets, which one; "" for none."""
+def about(subject: str) -> Iterator[None]:
+    """Within, messages name their subject: of several targets, which one; "" for none."""
     global _subject
     before, _subject = _subject, subject
     try:

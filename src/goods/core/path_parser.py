@@ -1,4 +1,4 @@
-"""Paths of a command line as they are meant."""
+"""Paths and names of a command line as they are meant."""
 
 from __future__ import annotations
 
@@ -6,9 +6,20 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from goods.core.meant import meant
+
 
 class PathParser(argparse.ArgumentParser):
-    """One that refuses paths which a shell has left empty, or with their ~: they would be others than are meant."""
+    """One that refuses paths which a shell has left empty, or with their ~: they would be others than are meant. Of an
+    option or a choice that there is not it says which was probably meant."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, left = self.parse_known_args(args, namespace)
+        if left:
+            options = [name for name in self._option_string_actions if name.startswith("--")]
+            odd = next((word.partition("=")[0] for word in left if word.startswith("--")), "")
+            self.error(f"unrecognized arguments: {' '.join(left)}{meant(odd, options)}")
+        return found
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
         if action.type is Path and arg_string == "":
@@ -17,3 +28,10 @@ class PathParser(argparse.ArgumentParser):
             told = f"{arg_string!r} has a ~ that no shell has replaced; write the whole path, or ./ before it"
             raise argparse.ArgumentError(action, told)
         return super()._get_value(action, arg_string)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            error.message += meant(str(value), map(str, action.choices or ()))
+            raise

@@ -137,6 +137,11 @@ class Workspace:
     def folds(self) -> Path:
         return self.path / (f"folds_{self.repeat}.parquet" if self.repeat else "folds.parquet")
 
+    @property
+    def runs(self) -> Path:
+        """A folder for each experiment, each study and what was scored under several fold assignments."""
+        return self.path / "runs"
+
     def run(self, experiment: str) -> Run:
         if self.repeat:
             return Run(self.repeats(experiment).with_name(f"repeat_{self.repeat}"))
@@ -148,7 +153,7 @@ class Workspace:
             raise GoodsError(
                 f"experiment {experiment!r}: expected a name, which is that of a folder, and no path"
             )
-        return self.path / "runs" / f"{experiment}{ending}"
+        return self.runs / f"{experiment}{ending}"
 
     def repeats(self, experiment: str) -> Path:
         """What an experiment scored under all fold assignments together."""

@@ -12,6 +12,7 @@ import pandas as pd
 
 from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
+from goods.core.meant import among
 from goods.core.predictions import TOP_K, Predictions
 
 Decoder = Literal[
@@ -38,7 +39,7 @@ class ClassMetric:
 
     def __post_init__(self) -> None:
         if self.decoder not in DECODERS:
-            known = ", ".join(DECODERS)
+            known = among(self.decoder, DECODERS)
             raise GoodsError(f"metric {self.name}: unknown decoder {self.decoder!r}: known are {known}")
 
     def defined(self, labels: Labels) -> bool:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
+from goods.core.meant import among
 from goods.core.predictions import Predictions
 from goods.metrics.base import CardMetric, ClassMetric, Metric, PairMetric
 from goods.metrics.classification import CLASS_METRICS
@@ -25,7 +26,7 @@ if len(METRICS) < len(_ALL):
 def metric_of(name: str) -> Metric:
     """GoodsError where there is no metric of that name."""
     if name not in METRICS:
-        raise GoodsError(f"unknown metric {name!r}: known are {', '.join(METRICS)}")
+        raise GoodsError(f"unknown metric {name!r}: known are {among(name, METRICS)}")
     return METRICS[name]
 
 

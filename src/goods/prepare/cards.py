@@ -23,6 +23,7 @@ from goods.core.done import begin, mark_done
 from goods.core.errors import GoodsError
 from goods.core.ids import Id, plain_id
 from goods.core.log import say
+from goods.core.meant import meant
 from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.metrics.evaluation import metric_of
@@ -111,7 +112,7 @@ def check_targets(config: CompetitionConfig, raw: Raw) -> None:
     if unknown := set(config.targets) - set(raw.targets):
         raise GoodsError(
             f"competition {config.name}: no attribute {min(unknown)!r}, {there}; mend targets in "
-            "competition.yaml"
+            f"competition.yaml{meant(min(unknown), raw.targets)}"
         )
     if raw.targets and not config.targets:
         raise GoodsError(

@@ -7,6 +7,7 @@ import pandas as pd
 
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
+from goods.core.meant import meant
 from goods.core.wording import count
 from goods.problems.splitting import near_duplicate_groups
 
@@ -38,7 +39,8 @@ def column_of(train: pd.DataFrame, column: str, key: str) -> pd.Series:
     if column not in train or column in ("target", "split"):
         known = [name for name in train.columns if name not in ("target", "split")]
         raise GoodsError(
-            f"{key}: cards have no column {column!r}; there are {', '.join(known)}: name one of them"
+            f"{key}: cards have no column {column!r}; there are {', '.join(known)}: name one of "
+            f"them{meant(column, known)}"
         )
     return train[column]
 

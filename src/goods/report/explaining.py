@@ -10,6 +10,7 @@ import pandas as pd
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards
 from goods.config.competition import CompetitionConfig
+from goods.core.errors import GoodsError
 from goods.core.ids import Id, same_kind
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
@@ -28,6 +29,9 @@ GLOSSARY_LINE = "what the reasons are: docs/howto.md, Glossary of reasons"
 
 def explain(ws: Workspace, competition: CompetitionConfig, experiment: str, ids: list[str], most: int) -> str:
     """What is asked of by its product ids, as text with `most` reasons a candidate."""
+    if competition.targets:
+        named = ", ".join(f"{competition.name}/{target}" for target in competition.targets)
+        raise GoodsError(f"competition {competition.name} has several targets; name one of {named}")
     return EXPLAINERS[problem_of(ws).name](ws, competition, experiment, ids, most)
 
 

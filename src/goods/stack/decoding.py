@@ -13,6 +13,7 @@ import numpy as np
 
 from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
+from goods.core.meant import among
 from goods.core.predictions import Predictions
 from goods.metrics.base import ClassMetric, Decoder
 from goods.metrics.evaluation import card_metric, score
@@ -61,7 +62,7 @@ def left_to_others(predictions: Predictions, target: np.ndarray) -> float:
 
 def _method(name: str) -> Callable[[Predictions, Labels, dict[str, Any]], np.ndarray]:
     if name not in METHODS:
-        raise GoodsError(f"unknown decoding {name!r}: known are {', '.join(METHODS)}")
+        raise GoodsError(f"unknown decoding {name!r}: known are {among(name, METHODS)}")
     return METHODS[name]
 
 

@@ -19,6 +19,7 @@ from goods.core.artifacts import read_json
 from goods.core.done import check_done
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
+from goods.core.runs import check_run
 from goods.core.workspace import Run, Workspace
 from goods.metrics.base import ClassMetric
 from goods.metrics.evaluation import card_metric, score
@@ -44,9 +45,8 @@ def stack_config(config: ExperimentConfig) -> StackConfig:
 
 def finished_run(ws: Workspace, experiment: str) -> Run:
     """The run of a finished stack; GoodsError if it is not one."""
-    run = ws.run(experiment)
-    mend = f"run scripts/stack.py configs/{ws.whole.competition}/{experiment}.yaml first"
-    check_done(run.path, "no finished run", mend)
+    how = f"run scripts/stack.py configs/{ws.whole.competition}/{experiment}.yaml first"
+    run = check_run(ws, experiment, "no finished run", how)
     config = load_experiment(run.config)
     if not isinstance(config.model, StackConfig) and read_json(run.report).get("limits"):
         raise GoodsError(

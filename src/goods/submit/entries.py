@@ -18,10 +18,11 @@ from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.config.presets import PRESETS
 from goods.core.artifacts import read_json
-from goods.core.done import check_done, done_key
+from goods.core.done import done_key
 from goods.core.hashing import content_hash
 from goods.core.log import say
 from goods.core.progress import gigabytes
+from goods.core.runs import check_run
 from goods.core.taken import highest_mb, taken_in
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
@@ -31,9 +32,8 @@ PRESET_OF = {Path(file).stem: preset for preset, file in PRESETS.items()}
 
 
 def finished_report(ws: Workspace, experiment: str) -> dict[str, Any]:
-    run = ws.run(experiment)
-    check_done(run.path, "not finished", f"train (and stack) experiment {experiment!r} first")
-    return read_json(run.report)
+    how = f"train (and stack) experiment {experiment!r} first"
+    return read_json(check_run(ws, experiment, "not finished", how).report)
 
 
 def overall(ws: Workspace, competition: CompetitionConfig, experiment: str) -> tuple[str, float, float]:

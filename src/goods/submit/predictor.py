@@ -15,10 +15,10 @@ import pandas as pd
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
-from goods.core.done import check_done
 from goods.core.kept import Kept
 from goods.core.log import say
 from goods.core.predictions import Predictions, mean_of
+from goods.core.runs import check_run
 from goods.core.workspace import Workspace
 from goods.models.base import Model
 from goods.models.prior import PairPriorConfig, PriorConfig
@@ -33,14 +33,12 @@ if TYPE_CHECKING:
 
 
 def saved_config(ws: Workspace, experiment: str) -> ExperimentConfig:
-    run = ws.run(experiment)
     whole, target = ws.whole.competition, f" --target {ws.attribute}" if ws.whole != ws else ""
     how = (
         f"train experiment {experiment!r} first: run scripts/run_all.sh {whole} for all of a preset, or for this one "
         f"alone scripts/train.py, of a stack scripts/stack.py, with configs/{whole}/{experiment}.yaml{target}"
     )
-    check_done(run.path, "no finished run", how)
-    return load_experiment(run.config)
+    return load_experiment(check_run(ws, experiment, "no finished run", how).config)
 
 
 def warn_of_shares(experiment: str, spaces: list[Workspace]) -> None:

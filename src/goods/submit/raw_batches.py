@@ -11,15 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 
-from goods.competitions.arrow import as_texts, is_parquet, readable
-from goods.competitions.swallowed import check_rows
+from goods.competitions.arrow import is_parquet, readable
+from goods.competitions.table_files import csv_blocks
 from goods.core.errors import GoodsError
 
 READ = 1 << 20  # bytes of a column that are read ahead
-CSV_BLOCK = 1 << 24  # bytes of a csv file that are parsed together; no row may be longer
 
 
 Tables = Callable[[Path], Iterator[pa.Table]]
@@ -31,7 +29,7 @@ def raw_batches(
     """(number of the first row, file of at most `rows` rows) of all of `path` in order, at least one. Each file is in
     `folder` until the next is asked for. `tables` reads it where it is neither parquet nor CSV alone."""
     check_file(path, tables)
-    found = tables(path) if tables else _csv(path) if is_csv(path) else _parquet(path, rows)
+    found = tables(path) if tables else csv_blocks(path) if is_csv(path) else _parquet(path, rows)
     file, first = folder / f"{path.stem}.parquet", 0
     for table in rebatched(found, rows):
         pq.write_table(table, file, compression="lz4")
@@ -58,8 +56,8 @@ def check_file(path: Path, tables: Tables | None = None) -> None:
         raise GoodsError(f"{path}: no such file; name a parquet or csv file of cards")
     if tables is None and not is_csv(path) and not is_parquet(path):  # else they know their kinds of files
         raise GoodsError(
-            f"{path}: neither parquet nor a csv file by its name; cards are read from .parquet and .csv (not packed, "
-            "with commas): write it as one of them"
+            f"{path}: neither parquet nor a csv file by its name; cards are read from .parquet and .csv (not packed): "
+            "write it as one of them"
         )
 
 
@@ -77,20 +75,6 @@ def rebatched(found: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
             waiting = [joined.slice(rows)]
     if held or not given:
         yield pa.concat_tables(waiting)
-
-
-def _csv(path: Path) -> Iterator[pa.Table]:
-    parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
-    reading = pyarrow.csv.ReadOptions(block_size=CSV_BLOCK)
-    with readable(path, "not a readable csv file", "save it as UTF-8 with commas between columns"):
-        with pyarrow.csv.open_csv(path, reading, parsing) as opened:
-            names = opened.schema.names
-        with pyarrow.csv.open_csv(path, reading, parsing, as_texts(names)) as opened:
-            yield opened.schema.empty_table()
-            for batch in opened:
-                table = pa.Table.from_batches([batch])
-                check_rows(table, table.column_names, ",", path, "double the quotes within cells")
-                yield table
 
 
 def _parquet(path: Path, rows: int) -> Iterator[pa.Table]:

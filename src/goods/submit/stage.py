@@ -20,7 +20,7 @@ from goods.config.loading import dump
 from goods.core.artifacts import write_csv, write_parquet
 from goods.core.hashing import file_hash
 from goods.core.locks import one_at_a_time
-from goods.core.log import say, warning_of
+from goods.core.log import about, say
 from goods.core.predictions import Predictions
 from goods.core.wording import count
 from goods.core.workspace import Workspace
@@ -64,7 +64,7 @@ def write_submission(
     )
     for space, _ in parts(ws, competition):
         if lag := lag_of(space, experiment):
-            with warning_of(space.attribute if competition.targets else ""):
+            with about(space.attribute if competition.targets else ""):
                 say(f"warning: {lag}")
     return path
 

@@ -35,7 +35,7 @@ def make_context(
         images=ImageStore(data_folder(ws)) if config.model.needs_photos or config.model.upstream else None,
         cache=ws.cache,
         scratch=scratch,
-        curves=None if scratch is None else ws.curves / scratch.relative_to(ws.path / "runs"),
+        curves=None if scratch is None else ws.curves / scratch.relative_to(ws.runs),
         progress=progress,
         upstream={} if fold is None else upstream_of(ws, config, fold),
         scores={} if fitted else scores_of(ws, config),

@@ -124,7 +124,7 @@ def states_of_target(
     found.append(last)
     yield from (replace(state, name=prefix + state.name) for state in found)
     named = {state.name for state in found}
-    for folder in sorted((space.path / "runs").glob("*/")):
+    for folder in sorted(space.runs.glob("*/")):
         if folder.name not in named:
             word, why = word_of(folder)
             told = f"of preset {options.preset}"

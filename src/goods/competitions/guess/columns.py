@@ -12,7 +12,7 @@ import pandas as pd
 
 from goods.cards.decoding import SUFFIXES
 from goods.cards.fields import is_nothing, plain_value
-from goods.competitions.table_values import float_of
+from goods.competitions.table_values import WHOLE_SPELLED, float_of
 from goods.core import numbers
 
 NAMES = {  # how columns are called
@@ -65,6 +65,17 @@ class Column:
         return [str(plain_value(cell)) for cell in self.there]
 
     @cached_property
+    def ids(self) -> list[str]:
+        """Its words, whole numbers without decimals and marks between thousands."""
+        words = self.all_words
+        if not all(map(WHOLE_SPELLED.fullmatch, words)):
+            return words
+        try:
+            return [str(numbers.whole_number(word)) for word in words]
+        except ValueError:  # told where they are read
+            return words
+
+    @cached_property
     def values(self) -> int:
         return len(set(self.all_words))
 
@@ -111,6 +122,8 @@ class Column:
 
     @property
     def has_fractions(self) -> bool:
+        if self.unique and all(map(WHOLE_SPELLED.fullmatch, self.words)):  # 1,234 is no number near 1
+            return False
         numbers = [float_of(str(cell)) for cell in self.some] if self.numeric > 0.9 else []
         return any(number is not None and number % 1 for number in numbers)
 

@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from goods.competitions.table_files import PARQUET, Table, is_table, suffix_of
-from goods.config.table import TextFormat
+from goods.competitions.table_files import AS_FOUND, PARQUET, Table, is_table, suffix_of
 from goods.core.errors import GoodsError
 
 ROLES = {  # in the order in which names are asked
@@ -22,7 +21,6 @@ ROLES = {  # in the order in which names are asked
 PART = re.compile(r"[_\-. ]*(?:part|shard|chunk)?[_\-. ]*\d+(?:[_\-]of[_\-]\d+)?$", re.IGNORECASE)
 IN_PARTS = ("train", "test", "validation", "unlabelled", "labels")  # roles that may be in numbered files
 WORKBOOKS = (".xlsx", ".xls", ".ods")
-AS_FOUND = TextFormat.model_validate({})
 
 
 @dataclass

@@ -61,5 +61,6 @@ def photos_below(data: Path) -> list[str]:
         return names
     store = ImageStore(data)
     for archive in (file for file in files if file.lower().endswith(".zip") and not is_hidden(file)):
-        names += [member for member in sorted(store.members(archive)) if looks_like_photo(member)][:SOME]
+        members = sorted(store.members(archive).items())
+        names += [meant[-1] for member, meant in members if looks_like_photo(member)][:SOME]
     return names

@@ -6,9 +6,9 @@ from typing import Any
 
 from goods.competitions.dialect import dialect_of
 from goods.competitions.guess.columns import Columns
-from goods.competitions.guess.files import AS_FOUND, Source, Sources
+from goods.competitions.guess.files import Source, Sources
 from goods.competitions.guess.guess import LIKELY, SURE, Guess
-from goods.competitions.table_files import TEXT, suffix_of
+from goods.competitions.table_files import AS_FOUND, TEXT, suffix_of
 
 
 def guess_sample(made: Guess, sources: Sources, columns: dict[str, Columns], key: str | None) -> None:
@@ -46,7 +46,7 @@ def guess_sample(made: Guess, sources: Sources, columns: dict[str, Columns], key
 def ids_of_test(test: Columns, key: str | None) -> list[str]:
     """As the sample would have them; of rows without ids their numbers."""
     if key is not None:
-        return test[key].all_words
+        return test[key].ids
     return [str(row) for row in range(len(next(iter(test.values())).cells))]
 
 
@@ -57,7 +57,7 @@ def called_otherwise(sample: Columns, known: dict[str, str], ids: list[str]) -> 
     held = [known[name] for name in sample if name in known]
     if "id" not in held:
         wanted = sorted(ids)
-        same = [c.name for c in sample.values() if c.name not in known and sorted(c.all_words) == wanted]
+        same = [c.name for c in sample.values() if c.name not in known and sorted(c.ids) == wanted]
         if len(same) == 1:
             known[same[0]] = "id"
             held.append("id")

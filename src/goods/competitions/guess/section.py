@@ -84,7 +84,7 @@ def guess_id(made: Guess, sources: Sources, train: Columns, test: Columns) -> st
             )
         if not other.unique or not (one.unique or nearly) or one.length >= WORDS or one.has_fractions:
             continue
-        if set(map(str, one.there)).isdisjoint(map(str, other.there)):
+        if set(one.ids).isdisjoint(other.ids):
             found.append((name in sample, one.unique, one.called("id"), -len(found), name))
         elif one.unique and one.called("id"):
             made.warnings.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,11 +15,14 @@ from goods.config.base import (
     StartingWeights,
     local_image_weights,
 )
+from goods.config.refusals import as_list
 from goods.config.trainer import TrainerConfig
 from goods.models.embedding import Embedding, Encoded, frozen_encoder
 
 if TYPE_CHECKING:
     from goods.models.base import Context
+
+Colour = Annotated[tuple[float, float, float], as_list("[RED, GREEN, BLUE], such as [0.5, 0.5, 0.5]")]
 
 
 class ImageConfig(FamilyConfig):
@@ -32,11 +35,11 @@ class ImageConfig(FamilyConfig):
         description="'hub', 'packaged' (tf_efficientnet_lite0), 'scratch' or a checkpoint file"
     )
     size: int = Field(128, ge=16)
-    mean: tuple[float, float, float] | None = Field(
+    mean: Colour | None = Field(
         None,
         description="of red, green and blue (0 to 1) in the photos of the weights; null: what timm names",
     )
-    std: tuple[float, float, float] | None = Field(None, description="their deviation")
+    std: Colour | None = Field(None, description="their deviation")
     frozen: bool = True
     places: bool = Field(
         False, description="frozen: keep what stands at each position of the last map, not pooled"

@@ -1,0 +1,22 @@
+"""Finished runs of experiments, by their names."""
+
+from __future__ import annotations
+
+from goods.core.done import DONE, check_done
+from goods.core.meant import among
+from goods.core.workspace import Run, Workspace
+
+
+def finished_runs(ws: Workspace) -> list[str]:
+    """Names of the experiments that a stage has finished, whether their files are still whole or not."""
+    runs = [Run(folder) for folder in sorted(ws.runs.glob("*/"))]
+    return [run.path.name for run in runs if run.config.is_file() and (run.path / DONE).is_file()]
+
+
+def check_run(ws: Workspace, experiment: str, missing: str, how: str) -> Run:
+    """The run of a finished experiment; GoodsError, with `how` to go on and those that are finished, where it is
+    `missing`."""
+    run = ws.run(experiment)
+    names = [] if (run.path / DONE).is_file() else finished_runs(ws)
+    check_done(run.path, missing, f"{how}; finished are {among(experiment, names)}" if names else how)
+    return run
