@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from goods.core.errors import GoodsError
-from goods.core.predictions import Predictions, best_classes, mean_of
+from goods.core.predictions import Predictions, best_classes, joined, mean_of
 from goods.train.fold import top_k
 
 
@@ -27,6 +27,13 @@ def test_the_mean_of_predictions_joins_by_id_and_sums_classes():
     assert mean.product_id.tolist() == [7, 8]
     assert mean.classes.tolist() == [[0, 1], [3, 2]]
     assert np.allclose(mean.proba, [[0.55, 0.45], [0.65, 0.35]])
+
+
+def test_classes_that_rows_are_filled_up_with_keep_what_they_were_given():
+    narrow = Predictions(np.array([1]), np.int32([[0]]), np.float32([[0.9]]))
+    wide = Predictions(np.array([2]), np.int32([[2, 0, 1]]), np.float32([[0.5, 0.3, 0.2]]))
+    dense = joined([narrow, wide]).dense(3)
+    assert dense == pytest.approx(np.float32([[0.9, 0.05, 0.05], [0.3, 0.2, 0.5]]))
 
 
 def test_predictions_refuse_missing_and_double_ids():
