@@ -66,7 +66,10 @@ class Says:
         (np.ones((2, 4)), "sum to 1"),
         (np.full((2, 4), np.nan), "no probabilities"),
         (np.array([[1.5, -0.5, 0, 0]] * 2), "no probabilities"),
-        (csr_matrix(np.eye(4)[:2]), "Says.predict gave a csr_matrix, expected an array of numbers; mend the model"),
+        (
+            csr_matrix(np.eye(4)[:2]),
+            "Says.predict gave a csr_matrix, expected an array of numbers; mend the model",
+        ),
         ([[1.0], [0.5, 0.5]], "gave a list, expected an array of numbers"),
         (torch.eye(4, requires_grad=True)[:2], "gave a Tensor, expected an array of numbers"),
     ],
