@@ -55,7 +55,9 @@ class CardAnswers:
         self.folder = tempfile.TemporaryDirectory(prefix="goods-app-")
         self.labels, self.train = Labels.load(ws), select(load_cards(ws), "train")
         self.predictor = Predictor(ws, competition, experiment, Path(self.folder.name), Kept(KEPT), stay=True)
-        self.words = FieldVectorizer(FieldFeatures(words=(1, 2), max_features=ALL_TERMS), char_min_df=1)
+        self.words = FieldVectorizer(
+            FieldFeatures(weight=1.0, words=(1, 2), max_features=ALL_TERMS), char_min_df=1
+        )
         self.titles = self.words.fit_transform(self.train.title)
 
     def answer(self, texts: dict[str, str], photo: Image.Image | None = None) -> CardAnswer:
