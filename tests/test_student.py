@@ -196,6 +196,8 @@ def test_the_script_trains_a_student(tmp_path, run_script, monkeypatch):
     assert code == 0 and "distil student: out-of-fold weighted_f1" in err and "cards/s" in err
     code, _, err = run_script("distil", COMPETITION.name, "--work", ws.root, *settings)
     assert code == 2 and "stack" in err
+    code, _, err = run_script("distil", COMPETITION.name, "linear", "--name", "linear", "--work", ws.root)
+    assert code == 2 and "experiment linear is of family linear, which learns from no other" in err
 
 
 @pytest.mark.parametrize("structure", ["flat", "tree"])
