@@ -41,7 +41,9 @@ def main() -> None:
         / args.competition.partition("/")[0]
         / f"{args.name}.yaml"
     )
-    config = load_experiment(path, [*args.set, f"model.teacher={args.experiment}"])
+    config = load_experiment(path, args.set)
+    if config.model.taught_by is not None:
+        config = load_experiment(path, [*args.set, f"model.teacher={args.experiment}"])
     with working(ws, alone=False, wait=args.wait):
         distil(ws, competition, config, args.unlabelled, args.images, args.force)
 

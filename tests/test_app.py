@@ -61,6 +61,14 @@ def test_a_typed_card_gets_the_category_of_its_words_with_reasons_and_likes(stac
     assert len(table) == 8 and "_" not in "".join(table.feature)
     empty = answers.answer({}, Image.new("RGB", (20, 20)))
     assert len(empty.categories) == 6 and empty.nearest.empty
+    assert answers.answer({}, Image.new("RGB", (70_000, 8))).categories == empty.categories
+
+
+def test_cards_without_a_word_in_any_title_are_like_no_other(ws, competition, monkeypatch):
+    train(ws, competition, load_experiment(CONFIGS / "linear.yaml"))
+    monkeypatch.setattr("goods.app.card_answers.load_cards", lambda ws: load_cards(ws).assign(title=""))
+    said = CardAnswers(ws, competition, "linear").answer({"title": "кружка"})
+    assert said.categories and said.nearest.empty
 
 
 def test_a_single_experiment_answers_without_reasons(ws, competition):

@@ -103,6 +103,21 @@ def test_only_packages_that_labelling_imports_are_asked_for():
     assert {"torch", "transformers"} <= deep
 
 
+def test_what_was_not_finished_is_no_hindrance_and_what_is_somebody_else_s_is_one(made, tmp_path):
+    def offline(lines: list[str], folder: Path) -> None:
+        raise GoodsError("no index")
+
+    bundle, workspace = Bundle(tmp_path / "out"), Workspace(made.work, NAME)
+    competition = load_competition(NAME, made.configs)
+    with pytest.raises(GoodsError, match="no index"):
+        make_bundle(bundle, workspace, competition, "stack", made.configs, offline)
+    (bundle.out / "goods-run-killed" / "dataset").mkdir(parents=True)
+    bundled(made, bundle.out)
+    assert sorted(path.name for path in bundle.out.iterdir()) == ["dataset", "kernel"]
+    with pytest.raises(GoodsError, match="not an empty folder; name another"):
+        bundled(made, bundle.out)
+
+
 def test_local_weights_go_along_and_the_copied_settings_name_them(made, tmp_path):
     workspace, bundle = Workspace(made.work, NAME), Bundle(tmp_path / "out")
     (tmp_path / "encoder").mkdir()

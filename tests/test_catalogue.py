@@ -148,7 +148,7 @@ def test_the_handmade_score_falls_where_codes_amounts_or_numbers_disagree() -> N
     assert apart.tolist() == [False, True, False, False, False, False]
 
 
-def test_every_card_is_in_one_group_and_empty_titles_are_alone(tmp_path: Path) -> None:
+def test_every_card_is_in_one_group_and_empty_titles_are_alone(tmp_path: Path, capsys) -> None:
     report = match_file(cards_file(tmp_path / "cards.parquet"), tmp_path / "out", SMALL)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "groups.parquet",
@@ -170,6 +170,7 @@ def test_every_card_is_in_one_group_and_empty_titles_are_alone(tmp_path: Path) -
     assert str(pairs.score.dtype) == "float32" and (pairs.score >= 0.5).all()
     assert report == json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     assert (report["empty_titles"], report["groups"], report["cards_in_groups"]) == (2, 2, 4)
+    assert "warning: 2 cards without a title stand alone" in capsys.readouterr().err
 
 
 def test_a_scorer_and_a_threshold_decide_what_is_a_match(tmp_path: Path) -> None:
@@ -263,6 +264,7 @@ def test_bad_input_ends_with_code_2_and_one_message(tmp_path: Path, run_script) 
         ([nameless], "column 'title' is missing"),
         ([gap], "row 1: 'id' is not a whole number"),
         ([good, "--truth", "product"], "column 'product' is missing"),
+        ([good, "--truth", "product_id"], "column 'product_id' has no value that two cards share"),
         ([good, "--threshold", "1.5"], "--threshold 1.5: expected 1 or less"),
         ([good, "--max-group", "1"], "--max-group 1: expected 2 or more"),
         ([mangled], "column 'title' is damaged"),

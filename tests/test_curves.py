@@ -47,6 +47,8 @@ def test_what_is_shown_and_what_is_said_where_nothing_can_be(tmp_path, monkeypat
     assert run_script("curves", "shop", "--work", tmp_path, "--port", "7007")[0] == 0
     assert called[0][:3] == [sys.executable, "-m", "tensorboard.main"]
     assert called[0][3:] == ["--logdir", str(logs.parent), "--host", "127.0.0.1", "--port", "7007"]
+    code, _, err = run_script("curves", "shop", "--work", tmp_path, "--port", "70000")
+    assert (code, err.strip()) == (2, "error: --port 70000: expected a number from 1 to 65535")
     monkeypatch.setattr(curves, "find_spec", lambda name: None)
     with pytest.raises(GoodsError, match="tensorboard shows them and is not there; install it with"):
         curves.show(logs.parent, "127.0.0.1", 6006)

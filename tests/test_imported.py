@@ -138,6 +138,27 @@ def test_what_is_no_number_or_no_index_in_arrays_is_one_message(tmp_path):
             read_predictions(tmp_path / "said.npz", "product_id", LABELS, INT)
 
 
+def test_a_name_that_several_classes_bear_is_refused(tmp_path):
+    paths = [("home", "other"), ("garden", "other"), ("c",)]
+    labels = Labels([7, 8, 9], paths, paths)
+    path = written(tmp_path, wide()[["product_id", "7", "9"]].rename(columns={"7": "other", "9": "c"}))
+    with pytest.raises(GoodsError, match="'other' is the name of the classes 7 and 8; write their ids"):
+        read_predictions(path, "product_id", labels, INT)
+
+
+def test_a_card_with_a_class_twice_is_refused_in_arrays(tmp_path):
+    arrays = {"product_id": np.array([2, 1]), "classes": np.int32([[1, 0, 2], [2, 0, 2]]), "proba": PROBA}
+    np.savez(tmp_path / "said.npz", **arrays)
+    with pytest.raises(GoodsError, match="class 2 of the id 1 stands twice; write each class of a card once"):
+        read_predictions(tmp_path / "said.npz", "product_id", LABELS, INT)
+
+
+def test_ids_may_be_the_index_of_a_frame(tmp_path):
+    wide().set_index("product_id").to_parquet(tmp_path / "said.parquet")
+    found = read_predictions(tmp_path / "said.parquet", "product_id", LABELS, INT)
+    assert found.aligned(np.array([2, 1])).dense(3) == pytest.approx(PROBA)
+
+
 def test_ids_that_went_through_a_float_are_refused(tmp_path):
     path = written(tmp_path, wide(ids=(2.0**53 + 2, 1.0)))
     with pytest.raises(GoodsError, match="9007199254740994 went through a float"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from goods.core import code
 from goods.core.artifacts import read_json
 from goods.core.code import import_closure
 from goods.core.done import fold_content
+from goods.core.hashing import content_of
 from goods.core.workspace import ALL
 from goods.models.neural import NeuralModel
 from goods.models.pairs.pairs_model import PairsModel
@@ -98,6 +100,12 @@ def test_cards_are_prepared_again_when_what_reads_or_writes_them_changes(
     edit(module)
     prepare(ws, competition, shop)
     assert "unchanged" not in capsys.readouterr().err
+
+
+def test_a_folder_with_a_name_that_is_no_utf_8_has_a_hash(tmp_path):
+    empty = content_of(tmp_path)
+    (tmp_path / os.fsdecode(b"\xff.bin")).write_text("1")
+    assert content_of(tmp_path) != empty
 
 
 def test_a_reader_is_a_module_of_its_own_in_the_key():

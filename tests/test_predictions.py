@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from scipy.sparse import csr_matrix
 
 from goods.core.errors import GoodsError
-from goods.core.predictions import Predictions, best_classes, mean_of
+from goods.core.predictions import Predictions, best_classes, joined, mean_of
 from goods.train.fold import top_k
 
 
@@ -27,6 +29,13 @@ def test_the_mean_of_predictions_joins_by_id_and_sums_classes():
     assert mean.product_id.tolist() == [7, 8]
     assert mean.classes.tolist() == [[0, 1], [3, 2]]
     assert np.allclose(mean.proba, [[0.55, 0.45], [0.65, 0.35]])
+
+
+def test_classes_that_rows_are_filled_up_with_keep_what_they_were_given():
+    narrow = Predictions(np.array([1]), np.int32([[0]]), np.float32([[0.9]]))
+    wide = Predictions(np.array([2]), np.int32([[2, 0, 1]]), np.float32([[0.5, 0.3, 0.2]]))
+    dense = joined([narrow, wide]).dense(3)
+    assert dense == pytest.approx(np.float32([[0.9, 0.05, 0.05], [0.3, 0.2, 0.5]]))
 
 
 def test_predictions_refuse_missing_and_double_ids():
@@ -57,6 +66,12 @@ class Says:
         (np.ones((2, 4)), "sum to 1"),
         (np.full((2, 4), np.nan), "no probabilities"),
         (np.array([[1.5, -0.5, 0, 0]] * 2), "no probabilities"),
+        (
+            csr_matrix(np.eye(4)[:2]),
+            "Says.predict gave a csr_matrix, expected an array of numbers; mend the model",
+        ),
+        ([[1.0], [0.5, 0.5]], "gave a list, expected an array of numbers"),
+        (torch.eye(4, requires_grad=True)[:2], "gave a Tensor, expected an array of numbers"),
     ],
 )
 def test_what_a_model_says_is_a_distribution_or_refused(said, message):

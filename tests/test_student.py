@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, competition_config, small_configs, write_shop
+from PIL import Image
 
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
@@ -20,7 +21,7 @@ from goods.models.base import Context
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.stack.stage import stack
-from goods.submit.distillation import distil
+from goods.submit.distillation import distil, label
 from goods.submit.prediction import predict_file
 from goods.train.foundations import check_joined
 from goods.train.stage import train
@@ -127,6 +128,32 @@ def test_a_second_call_changes_nothing_and_another_file_trains_again(taught, cap
     assert (copy.run("student").fold(ALL) / "DONE").stat().st_mtime_ns != before
 
 
+def test_further_cards_with_other_photos_are_labelled_again_and_photos_of_none_are_refused(
+    taught, tmp_path, capsys
+):
+    ws, folder = taught
+    copy, cards = Workspace(tmp_path / "work", COMPETITION.name), folder / "more" / "test.parquet"
+    shutil.copytree(ws.path, copy.path)
+    photo = tmp_path / "photos" / "images" / "test" / "5050.jpg"
+    photo.parent.mkdir(parents=True)
+    for colour, moved, said in (
+        ("red", False, "30 further cards labelled by linear"),
+        ("blue", False, "30 further cards labelled by linear"),
+        ("blue", True, "labelled by linear already"),
+    ):
+        if moved:
+            (tmp_path / "photos").rename(tmp_path / "elsewhere")
+        else:
+            Image.new("RGB", (20, 20), colour).save(photo)
+        photos = tmp_path / ("elsewhere" if moved else "photos")
+        label(copy, COMPETITION, student_config(), cards, photos, False)
+        assert said in capsys.readouterr().err
+    with pytest.raises(
+        GoodsError, match=r"--images .*: are those of the cards that --unlabelled names; add it"
+    ):
+        distil(copy, COMPETITION, student_config(), None, photos)
+
+
 def test_a_stack_labels_further_cards(tmp_path):
     ws = Workspace(tmp_path / "work", COMPETITION.name)
     shop = write_shop(tmp_path / "shop", n_train=90)
@@ -169,6 +196,8 @@ def test_the_script_trains_a_student(tmp_path, run_script, monkeypatch):
     assert code == 0 and "distil student: out-of-fold weighted_f1" in err and "cards/s" in err
     code, _, err = run_script("distil", COMPETITION.name, "--work", ws.root, *settings)
     assert code == 2 and "stack" in err
+    code, _, err = run_script("distil", COMPETITION.name, "linear", "--name", "linear", "--work", ws.root)
+    assert code == 2 and "experiment linear is of family linear, which learns from no other" in err
 
 
 @pytest.mark.parametrize("structure", ["flat", "tree"])

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from goods.cards.labels import Labels
 from goods.cards.rawtext import normalise
@@ -22,6 +21,8 @@ from goods.config.competition import CompetitionConfig
 from goods.core.kept import Kept
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
+from goods.models.text.field_vectorizer import FieldVectorizer
+from goods.models.text.linear import FieldFeatures
 from goods.report.card_explaining import explain_table
 from goods.report.reasons import Explained
 from goods.stack.level import tabulate
@@ -30,10 +31,11 @@ from goods.submit.predictor import Predictor
 if TYPE_CHECKING:
     from PIL import Image
 
-PHOTO = "asked.jpg"
+PHOTO = "asked.png"  # whole, whatever its size
 SHOWN, NEAREST = 10, 6  # categories, train cards
 LEAST = 0.0005  # of a node that is shown: what would be written as 0.0% is none
 KEPT = 1 << 26
+ALL_TERMS = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,9 @@ class CardAnswers:
         self.folder = tempfile.TemporaryDirectory(prefix="goods-app-")
         self.labels, self.train = Labels.load(ws), select(load_cards(ws), "train")
         self.predictor = Predictor(ws, competition, experiment, Path(self.folder.name), Kept(KEPT), stay=True)
-        self.words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b", sublinear_tf=True)
+        self.words = FieldVectorizer(
+            FieldFeatures(weight=1.0, words=(1, 2), max_features=ALL_TERMS), char_min_df=1
+        )
         self.titles = self.words.fit_transform(self.train.title)
 
     def answer(self, texts: dict[str, str], photo: Image.Image | None = None) -> CardAnswer:
@@ -78,7 +82,7 @@ class CardAnswers:
         card = pd.DataFrame([row]).astype({"product_id": self.train.product_id.dtype})
         normalise(card, Issues())
         if photo is not None:
-            photo.convert("RGB").save(Path(self.folder.name) / PHOTO, quality=95)
+            photo.convert("RGB").save(Path(self.folder.name) / PHOTO)
         return card.assign(image=pd.Series([None if photo is None else PHOTO], dtype="str"), target=-1)
 
     def judged(self, card: pd.DataFrame) -> tuple[Predictions, list[Explained]]:
@@ -95,7 +99,7 @@ class CardAnswers:
         return stack.predict(card, base), reasons[0]
 
     def nearest(self, title: str) -> pd.DataFrame:
-        likeness = (self.titles @ self.words.transform([title]).T).toarray()[:, 0]
+        likeness = (self.titles @ self.words.transform(pd.Series([title])).T).toarray()[:, 0]
         rows = np.argsort(-likeness, kind="stable")[:NEAREST]
         rows = rows[likeness[rows] > 0]
         return pd.DataFrame(

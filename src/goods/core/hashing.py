@@ -24,7 +24,8 @@ def content_hash(*parts: Any) -> str:
         elif isinstance(part, bytes):
             digest.update(part)
         else:
-            digest.update(json.dumps(part, sort_keys=True, ensure_ascii=False, default=str).encode())
+            text = json.dumps(part, sort_keys=True, ensure_ascii=False, default=str)
+            digest.update(text.encode(errors="surrogatepass"))  # of names of files that are no UTF-8
         digest.update(b"\x00")
     return digest.hexdigest()
 

@@ -71,7 +71,8 @@ class Predictions:
         """float32 [n, n_classes], rows sum to 1: what is left of 1 is on the classes that are given nothing."""
         dense = np.tile(self.left_over(n_classes)[:, None], (1, n_classes))
         given = np.where(self.proba > 0, self.proba, np.take_along_axis(dense, self.classes.astype(int), 1))
-        np.put_along_axis(dense, self.classes.astype(int), given, 1)
+        # from the last column on: a class that `joined` fills a row up with keeps what it was given before
+        np.put_along_axis(dense, self.classes[:, ::-1].astype(int), given[:, ::-1], 1)
         return dense / dense.sum(1, keepdims=True)
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -23,6 +23,7 @@ from goods.core.done import DONE, LOGS, check_done, mark_done, read_done
 from goods.core.errors import GoodsError
 from goods.core.folders import disk_used
 from goods.core.hashing import content_hash, content_of
+from goods.core.scratch import RUN, own_folder
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.submit.entries import overall
@@ -64,9 +65,26 @@ def make_bundle(
     wheels: Callable[[list[str], Path], None],
 ) -> dict[str, int]:
     """Write all of it; `wheels` puts those of "name==version" lines, and the project's own, into a folder. Returns the
-    bytes of each part."""
+    bytes of each part. Until all of it is there nothing is in `bundle.out`, so that it may be tried again."""
     reader_of(competition)
     check_empty(bundle.out)
+    bundle.out.mkdir(parents=True, exist_ok=True)
+    with own_folder(bundle.out, RUN) as folder:
+        made = replace(bundle, out=folder)
+        fill(made, ws, competition, experiment, configs, wheels)
+        for part in (made.kernel, made.dataset):
+            part.rename(bundle.out / part.name)
+    return {path.name: disk_used(path) for path in sorted(bundle.dataset.iterdir())}
+
+
+def fill(
+    bundle: Bundle,
+    ws: Workspace,
+    competition: CompetitionConfig,
+    experiment: str,
+    configs: Path,
+    wheels: Callable[[list[str], Path], None],
+) -> None:
     spaces = parts(ws, competition)
     models = [folder for space, one in spaces for folder in model_folders(space, one, experiment)]
     runs = list(dict.fromkeys(folder.parent for folder in models))
@@ -83,11 +101,11 @@ def make_bundle(
     wheels(needed, bundle.dataset / "wheels")
     photos = any(sees_photos(space, experiment) for space, _ in spaces)
     write_about(bundle, ws, competition, experiment, photos, networks)
-    return {path.name: disk_used(path) for path in sorted(bundle.dataset.iterdir())}
 
 
 def check_empty(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    """GoodsError where anything is in it but what a killed run has left, which `own_folder` removes."""
+    if out.exists() and (not out.is_dir() or any(RUN not in path.name for path in out.iterdir())):
         raise GoodsError(f"--out {out}: not an empty folder; name another")
 
 

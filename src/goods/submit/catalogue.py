@@ -70,7 +70,13 @@ def with_identity(cards: pd.DataFrame, path: Path, truth: str | None) -> pd.Data
         return cards
     column = read_table(path, {truth: "any"})[truth]
     told = column.map(identity_text).astype("str").str.strip()
-    return cards.assign(identity=told.where(column.notna() & (told != "")))
+    identity = told.where(column.notna() & (told != ""))
+    if not identity.dropna().duplicated().any():
+        raise GoodsError(
+            f"{path}: column {truth!r} has no value that two cards share, so nothing is there to be found; name "
+            "another by --truth, or leave it out"
+        )
+    return cards.assign(identity=identity)
 
 
 def identity_text(value: Any) -> str:
@@ -127,6 +133,11 @@ def match_file(
     write_json(out / "report.json", report)
     merged = f"{count(report['groups'], 'group')} of two or more among {count(len(groups), 'card')}"
     say(f"match: {count(len(pairs), 'pair')}, {merged}")
+    if nameless := report["empty_titles"]:
+        say(
+            f"warning: {count(nameless, 'card without a title stands', 'cards without a title stand')} alone; look "
+            "whether the right column is read"
+        )
     if refused := report["kept_apart_by_max_group"]:
         say(
             f"match: {refused} times two groups that belong together would have outgrown {config.max_group} cards and "

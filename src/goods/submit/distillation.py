@@ -23,6 +23,8 @@ from goods.core.artifacts import read_json, write_parquet
 from goods.core.code import code_hash
 from goods.core.done import DONE, begin, is_done, mark_done
 from goods.core.errors import GoodsError
+from goods.core.filehashes import FileHashes
+from goods.core.folders import walk
 from goods.core.hashing import content_hash, file_hash
 from goods.core.locks import one_at_a_time
 from goods.core.log import say
@@ -52,6 +54,10 @@ def distil(
         raise GoodsError(
             f"experiment {config.name} is of family {config.model.family}, which learns from no other; give a student's"
         )
+    if images is not None and unlabelled is None:
+        raise GoodsError(
+            f"--images {images}: are those of the cards that --unlabelled names; add it, or leave them out"
+        )
     for space, one in parts(ws, competition):
         saved_config(space, teacher)  # raises unless it is finished
         student = config.model_copy(update={"competition": one.name})
@@ -77,7 +83,7 @@ def label(
         raise GoodsError(f"--unlabelled {unlabelled}: no such file; name a parquet or csv file of cards")
     key = content_hash(
         file_hash(unlabelled),
-        None if images is None else str(images.resolve()),
+        None if images is None else content_of_all(images, ws.cache / f"unlabelled-{config.name}.npz"),
         [
             (path.name, file_hash(done))
             for path in model_folders(ws, competition, teacher)
@@ -95,6 +101,14 @@ def label(
         write_labelled(ws, competition, teacher, unlabelled, images, folder)
         mark_done(folder, key)
     return folder
+
+
+def content_of_all(images: Path, kept: Path) -> str:
+    """Hash of the files below a folder, wherever it lies; `kept` is a cache of theirs."""
+    names, hashes = walk(images).files, FileHashes(images, kept)
+    found = content_hash(list(zip(names, hashes.of(names), strict=True)))
+    hashes.save()
+    return found
 
 
 def write_labelled(

@@ -31,7 +31,12 @@ OFF = 1e-2  # of a row's sum from 1: what 16-bit arithmetic may leave
 
 def checked(said: object, n: int, n_classes: int | None, model: str) -> np.ndarray:
     """float32 [n, n_classes] as it was said; GoodsError where it is no distribution over all classes."""
-    dense = np.asarray(said, np.float32) if said is not None else np.empty(0, np.float32)
+    try:
+        dense = np.asarray(said, np.float32) if said is not None else np.empty(0, np.float32)
+    except (RuntimeError, TypeError, ValueError):  # sparse, ragged, texts, a tensor with its gradient
+        raise GoodsError(
+            f"{model}.predict gave a {type(said).__name__}, expected an array of numbers; mend the model"
+        ) from None
     if dense.ndim != 2 or len(dense) != n or n_classes not in (None, dense.shape[1]):
         wanted = f"({n}, {n_classes})" if n_classes else f"({n}, classes)"
         raise GoodsError(

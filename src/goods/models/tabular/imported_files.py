@@ -94,13 +94,22 @@ def _of_arrays(path: Path, labels: Labels) -> tuple[np.ndarray, np.ndarray, np.n
         raise GoodsError(
             f"{path}: class {classes.max()} is none of the {labels.n_classes} classes; write their ids"
         )
+    # what a row is filled up with has no probability and may be any class
+    given = np.sort(np.where(proba == 0, -1, classes), axis=1)
+    again = (given[:, 1:] == given[:, :-1]) & (given[:, 1:] >= 0)
+    if again.any():
+        row, column = np.argwhere(again)[0]
+        raise GoodsError(
+            f"{path}: class {given[row, column]} of the id {ids[row]} stands twice; write each class of a card once"
+        )
     return ids, classes, proba
 
 
 def _read(path: Path, id_: str) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
-            return pq.read_table(path).to_pandas()
+            frame = pq.read_table(path).to_pandas()
+            return frame.reset_index() if any(frame.index.names) else frame
         # "NA" may be an id or a class
         return pd.read_csv(path, dtype={id_: str, "class": str}, keep_default_na=False, na_values=[""])
     except (pa.ArrowException, ValueError, OSError) as error:  # pandas' errors of parsing are ValueErrors
@@ -122,13 +131,22 @@ def _numbers(path: Path, column: pd.Series) -> np.ndarray:
 def _class_codes(path: Path, names: list[str], labels: Labels) -> np.ndarray:
     """int32 [C] class indices of ids or, where they are none, names of classes."""
     by_id = {str(id_): c for c, id_ in enumerate(labels.ids)}
-    by_name = {name: c for c, name in enumerate(labels.names)}
+    bearers: dict[str, list[str]] = {}
+    for id_, name in zip(by_id, labels.names, strict=True):
+        bearers.setdefault(name, []).append(id_)
+    by_name = {name: by_id[ids[0]] for name, ids in bearers.items()}
     codes = by_id if set(names) <= set(by_id) else by_name
     unknown = sorted(set(names) - set(codes))
     if unknown:
         raise GoodsError(
             f"{path}: {unknown[0]!r} is neither the id nor the name of a class; write ids such as "
             f"{', '.join(list(by_id)[:5])}"
+        )
+    doubtful = [name for name in names if codes is by_name and len(bearers[name]) > 1]
+    if doubtful:
+        raise GoodsError(
+            f"{path}: {doubtful[0]!r} is the name of the classes {' and '.join(bearers[doubtful[0]][:2])}; write "
+            "their ids"
         )
     if len(set(names)) < len(names):
         raise GoodsError(f"{path}: a class stands twice; give each one column")
