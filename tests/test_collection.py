@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from conftest import pytest_collection_modifyitems
+from runs import built_once
 from test_environment import bash, checkout  # noqa: F401  # a fixture
 
 
@@ -49,3 +51,21 @@ def test_tests_have_a_worker_of_one_thread_for_each_core_or_as_they_are_asked_to
     (programs / "lint-imports").chmod(0o755)
     done = bash(checkout / "scripts" / "test.sh", tmp_path, *words, OMP_NUM_THREADS="")
     assert done.stdout.splitlines()[-1] == f"1: -m pytest -q {expected}", done.stderr
+
+
+def worker(place: Path) -> SimpleNamespace:
+    """A request for a fixture in a worker whose folder is `place`."""
+    place.mkdir()
+    factory = SimpleNamespace(getbasetemp=lambda: place)
+    return SimpleNamespace(config=SimpleNamespace(workerinput={}), getfixturevalue=lambda _: factory)
+
+
+def test_what_workers_share_is_built_by_the_first(tmp_path):
+    built = []
+
+    def build(folder: Path) -> Path:
+        built.append(folder)
+        return folder
+
+    found = [built_once(worker(tmp_path / name), "run", build) for name in ("gw0", "gw1")]
+    assert found == [tmp_path / "run"] * 2 and built == [tmp_path / "run"]
