@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sets up .venv, then runs lint, types, import contracts and the tests; arguments go to pytest.
+# Sets up .venv, then runs lint, types, import contracts and the tests, a worker for each core; arguments go to pytest
+# (-n 0: all tests in one process).
 set -euo pipefail
 source "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/setup_env.sh"
 cd "$ROOT"
@@ -7,4 +8,11 @@ cd "$ROOT"
 "$PYTHON" -m ruff format --check .
 "$PYTHON" -m mypy
 "$(dirname "$PYTHON")/lint-imports" --no-cache
-exec "$PYTHON" -m pytest -q "$@"
+workers=()
+if [[ " $* " != *no:xdist* ]]; then
+    cores="$("$PYTHON" -c 'from goods.core import execution; print(execution.cores())')"
+    # a worker begun anew in place of one that has crashed would begin with the test that crashed it
+    workers=(-n "$cores" --dist loadfile --max-worker-restart 0)
+fi
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" # a worker's share of the cores
+exec "$PYTHON" -m pytest -q "${workers[@]}" "$@"

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 from ozon_offers import OZON, QUICK, ozon_config, ozon_workspace
-from runs import CONFIGS, copied, small_configs
+from runs import CONFIGS, built_once, copied, small_configs
 from school import write_school
 from shop import write_shop
 
@@ -204,13 +204,13 @@ def whole_run(folder: Path, *experiments: str) -> tuple[Options, str]:
 
 
 @pytest.fixture(scope="session")
-def plain_run(tmp_path_factory) -> tuple[Options, str]:
-    return whole_run(tmp_path_factory.mktemp("plain"), "linear", "fasttext")
+def plain_run(request) -> tuple[Options, str]:
+    return built_once(request, "plain", lambda folder: whole_run(folder, "linear", "fasttext"))
 
 
 @pytest.fixture(scope="session")
-def tuned_run(tmp_path_factory) -> tuple[Options, str]:
-    return whole_run(tmp_path_factory.mktemp("tuned"), "linear-tuned", "fasttext")
+def tuned_run(request) -> tuple[Options, str]:
+    return built_once(request, "tuned", lambda folder: whole_run(folder, "linear-tuned", "fasttext"))
 
 
 @pytest.fixture(scope="session")
@@ -233,14 +233,14 @@ def finished(tmp_path_factory, tuned_run) -> Options:
 
 
 @pytest.fixture
-def run_script(capsys, monkeypatch):
-    """Call scripts/<name>.py in this process; returns (exit code, stdout, stderr)."""
+def run_program(capsys, monkeypatch):
+    """Call a file as the program `name` in this process; returns (exit code, stdout, stderr)."""
 
-    def call(name: str, *args: object) -> tuple[int, str, str]:
+    def call(path: Path, name: str, *args: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", [name, *map(str, args)])
         capsys.readouterr()
         try:
-            runpy.run_path(str(ROOT / "scripts" / f"{name}.py"), run_name="__main__")
+            runpy.run_path(str(path), run_name="__main__")
             code = 0
         except SystemExit as stop:
             code = int(stop.code or 0)
@@ -248,6 +248,12 @@ def run_script(capsys, monkeypatch):
         return code, out, err
 
     return call
+
+
+@pytest.fixture
+def run_script(run_program):
+    """Call scripts/<name>.py in this process; returns (exit code, stdout, stderr)."""
+    return lambda name, *args: run_program(ROOT / "scripts" / f"{name}.py", name, *args)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,19 +1,24 @@
-"""Configs of whole runs, cut down to what a test has time for, and a run in another folder."""
+"""Configs of whole runs, cut down to what a test has time for, a run in another folder, and runs that workers share."""
 
 from __future__ import annotations
 
+import pickle
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+import pytest
 import yaml
+from filelock import FileLock
 
 from goods.config.loading import DEFAULTS, read_experiment
 
 if TYPE_CHECKING:
     from goods.presets import Options
 
+Built = TypeVar("Built")
 CONFIGS = Path(__file__).parents[1] / "configs"
 SMALL = {
     "linear": {
@@ -68,3 +73,18 @@ def copied(options: Options, folder: Path) -> Options:
         name: shutil.copytree(getattr(options, name), folder / name) for name in ("configs", "work", "out")
     }
     return replace(options, **places)
+
+
+def built_once(request: pytest.FixtureRequest, name: str, build: Callable[[Path], Built]) -> Built:
+    """What `build` makes of a new folder; of several workers the first builds, and the others take what it made."""
+    place: Path = request.getfixturevalue("tmp_path_factory").getbasetemp()
+    if hasattr(request.config, "workerinput"):  # each worker's place is in one that they share
+        place = place.parent
+    made = place / f"{name}.pickle"
+    with FileLock(place / f"{name}.lock"):
+        if not made.exists():
+            (place / name).mkdir()
+            built = build(place / name)
+            made.write_bytes(pickle.dumps(built))
+            return built
+    return pickle.loads(made.read_bytes())

@@ -33,7 +33,7 @@ def coca_config(**changes):
 def test_captions_are_learned_and_come_back_from_disk(photos, tmp_path, tokens):
     cards, context = photos
     config = coca_config(
-        caption={"tokens": tokens}, holdout=0.2, pretrain=trainer(epochs=12, batch_size=32, lr=0.003)
+        caption={"tokens": tokens}, holdout=0.2, pretrain=trainer(epochs=8, batch_size=32, lr=0.003)
     )
     model = ContrastiveModel(config, context)
     report = model.pretrain(cards)

@@ -1,11 +1,14 @@
-"""Which tests are run."""
+"""Which tests are run, and by how many workers."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from conftest import pytest_collection_modifyitems
+from runs import built_once
+from test_environment import bash, checkout  # noqa: F401  # a fixture
 
 
 @pytest.mark.parametrize(
@@ -26,3 +29,43 @@ def test_exhaustive_tests_are_run_only_where_they_are_named(expression, run):
     pytest_collection_modifyitems(config, items)
     assert [item.name for item in items] == run
     assert len(told) == 2 - len(run)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("-m", "not slow"), "-n 3 --dist loadfile --max-worker-restart 0 -m not slow"),
+        (("-n", "0"), "-n 3 --dist loadfile --max-worker-restart 0 -n 0"),
+        (("-p", "no:xdist"), "-p no:xdist"),
+    ],
+)
+def test_tests_have_a_worker_of_one_thread_for_each_core_or_as_they_are_asked_to(
+    checkout,  # noqa: F811
+    tmp_path,
+    words,
+    expected,
+):
+    programs = checkout / ".venv" / "bin"
+    (programs / "python").write_text('#!/bin/sh\n[ "$1" = -c ] && echo 3 || echo "$OMP_NUM_THREADS: $*"\n')
+    (programs / "lint-imports").write_text("#!/bin/sh\n")
+    (programs / "lint-imports").chmod(0o755)
+    done = bash(checkout / "scripts" / "test.sh", tmp_path, *words, OMP_NUM_THREADS="")
+    assert done.stdout.splitlines()[-1] == f"1: -m pytest -q {expected}", done.stderr
+
+
+def worker(place: Path) -> SimpleNamespace:
+    """A request for a fixture in a worker whose folder is `place`."""
+    place.mkdir()
+    factory = SimpleNamespace(getbasetemp=lambda: place)
+    return SimpleNamespace(config=SimpleNamespace(workerinput={}), getfixturevalue=lambda _: factory)
+
+
+def test_what_workers_share_is_built_by_the_first(tmp_path):
+    built = []
+
+    def build(folder: Path) -> Path:
+        built.append(folder)
+        return folder
+
+    found = [built_once(worker(tmp_path / name), "run", build) for name in ("gw0", "gw1")]
+    assert found == [tmp_path / "run"] * 2 and built == [tmp_path / "run"]

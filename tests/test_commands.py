@@ -33,6 +33,13 @@ def goods(*words: str, cwd: Path | None = None, **env: str) -> subprocess.Comple
     )
 
 
+@pytest.fixture
+def run_goods(run_program, monkeypatch):
+    """Call `goods` in this process; returns (exit code, stdout, stderr)."""
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    return lambda *words: run_program(ROOT / "src" / "goods" / "__main__.py", "goods", *words)
+
+
 def test_every_script_is_a_command():
     assert sorted(path.stem for path in commands().values()) == SCRIPTS
     assert {"run", "demo", "make-folds", "train", "predict"} <= set(commands())
@@ -45,19 +52,19 @@ def test_the_overview_names_all_commands_and_imports_nothing_heavy():
     assert not {line.rpartition("|")[2].strip().partition(".")[0] for line in imports} & HEAVY
 
 
-def test_a_command_takes_what_its_script_takes_and_speaks_of_commands(tmp_path):
-    done = goods("run", "--help")
-    assert done.stdout.startswith("usage: goods run ") and "--time-limit" in done.stdout
-    assert done.stdout.endswith("\nexample:\n  goods run kazanexpress2023 --data DIR\n")
+def test_a_command_takes_what_its_script_takes_and_speaks_of_commands(tmp_path, run_goods):
+    _, out, _ = run_goods("run", "--help")
+    assert out.startswith("usage: goods run ") and "--time-limit" in out
+    assert out.endswith("\nexample:\n  goods run kazanexpress2023 --data DIR\n")
     done = goods("submit", "demo", "--work", str(tmp_path))
     assert done.returncode == 2
     assert done.stderr.startswith("error: ") and "goods " in done.stderr and "scripts/" not in done.stderr
 
 
 @pytest.mark.parametrize("words", [[], ["no-such-command"]])
-def test_what_is_no_command_ends_with_exit_code_2(words):
-    done = goods(*words)
-    assert done.returncode == 2 and "COMMAND" in done.stderr
+def test_what_is_no_command_ends_with_exit_code_2(words, run_goods):
+    code, _, err = run_goods(*words)
+    assert code == 2 and "COMMAND" in err
 
 
 def test_configs_of_the_package_are_found_from_anywhere_and_those_of_the_current_folder_first(tmp_path):
@@ -97,9 +104,10 @@ def test_a_contest_of_ones_own_needs_one_file_where_the_package_is_installed(tmp
         (["completion", "z"], 2, ["zsh"]),
     ],
 )
-def test_a_shell_is_told_what_may_stand_next(words, at, expected):
-    done = goods(*words, GOODS_COMPLETE=str(at))
-    assert done.returncode == 0 and done.stdout.split() == expected, done.stderr
+def test_a_shell_is_told_what_may_stand_next(words, at, expected, run_goods, monkeypatch):
+    monkeypatch.setenv("GOODS_COMPLETE", str(at))
+    code, out, err = run_goods(*words)
+    assert code == 0 and out.split() == expected, err
 
 
 def test_bash_completes_with_the_printed_lines(tmp_path):

@@ -137,7 +137,7 @@ def test_retrieval_by_hand():
 def test_pretraining_brings_text_and_photo_together_and_is_done_once(photos):
     cards, context = photos
     model = ContrastiveModel(
-        joint_config(holdout=0.2, pretrain=trainer(epochs=25, batch_size=32, lr=0.003)), context
+        joint_config(holdout=0.2, pretrain=trainer(epochs=12, batch_size=32, lr=0.003)), context
     )
     report = model.pretrain(cards)
     assert report["cards"] + report["held_out"] == cards.image.notna().sum()

@@ -62,6 +62,7 @@ def determinism():
     del sys.modules[spec.name]
 
 
+@pytest.mark.slow
 def test_all_circumstances_at_once_change_no_byte_and_no_key(tmp_path, determinism):
     determinism.write_raw(tmp_path / "raw", 120)
     determinism.write_configs(tmp_path / "configs", determinism.SHOP, ("linear", "fasttext", "stack"))

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -262,15 +259,15 @@ def test_settings_of_a_run_below_that_were_changed_since_are_not_built_on(ws, co
         train(ws, competition, load_experiment(LINEAR, above))
 
 
-def test_verify_names_what_is_damaged(ws, competition):
+def test_verify_names_what_is_damaged(ws, competition, run_script):
     train(ws, competition, load_experiment(LINEAR))
-    command = [sys.executable, str(ROOT / "scripts/verify.py"), ws.competition, "--work", str(ws.root)]
-    told = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
-    assert (told.returncode, told.stdout.splitlines()[-1]) == (0, "6 whole, 0 damaged")
+    asked = ("verify", ws.competition, "--work", ws.root)
+    code, out, _ = run_script(*asked)
+    assert (code, out.splitlines()[-1]) == (0, "6 whole, 0 damaged")
     flip(ws.run("linear").oof)
-    told = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
-    assert told.returncode == 1
-    assert "damaged  runs/linear: oof.npz is not what was written" in told.stdout
+    code, out, _ = run_script(*asked)
+    assert code == 1
+    assert "damaged  runs/linear: oof.npz is not what was written" in out
     assert json.loads((ws.run("linear").path / "DONE").read_text())["key"]
     shutil.rmtree(ws.run("linear").fold(1))
     assert verify(ws)[1][-1] == "runs/linear/fold_1: missing"

@@ -44,10 +44,9 @@ def checkout(tmp_path: Path) -> Path:
     return root
 
 
-def bash(script: str | Path, cwd: Path, **env: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        ["bash", str(script), "demo"], cwd=cwd, env=os.environ | env, capture_output=True, text=True
-    )
+def bash(script: str | Path, cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess:
+    command = ["bash", str(script), *(words or ("demo",))]
+    return subprocess.run(command, cwd=cwd, env=os.environ | env, capture_output=True, text=True)
 
 
 def test_every_pinned_package_is_installed_by_its_hashes(checkout, tmp_path):

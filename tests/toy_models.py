@@ -141,7 +141,7 @@ def joint_config(**changes) -> ContrastiveConfig:
         "text": navec_config(dropout=0.0, word_dropout=0.0).model_dump(),
         "image": photo_config(dropout=0.0).model_dump(),
         "width": 16,
-        "chunk": 8,
+        "chunk": 16,
         "pretrain": trainer(epochs=6, batch_size=32, lr=0.003),
         "trainer": trainer(epochs=10),
         "hidden": 32,
