@@ -33,7 +33,7 @@ from goods.models.joint.fusion import FusionConfig
 from goods.models.loop import train_network
 from goods.models.network import Network
 from goods.models.rows import VectorRows
-from goods.models.text.navec_network import largest, largest_in_order
+from goods.models.text.navec_network import largest
 from goods.models.training import Training
 
 pytestmark = [
@@ -165,18 +165,18 @@ def test_the_largest_of_the_words_is_that_of_a_cpu_and_its_gradient_has_an_order
     vectors = torch.randn(200, 48, generator=random)
     weight = torch.randn(300, 48, generator=random)
 
-    def gradient(how, device: str) -> torch.Tensor:
+    def gradient(device: str) -> torch.Tensor:
         leaf = vectors.clone().to(device).requires_grad_()
-        top = how(leaf, words.to(device), offsets.to(device))
+        top = largest(leaf, words.to(device), offsets.to(device))
         assert torch.equal(top.cpu(), largest(vectors, words, offsets))
         (top * weight.to(device)).sum().backward()
         assert leaf.grad is not None
         return leaf.grad.cpu()
 
     with repeatable(strict=True):
-        first, second = (gradient(largest_in_order, "cuda:0") for _ in range(2))
+        first, second = (gradient("cuda:0") for _ in range(2))
     assert torch.equal(first, second)
-    torch.testing.assert_close(first, gradient(largest, "cpu"))
+    torch.testing.assert_close(first, gradient("cpu"))
 
 
 def test_features_of_photos_are_the_same_bytes_whatever_their_files_times(tmp_path):

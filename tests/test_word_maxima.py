@@ -1,4 +1,4 @@
-"""The largest of a card's word vectors, by the operation of a CPU and by those that have an order on a GPU."""
+"""The largest of a card's word vectors: the bytes of torch's own operation, by others whose gradient has an order."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch.nn import functional as F
 
-from goods.models.text.navec_network import FieldHead, largest, largest_in_order
+from goods.models.text.navec_network import largest
 
 Largest = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def by_torch(vectors: torch.Tensor, words: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    return F.embedding_bag(words, vectors, offsets, mode="max", include_last_offset=True)
 
 
 def value_and_gradient(how: Largest, *given: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -35,7 +40,7 @@ def test_both_ways_are_the_same_bytes(lengths):
     vectors = torch.randn(30, 12, generator=torch.Generator().manual_seed(1))
     words, offsets = cards(lengths, 30)
     (one, its), (other, others) = (
-        value_and_gradient(how, vectors, words, offsets) for how in (largest, largest_in_order)
+        value_and_gradient(how, vectors, words, offsets) for how in (by_torch, largest)
     )
     assert torch.equal(one, other) and torch.equal(its, others)
 
@@ -45,14 +50,14 @@ def test_both_ways_are_the_same_bytes_where_words_are_as_large():
     vectors[2] = vectors[5] = 0  # as words that are dropped
     words, offsets = cards([9, 4, 0, 12, 30], 9)
     (one, its), (other, others) = (
-        value_and_gradient(how, vectors, words, offsets) for how in (largest, largest_in_order)
+        value_and_gradient(how, vectors, words, offsets) for how in (by_torch, largest)
     )
     assert torch.equal(one, other) and torch.equal(its, others)
 
 
 def test_of_words_that_are_as_large_the_first_gets_the_gradient():
     words, offsets = torch.tensor([4, 2, 3]), torch.tensor([0, 3])
-    for how in (largest, largest_in_order):
+    for how in (by_torch, largest):
         assert value_and_gradient(how, torch.ones(5, 1), words, offsets)[1].ravel().tolist() == [
             0,
             0,
@@ -65,17 +70,7 @@ def test_of_words_that_are_as_large_the_first_gets_the_gradient():
 def test_a_word_that_many_cards_share_gets_the_sum_of_their_gradients():
     vectors = torch.tensor([[1.0], [0.0]])
     words, offsets = torch.tensor([0, 1] * 50), torch.arange(0, 101, 2)
-    for how in (largest, largest_in_order):
+    for how in (by_torch, largest):
         gradient = value_and_gradient(how, vectors, words, offsets)[1]
         torch.testing.assert_close(gradient[0, 0], torch.arange(1.0, 51).sqrt().sum())
         assert gradient[1, 0] == 0
-
-
-@pytest.mark.parametrize("kind", ["pooled", "attention"])
-def test_heads_take_the_operation_of_a_cpu_on_a_cpu(monkeypatch, kind):
-    def never(*_: torch.Tensor) -> torch.Tensor:
-        raise AssertionError("the way of a GPU")
-
-    monkeypatch.setattr("goods.models.text.navec_network.largest_in_order", never)
-    words, offsets = cards([3, 0, 2], 5)
-    assert FieldHead(kind, 8)(torch.randn(5, 8), words, offsets).shape == (3, 16)

@@ -37,6 +37,13 @@ class Ragged:
         offsets = np.concatenate([self.offsets, self.offsets[-1] + other.offsets[1:]])
         return Ragged(np.concatenate([self.values, other.values]), offsets)
 
+    def neighbours(self) -> Ragged:
+        """Of each row, where in `values` a value stands that another follows."""
+        lengths = np.maximum(self.lengths - 1, 0)
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        starts = np.repeat(self.offsets[:-1] - offsets[:-1], lengths)
+        return Ragged(starts + np.arange(offsets[-1]), offsets)
+
     def head(self, most: int) -> Ragged:
         """Each row's first `most` values."""
         lengths = np.minimum(self.lengths, most)

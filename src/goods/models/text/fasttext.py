@@ -32,7 +32,7 @@ class FastTextConfig(FamilyConfig):
         50, ge=1, lt=2**31, description="of loss ns: other classes that a card is told from at a time"
     )
     exact_classes: int = Field(
-        300, ge=1, description="of loss ova: with more classes small pushes are rounded, which is faster"
+        100, ge=1, description="of loss ova: with more classes small pushes are rounded, which is faster"
     )
     min_epochs: int = Field(5, ge=1)
     max_updates: int = Field(

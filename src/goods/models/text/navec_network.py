@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -93,57 +94,46 @@ class NavecRows:
         self.tuned = np.array([vocabulary.get(w, 0) for w in known.words], np.int64)
 
     def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
-        taken = {name: field.take(rows) for name, field in self.fields.items()}
-        words, local = np.unique(np.concatenate([t.values for t in taken.values()]), return_inverse=True)
+        """Of the cards' fields, one field after the other: `words` [t] (numbers into the batch's distinct words) and
+        `offsets` [fields · b + 1], and as many lists of neighbouring words."""
+        taken = reduce(Ragged.followed_by, (field.take(rows) for field in self.fields.values()))
+        words, local = np.unique(taken.values, return_inverse=True)
         grams = self.subwords.take(words)
+        hashes = self.word_bucket[taken.values]
+        pairs = taken.neighbours()
         arrays = {
             "vectors": self.table[self.rows[words]],
             "tuned": self.tuned[words],
             "word": self.word_bucket[words] % self.buckets,
             "grams": grams.values,
-            "gram_offsets": grams.offsets[:-1],
+            "gram_offsets": grams.offsets,
+            "words": local,
+            "offsets": taken.offsets,
+            "bigrams": (hashes[pairs.values] * 31 + hashes[pairs.values + 1]) % self.buckets,
+            "bigram_offsets": pairs.offsets,
         }
         if self.own is not None:
             own_rows, table = self.own
             arrays["own"] = table[own_rows[words]]
-        start = 0
-        for name, field in taken.items():
-            arrays[f"{name}_words"] = local[start : start + len(field.values)]
-            arrays[f"{name}_offsets"] = field.offsets
-            first, second = self.word_bucket[field.values[:-1]], self.word_bucket[field.values[1:]]
-            inside = np.ones(max(0, len(field.values) - 1), bool)
-            ends = field.offsets[1:-1] - 1
-            inside[ends[(ends >= 0) & (ends < len(inside))]] = False
-            bigrams = np.concatenate([[0], np.cumsum(inside)])
-            arrays[f"{name}_bigrams"] = ((first * 31 + second) % self.buckets)[inside]
-            arrays[f"{name}_bigram_offsets"] = bigrams[np.minimum(field.offsets[:-1], len(inside))]
-            start += len(field.values)
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def largest(vectors: torch.Tensor, words: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-    """vectors [u, d], words [t], offsets [b + 1] → [b, d], the largest of each card's words, zeros without any. A GPU
-    adds up its gradient in any order."""
-    return F.embedding_bag(words, vectors, offsets, mode="max", include_last_offset=True)
-
-
-def largest_in_order(vectors: torch.Tensor, words: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-    """`largest`, value and gradient, by operations that have an order on a GPU too."""
+    """vectors [u, d], words [t], offsets [b + 1] → [b, d], the largest of each list's words, zeros without any. The
+    gradient of torch's own operation has no order on a GPU, and takes a step a column on a CPU."""
     with torch.no_grad():  # mode 2 is max; the last of its results is whose number is the largest
         chosen = torch.embedding_bag(
             vectors, words, offsets, scale_grad_by_freq=False, mode=2, include_last_offset=True
         )[3]
-    top = vectors.gather(0, chosen.clamp_min(0))  # -1 on a GPU where a card has no words
+    top = vectors.gather(0, chosen.clamp_min(0))  # -1 on a GPU where a list has no words
     return top.masked_fill((offsets.diff() == 0)[:, None], 0)
 
 
 class FieldHead(nn.Module):
-    """Word vectors of one field → one vector per card; a card without words gets zeros."""
+    """What is learned of one field's words: filters, or how much each word weighs in the field's mean."""
 
     def __init__(self, kind: str, width: int) -> None:
         super().__init__()
-        self.kind = kind
-        self.width_out = FILTERS if kind == "textcnn" else 2 * width
         if kind == "textcnn":
             self.conv = nn.Conv1d(width, FILTERS, KERNEL, padding=KERNEL // 2)
         if kind == "attention":
@@ -151,27 +141,8 @@ class FieldHead(nn.Module):
             # of a word's position, as what a product is stands first in most titles; saved weights name it so
             self.place = nn.Parameter(torch.zeros(POSITIONS, ATTENDERS))
 
-    def forward(self, vectors: torch.Tensor, words: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-        """vectors [u, d] of distinct words, words [t], offsets [b + 1] → [b, width_out]"""
-        if self.kind == "textcnn":
-            return self._textcnn(vectors, words, offsets)
-        top = (largest_in_order if vectors.is_cuda else largest)(vectors, words, offsets)
-        if self.kind == "pooled":
-            mean = F.embedding_bag(words, vectors, offsets, mode="mean", include_last_offset=True)
-            return torch.cat([mean, top], 1)
-        lengths = offsets.diff()
-        card = torch.repeat_interleave(lengths)  # (t,)
-        position = torch.arange(len(words), device=words.device) - offsets[card]
-        score = self.score(vectors)[words] + self.place[position.clamp_max(POSITIONS - 1)]  # (t, heads)
-        weight = torch.exp(score.float().clamp(-15, 15))
-        total = weight.new_zeros(len(lengths), ATTENDERS).index_add(0, card, weight)
-        share = (weight / total[card]).unsqueeze(2)
-        parts = vectors[words].float().unflatten(1, (ATTENDERS, -1)) * share
-        mean = parts.new_zeros(len(lengths), vectors.shape[1]).index_add(0, card, parts.flatten(1))
-        return torch.cat([mean, top], 1)
-
-    def _textcnn(self, vectors: torch.Tensor, words: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-        lengths = offsets.diff()
+    def filtered(self, vectors: torch.Tensor, words: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """vectors [u, d] of distinct words, words [t], lengths [b] → [b, FILTERS]"""
         most = max(1, int(lengths.max()))
         inside = torch.arange(most, device=words.device) < lengths[:, None]  # (b, t)
         padded = vectors.new_zeros(len(lengths), most, vectors.shape[1])
@@ -186,15 +157,15 @@ class NavecNetwork(Network):
         width, self.names, self.config = config.width, list(config.fields), config
         self.project = nn.Linear(width_in, width, bias=False)
         self.words = nn.Embedding(config.subword_buckets, width)
-        self.grams = nn.EmbeddingBag(config.subword_buckets, width, mode="mean")
+        self.grams = nn.EmbeddingBag(config.subword_buckets, width, mode="mean", include_last_offset=True)
         # of neighbouring words; saved weights name it so
-        self.pairs = nn.EmbeddingBag(config.subword_buckets, width, mode="mean")
+        self.pairs = nn.EmbeddingBag(config.subword_buckets, width, mode="mean", include_last_offset=True)
         for table in (self.words, self.grams, self.pairs):
             nn.init.normal_(table.weight, std=0.1)
         self.tuned = nn.Embedding(n_tuned, width_in) if n_tuned else None
         self.heads = nn.ModuleDict({name: FieldHead(config.head, width) for name in self.names})
-        total = sum(head.width_out + width for head in self.heads.values())  # type: ignore[misc,operator]
-        self.body = hidden_layers(total, config.hidden, config.dropout)
+        of_words = FILTERS if config.head == "textcnn" else 2 * width
+        self.body = hidden_layers(len(self.names) * (of_words + width), config.hidden, config.dropout)
         self.last = nn.Linear(config.hidden, n_classes)
         self.project_own = nn.Linear(config.own_vectors, width, bias=False) if config.own_vectors else None
 
@@ -214,11 +185,39 @@ class NavecNetwork(Network):
         if self.training:  # whole words go missing
             kept = torch.rand(len(vectors), 1, device=vectors.device) >= self.config.word_dropout
             vectors = vectors * kept
-        parts = []
-        for name in self.names:
-            parts.append(self.heads[name](vectors, batch[f"{name}_words"], batch[f"{name}_offsets"]))
-            parts.append(self.pairs(batch[f"{name}_bigrams"], batch[f"{name}_bigram_offsets"]))
-        return self.body(torch.cat(parts, 1))
+        words, pairs = self.of_words(vectors, batch), self.pairs(batch["bigrams"], batch["bigram_offsets"])
+        by_field = torch.cat([words, pairs], 1).unflatten(0, (len(self.names), -1))  # (fields, b, d)
+        return self.body(by_field.transpose(0, 1).flatten(1))
+
+    def of_words(self, vectors: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """vectors [u, d] of distinct words → [fields · b, ·]; a card's field without words gets zeros."""
+        words, offsets = batch["words"], batch["offsets"]
+        lengths = offsets.diff()
+        if self.config.head == "textcnn":
+            by_field = lengths.unflatten(0, (len(self.names), -1))  # (fields, b)
+            parts = words.split(by_field.sum(1).tolist())
+            heads = zip(self.heads.values(), parts, by_field, strict=True)
+            return torch.cat([head.filtered(vectors, part, its) for head, part, its in heads])  # type: ignore[operator]
+        top = largest(vectors, words, offsets)
+        if self.config.head == "pooled":
+            mean = F.embedding_bag(words, vectors, offsets, mode="mean", include_last_offset=True)
+            return torch.cat([mean, top], 1)
+        return torch.cat([self.weighed(vectors, words, offsets), top], 1)
+
+    def weighed(self, vectors: torch.Tensor, words: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+        """[fields · b, d] means of words that weigh what their field's head thinks of word and position."""
+        heads, lengths = list(self.heads.values()), offsets.diff()
+        one = torch.repeat_interleave(lengths)  # (t,) the card's field that a word stands in
+        field = one // (len(lengths) // len(heads))
+        position = torch.arange(len(words), device=words.device) - offsets[one]
+        of_word = torch.stack([head.score(vectors) for head in heads], 1)  # type: ignore[operator]
+        of_place = torch.stack([head.get_parameter("place") for head in heads])
+        score = of_word[words, field] + of_place[field, position.clamp_max(POSITIONS - 1)]  # (t, heads)
+        weight = torch.exp(score.float().clamp(-15, 15))
+        total = weight.new_zeros(len(lengths), ATTENDERS).index_add(0, one, weight)
+        share = (weight / total[one]).unsqueeze(2)
+        parts = vectors[words].float().unflatten(1, (ATTENDERS, -1)) * share
+        return parts.new_zeros(len(lengths), vectors.shape[1]).index_add(0, one, parts.flatten(1))
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         return self.last(self.embed(batch))
