@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from goods.core.commands import SCRIPT, amounts_joined, as_command, spelled, to_type, with_given
 from goods.core.error_lines import check_words, lines_of, visible
 from goods.core.errors import GoodsError, together
-from goods.core.folders import check_folder, check_local, check_writable
+from goods.core.folders import check_folder, check_local, check_writable, current_folder
 from goods.core.log import saying_to, stamped
 from goods.core.path_parser import PathParser
 from goods.core.pipes import ending_unread, show_all_signs, tell, unread
@@ -33,17 +33,6 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROOT = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path.cwd()  # where work/ and submissions/ are
-
-
-def current_folder() -> Path:
-    """Ends the process in one line where it was removed, as all else asks for it too."""
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        print("error: the current folder was removed; cd to one that is there", file=sys.stderr)
-        sys.exit(2)
-
-
 # the current folder's own; what is not in them comes with the package
 CONFIGS = next(
     (p for p in (current_folder() / "configs", CHECKOUT / "configs") if p.is_dir()), Path("configs")
@@ -226,8 +215,7 @@ def named_experiments(args: argparse.Namespace, competition: str) -> list[Experi
 
 
 def experiment_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfig, ExperimentConfig]:
-    """The experiment of the command line, the competition (or its --target) and where its files are, which can be
-    written to, as can the ledger."""
+    """The experiment, its competition (or --target) and where files are, which, as the ledger, can be written to."""
     from goods.config.loading import competition_in
 
     with together() as apart:
@@ -241,18 +229,13 @@ def experiment_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfi
             config = load_config(args)
             name = config.competition
         if name:
-            competition = of_its_target(competition_named(name, args.work), args.target)
+            competition = competition_named(name, args.work)
+            if args.target:
+                competition = competition.of_target(args.target)
+            elif competition.targets:
+                named = ", ".join(competition.targets)
+                raise GoodsError(f"competition {name} has several targets; add --target NAME: {named}")
     return Workspace(args.work, competition.name), competition, config
-
-
-def of_its_target(competition: CompetitionConfig, target: str | None) -> CompetitionConfig:
-    """The competition, or that of its target where it has several."""
-    if competition.targets and not target:
-        raise GoodsError(
-            f"competition {competition.name} has several targets; add --target NAME: "
-            + ", ".join(competition.targets)
-        )
-    return competition.of_target(target) if target else competition
 
 
 def agreed(question: str) -> bool:

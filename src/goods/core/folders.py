@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -30,6 +31,15 @@ class Tree:
 
     files: list[str] = field(default_factory=list)
     unread: list[tuple[str, str]] = field(default_factory=list)
+
+
+def current_folder() -> Path:
+    """Ends the process in one line where it was removed, as all else asks for it too."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        print("error: the current folder was removed; cd to one that is there", file=sys.stderr)
+        sys.exit(2)
 
 
 def walk(folder: Path) -> Tree:

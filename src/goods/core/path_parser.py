@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from goods.core.meant import meant
+
+UNRECOGNIZED = "unrecognized arguments"  # as argparse has it
 
 
 class PathParser(argparse.ArgumentParser):
     """One that refuses paths which a shell has left empty, or with their ~: they would be others than are meant. Of an
     option or a choice that there is not it says which was probably meant."""
 
-    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        found, left = self.parse_known_args(args, namespace)
-        if left:
+    def error(self, message: str) -> NoReturn:
+        kind, _, words = message.partition(": ")
+        if kind == UNRECOGNIZED:
             options = [name for name in self._option_string_actions if name.startswith("--")]
-            odd = next((word.partition("=")[0] for word in left if word.startswith("--")), "")
-            self.error(f"unrecognized arguments: {' '.join(left)}{meant(odd, options)}")
-        return found
+            odd = next((word.partition("=")[0] for word in words.split() if word.startswith("--")), "")
+            message += meant(odd, options)
+        super().error(message)
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
         if action.type is Path and arg_string == "":
