@@ -132,6 +132,10 @@ def test_local_weights_go_along_and_the_copied_settings_name_them(made, tmp_path
     found = load_experiment(copy / "config.yaml").model.weights
     assert re.fullmatch(r"weights/[0-9a-f]{12}-encoder", found)
     assert (bundle.dataset / found / "config.json").read_text() == "{}" and flaw(copy) is None
+    (tmp_path / "cards").mkdir()
+    learned = load_experiment(made.configs / NAME / "student.yaml", [f"model.further={tmp_path / 'cards'}"])
+    move_weights(bundle, workspace, run, learned)
+    assert len(list((bundle.dataset / "weights").iterdir())) == 1  # of cards it has learned from
 
 
 def test_the_notebook_is_one(tmp_path):

@@ -170,7 +170,7 @@ def test_every_card_is_in_one_group_and_empty_titles_are_alone(tmp_path: Path, c
     assert str(pairs.score.dtype) == "float32" and (pairs.score >= 0.5).all()
     assert report == json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     assert (report["empty_titles"], report["groups"], report["cards_in_groups"]) == (2, 2, 4)
-    assert "warning: 2 cards without a title stand alone" in capsys.readouterr().err
+    assert "warning: 2 cards have no title" in capsys.readouterr().err
 
 
 def test_a_scorer_and_a_threshold_decide_what_is_a_match(tmp_path: Path) -> None:

@@ -190,6 +190,18 @@ def test_a_catalogue_is_scored_as_the_test_pairs_are(trained_pairs, offers):
     assert len(products.vectors["main"].values) > 0
 
 
+def test_columns_of_a_catalogue_that_cannot_be_read_are_told(offers, tmp_path, capsys):
+    table = pd.read_parquet(offers / "test_data.parquet").assign(categories="Home, Cups")
+    table.to_parquet(tmp_path / "cards.parquet")
+    cards = read_catalogue(tmp_path / "cards.parquet")
+    pairs = pd.DataFrame(
+        {"product_id": [0], "variantid1": cards.product_id[:1], "variantid2": cards.product_id[1]}
+    )
+    contest_products(OZON, tmp_path / "cards.parquet", cards, pairs)
+    told = f"column 'categories': {len(table)} of {len(table)} cells cannot be read, such as that of product "
+    assert f"{told}{table.variantid[0]}: 'Home, Cups'; write that column as JSON" in capsys.readouterr().err
+
+
 def test_a_catalogue_is_grouped_by_a_trained_experiment(trained_pairs, offers, tmp_path):
     path = offers / "test_data.parquet"
     scorer = trained_scorer(trained_pairs, OZON, "stack", path)

@@ -110,3 +110,22 @@ def test_a_stop_in_a_callback_of_the_garbage_collector_ends_in_one_line():
 def test_every_worker_begins_with_ctrl_c_held_back():
     told = subprocess.run([sys.executable, "-c", MASKS], capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["True", "True"]
+
+
+AT_ITS_END = """
+import atexit, os, signal
+from goods import cli
+
+def main():
+    print("done")
+    atexit.register(os.kill, os.getpid(), signal.SIGINT)
+
+cli.run(main)
+"""
+
+
+def test_ctrl_c_while_python_ends_what_is_done_says_nothing(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", AT_ITS_END, "--work", tmp_path], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")

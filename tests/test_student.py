@@ -124,7 +124,11 @@ def test_a_second_call_changes_nothing_and_another_file_trains_again(taught, cap
     (other,) = (write_shop(folder / "other", n_test=90, seed=2),)
     copy = Workspace(folder / "again", COMPETITION.name)
     shutil.copytree(ws.path, copy.path)
+    capsys.readouterr()
+    distil(copy, COMPETITION, student_config(), folder / "more" / "test.parquet")
+    assert "train student: unchanged" in capsys.readouterr().err
     distil(copy, COMPETITION, student_config(), other / "test.parquet")
+    assert "train student: unchanged" not in capsys.readouterr().err
     assert (copy.run("student").fold(ALL) / "DONE").stat().st_mtime_ns != before
 
 

@@ -20,6 +20,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails
 
 from goods.config.refusals import problem, with_meant
@@ -37,6 +38,12 @@ class _Content:
 
 
 LocalPath = Annotated[str, _Content()]
+
+
+def _by_content(field: FieldInfo) -> bool:
+    """Whether it is a LocalPath, be it that or nothing."""
+    inner = (mark for kind in get_args(field.annotation) for mark in getattr(kind, "__metadata__", ()))
+    return any(isinstance(mark, _Content) for mark in (*field.metadata, *inner))
 
 
 class Strict(BaseModel):
@@ -74,9 +81,7 @@ class Strict(BaseModel):
 
     def _described(self, name: str) -> Any:
         value = getattr(self, name)
-        if isinstance(value, str) and any(
-            isinstance(m, _Content) for m in type(self).model_fields[name].metadata
-        ):
+        if isinstance(value, str) and _by_content(type(self).model_fields[name]):
             return {"content": content_of(Path(value))} if Path(value).exists() else value
         return _plain(value)
 
@@ -87,7 +92,7 @@ class Strict(BaseModel):
             value = getattr(self, name)
             if isinstance(value, Strict):
                 found |= value.local_files()
-            elif isinstance(value, str) and any(isinstance(m, _Content) for m in field.metadata):
+            elif isinstance(value, str) and _by_content(field):
                 found |= {value} if Path(value).exists() else set()
         return found
 

@@ -5,6 +5,7 @@ What a run has written is whole at any moment, so ending by force loses no more 
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -111,6 +112,8 @@ def stoppable() -> Iterator[Stop]:
         signal.set_wakeup_fd(wakeup)
         for signum, handler in before.items():
             signal.signal(signum, handler)
+        # all is done, and Python's own end, which takes seconds with torch loaded, would tell Ctrl-C in a traceback
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
         os.close(writer)
 
 

@@ -164,7 +164,9 @@ def move_weights(bundle: Bundle, ws: Workspace, run: Path, config: ExperimentCon
     """Copy the local weights that a run's settings name, and have the copied settings name the copies, by paths below
     the folder that the notebook works in."""
     moved = {}
-    for named in sorted(config.model.local_files()):
+    for named in sorted(
+        config.model.local_files() - {str(config.model.further_cards)}
+    ):  # learned from already
         moved[named] = f"weights/{content_hash(content_of(Path(named)))[:12]}-{Path(named).name}"
         to = bundle.dataset / moved[named]
         if not to.exists():

@@ -134,9 +134,9 @@ def match_file(
     merged = f"{count(report['groups'], 'group')} of two or more among {count(len(groups), 'card')}"
     say(f"match: {count(len(pairs), 'pair')}, {merged}")
     if nameless := report["empty_titles"]:
+        having = count(nameless, "card has", "cards have")
         say(
-            f"warning: {count(nameless, 'card without a title stands', 'cards without a title stand')} alone; look "
-            "whether the right column is read"
+            f"warning: {having} no title, by which most pairs are found; look whether the right column is read"
         )
     if refused := report["kept_apart_by_max_group"]:
         say(

@@ -19,6 +19,7 @@ from goods.core.errors import GoodsError
 from goods.core.log import say
 from goods.core.predictions import Predictions
 from goods.core.progress import track
+from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.matching.cleanup import of_matches
 from goods.matching.handmade import Scorer
@@ -110,6 +111,12 @@ def contest_products(
         return Products.of(cards, pairs)
     issues = Issues()
     described = describe(path, cards.product_id.to_numpy(np.int64), issues)
+    for column, cells in issues.unreadable.items():
+        product, cell = cells[0]
+        say(
+            f"warning: {path}: column {column!r}: {len(cells)} of {count(len(cards), 'cell')} cannot be read, such as "
+            f"that of product {product}: {cell}; {issues.mends[column]}"
+        )
     cards = cards.assign(**described.columns)
     normalise(cards, issues)
 
