@@ -289,11 +289,8 @@ def test_a_folder_that_cannot_be_is_refused_before_the_work(tmp_path: Path, run_
 
 def test_attributes_may_be_lists(tmp_path: Path) -> None:
     cards_file(tmp_path / "cards.parquet", ["a", "b", "c"], attributes=[["Цвет: белый", "ZX-9"], None, []])
-    assert read_catalogue(tmp_path / "cards.parquet").attributes.tolist() == [
-        "['Цвет: белый', 'ZX-9']",
-        "",
-        "[]",
-    ]
+    read = read_catalogue(tmp_path / "cards.parquet").attributes
+    assert read.tolist() == ["['Цвет: белый', 'ZX-9']", "", "[]"]
 
 
 def test_a_catalogue_without_cards_is_refused() -> None:
