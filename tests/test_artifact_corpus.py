@@ -38,8 +38,11 @@ OUTSIDE = [
 
 
 @pytest.fixture(scope="module")
-def few(tmp_path_factory) -> tuple[Run, Run]:
-    return finished("few", tmp_path_factory.mktemp("few"))
+def few(tmp_path_factory, tuned_run) -> tuple[Run, Run]:
+    """A run, and another of other data whose files have the same names."""
+    run = KINDS["few"](tmp_path_factory.mktemp("few"), 0)
+    run.go()
+    return run, Run(run.name, tuned_run[0])
 
 
 def said(run: Run, capsys) -> list[str]:

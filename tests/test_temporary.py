@@ -66,7 +66,8 @@ cli.run(main)
 """
 
 
-def test_matplotlib_does_not_miss_what_was_removed_where_a_home_cannot_be_written(tmp_path):
+def test_matplotlib_does_not_miss_what_was_removed_where_a_home_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.delenv("TMPDIR", raising=False)
     nowhere = {"HOME": "/proc/nobody", "XDG_CONFIG_HOME": "", "XDG_CACHE_HOME": ""}
     command = [sys.executable, "-c", PLOTTING, "--work", tmp_path / "work"]
     ended = subprocess.run(command, env=os.environ | nowhere, capture_output=True, text=True, check=True)
