@@ -70,7 +70,7 @@ def test_deep_columns_cost_no_card(tmp_path):
     issues = Issues()
     cards = cards_of(path, "test", issues)
     assert cards.product_id.tolist() == [1]
-    assert {field for _, field, *_ in issues.rows} == {"categories", "characteristics"}
+    assert {field for _, field, *_ in issues.rows} == {"categories", "characteristic_attributes_mapping"}
     pq.write_table(pa.table({"nm": [1], "characteristics": deep}), path)
     issues = Issues()
     assert wildberries.read_new(path, issues).product_id.tolist() == [1]

@@ -87,3 +87,11 @@ def mean_of(net: NavecNetwork, name: str, its: torch.Tensor) -> torch.Tensor:
     score = head.score(its) + head.place[torch.arange(len(its)).clamp_max(POSITIONS - 1)]
     share = score.softmax(0)  # (t, attenders)
     return (its.unflatten(1, (share.shape[1], -1)) * share.unsqueeze(2)).sum(0).flatten()
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_cards_without_any_word_are_learned_from_and_answered(tmp_path, head):
+    wordless = dict.fromkeys(("title", "shop", "attributes", "description"), "")
+    model = NavecModel(navec_config(head=head), toy_context(tmp_path))
+    model.fit(toy_cards(64).assign(**wordless), toy_cards(16, 1))
+    assert np.isfinite(model.predict(toy_cards(1, 2).assign(target=-1, **wordless))).all()

@@ -58,7 +58,7 @@ def test_cards_and_pairs_are_read(raw):
     assert pairs[pairs.split == "test"].variantid2.tolist() == [7, 6, 6, 99]
     assert set(pairs.category) == {"rest"}
     problems = {(row[0], row[1]) for row in found.issues.rows}
-    assert {(4, "characteristics"), (5, "categories"), (4, "title")} <= problems
+    assert {(4, "characteristic_attributes_mapping"), (5, "categories"), (4, "title")} <= problems
 
 
 def test_prices_are_read_with_their_signs_and_thousands(raw):

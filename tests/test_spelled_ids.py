@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from goods.competitions.guessing import guess
 from table_contests import config_of
 
+from goods.competitions.guess.section import guess
 from goods.competitions.loading import competition_of
 from goods.core.errors import GoodsError
 

@@ -74,3 +74,8 @@ def test_a_word_that_many_cards_share_gets_the_sum_of_their_gradients():
         gradient = value_and_gradient(how, vectors, words, offsets)[1]
         torch.testing.assert_close(gradient[0, 0], torch.arange(1.0, 51).sqrt().sum())
         assert gradient[1, 0] == 0
+
+
+def test_a_batch_without_any_word_is_zeros():
+    top = largest(torch.randn(0, 4), torch.zeros(0, dtype=torch.long), torch.zeros(4, dtype=torch.long))
+    assert top.shape == (3, 4) and not top.any()

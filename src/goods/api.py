@@ -188,7 +188,7 @@ def predict(
     configs: Path | str | None = None,
 ) -> pd.DataFrame:
     """Answers of a finished experiment on new cards in their order, a row each: the id, the answer and, from 0 to 1,
-    `confidence` in it; of several targets `<target>_confidence`.
+    `confidence` in it; of several targets `<target>_confidence`; where the contest asks for probabilities, these.
 
     `cards`: in the columns of the competition's test cards; `images`: folder of their photos, named by id; `configs`:
     folder of configs (default: what frames of that name were given as, else as for scripts). GoodsError where the

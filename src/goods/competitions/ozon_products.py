@@ -92,7 +92,11 @@ def matching_columns(frame: pd.DataFrame, ids: np.ndarray, issues: Issues) -> di
     ):
         named, broken = object_of(mapping, "characteristics")
         tree, unread = object_of(category, "categories")
-        for field, problem, cell in (("characteristics", broken, mapping), ("categories", unread, category)):
+        cells = {
+            "characteristic_attributes_mapping": (broken, mapping),
+            "categories": (unread, category),
+        }
+        for field, (problem, cell) in cells.items():
             if problem:
                 issues.add_unreadable(id_, field, problem, "matched by the other fields", cell)
         values: dict[str, list[str]] = {}
@@ -111,7 +115,9 @@ def matching_columns(frame: pd.DataFrame, ids: np.ndarray, issues: Issues) -> di
         "characteristics": characteristics,
     }
     columns = {name: pd.Series(rows, dtype="str", index=frame.index) for name, rows in texts.items()}
-    price = floats_of(frame.price, pd.Series(ids, frame.index), "price", issues)
+    price = floats_of(
+        frame.price, pd.Series(ids, frame.index), "price", issues, "write that column as numbers"
+    )
     return columns | {"price": price}
 
 

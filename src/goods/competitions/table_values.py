@@ -163,8 +163,10 @@ def _told(column: pd.Series) -> list[Any]:
     return [None if cell is None or cell is pd.NA or cell is pd.NaT else cell for cell in column.tolist()]
 
 
-def floats_of(column: pd.Series, ids: pd.Series, name: str, issues: Issues) -> pd.Series:
-    """float64, NaN where a card has none; what is no number is noted."""
+def floats_of(
+    column: pd.Series, ids: pd.Series, name: str, issues: Issues, mend: str = NO_NUMBERS
+) -> pd.Series:
+    """float64, NaN where a card has none; what is no number is noted with its `mend`."""
     found = np.full(len(column), np.nan)
     for row, cell in enumerate(_told(column)):
         if isinstance(cell, str):
@@ -172,7 +174,7 @@ def floats_of(column: pd.Series, ids: pd.Series, name: str, issues: Issues) -> p
                 continue
             value = float_of(cell)
             if value is None:
-                issues.add_unreadable(ids.iloc[row], name, *NO_NUMBER, cell, NO_NUMBERS)
+                issues.add_unreadable(ids.iloc[row], name, *NO_NUMBER, cell, mend)
             else:
                 found[row] = value
         elif cell is not None:
@@ -180,7 +182,7 @@ def floats_of(column: pd.Series, ids: pd.Series, name: str, issues: Issues) -> p
                 found[row] = float(cell)
             # lists, dates, bytes, numbers of hundreds of digits
             except (TypeError, ValueError, OverflowError):
-                issues.add_unreadable(ids.iloc[row], name, *NO_NUMBER, cell, NO_NUMBERS)
+                issues.add_unreadable(ids.iloc[row], name, *NO_NUMBER, cell, mend)
     found[~np.isfinite(found)] = np.nan
     return pd.Series(found, column.index)
 

@@ -65,7 +65,7 @@ def make_bundle(
     wheels: Callable[[list[str], Path], None],
 ) -> dict[str, int]:
     """Write all of it; `wheels` puts those of "name==version" lines, and the project's own, into a folder. Returns the
-    bytes of each part. Until all of it is there nothing is in `bundle.out`, so that it may be tried again."""
+    bytes of each part. It gets its names in `bundle.out` once all of it is there, so that it may be tried again."""
     reader_of(competition)
     check_empty(bundle.out)
     bundle.out.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,9 @@ def fill(
 
 def check_empty(out: Path) -> None:
     """GoodsError where anything is in it but what a killed run has left, which `own_folder` removes."""
-    if out.exists() and (not out.is_dir() or any(RUN not in path.name for path in out.iterdir())):
+    if out.exists() and (
+        not out.is_dir() or any(not path.name.removeprefix(".").startswith(RUN) for path in out.iterdir())
+    ):
         raise GoodsError(f"--out {out}: not an empty folder; name another")
 
 
@@ -164,9 +166,9 @@ def move_weights(bundle: Bundle, ws: Workspace, run: Path, config: ExperimentCon
     """Copy the local weights that a run's settings name, and have the copied settings name the copies, by paths below
     the folder that the notebook works in."""
     moved = {}
-    for named in sorted(
-        config.model.local_files() - {str(config.model.further_cards)}
-    ):  # learned from already
+    for named in sorted(config.model.local_files()):
+        if Path(named) == config.model.further_cards:  # learned from already
+            continue
         moved[named] = f"weights/{content_hash(content_of(Path(named)))[:12]}-{Path(named).name}"
         to = bundle.dataset / moved[named]
         if not to.exists():

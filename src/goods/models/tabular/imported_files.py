@@ -109,7 +109,7 @@ def _read(path: Path, id_: str) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             frame = pq.read_table(path).to_pandas()
-            return frame.reset_index() if any(frame.index.names) else frame
+            return frame.reset_index() if id_ in frame.index.names and id_ not in frame else frame
         # "NA" may be an id or a class
         return pd.read_csv(path, dtype={id_: str, "class": str}, keep_default_na=False, na_values=[""])
     except (pa.ArrowException, ValueError, OSError) as error:  # pandas' errors of parsing are ValueErrors
@@ -136,7 +136,7 @@ def _class_codes(path: Path, names: list[str], labels: Labels) -> np.ndarray:
         bearers.setdefault(name, []).append(id_)
     by_name = {name: by_id[ids[0]] for name, ids in bearers.items()}
     codes = by_id if set(names) <= set(by_id) else by_name
-    unknown = sorted(set(names) - set(codes))
+    unknown = sorted(set(names) - set(codes), key=lambda name: (name in by_id, name))
     if unknown:
         raise GoodsError(
             f"{path}: {unknown[0]!r} is neither the id nor the name of a class; write ids such as "

@@ -121,6 +121,8 @@ class NavecRows:
 def largest(vectors: torch.Tensor, words: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
     """vectors [u, d], words [t], offsets [b + 1] → [b, d], the largest of each list's words, zeros without any. The
     gradient of torch's own operation has no order on a GPU, and takes a step a column on a CPU."""
+    if not len(vectors):  # there is no row to gather
+        return vectors.new_zeros(len(offsets) - 1, vectors.shape[1])
     with torch.no_grad():  # mode 2 is max; the last of its results is whose number is the largest
         chosen = torch.embedding_bag(
             vectors, words, offsets, scale_grad_by_freq=False, mode=2, include_last_offset=True
