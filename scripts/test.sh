@@ -9,7 +9,7 @@ cd "$ROOT"
 "$PYTHON" -m mypy
 "$(dirname "$PYTHON")/lint-imports" --no-cache
 workers=()
-if [[ " $* " != *no:xdist* ]]; then
+if [[ " $* " != *no:xdist* && " $* " != *" --pdb "* ]]; then
     cores="$("$PYTHON" -c 'from goods.core import execution; print(execution.cores())')"
     # a worker begun anew in place of one that has crashed would begin with the test that crashed it
     workers=(-n "$cores" --dist loadfile --max-worker-restart 0)

@@ -83,6 +83,7 @@ def built_once(request: pytest.FixtureRequest, name: str, build: Callable[[Path]
     made = place / f"{name}.pickle"
     with FileLock(place / f"{name}.lock"):
         if not made.exists():
+            shutil.rmtree(place / name, ignore_errors=True)  # of a worker in which it failed
             (place / name).mkdir()
             built = build(place / name)
             made.write_bytes(pickle.dumps(built))

@@ -37,6 +37,7 @@ def test_exhaustive_tests_are_run_only_where_they_are_named(expression, run):
         (("-m", "not slow"), "-n 3 --dist loadfile --max-worker-restart 0 -m not slow"),
         (("-n", "0"), "-n 3 --dist loadfile --max-worker-restart 0 -n 0"),
         (("-p", "no:xdist"), "-p no:xdist"),
+        (("--pdb",), "--pdb"),
     ],
 )
 def test_tests_have_a_worker_of_one_thread_for_each_core_or_as_they_are_asked_to(

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from goods.config.experiment import ExperimentConfig
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-ROOT = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path.cwd()  # where work/ and submissions/ are
+ROOT = (
+    CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else current_folder()
+)  # where work/ and submissions/ are
 # the current folder's own; what is not in them comes with the package
 CONFIGS = next(
     (p for p in (current_folder() / "configs", CHECKOUT / "configs") if p.is_dir()), Path("configs")
@@ -223,8 +225,9 @@ def experiment_of(args: argparse.Namespace) -> tuple[Workspace, CompetitionConfi
             with apart():
                 check_writable(folder)
         name = ""
-        with apart():
-            name = competition_in(args.experiment)
+        if not any(setting.startswith("competition=") for setting in args.set):
+            with apart():
+                name = competition_in(args.experiment)
         with apart():
             config = load_config(args)
             name = config.competition

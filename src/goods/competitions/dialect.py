@@ -119,7 +119,7 @@ def check_quotes(text: str, whole: bool, path: Path, mend: str) -> None:
     """GoodsError naming the row where quotes go wrong, in a text of which all cells are within quotes: without them the
     first cell that has a separator would be told."""
     lines = LINE_END.split(text.rstrip())
-    header = ALL_QUOTED.fullmatch(lines[0]) if lines else None
+    header = ALL_QUOTED.fullmatch(lines[0])
     if header is None or sum(bool(ALL_QUOTED.fullmatch(line)) for line in lines) <= len(lines) / 2:
         return
     if fit(text, header[1], QUOTES[0], whole)[0] > 0:

@@ -116,11 +116,12 @@ def integer_ids(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
             f"{path}: row {int(bad.to_numpy().argmax())}: {column!r} is not a whole number; mend that row"
         )
     if values.dtype.kind != "f":
-        for row, value in enumerate(values.tolist()):
+        beyond = (values > 2**63 - 1) | (values < -(2**63))
+        for row in np.flatnonzero(beyond.to_numpy(bool))[:1].tolist():
             try:
-                whole_number(str(value))
+                whole_number(str(values.iloc[row]))
             except ValueError as problem:
-                raise GoodsError(f"{path}: row {row}: {column!r} {value} {problem}") from None
+                raise GoodsError(f"{path}: row {row}: {column!r} {values.iloc[row]} {problem}") from None
     else:
         rounded = as_float.abs() >= 2.0 ** (np.finfo(str(values.dtype)).nmant + 1)
         if rounded.any():

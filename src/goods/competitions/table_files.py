@@ -167,6 +167,7 @@ def csv_blocks(path: Path) -> Iterator[pa.Table]:
     ):
         written = csv_header(path, reading, parsing)
         names, first = [name.strip() for name in written], 0
+        check_names(filter(None, names), path)
         with pyarrow.csv.open_csv(opened(path), reading, parsing, as_texts(written)) as file:
             yield file.schema.empty_table().rename_columns(names)
             for batch in file:

@@ -47,7 +47,7 @@ def inputs_of(config: TableConfig, data: Path) -> TableInputs:
             with apart():
                 found.labels = Table(tuple(files_of(data, config.labels.file, "labels.file")), config.format)
                 found.labels.require(columns_of_labels(config))
-        if config.tree is not None and config.tree.file and not config.several:
+        if config.tree is not None and config.tree.file:
             with apart():
                 found.nodes = rows_of(data / config.tree.file, config.tree.node)
         if config.submission.sample is not None:

@@ -108,7 +108,7 @@ def refusal(model: FamilyConfig, key: list[str], value: Any) -> str | None:
 
 
 class ExperimentConfig(Strict):
-    competition: str
+    competition: str = Field(min_length=1)
     name: str
     seed: int = Field(42, ge=0, lt=2**32)
     inner_share: float = Field(

@@ -224,11 +224,12 @@ def competition_in(path: Path) -> str:
 def no_such_experiment(path: Path) -> GoodsError:
     """Of a path that lies in no competition's folder."""
     configs = path.parent.parent
-    if configs.name == SHIPPED.name or any(configs.glob(f"*/{COMPETITION}")):
+    in_configs = configs.name == SHIPPED.name or any(configs.glob(f"*/{COMPETITION}"))
+    if in_configs and path.parent.name != DEFAULTS:
         return unknown_competition(path.parent.name, configs)
-    if path.parent.is_dir() and path.parent != Path():
-        there = among(path.stem, experiments_in(path.parent)) or "none"
-        return GoodsError(f"{path}: no such config file; name one that is in {path.parent}: {there}")
+    if path.parent != Path() and (there := experiments_in(path.parent)):
+        known = among(path.stem, there)
+        return GoodsError(f"{path}: no such config file; name one that is in {path.parent}: {known}")
     known = among(path.stem, experiments_in(SHIPPED / DEFAULTS))
     return GoodsError(
         f"{path}: no such config file; name configs/COMPETITION/EXPERIMENT.yaml, of the experiments known are {known}"
