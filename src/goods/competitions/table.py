@@ -27,6 +27,8 @@ from goods.config.table import ID, TableConfig
 from goods.core.errors import GoodsError
 from goods.core.wording import count
 
+NEW_MEND = "name columns of new cards as the competition's own files do, whose models these are"
+
 
 def read(config: TableConfig, data: Path) -> Raw:
     """GoodsError naming the file, the column or row, and the key of the YAML."""
@@ -125,7 +127,7 @@ def read_new(config: TableConfig, path: Path, issues: Issues) -> pd.DataFrame:
     """A batch of new cards, as `tables` gives them."""
     table = Table((path,), config.format)
     wanted = columns_of_cards(config) | ({"id": ROW} if config.id is None else {})
-    table.require(wanted)
+    table.require(wanted, NEW_MEND)
     return cards_of(table.frame(list(wanted.values())), path, "test", config, issues)
 
 
@@ -133,7 +135,7 @@ def tables(config: TableConfig, path: Path) -> Iterator[pa.Table]:
     """A file of new cards in any format the table may have."""
     table = Table(tuple(files_of(path.parent, path.name, "files.test")), config.format)
     wanted = columns_of_cards(config)
-    table.require(wanted)
+    table.require(wanted, NEW_MEND)
     frame = table.without_empty_rows(table.frame(list(wanted.values())))
     if config.id is None:
         frame[ROW] = np.arange(len(frame))

@@ -41,6 +41,7 @@ PARQUET, TEXT, JSON = (".parquet", ".pq"), (".csv", ".tsv", ".txt", ".tab"), (".
 PACKED = ".gz"
 UNREADABLE_CSV = "not a readable csv file"
 CSV_BLOCK = 1 << 24  # bytes that are parsed together; no row may be longer
+SECTION_MEND = "correct the section table of competition.yaml"
 AS_FOUND = TextFormat.model_validate({})
 KNOWN = "parquet, CSV (.csv, .tsv, .txt) or JSON lines (.jsonl, .json), the latter two also with .gz"
 
@@ -90,8 +91,8 @@ class Table:
         """Columns that any part has."""
         return list(dict.fromkeys(name for part in self.parts for name in self._names(part)))
 
-    def require(self, wanted: dict[str, str]) -> None:
-        """GoodsError naming all columns that are not there, by what names them, and those there are."""
+    def require(self, wanted: dict[str, str], mend: str = SECTION_MEND) -> None:
+        """GoodsError naming all columns that are not there, by what names them, those there are, and the `mend`."""
         missing = [
             f"{column!r} (table.{key}{meant(column, self.names)})"
             for key, column in wanted.items()
@@ -99,8 +100,7 @@ class Table:
         ]
         if missing:
             raise GoodsError(
-                f"{self.where}: no column {', '.join(missing)}; its columns are {told(self.names)}: "
-                "correct the section table of competition.yaml"
+                f"{self.where}: no column {', '.join(missing)}; its columns are {told(self.names)}: {mend}"
             )
 
     def frame(self, columns: list[str]) -> pd.DataFrame:

@@ -41,4 +41,4 @@ def new_competition(name: str, data: Path, configs: Path, force: bool = False) -
             f"{paths[0]}: fill in table.{key}, which the files do not tell: one of {', '.join(map(repr, choices))}"
         )
     load_competition(name, configs)
-    say(f"new_competition: next, set the contest's metric there, then scripts/run_all.py {name}")
+    say(f"new_competition: next, set the contest's metric there, then bash scripts/run_all.sh {name}")
