@@ -27,10 +27,8 @@ class Ragged:
 
     def take(self, rows: np.ndarray) -> Ragged:
         """The chosen rows, in that order."""
-        lengths = self.lengths[rows]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        starts = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
-        return Ragged(self.values[starts + np.arange(offsets[-1])], offsets)
+        found = runs(self.offsets[:-1][rows], self.lengths[rows])
+        return Ragged(self.values[found.values], found.offsets)
 
     def followed_by(self, other: Ragged) -> Ragged:
         """These rows and then the other's."""
@@ -39,14 +37,15 @@ class Ragged:
 
     def neighbours(self) -> Ragged:
         """Of each row, where in `values` a value stands that another follows."""
-        lengths = np.maximum(self.lengths - 1, 0)
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        starts = np.repeat(self.offsets[:-1] - offsets[:-1], lengths)
-        return Ragged(starts + np.arange(offsets[-1]), offsets)
+        return runs(self.offsets[:-1], np.maximum(self.lengths - 1, 0))
 
     def head(self, most: int) -> Ragged:
         """Each row's first `most` values."""
-        lengths = np.minimum(self.lengths, most)
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        starts = np.repeat(self.offsets[:-1] - offsets[:-1], lengths)
-        return Ragged(self.values[starts + np.arange(offsets[-1])], offsets)
+        found = runs(self.offsets[:-1], np.minimum(self.lengths, most))
+        return Ragged(self.values[found.values], found.offsets)
+
+
+def runs(starts: np.ndarray, lengths: np.ndarray) -> Ragged:
+    """int64 [n] each → rows of whole numbers, `lengths` of them from `starts` on."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return Ragged(np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1]), offsets)
