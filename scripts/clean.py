@@ -18,18 +18,19 @@ def main() -> None:
 
     from goods.core.errors import GoodsError
     from goods.core.locks import working
+    from goods.core.wording import size
     from goods.core.workspace import Workspace
-    from goods.upkeep.cleaning import PORTIONS, amount, remove
+    from goods.upkeep.cleaning import PORTIONS, remove
 
     ws = Workspace(args.work, args.competition.partition("/")[0])
     if not ws.path.is_dir() or ws.competition in ("", ".", ".."):
         raise GoodsError(f"{ws.path}: no such folder, there is nothing to clean; name another by --work")
     for portion in PORTIONS.values():
-        print(f"--{portion.name:<7} {amount(portion.size(ws)):>10}  {portion.costs}")
+        print(f"--{portion.name:<7} {size(portion.size(ws)):>10}  {portion.costs}")
     if args.portion is None:
         return
     portion = PORTIONS[args.portion]
-    if not args.yes and not cli.agreed(f"delete {amount(portion.size(ws))} of {ws.path} ({portion.name})?"):
+    if not args.yes and not cli.agreed(f"delete {size(portion.size(ws))} of {ws.path} ({portion.name})?"):
         print("nothing is deleted")
         return
     with working(ws, alone=True, wait=args.wait):

@@ -20,8 +20,8 @@ def main() -> None:
     from goods.competitions.frames import configs_of
     from goods.core.folders import disk_used
     from goods.core.last_run import CHOSEN
+    from goods.core.wording import size
     from goods.presets import Options
-    from goods.upkeep.cleaning import amount
     from goods.upkeep.status import chosen_last, status
 
     args.competition = args.competition.partition("/")[0]
@@ -33,8 +33,8 @@ def main() -> None:
     states = status(ws, competition, Options(configs, args.work, args.work, **chosen))
     width = max(len(state.name) for state in states)
     for state in states:
-        print(f"{state.word:<10} {state.name:<{width}} {amount(state.size):>10}  {state.why}".rstrip())
-    print(f"{ws.path}: {amount(disk_used(ws.path))}, of which caches {amount(disk_used(ws.cache))}")
+        print(f"{state.word:<10} {state.name:<{width}} {size(state.size):>10}  {state.why}".rstrip())
+    print(f"{ws.path}: {size(disk_used(ws.path))}, of which caches {size(disk_used(ws.cache))}")
 
 
 if __name__ == "__main__":

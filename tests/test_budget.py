@@ -110,7 +110,7 @@ def test_what_memory_is_too_small_for_is_left_out(finished, tmp_path, monkeypatc
     monkeypatch.setitem(costs.MEASURED, "fasttext", Cost(base=3.0))
     options = shop_options(tmp_path, finished.data, Budget(gigabytes=2.0))
     run_all("kazanexpress2023", options)
-    assert "memory limit: fasttext, about 3.0 GB, left out" in capsys.readouterr().err
+    assert "memory limit: fasttext, about 3 GB, left out" in capsys.readouterr().err
     assert list(stack_report(options)["base"]) == ["linear-tuned"]
 
 

@@ -25,7 +25,7 @@ from goods.config.loading import load_experiment, read_yaml
 from goods.core.artifacts import read_json
 from goods.core.deadline import process_began
 from goods.core.last_run import last_run
-from goods.core.progress import gigabytes
+from goods.core.wording import size
 from goods.core.workspace import Workspace
 from goods.pipeline import course_of
 from goods.presets import Options, load_preset
@@ -89,7 +89,12 @@ def test_less_memory_than_a_process_takes_is_one_line_before_anything_is_trained
     keep_within_memory(course)
     told = capsys.readouterr().err.splitlines()
     assert told[0].startswith("memory limit: 30 MB is less than the ") and "a process takes before" in told[0]
-    assert gigabytes(5.96046) == "6 GB" and gigabytes(1.5) == "1.5 GB"
+    assert [size(n * 2**30) for n in (5.96046, 1.5, 300 / 2**10, 0.0003)] == [
+        "6 GB",
+        "1.5 GB",
+        "300 MB",
+        "0.3 MB",
+    ]
     assert allowed(Budget(gigabytes=300 / 2**10), 0.0) == "; 300 MB may be taken"
 
 

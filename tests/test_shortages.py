@@ -157,13 +157,13 @@ DOING = {
         "RLIMIT_AS",
         str(2**40),
         'raise RuntimeError("can\'t start new thread")',
-        "a process may take 1024.0 GB of addresses;",
+        "a process may take 1024 GB of addresses;",
     ),
     "memory within few addresses": (
         "RLIMIT_AS",
         str(2**28),
         "bytes(2**29)",
-        "a process may take 0.2 GB of addresses;",
+        "a process may take 256 MB of addresses;",
     ),
 }
 

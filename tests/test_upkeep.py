@@ -143,7 +143,7 @@ def test_after_a_limited_run_what_it_joined_is_done_and_the_rest_was_left_out(op
     assert found["linear"] == ("done", "")
     assert found["fasttext"] == ("missing", "left out by the limits of the last run")
     word, why = found["stack"]
-    assert word == "done" and why.startswith("within 200 GB: fasttext, about 300.0 GB, left out")
+    assert word == "done" and why.startswith("within 200 GB: fasttext, about 300 GB, left out")
     setting(limited, "linear", "C", 3.0)
     found = states(limited)
     assert found["stack"] == ("stale", "until linear is done")

@@ -10,7 +10,7 @@ from goods.budget.costs import cost_of
 from goods.budget.course import Course
 from goods.budget.plan import Plan
 from goods.config.experiment import ExperimentConfig
-from goods.core.progress import gigabytes
+from goods.core.wording import size
 
 
 def keep_within_memory(course: Course) -> None:
@@ -21,8 +21,8 @@ def keep_within_memory(course: Course) -> None:
     held = psutil.Process().memory_info().rss / 2**30
     if most < held:
         course.leave_out(
-            f"memory limit: {gigabytes(most)} is less than the {gigabytes(held)} that a process takes before it trains "
-            "anything; the run goes beyond it, by as little as it can"
+            f"memory limit: {size(most * 2**30)} is less than the {size(held * 2**30)} that a process takes before it "
+            "trains anything; the run goes beyond it, by as little as it can"
         )
     course.plan = within_memory(course, course.plan, most)
 
@@ -39,7 +39,7 @@ def within_memory(course: Course, plan: Plan, most: float) -> Plan:
         if largest <= most:
             kept.append(name)
         else:
-            course.leave_out(f"memory limit: {name}, about {largest:.1f} GB, left out")
+            course.leave_out(f"memory limit: {name}, about {size(largest * 2**30)}, left out")
     plan = replace(plan, experiments=tuple(kept))
     if kept and takes(course.join(plan.experiments)) <= most:
         return plan

@@ -14,7 +14,8 @@ from goods.core.artifacts import read_json
 from goods.core.done import done_key
 from goods.core.errors import GoodsError
 from goods.core.log import say
-from goods.core.progress import gigabytes, headline, seconds
+from goods.core.progress import headline, seconds
+from goods.core.wording import size
 from goods.tune.best import TUNED
 
 TUNE, TRAIN, STACK = "tune", "train", "stack"
@@ -39,7 +40,7 @@ def allowed(budget: Budget, started: float) -> str:
     if budget.seconds is not None:
         told += f"; {max(0, started + budget.seconds - time.perf_counter()):.0f} s are left"
     if budget.gigabytes is not None:
-        told += f"; {gigabytes(budget.gigabytes)} may be taken"
+        told += f"; {size(budget.gigabytes * 2**30)} may be taken"
     return told
 
 

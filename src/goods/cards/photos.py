@@ -15,16 +15,18 @@ from goods.core.execution import cores
 from goods.core.ids import Id
 from goods.core.progress import track
 
+MANY = 2_000  # photos, from which looking at them takes seconds
+
 
 def audit(
-    store: ImageStore, refs: dict[Id, str], workers: int = 1, progress: bool = False
+    store: ImageStore, refs: dict[Id, str], workers: int = 1
 ) -> tuple[dict[Id, str], list[tuple[Id, str]]]:
     """Decode every image once: references of the good ones, and (product_id, problem) of the others."""
-    shown = track(refs.values(), "images", unit="photos", hidden=not progress)
     # Pillow decodes without the interpreter lock: threads are enough and share the open zip's index
-    problems = Parallel(n_jobs=workers, prefer="threads", batch_size=64)(
-        delayed(store.check)(r) for r in shown
+    checked = Parallel(n_jobs=workers, prefer="threads", batch_size=64, return_as="generator")(
+        delayed(store.check)(ref) for ref in refs.values()
     )
+    problems = list(track(checked, "photos looked at", len(refs), "photos", hidden=len(refs) < MANY))
     good = {i: ref for (i, ref), problem in zip(refs.items(), problems, strict=True) if problem is None}
     bad = [(i, problem) for i, problem in zip(refs, problems, strict=True) if problem is not None]
     return good, bad

@@ -1,11 +1,7 @@
-"""Raw files → card table, labels, list of input problems.
+"""The card table that every reader makes and every later stage reads, its rules, and the problems met in raw files.
 
-reads:  data/<competition>/ (or --data DIR); the demo competition generates its own
-writes: work/<competition>/prepared/{cards.parquet,raw_text.parquet,labels.json,issues.parquet,source.json}; what stands
-        beside the text of cards is kept as number:<column> float64 and category:<column> text; where attributes are
-        asked for, cards.parquet has a class index per attribute (target_<name>, -1 unknown) in place of labels, and
-        work/<competition>/<attribute>/prepared/ is what other competitions have; where products are matched,
-        cards.parquet has what only matching reads besides, pairs.parquet what is asked and vectors.npz embeddings
+A row a card: `COLUMNS`; what stands beside the text as number:<column>, float64, and category:<column>, text. Where
+attributes are asked for there is a class index per attribute (target_<name>, -1 unknown) besides.
 """
 
 from __future__ import annotations

@@ -162,10 +162,14 @@ class ExperimentConfig(Strict):
         return self
 
     @property
+    def labellers(self) -> tuple[str, ...]:
+        """Experiments whose predictions of test cards are pseudo-labels for this one."""
+        return self.pseudo.experiments if self.pseudo else ()
+
+    @property
     def upstream(self) -> tuple[str, ...]:
         """Experiments that must be trained before this one."""
-        labelled_by = self.pseudo.experiments if self.pseudo else ()
-        return tuple(dict.fromkeys((*self.model.upstream, *self.model.scored_by, *labelled_by)))
+        return tuple(dict.fromkeys((*self.model.upstream, *self.model.scored_by, *self.labellers)))
 
 
 def preset_model(config: ExperimentConfig) -> PresetConfig:

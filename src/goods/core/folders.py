@@ -16,6 +16,7 @@ from pathlib import Path
 
 from goods.core.errors import GoodsError
 from goods.core.log import say
+from goods.core.wording import size
 
 SURELY, LIKELY = 0.67, 1.5  # of what is guessed to be needed: less free is too little, less than that may be
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]+")  # of an address; a drive's letter is none
@@ -156,13 +157,9 @@ def check_room(needed: Mapping[Path, float], what: str) -> None:
         if free >= bytes_ * LIKELY:
             continue
         told = (
-            f"{' and '.join(map(str, folders))}: about {_size(bytes_)} are needed there for {what}, {_size(free)} are "
+            f"{' and '.join(map(str, folders))}: about {size(bytes_)} are needed there for {what}, {size(free)} are "
             "free; free some, or name another folder"
         )
         if free < bytes_ * SURELY:
             raise GoodsError(told)
         say(f"warning: {told}, if the run ends for want of space")
-
-
-def _size(n: float) -> str:
-    return f"{n / 1e9:.1f} GB" if n >= 1e9 else f"{n / 1e6:.0f} MB"

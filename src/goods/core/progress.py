@@ -203,8 +203,3 @@ def seconds(value: float) -> str:
     if value < 90:
         return f"{value:.0f} s"
     return f"{value / 60:.0f} min" if value < 90 * 60 else f"{value / 3600:.1f} h"
-
-
-def gigabytes(value: float) -> str:
-    """As a person says it: 300 MB, 1.5 GB."""
-    return f"{round(value, 1):g} GB" if value >= 1 else f"{value * 2**10:.0f} MB"

@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from goods.core.execution import free_memory
+from goods.core.wording import size
 
 FULL = 2**26  # bytes free below which a disk is called full
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -69,14 +70,14 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def addresses(most: int) -> str:
-    return f"a process may take {most / 2**30:.1f} GB of addresses; raise that with `ulimit -v unlimited`"
+    return f"a process may take {size(most)} of addresses; raise that with `ulimit -v unlimited`"
 
 
 def more_memory() -> str:
     if (most := limit_of(resource.RLIMIT_AS)) is not None and most < free_memory():
         return f"{addresses(most)}, {GO_ON}"
     return (
-        f"{free_memory() / 2**30:.1f} GB are free now: close other programs, or train fewer folds at a time "
+        f"{size(free_memory())} are free now: close other programs, or train fewer folds at a time "
         f"(train.py --fold K); {GO_ON}"
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from goods.core.done import DONE, flaw, read_done
-from goods.core.wording import count
+from goods.core.wording import count, size
 from goods.core.workspace import Run, Workspace
 from goods.prepare.folds import dealt
 
@@ -23,8 +23,8 @@ def verify(ws: Workspace) -> tuple[list[str], list[str]]:
         if wrong := flaw(folder):
             damaged.append(f"{name}: {wrong}")
         elif done is not None:
-            size = sum(size for size, _ in done.files.values())
-            whole.append(f"{name}: {count(len(done.files), 'file')}, {size / 2**20:.1f} MB")
+            bytes_ = sum(n for n, _ in done.files.values())
+            whole.append(f"{name}: {count(len(done.files), 'file')}, {size(bytes_)}")
     for folds in sorted(ws.path.rglob(ws.folds.name)):
         space = Workspace(ws.root, folds.parent.relative_to(ws.root).as_posix())
         there = dealt(space) is not None

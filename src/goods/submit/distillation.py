@@ -29,6 +29,7 @@ from goods.core.hashing import content_hash, file_hash
 from goods.core.locks import one_at_a_time
 from goods.core.log import say
 from goods.core.predictions import joined
+from goods.core.wording import size
 from goods.core.workspace import ALL, Workspace
 from goods.prepare.prepared import parts, prepared_key
 from goods.submit.batches import Asked
@@ -144,9 +145,8 @@ def summary(ws: Workspace, config: ExperimentConfig, teacher: str) -> str:
     """Scores side by side, speed and size of what is asked of new cards."""
     own, of_teacher = (read_json(ws.run(name).report) for name in (config.name, teacher))
     folder = ws.run(config.name).fold(ALL)
-    megabytes = size_of(folder) / 2**20
     speed = read_json(folder / "report.json")["cards_per_second"]
     return (
         f"distil {config.name}: out-of-fold {own['metric']} {own['score']:.4f} (optimistic: {teacher} has seen every "
-        f"fold), {teacher} {of_teacher['score']:.4f}; {speed:,.0f} cards/s, {megabytes:.1f} MB in {folder}"
+        f"fold), {teacher} {of_teacher['score']:.4f}; {speed:,.0f} cards/s, {size(size_of(folder))} in {folder}"
     )

@@ -21,9 +21,9 @@ from goods.core.artifacts import read_json
 from goods.core.done import done_key
 from goods.core.hashing import content_hash
 from goods.core.log import say
-from goods.core.progress import gigabytes
 from goods.core.runs import check_run
 from goods.core.taken import highest_mb, taken_in
+from goods.core.wording import size
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.submit.ledger import EXPERIMENT, LEDGER, append_leaderboard, git_sha
@@ -108,7 +108,7 @@ def limits_of(report: dict[str, Any]) -> str:
     if not limits:
         return ""
     within = [f"{limits['seconds']:.0f} s"] if limits["seconds"] else []
-    within += [gigabytes(limits["gigabytes"])] if limits["gigabytes"] else []
+    within += [size(limits["gigabytes"] * 2**30)] if limits["gigabytes"] else []
     # which limit it was is said already
     said = [line.partition(" limit: ")[2] or line for line in limits["left_out"]]
     return f"within {' and '.join(within)}: {'; '.join(said) or 'nothing left out'}"

@@ -165,7 +165,7 @@ def pseudo_cards(ws: Workspace, config: ExperimentConfig, k: int, test: pd.DataF
     if config.pseudo is None:
         return test.iloc[:0]
     found = []
-    for name in config.pseudo.experiments:
+    for name in config.labellers:
         said = Predictions.load(trained_fold(ws, config, name, k) / "test.npz")
         found.append(said.aligned(test.product_id.to_numpy()))
     mean = mean_of(found)

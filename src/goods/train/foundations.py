@@ -38,15 +38,13 @@ def check_family(config: ExperimentConfig, found: Problem, competition: str) -> 
     wanted = PROBLEMS[config.model.problem]
     if wanted is not found:
         raise GoodsError(
-            f"experiment {config.name}: family {config.model.family} is for a competition that "
-            f"{wanted.needs}, "
+            f"experiment {config.name}: family {config.model.family} is for a competition that {wanted.needs}, "
             f"which {competition} does not; leave it out"
         )
     if config.pseudo is not None and not found.takes_pseudo_labels:
         raise GoodsError(
-            f"experiment {config.name}: pseudo: does not apply to {found.name}, whose test part shares "
-            "products with "
-            "scored ones; leave it out"
+            f"experiment {config.name}: pseudo: does not apply to {found.name}, whose test part shares products "
+            "with scored ones; leave it out"
         )
 
 
@@ -85,13 +83,9 @@ def said_of_all(run: Run) -> Predictions:
     return joined([Predictions.load(run.oof), Predictions.load(run.test)])
 
 
-def labellers(config: ExperimentConfig) -> tuple[str, ...]:
-    return config.pseudo.experiments if config.pseudo else ()
-
-
 def labelled_by(ws: Workspace, config: ExperimentConfig, k: int) -> list[str]:
     """Hashes of the predictions that pseudo-labels for fold k come from."""
-    return [file_hash(trained_fold(ws, config, name, k) / "test.npz") for name in labellers(config)]
+    return [file_hash(trained_fold(ws, config, name, k) / "test.npz") for name in config.labellers]
 
 
 def trained_fold(ws: Workspace, config: ExperimentConfig, name: str, k: int) -> Path:

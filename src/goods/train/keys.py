@@ -11,7 +11,7 @@ from goods.core.done import done_key, is_done
 from goods.core.hashing import content_hash, file_hash
 from goods.core.workspace import ALL, Workspace
 from goods.prepare.prepared import prepared_key
-from goods.train.foundations import labelled_by, labellers, scores_key, upstream_of
+from goods.train.foundations import labelled_by, scores_key, upstream_of
 
 FITTED_BY = "goods.train.fold"  # what writes the folder of a fold
 NOT_FITTED = frozenset({"tune", "name", "refit"})  # settings that change nothing in a fold
@@ -51,7 +51,7 @@ def fold_inputs(ws: Workspace, config: ExperimentConfig, k: int) -> dict[str, An
 
 def is_trained(ws: Workspace, config: ExperimentConfig, k: int) -> bool:
     """Whether fold k is done with its present inputs."""
-    if any(done_key(ws.run(name).fold(k)) is None for name in (*config.model.upstream, *labellers(config))):
+    if any(done_key(ws.run(name).fold(k)) is None for name in (*config.model.upstream, *config.labellers)):
         return False
     if any(done_key(ws.run(name).path) is None for name in config.model.scored_by):
         return False

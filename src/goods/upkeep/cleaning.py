@@ -53,8 +53,3 @@ PORTIONS = {
 def remove(ws: Workspace, portion: Portion) -> None:
     for path in portion.folders(ws):
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-
-
-def amount(size: int) -> str:
-    """Bytes as people read them."""
-    return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{size / 2**20:.1f} MB"
