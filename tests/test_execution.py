@@ -17,7 +17,7 @@ from conftest import OZON, ROOT, ozon_config, ozon_workspace, write_shop
 from ozon_offers import NO_OTHERS
 from stopped_runs import FROM_SCRATCH
 from threadpoolctl import threadpool_info
-from worker_jobs import noted, on_gpu
+from worker_jobs import holding, noted, on_gpu
 
 from goods.cards.table import select
 from goods.config.loading import load_experiment
@@ -25,6 +25,7 @@ from goods.core import execution
 from goods.core.artifacts import read_json
 from goods.core.done import fold_content
 from goods.core.execution import Resources, at_once, gpu_token, resources, run_jobs
+from goods.core.processes import end_idle
 from goods.core.workspace import Workspace
 from goods.demo.offers import generate
 from goods.prepare.folds import make_folds
@@ -171,6 +172,17 @@ def test_a_job_begins_and_is_told_its_arguments_once_those_it_comes_after_are_do
     jobs = [partial(told, number) for number in range(5)]
     found = run_jobs(noted, jobs, Resources("cpu", 1), "jobs", after=after)
     assert found == [f"job {number}" for number in range(5)]
+
+
+def test_a_worker_that_has_loaded_what_networks_need_is_not_replaced(monkeypatch, tmp_path):
+    machine(monkeypatch, cores=2)
+    found = []
+    for turn, megabytes in enumerate((0, 400, 0)):
+        met = tmp_path / str(turn)
+        met.mkdir()
+        found += run_jobs(holding, [(megabytes, met)] * 2, Resources("cpu", 1), "jobs")
+    end_idle()
+    assert len(found) == 6 and len(set(found)) == 2
 
 
 HOLDER = """

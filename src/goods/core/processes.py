@@ -18,12 +18,15 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 from joblib import Parallel, parallel_config
-from joblib.externals.loky import reusable_executor
+from joblib.externals.loky import process_executor, reusable_executor
 
 from goods.core.log import say_stamped
 
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 POLL_SECONDS = 0.5
+# bytes that a worker may hold more after a job than after its first, or another takes its place: torch and vectors of
+# words are more than the 300 MB that joblib allows, and loading them anew takes seconds
+KEPT = 3 * 2**29
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ def end_idle() -> None:
 def begin_in(parent: int, temporary: str) -> None:
     """Called in a worker process that `parent` has started: temporary files go to the folder `temporary`."""
     tempfile.tempdir = temporary
+    process_executor._MAX_MEMORY_LEAK_SIZE = KEPT
     say_stamped()
     end_with(parent)
 
