@@ -9,6 +9,7 @@ import pytest
 from measured_sizes import CONFIGS, PEREKRESTOK, experiment
 
 from goods.budget import queue
+from goods.budget.costs import Clock
 from goods.config.experiment import PseudoConfig
 from goods.config.loading import load_experiment
 from goods.core import execution
@@ -45,11 +46,13 @@ def course(monkeypatch, tmp_path):
         needed=lambda plan: list(NAMES),
         needs=lambda name: ["navec", "knn"] if name == "knn" else [name],
         load=load,
+        study=lambda name, plan: 60.0,
+        clock=Clock(),
     )
 
-    def queued(ws, competition, studies, trained, settings):
-        found = [(one.name, len(one.folds)) for one in trained]
-        course.queues.append(([config.name for config in studies], found))
+    def queued(ws, competition, trained, settings):
+        studies = [one.config.name for one in trained if one.study is not None]
+        course.queues.append((studies, [(one.name, len(one.folds)) for one in trained]))
 
     monkeypatch.setattr(queue, "announce", lambda *_: None)
     monkeypatch.setattr(queue, "fits_beside", lambda *_: True)
@@ -68,16 +71,12 @@ def test_a_study_is_made_beside_folds_and_what_follows_is_in_the_same_queue(cour
     assert (course.studied, sorted(course.queued)) == (["linear"], sorted(NAMES))
 
 
-def test_what_is_dear_goes_first_and_so_does_what_that_builds_on(course):
-    trained = {name: Trained(load(name), [0]) for name in ("fasttext", "navec")}
-    slow = load("knn").model_copy(update={"name": "slow", "pseudo": PseudoConfig(experiments=("fasttext",))})
-    slow = slow.model_copy(update={"model": load("navec").model})
-    assert queue.dearest_first(course, trained) == ["navec", "fasttext"]
-    assert queue.dearest_first(course, trained | {"slow": Trained(slow, [0])}) == [
-        "fasttext",
-        "navec",
-        "slow",
-    ]
+def test_what_is_dear_goes_first_and_so_does_what_that_builds_on():
+    trained = {name: Trained(load(name), [0], s) for name, s in (("navec", 8.0), ("fasttext", 5.0))}
+    assert queue.dearest_first(trained) == ["navec", "fasttext"]
+    above = load("knn").model_copy(update={"pseudo": PseudoConfig(experiments=("fasttext",))})
+    above = above.model_copy(update={"model": load("linear").model})
+    assert queue.dearest_first(trained | {"knn": Trained(above, [0], 4.0)}) == ["fasttext", "navec", "knn"]
 
 
 def test_what_does_not_build_on_another_fold_by_fold_waits_for_the_queue(course):
@@ -120,8 +119,8 @@ def test_folds_are_made_of_folds_of_the_same_queue_whatever_stood_there_before(w
     monkeypatch.setattr(execution, "cores", lambda: 1)
     run, keys = ws.run("linear"), set()
     for seed in (0, 1):  # the experiment was finished with another seed
-        queued = [Trained(c.model_copy(update={"seed": seed}), [0, 2]) for c in (base, above)]
-        tune_queue.run_beside(ws, competition, [], queued)
+        queued = [Trained(c.model_copy(update={"seed": seed}), [0, 2], 1.0) for c in (base, above)]
+        tune_queue.run_beside(ws, competition, queued)
         keys.add(done_key(ws.run("knn").fold(2)))
         mark_done(run.path, "finished")
     assert made == [("linear", 0), ("linear", 2), ("knn", 0), ("knn", 2)] * 2
@@ -135,14 +134,14 @@ def test_the_bytes_are_those_of_one_after_the_other(tuned_run, tmp_path, monkeyp
     monkeypatch.setattr(execution, "free_memory", lambda: 1 << 36)
     queues, plain = [], queue.run_beside
 
-    def queued(ws, competition, studies, trained, settings):
-        queues.append(([config.name for config in studies], [one.name for one in trained]))
-        plain(ws, competition, studies, trained, settings)
+    def queued(ws, competition, trained, settings):
+        queues.append([(one.name, one.study is not None) for one in trained])
+        plain(ws, competition, trained, settings)
 
     monkeypatch.setattr(queue, "run_beside", queued)
     other = Options(configs=chosen.configs, work=tmp_path / "w", out=tmp_path / "o", data=chosen.data)
     run_all("kazanexpress2023", other)
-    assert queues == [(["linear"], ["fasttext", "linear-tuned"])]
+    assert queues == [[("fasttext", False), ("linear-tuned", True)]]
 
     def files(work: Path) -> dict[str, bytes]:
         runs = work / "kazanexpress2023" / "runs"

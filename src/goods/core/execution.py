@@ -12,7 +12,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -185,12 +185,13 @@ def run_jobs(
     title: str,
     most: int | None = None,
     after: Mapping[int, Collection[int]] | None = None,
+    seconds: Sequence[float] | None = None,
 ) -> list[Any]:
     """`job(*args, resources)` for every args, some (`most` at most) side by side in processes; results in order, a bar
-    on stderr. On this machine a job begins, and is told its args, once those that stand `after` its number, all of them
-    before it, are done.
+    on stderr, which goes by the `seconds` that each may take where they differ. On this machine a job begins, and is
+    told its args, once those that stand `after` its number, all of them before it, are done.
     """
-    arguments = list(arguments)
+    arguments, all_seconds = list(arguments), sum(seconds or ())
     results = dict[int, Any]()
     with (
         bar(title, len(arguments), "done") as shown,
@@ -198,7 +199,7 @@ def run_jobs(
     ):
         for number, result in found:
             results[number] = result
-            shown.update()
+            shown.update(share=seconds[number] / all_seconds if seconds and all_seconds else None)
     return [results[number] for number in range(len(arguments))]
 
 

@@ -34,35 +34,35 @@ def fits_beside(competition: CompetitionConfig, config: ExperimentConfig) -> boo
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """Folds of an experiment that are jobs of a queue: as `config` says, or as its study `finds` it, which is made in
-    the same queue."""
+    """Folds of an experiment that are jobs of a queue, each of so many `seconds`: as `config` says, or as its study
+    finds it, which is a job of the same queue and may take the seconds of `study`; None: no study."""
 
     config: ExperimentConfig
     folds: Sequence[int]
-    finds: bool = False
+    seconds: float
+    study: float | None = None
 
     @property
     def name(self) -> str:
-        return self.config.name + TUNED * self.finds
+        return self.config.name + TUNED * (self.study is not None)
 
 
 def run_beside(
     ws: Workspace,
     competition: CompetitionConfig,
-    studies: list[ExperimentConfig],
     trained: list[Trained],
     settings: list[str] | None = None,
 ) -> None:
-    """Make the `studies`, of families that take one core, and beside them folds of those `trained`: each once the same
-    fold of those it builds on, which stand before it, or the study that finds it is done; `settings` as of `load_best`.
-    """
-    jobs: list[Arguments] = [(study_alone, (ws, competition, config)) for config in studies]
-    made: dict[tuple[str, int | None], int] = {(config.name, None): i for i, config in enumerate(studies)}
-    after = {}
+    """Make the studies, of families that take one core, then folds of those `trained`: each begins once the same fold
+    of those it builds on, which stand before it, or the study that finds it is done; `settings` as of `load_best`."""
+    studied = [one for one in trained if one.study is not None]
+    jobs: list[Arguments] = [(study_alone, (ws, competition, one.config)) for one in studied]
+    made: dict[tuple[str, int | None], int] = {(one.name, None): i for i, one in enumerate(studied)}
+    after, seconds = dict[int, list[int]](), [one.study or 0.0 for one in studied]
 
     @cache
     def begun(one: Trained) -> ExperimentConfig:
-        config = load_best(ws, one.config.name, settings) if one.finds else one.config
+        config = load_best(ws, one.config.name, settings) if one in studied else one.config
         check_trainable(ws, competition, config)
         # what builds on it asks for its config, which may be another than when it was finished
         (ws.run(config.name).path / "DONE").unlink(missing_ok=True)
@@ -73,16 +73,17 @@ def run_beside(
         return fit_fold, fold_job(ws, begun(one), k, alone=False)
 
     for one in trained:
-        if not one.finds:
+        if one not in studied:
             begun(one)
         for k in one.folds:
-            needed = [(one.config.name, None)] if one.finds else [(n, k) for n in one.config.upstream]
+            needed = [(one.name, None), *((name, k) for name in one.config.upstream)]
             after[len(jobs)] = [made[what] for what in needed if what in made]
             made[one.name, k] = len(jobs)
             jobs.append(partial(fold, one, k))
-    names = [f"tune {config.name}" for config in studies] + [f"train {one.name}" for one in trained]
+            seconds.append(one.seconds)
+    names = [f"tune {one.config.name}" for one in studied] + [f"train {one.name}" for one in trained]
     given = resources(competition.n_folds, on_gpu=False)
-    run_jobs(call, jobs, given, ", ".join(names), after=after)
+    run_jobs(call, jobs, given, ", ".join(names), after=after, seconds=seconds)
 
 
 def call(job: Callable[..., Any], args: tuple, given: Resources) -> Any:
