@@ -57,7 +57,7 @@ def train_beside(course: Course, settings: list[str] | None, left: list[str]) ->
 
 
 def dearest_first(trained: dict[str, Trained]) -> list[str]:
-    """Names of experiments, each after those it builds on as before, by the seconds of a fold and of what waits for it."""
+    """Names of experiments, each after those it builds on, by the seconds of a fold and of what waits for it."""
     seconds = dict[str, float]()
     for name, one in reversed(trained.items()):
         waiting = [seconds[other] for other in seconds if name in trained[other].config.upstream]
