@@ -1,4 +1,4 @@
-"""Experiments of a preset, of which those that do not wait for each other are trained side by side."""
+"""Experiments of a preset, trained side by side as far as they do not wait for each other."""
 
 from __future__ import annotations
 

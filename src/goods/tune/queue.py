@@ -1,4 +1,4 @@
-"""Studies and folds of experiments that do not wait for each other in one queue: no core waits for the last of each."""
+"""Studies and folds of experiments in one queue, each begun once what it builds on is done: no core waits meanwhile."""
 
 from __future__ import annotations
 
