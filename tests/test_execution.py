@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from conftest import OZON, ROOT, ozon_config, ozon_workspace, write_shop
 from ozon_offers import NO_OTHERS
 from stopped_runs import FROM_SCRATCH
 from threadpoolctl import threadpool_info
-from worker_jobs import on_gpu
+from worker_jobs import holding, noted, on_gpu
 
 from goods.cards.table import select
 from goods.config.loading import load_experiment
@@ -24,6 +25,7 @@ from goods.core import execution
 from goods.core.artifacts import read_json
 from goods.core.done import fold_content
 from goods.core.execution import Resources, at_once, gpu_token, resources, run_jobs
+from goods.core.processes import end_idle
 from goods.core.workspace import Workspace
 from goods.demo.offers import generate
 from goods.prepare.folds import make_folds
@@ -153,6 +155,34 @@ def test_a_job_alone_is_told_which_gpu_too(monkeypatch, tmp_path):
     jobs = [(0.0, tmp_path, 1)] * 2
     devices = [device for device, *_ in run_jobs(on_gpu, jobs, resources(2, on_gpu=True), "one")]
     assert devices == ["cuda:0", "cuda:0"]
+
+
+@pytest.mark.parametrize("n_cores", [1, 2])
+def test_a_job_begins_and_is_told_its_arguments_once_those_it_comes_after_are_done(
+    monkeypatch, tmp_path, n_cores
+):
+    machine(monkeypatch, cores=n_cores)
+    after = {2: [0], 3: [2, 1], 4: [3]}
+
+    def told(number: int) -> tuple:
+        before = sorted(path.name for path in tmp_path.iterdir())
+        assert {str(n) for n in after.get(number, [])} <= set(before)
+        return tmp_path, number, f"job {number}"
+
+    jobs = [partial(told, number) for number in range(5)]
+    found = run_jobs(noted, jobs, Resources("cpu", 1), "jobs", after=after)
+    assert found == [f"job {number}" for number in range(5)]
+
+
+def test_a_worker_that_has_loaded_what_networks_need_is_not_replaced(monkeypatch, tmp_path):
+    machine(monkeypatch, cores=2)
+    found = []
+    for turn, megabytes in enumerate((0, 400, 0)):
+        met = tmp_path / str(turn)
+        met.mkdir()
+        found += run_jobs(holding, [(megabytes, met)] * 2, Resources("cpu", 1), "jobs")
+    end_idle()
+    assert len(found) == 6 and len(set(found)) == 2
 
 
 HOLDER = """

@@ -20,20 +20,24 @@ from goods.stack.pooling import Pool
 METHODS = ["greedy", "blend", "logistic", "catboost"]
 
 
+@pytest.mark.parametrize(("n_folds", "at_once"), [(4, 2), (5, 3), (3, 3)])
 def test_folds_are_fitted_side_by_side_as_far_as_there_are_cores_and_come_in_order(
-    level_and_noise, monkeypatch
+    level_and_noise, monkeypatch, n_folds, at_once
 ):
     level, _ = level_and_noise
-    both = threading.Barrier(2, timeout=20)
+    level = replace(level, fold=np.arange(len(level.fold)) % n_folds)
+    together, running = threading.Barrier(at_once, timeout=20), threading.Semaphore(at_once)
 
     def met(level, k, methods):
-        if k < 2:
-            both.wait()  # for the other of two that run at once
+        assert running.acquire(blocking=False)
+        if k < at_once:
+            together.wait()  # for the others that run at once
+        running.release()
         return k
 
     monkeypatch.setattr(fit, "fit_stack", met)
     with counting(2), closing(fit_stacks(level, METHODS)) as fitted:
-        assert list(fitted) == list(range(level.n_folds))
+        assert list(fitted) == list(range(n_folds))
 
 
 @pytest.mark.parametrize(("n", "free"), [(1, 2**40), (8, 1)])

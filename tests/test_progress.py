@@ -34,6 +34,14 @@ def test_a_file_gets_a_line_now_and_then_with_what_is_left(capsys, clock):
     assert said == ["train: 3 of 10 folds, about 82 s left", "train: 5 of 10 folds, about 70 s left"]
 
 
+def test_what_is_left_goes_by_what_steps_take_where_they_differ(capsys, clock):
+    with bar("train", 3, "done") as shown:
+        for second, share in ((1, 0.0), (40, 0.8), (80, 0.1)):
+            clock[0] = second
+            shown.update(share=share)
+    assert capsys.readouterr().err.splitlines() == ["train: 2 of 3 done, about 10 s left"]
+
+
 def test_hidden_bars_and_short_work_say_nothing(capsys, clock):
     assert list(track(range(3), "short")) == [0, 1, 2]
     with bar("hidden", 2, hidden=True) as shown:

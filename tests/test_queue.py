@@ -6,12 +6,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from measured_sizes import PEREKRESTOK, experiment
+from measured_sizes import CONFIGS, PEREKRESTOK, experiment
 
 from goods.budget import queue
+from goods.budget.costs import Clock
+from goods.config.experiment import PseudoConfig
+from goods.config.loading import load_experiment
 from goods.core import execution
+from goods.core.artifacts import write_text
+from goods.core.done import begin, done_key, mark_done
 from goods.pipeline import Options, run_all
+from goods.tune import queue as tune_queue
 from goods.tune.best import TUNED
+from goods.tune.queue import Trained
 
 NAMES = ["linear-tuned", "fasttext", "navec", "knn"]
 
@@ -26,7 +33,7 @@ def course(monkeypatch, tmp_path):
     """Of the experiments of the quick preset without photos; `queues` are those that were trained from."""
     course = SimpleNamespace(
         ws=SimpleNamespace(tuning=lambda name: tmp_path / name),
-        competition=None,
+        competition=SimpleNamespace(n_folds=3),
         size=PEREKRESTOK,
         plan=None,
         force=False,
@@ -39,10 +46,13 @@ def course(monkeypatch, tmp_path):
         needed=lambda plan: list(NAMES),
         needs=lambda name: ["navec", "knn"] if name == "knn" else [name],
         load=load,
+        study=lambda name, plan: 60.0,
+        clock=Clock(),
     )
 
-    def queued(ws, competition, studies, trained):
-        course.queues.append(([c.name for c in studies], [c.name for c, _ in trained]))
+    def queued(ws, competition, trained, settings):
+        studies = [one.config.name for one in trained if one.study is not None]
+        course.queues.append((studies, [(one.name, len(one.folds)) for one in trained]))
 
     monkeypatch.setattr(queue, "announce", lambda *_: None)
     monkeypatch.setattr(queue, "fits_beside", lambda *_: True)
@@ -53,11 +63,29 @@ def course(monkeypatch, tmp_path):
     return course
 
 
-def test_a_study_is_made_beside_folds_that_do_not_wait_for_it(course):
+def test_a_study_is_made_beside_folds_and_what_follows_is_in_the_same_queue(course):
     queue.train_all(course, None, course.finished.append)
-    assert course.queues == [(["linear"], ["navec", "fasttext"]), ([], ["linear-tuned", "knn"])]
-    assert course.finished == ["fasttext", "navec", "linear-tuned", "knn"]
+    every = [("navec", 2), ("fasttext", 2), ("linear-tuned", 3), ("knn", 3)]
+    assert course.queues == [(["linear"], every)]
+    assert course.finished == ["linear-tuned", "fasttext", "navec", "knn"]
     assert (course.studied, sorted(course.queued)) == (["linear"], sorted(NAMES))
+
+
+def test_what_is_dear_goes_first_and_so_does_what_that_builds_on():
+    trained = {name: Trained(load(name), [0], s) for name, s in (("navec", 8.0), ("fasttext", 5.0))}
+    assert queue.dearest_first(trained) == ["navec", "fasttext"]
+    above = load("knn").model_copy(update={"pseudo": PseudoConfig(experiments=("fasttext",))})
+    above = above.model_copy(update={"model": load("linear").model})
+    assert queue.dearest_first(trained | {"knn": Trained(above, [0], 4.0)}) == ["fasttext", "navec", "knn"]
+
+
+def test_what_does_not_build_on_another_fold_by_fold_waits_for_the_queue(course):
+    labelled = PseudoConfig(experiments=("fasttext",))
+    course.load = lambda name: load(name).model_copy(update={"pseudo": labelled} if name == "knn" else {})
+    course.needs = lambda name: ["fasttext", "navec", "knn"] if name == "knn" else [name]
+    queue.train_all(course, None, course.finished.append)
+    assert [name for _, names in course.queues for name, _ in names] == ["navec", "fasttext", "linear-tuned"]
+    assert course.finished == ["linear-tuned", "fasttext", "navec", "knn"]
 
 
 @pytest.mark.parametrize("why", ["forced", "nothing beside it", "trained before"])
@@ -73,6 +101,32 @@ def test_what_gains_nothing_by_it_is_trained_one_after_the_other(course, monkeyp
     assert not course.queues and course.finished == NAMES
 
 
+def test_folds_are_made_of_folds_of_the_same_queue_whatever_stood_there_before(ws, competition, monkeypatch):
+    base = load_experiment(CONFIGS / "kazanexpress2023" / "linear.yaml")
+    above = load_experiment(
+        CONFIGS / "kazanexpress2023" / "knn.yaml", ["model.sources=[{experiment: linear}]"]
+    )
+    made = []
+
+    def fitted(ws, config, k, key, progress, given):
+        folder = ws.run(config.name).fold(k)
+        begin(folder, key)
+        write_text(folder / "model", f"{config.name} {config.seed}")
+        mark_done(folder, key)
+        made.append((config.name, k))
+
+    monkeypatch.setattr(tune_queue, "fit_fold", fitted)
+    monkeypatch.setattr(execution, "cores", lambda: 1)
+    run, keys = ws.run("linear"), set()
+    for seed in (0, 1):  # the experiment was finished with another seed
+        queued = [Trained(c.model_copy(update={"seed": seed}), [0, 2], 1.0) for c in (base, above)]
+        tune_queue.run_beside(ws, competition, queued)
+        keys.add(done_key(ws.run("knn").fold(2)))
+        mark_done(run.path, "finished")
+    assert made == [("linear", 0), ("linear", 2), ("knn", 0), ("knn", 2)] * 2
+    assert len(keys) == 2
+
+
 @pytest.mark.slow
 def test_the_bytes_are_those_of_one_after_the_other(tuned_run, tmp_path, monkeypatch):
     chosen, _ = tuned_run
@@ -80,14 +134,14 @@ def test_the_bytes_are_those_of_one_after_the_other(tuned_run, tmp_path, monkeyp
     monkeypatch.setattr(execution, "free_memory", lambda: 1 << 36)
     queues, plain = [], queue.run_beside
 
-    def queued(ws, competition, studies, trained):
-        queues.append(([c.name for c in studies], [c.name for c, _ in trained]))
-        plain(ws, competition, studies, trained)
+    def queued(ws, competition, trained, settings):
+        queues.append([(one.name, one.study is not None) for one in trained])
+        plain(ws, competition, trained, settings)
 
     monkeypatch.setattr(queue, "run_beside", queued)
     other = Options(configs=chosen.configs, work=tmp_path / "w", out=tmp_path / "o", data=chosen.data)
     run_all("kazanexpress2023", other)
-    assert queues == [(["linear"], ["fasttext"])]
+    assert queues == [[("fasttext", False), ("linear-tuned", True)]]
 
     def files(work: Path) -> dict[str, bytes]:
         runs = work / "kazanexpress2023" / "runs"

@@ -58,3 +58,25 @@ def on_gpu(seconds: float, met: Path, processes: int, given: Resources) -> tuple
         time.sleep(0.05)
     time.sleep(seconds)
     return given.device, start, time.monotonic(), os.getpid()
+
+
+def noted(folder: Path, number: int, read: str, given: Resources) -> str:
+    """Leaves a file of its number, and returns what it was told."""
+    time.sleep(0.05)
+    (folder / str(number)).touch()
+    return read
+
+
+HELD = []
+
+
+def holding(megabytes: int, met: Path, given: Resources) -> int:
+    """The process, which keeps so much more; not over before another has begun, and a second later, as joblib looks
+    at the memory of a worker no sooner."""
+    HELD.append(np.ones(megabytes * 2**17))
+    (met / str(os.getpid())).touch()
+    until = time.monotonic() + 60
+    while len(list(met.iterdir())) < 2 and time.monotonic() < until:
+        time.sleep(0.02)
+    time.sleep(1.1 * bool(megabytes))
+    return os.getpid()

@@ -12,10 +12,10 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from goods.core import cgroups
 from goods.core.log import about, say, subject
-from goods.core.processes import in_processes, limits
+from goods.core.processes import as_done, limits
 from goods.core.progress import bar
 from goods.core.warned import add, counted
 
@@ -43,6 +43,9 @@ class Resources:
 
     device: str
     threads: int
+
+
+Arguments = tuple | Callable[[], tuple]  # of a job, or what tells them when it begins
 
 
 class Remote(Protocol):
@@ -177,23 +180,27 @@ def allowed(n_jobs: int) -> int:
 
 def run_jobs(
     job: Callable[..., Any],
-    arguments: Iterable[tuple],
+    arguments: Iterable[Arguments],
     given: Resources,
     title: str,
     most: int | None = None,
+    after: Mapping[int, Collection[int]] | None = None,
+    seconds: Sequence[float] | None = None,
 ) -> list[Any]:
     """`job(*args, resources)` for every args, some (`most` at most) side by side in processes; results in order, a bar
-    on stderr."""
-    arguments = list(arguments)
-    results = []
+    on stderr, which goes by the `seconds` that each may take where they differ. On this machine a job begins, and is
+    told its args, once those that stand `after` its number, all of them before it, are done.
+    """
+    arguments, all_seconds = list(arguments), sum(seconds or ())
+    results = dict[int, Any]()
     with (
         bar(title, len(arguments), "done") as shown,
-        closing(_results(job, arguments, given, most or len(arguments))) as found,
+        closing(_results(job, arguments, given, most or len(arguments), after or {})) as found,
     ):
-        for result in found:
-            results.append(result)
-            shown.update()
-    return results
+        for number, result in found:
+            results[number] = result
+            shown.update(share=seconds[number] / all_seconds if seconds and all_seconds else None)
+    return [results[number] for number in range(len(arguments))]
 
 
 def run_job(job: Callable[..., Any], args: tuple, given: Resources) -> Any:
@@ -204,24 +211,38 @@ def run_job(job: Callable[..., Any], args: tuple, given: Resources) -> Any:
         return next(found)
 
 
-def _results(job: Callable[..., Any], arguments: list[tuple], given: Resources, most: int) -> Generator[Any]:
+def _results(
+    job: Callable[..., Any],
+    arguments: list[Arguments],
+    given: Resources,
+    most: int,
+    after: Mapping[int, Collection[int]],
+) -> Generator[tuple[int, Any]]:
     side_by_side = min(at_once(len(arguments), given), most)
     if _remote is not None:
-        yield from _remote.results(job, arguments, given, min(allowed(len(arguments)), most))
+        told = (args_of(one) for one in arguments)
+        with closing(_remote.results(job, told, given, min(allowed(len(arguments)), most))) as found:
+            yield from enumerate(found)
     elif side_by_side == 1:
-        for args in arguments:
-            yield limited_job(job, args, first_gpu(given))
+        for number, one in enumerate(arguments):
+            yield number, limited_job(job, args_of(one), first_gpu(given))
     else:
         # loky renews a worker whose memory has grown, and says so each time: models do grow
         warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
         with tempfile.TemporaryDirectory(prefix="goods-gpus-") as tokens:
             of = subject()
-            calls = (
-                delayed(_on_its_gpu)(job, args, given, Path(tokens), side_by_side, of) for args in arguments
-            )
-            for result, warned in in_processes(calls, side_by_side, given.threads):
+
+            def call(one: Arguments) -> tuple:
+                return delayed(_on_its_gpu)(job, args_of(one), given, Path(tokens), side_by_side, of)
+
+            calls = [partial(call, one) for one in arguments]
+            for number, (result, warned) in as_done(calls, after, side_by_side, given.threads):
                 add(warned)
-                yield result
+                yield number, result
+
+
+def args_of(arguments: Arguments) -> tuple:
+    return arguments() if callable(arguments) else arguments
 
 
 def first_gpu(given: Resources) -> Resources:

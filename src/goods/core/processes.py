@@ -9,19 +9,24 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import resource_tracker
 from typing import Any
 
 from joblib import Parallel, parallel_config
-from joblib.externals.loky import reusable_executor
+from joblib.externals.loky import process_executor, reusable_executor
 
 from goods.core.log import say_stamped
 
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 POLL_SECONDS = 0.5
+# bytes that a worker may hold more after a job than after its first, or another takes its place: torch and vectors of
+# words are more than the 300 MB that joblib allows, and loading them anew takes seconds
+KEPT = 3 * 2**29
 
 
 @dataclass(frozen=True)
@@ -54,13 +59,52 @@ def limits() -> Limits:
 def in_processes(calls: Iterable[tuple], workers: int, threads: int | None = None) -> Iterator[Any]:
     """Results of joblib's `delayed` calls in order, `workers` of them at a time, or as many as `limits` allow, with
     `threads` each."""
-    workers = min(workers, _limits.workers or workers)
-    # with other arguments joblib starts other processes: those there are have the temporary folder of before
-    begin = {"initializer": begin_in, "initargs": (os.getpid(), tempfile.gettempdir())}
-    settings = {"inner_max_num_threads": threads, **begin}
-    with _no_ctrl_c(), parallel_config(backend="loky", **settings):
-        results = Parallel(n_jobs=workers, return_as="generator")(calls)
+    with _beginning(threads):
+        results = Parallel(n_jobs=_allowed(workers), return_as="generator")(calls)
     yield from results
+
+
+def as_done(
+    calls: Sequence[Callable[[], tuple]],
+    after: Mapping[int, Collection[int]],
+    workers: int,
+    threads: int | None = None,
+) -> Iterator[tuple[int, Any]]:
+    """As `in_processes`, with two `workers` or more: each result with the number of its call as soon as it is there. A
+    call begins, and is made, once those that stand `after` its number, all of them before it, are done; the first that
+    may does."""
+    left, done, running = list(range(len(calls))), set[int](), dict[Any, int]()
+    workers = _allowed(workers)
+    with _beginning(threads):
+        pool = Parallel(n_jobs=workers)
+    with pool:
+        try:
+            while left or running:
+                ready = [i for i in left if done.issuperset(after.get(i, ()))]
+                for i in ready[: workers - len(running)]:
+                    job, args, named = calls[i]()
+                    with _no_ctrl_c():  # a process may have to be started for it
+                        running[pool._backend.submit(partial(job, *args, **named))] = i
+                    left.remove(i)
+                for ended in wait(running, return_when=FIRST_COMPLETED).done:
+                    done.add(number := running.pop(ended))
+                    yield number, ended.result()
+        except BaseException:
+            pool._backend.abort_everything(ensure_ready=False)
+            raise
+
+
+def _allowed(workers: int) -> int:
+    return min(workers, _limits.workers or workers)
+
+
+@contextmanager
+def _beginning(threads: int | None) -> Iterator[None]:
+    """In here joblib starts processes of `threads` each."""
+    # with other arguments it starts others: those there are have the temporary folder of before
+    begin = {"initializer": begin_in, "initargs": (os.getpid(), tempfile.gettempdir())}
+    with _no_ctrl_c(), parallel_config(backend="loky", inner_max_num_threads=threads, **begin):
+        yield
 
 
 def end_idle() -> None:
@@ -74,6 +118,7 @@ def end_idle() -> None:
 def begin_in(parent: int, temporary: str) -> None:
     """Called in a worker process that `parent` has started: temporary files go to the folder `temporary`."""
     tempfile.tempdir = temporary
+    process_executor._MAX_MEMORY_LEAK_SIZE = KEPT
     say_stamped()
     end_with(parent)
 

@@ -19,13 +19,15 @@ EVERY = 30.0  # seconds between two lines of one bar where there is no terminal
 
 
 class Bar:
-    """Work of which `n` of `total` is done."""
+    """Work of which `n` of `total` is done, and the share `done` of its seconds, which `update` is told where steps
+    differ."""
 
     def __init__(self, title: str, total: int, unit: str) -> None:
-        self.title, self.total, self.unit, self.n = title, total, unit, 0
+        self.title, self.total, self.unit, self.n, self.done = title, total, unit, 0, 0.0
 
-    def update(self, n: int = 1) -> None:
+    def update(self, n: int = 1, share: float | None = None) -> None:
         self.n += n
+        self.done += n / max(1, self.total) if share is None else share
 
 
 class LineBar(Bar):
@@ -35,13 +37,13 @@ class LineBar(Bar):
         super().__init__(title, total, unit)
         self.started = self.told = time.monotonic()
 
-    def update(self, n: int = 1) -> None:
-        super().update(n)
+    def update(self, n: int = 1, share: float | None = None) -> None:
+        super().update(n, share)
         now = time.monotonic()
-        if now - self.told < EVERY or not 0 < self.n < self.total:
+        if now - self.told < EVERY or not 0 < self.n < self.total or not self.done:
             return
         self.told = now
-        left = (now - self.started) / self.n * (self.total - self.n)
+        left = (now - self.started) * max(0.0, 1 / self.done - 1)
         say(f"{self.title}: {self.n:,} of {self.total:,} {self.unit}, about {seconds(left)} left")
 
 
@@ -52,8 +54,8 @@ class LiveBar(Bar):
         super().__init__(title, total, unit)
         self.view, self.task = view, view.progress.add_task(title, total=total, unit=unit)
 
-    def update(self, n: int = 1) -> None:
-        super().update(n)
+    def update(self, n: int = 1, share: float | None = None) -> None:
+        super().update(n, share)
         self.view.progress.update(self.task, advance=n)
 
 

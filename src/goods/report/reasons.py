@@ -27,8 +27,9 @@ class Reason:
 
 def weightiest_first(values: pd.Series, added: np.ndarray) -> list[Reason]:
     """`values` of the features by name, and what each adds to the score [f]."""
+    names, told = values.index.tolist(), values.tolist()
     order = np.argsort(-np.abs(added), kind="stable")
-    return [Reason(str(values.index[j]), float(values.iloc[j]), float(added[j])) for j in order]
+    return [Reason(str(names[j]), float(told[j]), float(added[j])) for j in order]
 
 
 def mean_reasons(said: Sequence[tuple[pd.DataFrame, np.ndarray, np.ndarray]]) -> tuple[float, list[Reason]]:

@@ -131,11 +131,12 @@ def methods_of(level: Level) -> list[str]:
 
 def fit_stacks(level: Level, methods: list[str]) -> Generator[FoldStack]:
     """`fit_stack` of every fold, in their order; some side by side in threads, as far as cores and memory go: a pool is
-    fitted on one core, and CatBoost has as many threads as it would have alone."""
+    fitted on one core, and CatBoost has as many threads as it would have alone. None is left to the end by itself: five
+    folds on two cores are three and two."""
     end_idle()  # a gigabyte each after networks
     each = FOLD_MEMORY * (int(level.features.memory_usage().sum()) + level.table.log_proba.nbytes)
-    most = max(1, min(cores(), level.n_folds, free_memory() // 2 // max(1, each)))
-    pool = ThreadPoolExecutor(most)
+    turns = max(1, level.n_folds // cores())
+    pool = ThreadPoolExecutor(max(1, min(-(-level.n_folds // turns), free_memory() // 2 // max(1, each))))
     try:
         yield from pool.map(lambda k: fit_stack(level, k, methods), range(level.n_folds))
     finally:  # out of time: folds under way write nothing, so nobody waits for them

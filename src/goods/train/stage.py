@@ -98,15 +98,21 @@ def fit_folds(
 ) -> None:
     given = resources(competition.n_folds, config.model.on_gpu)
     together = config.model.devices > 1  # a fold that trains on several leaves none to the others
-    jobs = fold_jobs(ws, config, todo, alone=together or at_once(len(todo), given) == 1)
+    alone = together or at_once(len(todo), given) == 1
+    begin_folds(ws, config)
+    jobs = [fold_job(ws, config, k, alone) for k in todo]
     run_jobs(fit_fold, jobs, given, f"train {config.name}", 1 if together else None)
 
 
-def fold_jobs(ws: Workspace, config: ExperimentConfig, todo: list[int], alone: bool) -> list[tuple]:
-    """Arguments of `fit_fold` for these folds, once what all of them use is made; `alone`: each shows its progress."""
+def begin_folds(ws: Workspace, config: ExperimentConfig) -> None:
+    """Make what folds of the experiment use."""
     write_text(ws.run(config.name).config, dump(config))
     run_job(warm, (ws, config), resources(1, config.model.on_gpu))
-    return [(ws, config, k, fold_key(ws, config, k), alone) for k in todo]
+
+
+def fold_job(ws: Workspace, config: ExperimentConfig, k: int, alone: bool) -> tuple:
+    """Arguments of `fit_fold`; `alone`: it shows its progress."""
+    return ws, config, k, fold_key(ws, config, k), alone
 
 
 def warm(ws: Workspace, config: ExperimentConfig, given: Resources) -> None:
