@@ -71,7 +71,7 @@ def test_cards_of_a_kind_that_is_not_read_are_told_which_are(labeller, tmp_path,
         predict(labeller, tmp_path / "out.csv", path=tmp_path / name)
     assert str(caught.value).startswith(f"{tmp_path / name}: neither parquet nor a csv file by its name")
     assert "copy the file again" not in str(caught.value)
-    with pytest.raises(GoodsError, match="is read from parquet files; write it as one"):
+    with pytest.raises(GoodsError, match="neither parquet nor a csv file by its name"):
         read_catalogue(tmp_path / name)
 
 
