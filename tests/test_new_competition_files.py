@@ -104,6 +104,11 @@ def test_the_sample_passes_as_it_is_written(tmp_path, configs, first, sign, styl
     ws = prepared(tmp_path, configs, "styled")
     competition = load_competition("styled", configs)
     assert len(checked_file(ws, competition, data / "sample_submission.csv")) == 12
+    spelled = [row.replace(sign, f".0{sign}", 1) for row in rows]
+    (tmp_path / "spelled.csv").write_text("\n".join([*([first] if first else []), *spelled]) + "\n")
+    assert checked_file(ws, competition, tmp_path / "spelled.csv").iloc[:, 0].tolist() == list(
+        range(200, 212)
+    )
 
 
 @pytest.mark.parametrize("first", ["item,answer", "answer,item"])
