@@ -113,7 +113,8 @@ def expecting_of(ws: Workspace) -> Expecting:
 
     def expecting(score: np.ndarray) -> Expected:
         share = share_of_matches(score, labelled) if len(score) else labelled
-        how = f"as its scores tell of {share:.1%} of matches among these candidates, {labelled:.0%} where it was trained"
+        among = f"{share:.1%} of matches among these candidates, {labelled:.0%} where it was trained"
+        how = f"as its scores tell of {among}"
         return Expected(shift_between(labelled, share), how)
 
     return expecting

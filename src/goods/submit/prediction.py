@@ -49,8 +49,8 @@ def predict_file(
     plain: bool = False,
 ) -> int:
     """Label the cards of `path`, `rows` at a time: memory does not grow with their number, which is returned. `plain`:
-    in the columns of result.parquet, of the same test cards the same bytes; else cards of which nothing is known get the
-    shares of the classes."""
+    in the columns of result.parquet, of the same test cards the same bytes; else cards of which nothing is known
+    get the shares of the classes."""
     check_out(out, path)
     asked = Asked(ws, competition, experiment, images)
     spaces = [space for space, _ in asked.spaces]
