@@ -93,8 +93,8 @@ def refuse_several(data: Path) -> None:
     contests = [folder.name for folder in folders if {"train", "test"} <= roles_in(folder.rglob("*"))]
     if len(contests) > 1:
         raise GoodsError(
-            f"{data}: several folders hold train and test cards, each of a contest of its own: name one with --data, such "
-            f"as --data {data / contests[0]}; there are {told(contests)}"
+            f"{data}: several folders hold train and test cards, each of a contest of its own: name one with --data, "
+            f"such as --data {data / contests[0]}; there are {told(contests)}"
         )
 
 
