@@ -98,9 +98,9 @@ def guess_id(made: Guess, sources: Sources, train: Columns, test: Columns) -> st
     why += ", in the sample submission too" if in_sample else ""
     if not unique:
         rows = len(train[name].cells)
-        again = rows - train[name].values
+        lacking = rows - train[name].values
         made.warnings.append(
-            f"{name!r} is taken for the id, though {again:,} of {rows:,} rows of train {repeated(train[name])}, or "
+            f"{name!r} is taken for the id, though {lacking:,} of {rows:,} rows of train {repeated(train[name])}, or "
             "remove table.id"
         )
     made.say("id", name, SURE if in_sample else LIKELY if called else UNSURE, why)
