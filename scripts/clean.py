@@ -23,7 +23,7 @@ def main() -> None:
     from goods.upkeep.cleaning import PORTIONS, remove
 
     ws = Workspace(args.work, args.competition.partition("/")[0])
-    if not ws.path.is_dir() or ws.competition in ("", ".", ".."):
+    if not ws.path.is_dir():
         raise GoodsError(f"{ws.path}: no such folder, there is nothing to clean; name another by --work")
     for portion in PORTIONS.values():
         print(f"--{portion.name:<7} {size(portion.size(ws)):>10}  {portion.costs}")

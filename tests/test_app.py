@@ -16,15 +16,17 @@ from PIL import Image
 from visitor import visit
 
 from goods.app.card_answers import CardAnswers, as_tree
-from goods.app.page import page_of, picture, reason_table
-from goods.app.pair_answers import PairAnswers, as_mapping
+from goods.app.page import of_upload, page_of, picture, reason_table
+from goods.app.pair_answers import PairAnswers
 from goods.app.serving import check_address
 from goods.app.shares import as_bars, told
 from goods.cards.table import load_cards, select
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
+from goods.matching.attributes import told_attributes
 from goods.stack.glossary import description
 from goods.stack.stage import stack
+from goods.submit.raw_batches import check_file
 from goods.train.stage import train
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
@@ -96,7 +98,9 @@ def test_two_typed_products_are_told_alike_or_apart(trained_pairs):
         ("phone x1 64gb black", "<p>phone <b>x1</b> 64gb black</p>"), ("brand: acme",) * 2
     )
     assert marked.proba == answers.answer(("phone x1 64gb black",) * 2, ("brand: acme",) * 2).proba
-    assert same.reasons and as_mapping("Brand : Acme\nx\n:y\nbrand: B") == {"brand": ["Acme", "B"]}
+    assert same.reasons and told_attributes("Brand : Acme\nx\n:y\nbrand: B".splitlines()) == {
+        "brand": ["Acme", "B"]
+    }
 
 
 def test_a_tree_has_no_nodes_of_next_to_nothing():
@@ -200,3 +204,12 @@ def test_a_file_is_labelled_in_a_browser(url, shop):
         link = visitor.tab.value("""document.querySelector('a[href$="labelled.parquet"]').href""")
         labelled = pd.read_parquet(BytesIO(urllib.request.urlopen(link).read()))
     assert len(labelled) == len(pd.read_parquet(shop / "test.parquet"))
+
+
+def test_a_file_that_is_refused_is_told_by_the_name_it_was_given_by(tmp_path):
+    file = tmp_path / "5f3a" / "cards.csv"
+    with pytest.raises(GoodsError) as caught:
+        check_file(file)
+    assert (
+        of_upload(str(caught.value), file) == "cards.csv: no such file; name a parquet or csv file of cards"
+    )

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from batches_of_cards import read_new_cards
 from conftest import competition_config
+from table_contests import config_of
 
 from goods.cards.table import Issues
 from goods.core.errors import GoodsError
@@ -116,3 +117,24 @@ def test_the_cards_themselves_are_not_written_over(tmp_path):
     with pytest.raises(GoodsError, match="these are the cards themselves"):
         check_out(cards, cards)
     check_out(tmp_path / "labelled.parquet", cards)
+
+
+def test_match_reads_the_columns_of_a_table_competition(tmp_path):
+    section = {
+        "files": {"train": "train.csv", "test": "test.csv"},
+        "id": "sku",
+        "title": ["maker", "what"],
+        "target": "kind",
+        "format": {"separator": ";"},
+    }
+    path = tmp_path / "cards.tsv"
+    path.write_text(
+        "sku;maker;what;same\n8;Altair;чайник;1\n5;Deneb;ваза;2\n6;Deneb;ваза;2\n", encoding="utf-8"
+    )
+    cards = read_catalogue(path, "same", config_of(section))
+    assert cards.product_id.tolist() == [8, 5, 6]
+    assert cards.title.tolist() == ["Altair чайник", "Deneb ваза", "Deneb ваза"]
+    assert cards.identity.tolist() == ["1", "2", "2"]
+    path.write_text("sku;maker;what\nA8;Altair;чайник\n", encoding="utf-8")
+    with pytest.raises(GoodsError, match=f"{path}: ids are texts, such as 'A8'; number the cards"):
+        read_catalogue(path, None, config_of(section))

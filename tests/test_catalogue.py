@@ -17,10 +17,11 @@ from goods.core.errors import GoodsError
 from goods.demo.offers import offers
 from goods.matching.blocking import BlockingConfig, block
 from goods.matching.catalogue import MatchConfig, match
+from goods.matching.expected import Expected, share_of_matches, shift_between
 from goods.matching.handmade import HandmadeScorer
 from goods.matching.merging import merge
 from goods.matching.quality import quality
-from goods.submit.catalogue import match_file, read_catalogue
+from goods.submit.catalogue import as_lines, match_file, read_catalogue
 
 TITLES = [
     "Чайник Altair RX-4510 1,7 л красный",
@@ -191,16 +192,70 @@ def test_a_scorer_and_a_threshold_decide_what_is_a_match(tmp_path: Path) -> None
 def test_planted_duplicates_are_found_far_above_chance() -> None:
     made = offers(1500, seed=2)
     cards = pd.DataFrame({"product_id": made.variantid, "title": made.name, "identity": made["product"]})
-    pairs, groups, report = match(cards, MatchConfig.model_validate(SMALL))
+    pairs, groups, report = match(cards, MatchConfig.model_validate({**SMALL, "threshold": 0.5}))
     assert report["blocking"]["recall"]["total"] > 0.95
     identity = made.set_index("variantid")["product"]
     hit = identity[pairs.product_id1].to_numpy() == identity[pairs.product_id2].to_numpy()
     scored = report["quality"]["pairs"]
     assert scored["precision"] == pytest.approx(hit.mean())
     assert scored["recall"] == pytest.approx(hit.sum() / report["blocking"]["recall"]["true_pairs"])
-    assert scored["f1"] > 0.4 and report["quality"]["groups"]["f1"] > 0.35
+    assert scored["f1"] > 0.5 and report["quality"]["groups"]["f1"] > 0.35
     sizes = groups.groupby("group").product_id.agg(["size", "min"])
     assert (groups["size"] == groups.group.map(sizes["size"])).all() and (sizes["min"] == sizes.index).all()
+
+
+@pytest.mark.parametrize("attributes", [False, True])
+def test_as_many_pairs_are_right_by_themselves_as_are_expected_to_be(attributes: bool) -> None:
+    made = offers(1500, seed=2)
+    cards = pd.DataFrame({"product_id": made.variantid, "title": made.name, "identity": made["product"]})
+    if attributes:
+        cards["attributes"] = [as_lines(text) for text in made.characteristic_attributes_mapping]
+    _, _, report = match(cards, MatchConfig.model_validate(SMALL))
+    precision = report["quality"]["pairs"]["precision"]
+    assert precision > 0.55 and report["expected_precision"] == pytest.approx(precision, abs=0.12)
+    assert "generated offers" in report["expected_by"]
+
+
+def test_cards_of_different_brands_or_attributes_are_not_joined(tmp_path: Path) -> None:
+    titles = ["чайник электрический стальной 1.7 л"] * 4 + ["книга", "ваза", "стол"]
+    told = [
+        "Бренд: Altair",
+        "Бренд: Deneb",
+        "Бренд: Altair; Мощность: 2 кВт",
+        "Бренд: Altair; Мощность: 1 кВт",
+    ]
+    path = cards_file(tmp_path / "cards.parquet", titles, attributes=[*told, None, None, None])
+    match_file(path, tmp_path / "out", SMALL)
+    pairs = pd.read_parquet(tmp_path / "out" / "pairs.parquet")
+    assert pairs[["product_id1", "product_id2"]].to_numpy().tolist() == [[130, 160], [140, 160]]
+
+
+def test_the_share_of_matches_is_found_by_scores_that_were_calibrated_on_another() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.random(200_000) < 0.05
+    seen = rng.normal(np.where(labels, 1.0, -1.0), 1.0)  # log-odds of a normal at 1 against one at -1: 2 x
+    score = 1 / (1 + np.exp(-(2 * seen + np.log(0.3 / 0.7))))
+    share = share_of_matches(score, 0.3)
+    assert share == pytest.approx(0.05, abs=0.005)
+    expected = Expected(shift_between(0.3, share), "")
+    good = score >= expected.even
+    assert expected.right(score[good]).mean() == pytest.approx(labels[good].mean(), abs=0.04)
+    assert score[good].mean() > labels[good].mean() + 0.1  # as they are, scores are far too sure
+
+
+def test_a_csv_file_is_matched_as_a_parquet_file_is(tmp_path: Path, run_script) -> None:
+    path = cards_file(tmp_path / "cards.parquet", kind=[1, 1, 2, 3, 3, 4, None, None, 5])
+    pd.read_parquet(path).to_csv(tmp_path / "cards.csv", index=False)
+    for name in ("cards.parquet", "cards.csv"):
+        code, _, err = run_script("match", tmp_path / name, "--truth", "kind", "--out", tmp_path / name[-3:])
+        assert code == 0 and "are expected to be right, as measured" in err
+    for name in ("pairs.parquet", "groups.parquet"):
+        assert (tmp_path / "csv" / name).read_bytes() == (tmp_path / "uet" / name).read_bytes()
+    (tmp_path / "cards.csv").write_text("product_id,title\n7,a\n7,b\n")
+    code, _, err = run_script("match", tmp_path / "cards.csv")
+    assert code == 2 and err == f"error: {tmp_path / 'cards.csv'}: product_id 7 occurs more than once " + (
+        "(rows [0, 1]); drop the duplicate rows\n"
+    )
 
 
 def test_quality_counts_pairs_of_known_cards() -> None:
@@ -258,7 +313,7 @@ def test_bad_input_ends_with_code_2_and_one_message(tmp_path: Path, run_script) 
     text.write_text("not a parquet file")
     for arguments, message in [
         ([tmp_path / "none.parquet"], "no such file"),
-        ([tmp_path], "a folder, expected a parquet file of cards"),
+        ([tmp_path], "a folder, expected a parquet or csv file of cards"),
         ([text], "not a readable parquet file"),
         ([twice], "nm 7 occurs more than once"),
         ([nameless], "column 'title' is missing"),
@@ -290,7 +345,7 @@ def test_a_folder_that_cannot_be_is_refused_before_the_work(tmp_path: Path, run_
 def test_attributes_may_be_lists(tmp_path: Path) -> None:
     cards_file(tmp_path / "cards.parquet", ["a", "b", "c"], attributes=[["Цвет: белый", "ZX-9"], None, []])
     read = read_catalogue(tmp_path / "cards.parquet").attributes
-    assert read.tolist() == ["['Цвет: белый', 'ZX-9']", "", "[]"]
+    assert read.tolist() == ["Цвет: белый; ZX-9", "", ""]
 
 
 def test_a_catalogue_without_cards_is_refused() -> None:

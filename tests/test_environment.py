@@ -83,7 +83,7 @@ def test_every_pinned_package_is_installed_by_its_hashes(checkout, tmp_path):
 
 def test_an_environment_that_uv_has_made_gets_pip(checkout, tmp_path):
     shutil.rmtree(checkout / ".venv")
-    made = f'#!/bin/sh\n[ "$1" = -c ] && exit\necho "$*" >> {tmp_path}/log\n[ "$3" != --version ]\n'
+    made = '#!/bin/sh\n[ "$1" = -c ] && exit\necho "$*" >> {tmp_path}/log\n[ "$3" != --version ]\n'
     (tmp_path / "made").write_text(made)
     make = f'mkdir -p "$to/bin" && cp {tmp_path}/made "$to/bin/python"'
     (tmp_path / "uv").write_text(f'#!/bin/sh\n[ "$1" != venv ] && exit\nfor to; do :; done\n{make}\n')
@@ -93,6 +93,65 @@ def test_an_environment_that_uv_has_made_gets_pip(checkout, tmp_path):
     done = bash(checkout / "scripts/run_all.sh", tmp_path, PATH=f"{tmp_path}:/usr/bin:/bin")
     assert done.returncode == 0, done.stderr
     assert "-m ensurepip" in (tmp_path / "log").read_text().splitlines()
+
+
+def of_other_programs(folder: Path, **programs: str) -> str:
+    """A PATH on which these come first."""
+    folder.mkdir(exist_ok=True)
+    for name, text in programs.items():
+        (folder / name).write_text(f"#!/bin/bash\n{text}\n")
+        (folder / name).chmod(0o755)
+    return f"{folder}:/usr/bin:/bin"
+
+
+def test_of_two_set_ups_at_once_one_waits_for_the_other(checkout, tmp_path):
+    (checkout / ".venv/.goods-requirements").unlink()
+    installing = f'[ "$1" = -c ] && exit\necho "$*" >> {tmp_path}/log\nsleep 0.3'
+    path = of_other_programs(tmp_path / "bin", python3=installing)
+    shutil.copy(tmp_path / "bin" / "python3", checkout / ".venv/bin/python")
+    command = ["bash", str(checkout / "scripts/run_all.sh"), "demo"]
+    runs = [
+        subprocess.Popen(command, env=os.environ | {"PATH": path}, stdout=subprocess.PIPE, text=True)
+        for _ in "ab"
+    ]
+    told = sorted(run.communicate(timeout=60)[0].splitlines()[0] for run in runs)
+    assert told[0] == "another run is setting up .venv: waiting for it"
+    assert re.match(r"setting up \.venv: \d+ packages of requirements\.lock, about 8 GB", told[1])
+    done = (tmp_path / "log").read_text().splitlines()
+    assert (
+        sum("pip install" in line for line in done) == 3
+        and sum("run_all.py demo" in line for line in done) == 2
+    )
+
+
+def test_a_set_up_says_how_far_it_is_and_where_room_is_short(checkout, tmp_path):
+    shutil.rmtree(checkout / ".venv")
+    made = '#!/bin/sh\n[ "$1" = -c ] && exit\n/bin/sleep 0.3\n'
+    (tmp_path / "made").write_text(made)
+    there = f'mkdir -p "$to/bin"\ninstall -m 755 {tmp_path}/made "$to/bin/python"'
+    make = f'[ "$1" = -m ] || exit 0\nfor to; do :; done\n{there}'
+    disk = 'for of; do :; done; case "$of" in *scratch) at=/scratch free=2;; *) at=/ free=9;; esac'
+    lines = (
+        'echo "Filesystem blocks Used Available Capacity Mounted"; echo "$at 1 1 $((free * 1048576)) 1% $at"'
+    )
+    path = of_other_programs(
+        tmp_path / "bin",
+        python3=make,
+        df=f"{disk}; {lines}",
+        sleep="exec /bin/sleep 0.1",
+        du="echo 3145728 x",
+    )
+    (tmp_path / "scratch").mkdir()
+    script = checkout / "scripts/run_all.sh"
+    done = bash(script, tmp_path, PATH=path, TMPDIR=str(tmp_path / "scratch"))
+    assert done.returncode == 0 and "set-up: 3.0 of about 8 GB are in .venv" in done.stdout
+    assert done.stderr.splitlines() == [
+        f"warning: 2 GB are free in {tmp_path}/scratch; setting up takes 3 GB there, while it lasts: name another "
+        "folder by TMPDIR"
+    ]
+    shutil.rmtree(checkout / ".venv")
+    done = bash(script, tmp_path, PATH=path, TMPDIR=str(tmp_path))
+    assert f"warning: 9 GB are free in {checkout}; setting up takes 11 GB there" in done.stderr
 
 
 def test_run_all_works_through_a_link_and_with_cdpath_set(checkout, tmp_path):

@@ -109,6 +109,11 @@ def test_what_cannot_work_is_one_message(tmp_path, path, params, told):
         model.predict(toy_cards())
 
 
+def test_a_misspelt_parameter_is_told_the_one_that_was_meant():
+    with pytest.raises(GoodsError, match=r"argument 'losss'; mend its params; did you mean 'loss'\?$"):
+        built("sklearn.svm.LinearSVC", {"C": 1.0, "losss": "hinge"}, 0)
+
+
 @pytest.mark.filterwarnings("error:The number of unique classes")
 def test_classes_of_one_card_each_are_no_warning(tmp_path):
     cards = toy_cards(40).assign(target=np.arange(40) % 25)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, competition_config, write_shop
 
+from goods.cards.labels import Labels
+from goods.cards.table import TEXT_FIELDS, load_cards, select
 from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.submit import prediction
 from goods.submit.catalogue import read_catalogue
+from goods.submit.empty import EmptyCards, are_empty
 from goods.submit.prediction import predict_file, warn_of_ids
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
@@ -71,7 +76,7 @@ def test_cards_of_a_kind_that_is_not_read_are_told_which_are(labeller, tmp_path,
         predict(labeller, tmp_path / "out.csv", path=tmp_path / name)
     assert str(caught.value).startswith(f"{tmp_path / name}: neither parquet nor a csv file by its name")
     assert "copy the file again" not in str(caught.value)
-    with pytest.raises(GoodsError, match="is read from parquet files; write it as one"):
+    with pytest.raises(GoodsError, match="neither parquet nor a csv file by its name"):
         read_catalogue(tmp_path / name)
 
 
@@ -114,3 +119,32 @@ def test_broken_rows_are_labelled_and_noted_beside_the_output(labeller, tmp_path
     assert "input problems of 1 card noted in" in capsys.readouterr().err
     predict(labeller, out)
     assert not (tmp_path / "new.issues.parquet").exists()
+
+
+def test_a_card_of_which_nothing_is_known_is_as_sure_as_its_class_is_frequent(labeller, tmp_path):
+    ws, shop = labeller
+    cards = pd.read_parquet(shop / "test.parquet")
+    cards.loc[3, ["text_fields", "shop_title"]] = ["{}", None]
+    cards.to_parquet(tmp_path / "cards.parquet")
+    before = pd.read_parquet(predict(labeller, tmp_path / "a.parquet"))
+    found = pd.read_parquet(predict(labeller, tmp_path / "b.parquet", path=tmp_path / "cards.parquet"))
+    pd.testing.assert_frame_equal(found.drop(3), before.drop(3))
+    train = select(load_cards(ws), "train")
+    shares = train.target.value_counts(normalize=True)
+    assert found.confidence[3] == pytest.approx(shares.max(), abs=0.02)
+    assert found.predicted_category_id[3] == int(Labels.load(ws).ids[EmptyCards.of(ws).shares.argmax()])
+    issues = pd.read_parquet(tmp_path / "b.issues.parquet")
+    assert "labelled all the same, as sure as its class is frequent" in set(issues.action)
+
+
+def test_train_cards_of_which_nothing_is_known_tell_of_others():
+    texts = dict.fromkeys(TEXT_FIELDS, [""] * 3 + ["ваза"])
+    cards = pd.DataFrame(
+        {**texts, "image": [None, "a.jpg", None, None], "number:mass": [None, None, 2.0, 1.0]}
+    )
+    assert are_empty(cards).tolist() == [True, False, False, False]
+    shares = np.array([0.25, 0.5, 0.25], np.float32)
+    said = Predictions(np.arange(4), np.tile([[2, 0]], (4, 1)), np.tile(np.float32([[0.9, 0.1]]), (4, 1)))
+    answered = EmptyCards(shares).answered(cards, said)
+    assert answered.classes.tolist() == [[1, 0], [2, 0], [2, 0], [2, 0]]
+    assert answered.proba[0].tolist() == [0.5, 0.25] and (answered.proba[1:] == said.proba[1:]).all()

@@ -64,6 +64,21 @@ def test_one_part_in_a_folder_is_what_the_folder_is_called(tmp_path, configs):
     assert cards.split.value_counts().to_dict() == {"train": 12, "test": 12}
 
 
+def test_of_several_contests_in_one_folder_one_is_asked_for(tmp_path, configs):
+    for name in ("groceries", "shoes"):
+        train, test = parts_of(12, 1, 2)
+        del test["label"]
+        (tmp_path / "raw" / name).mkdir(parents=True)
+        write(tmp_path / "raw" / name, train=train, test=test)
+    with pytest.raises(
+        GoodsError, match=rf"^{tmp_path / 'raw'}: .*name one with --data, .*groceries, shoes$"
+    ):
+        new_competition("both", tmp_path / "raw", configs)
+    assert not (configs / "both").exists()
+    new_competition("one", tmp_path / "raw" / "shoes", configs)
+    assert table_of(configs, "one")["files"] == {"train": "train.csv", "test": "test.csv"}
+
+
 @pytest.mark.parametrize("sampled", [True, False])
 def test_an_id_that_is_there_twice_stays_the_id(tmp_path, configs, capsys, sampled):
     train, test = parts_of(60, 1, 2)
@@ -71,7 +86,8 @@ def test_an_id_that_is_there_twice_stays_the_id(tmp_path, configs, capsys, sampl
     del test["label"]
     sample = {"sample_submission": {"id": test["id"], "label": ["k0"] * 60}} if sampled else {}
     new_competition("twice", write(tmp_path / "raw", train=train, test=test, **sample), configs)
-    assert "warning: 'id' is taken for the id, though 1 of 60 rows of train" in capsys.readouterr().err
+    told = "though 1 of 60 rows of train repeat that of another, such as 100 (rows [0, 1]): drop the duplicate rows"
+    assert f"warning: 'id' is taken for the id, {told}, or remove table.id" in capsys.readouterr().err
     assert table_of(configs, "twice")["id"] == "id"
     with pytest.raises(GoodsError, match=r"id 100\b"):
         prepared(tmp_path, configs, "twice")
@@ -104,6 +120,11 @@ def test_the_sample_passes_as_it_is_written(tmp_path, configs, first, sign, styl
     ws = prepared(tmp_path, configs, "styled")
     competition = load_competition("styled", configs)
     assert len(checked_file(ws, competition, data / "sample_submission.csv")) == 12
+    spelled = [row.replace(sign, f".0{sign}", 1) for row in rows]
+    (tmp_path / "spelled.csv").write_text("\n".join([*([first] if first else []), *spelled]) + "\n")
+    assert checked_file(ws, competition, tmp_path / "spelled.csv").iloc[:, 0].tolist() == list(
+        range(200, 212)
+    )
 
 
 @pytest.mark.parametrize("first", ["item,answer", "answer,item"])

@@ -24,7 +24,7 @@ from goods.problems.kinds import load_rows
 from goods.problems.pairs import PairsProblem
 from goods.report.pair_explaining import explain_pair
 from goods.submit.catalogue import match_file, read_catalogue
-from goods.submit.pairs import contest_products, predict_pairs, trained_scorer
+from goods.submit.pairs import contest_products, expecting_of, predict_pairs, trained_scorer
 from goods.submit.prediction import predict_file
 from goods.train.fold import fit_on
 from goods.train.stage import train
@@ -205,7 +205,11 @@ def test_columns_of_a_catalogue_that_cannot_be_read_are_told(offers, tmp_path, c
 def test_a_catalogue_is_grouped_by_a_trained_experiment(trained_pairs, offers, tmp_path):
     path = offers / "test_data.parquet"
     scorer = trained_scorer(trained_pairs, OZON, "stack", path)
-    report = match_file(path, tmp_path, {"threshold": 0.7}, scorer=scorer)
+    expecting = expecting_of(trained_pairs)
+    report = match_file(path, tmp_path, {"threshold": 0.7}, scorer=scorer, expecting=expecting)
+    assert (
+        "of matches among these candidates" in report["expected_by"] and 0 < report["expected_precision"] < 1
+    )
     groups = pd.read_parquet(tmp_path / "groups.parquet")
     assert sorted(groups.product_id) == sorted(pd.read_parquet(path).variantid)
     assert (groups["size"] > 1).any() and report["largest_group"] <= 50

@@ -84,3 +84,23 @@ def test_a_competition_may_be_named_with_the_slash_that_a_shell_puts_behind_a_fo
     cli.add_competition(parser)
     assert parser.parse_args(["demo/"]).competition == "demo"
     assert parser.parse_args(["wildberries/sex"]).competition == "wildberries/sex"
+
+
+@pytest.mark.parametrize("name", ["../x", "..", "/tmp", "", "a/b/c"])
+def test_a_path_names_no_competition(run_script, tmp_path, name):
+    (tmp_path / "runs").mkdir()
+    for script in ("run_all", "verify", "curves", "status", "probe"):
+        code, out, err = run_script(script, name, "--work", tmp_path / "work")
+        assert (code, out) == (2, "")
+        assert (
+            err
+            == f"error: {name!r} names no competition; give the name of a folder of configs/, or name/target\n"
+        )
+
+
+def test_an_experiment_that_is_named_twice_is_taken_once(tmp_path):
+    args = cli.parser("a script").parse_args(["--work", str(tmp_path)])
+    vars(args).update(
+        experiments=["navec", "linear", "navec"], offline=True, text_weights=None, image_weights=None
+    )
+    assert [config.name for config in cli.named_experiments(args, "demo")] == ["navec", "linear"]

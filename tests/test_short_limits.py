@@ -153,7 +153,9 @@ def test_a_run_says_how_much_of_its_limit_it_used_and_what_a_longer_one_brings_f
     assert said.rpartition(": ")[2].split(", ")[0] in more
     course.ends = 1e6  # as where estimates were too high
     tell_used([course], Budget(400.0), 0.0)
-    assert "s; left out, as it was estimated to take longer: " in capsys.readouterr().err
+    said = capsys.readouterr().err.strip()
+    assert "s; left out, as it was estimated to take longer: " in said
+    assert said.endswith("; run the same command again, which adds it")
     course.ends = 400.0
     course.plan, course.done = Plan(()), []
     tell_used([course], Budget(400.0), 0.0)

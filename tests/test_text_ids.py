@@ -10,7 +10,7 @@ from goods.cards.labels import Labels
 from goods.competitions.submission import ClassIds, ClassProbabilities, CsvFormat, PairScores
 from goods.competitions.table_submission import TableSubmission
 from goods.core.errors import GoodsError
-from goods.core.ids import same_kind
+from goods.core.ids import as_whole, same_kind
 from goods.core.predictions import Predictions
 from goods.submit.elsewhere import read_csv, read_submission
 
@@ -55,7 +55,16 @@ def test_a_file_with_another_separator_says_which(tmp_path):
 def test_what_is_no_whole_number_of_64_bits_stays_a_text_on_a_command_line():
     whole, texts = (
         ["7", "-3", "+5", str(2**63 - 1)],
-        ["+-5", "", "+", "1.0", "\u0663", str(2**63), "9" * 5000],
+        ["+-5", "", "+", "1.5", "-", "\u0663", str(2**63), "9" * 5000],
     )
     assert same_kind([*whole, *texts], pd.Series([1, 2])) == [7, -3, 5, 2**63 - 1, *texts]
     assert same_kind(["007"], pd.Series(["a"])) == ["007"]
+
+
+def test_whole_numbers_are_found_however_they_are_spelled():
+    assert same_kind(["1760.0", "1,760", "1 760"], pd.Series([1760])) == [1760] * 3
+    known = pd.Series(["1760.0", "007", "7", "a"])
+    assert same_kind(["1760", "1,760", "a", "007", "8"], known) == ["1760.0", "1760.0", "a", "007", "8"]
+    assert same_kind(["7.0"], known) == ["7.0"]  # which of the two is not known
+    assert as_whole(pd.Series([3.0, 1760.0])).tolist() == [3, 1760]
+    assert as_whole(pd.Series(["1,760", "x"])).tolist() == ["1,760", "x"]

@@ -204,7 +204,7 @@ def test_nothing_but_a_folder_of_the_work_folder_is_deleted(tmp_path, run_script
     for place in ("mine", "work/shop/runs"):
         (tmp_path / place).mkdir(parents=True)
     code, _, err = run_script("clean", outside, "--all", "--yes", "--work", tmp_path / "work")
-    assert code == 2 and "nothing to clean" in err
+    assert code == 2 and f"{outside!r} names no competition" in err
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["mine", "runs", "shop", "work"]
 
 

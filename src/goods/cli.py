@@ -25,7 +25,7 @@ from goods.core.pipes import ending_unread, show_all_signs, tell, unread
 from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
 from goods.core.warned import told_at_the_end
-from goods.core.workspace import Workspace
+from goods.core.workspace import Workspace, competition_name
 
 if TYPE_CHECKING:
     from goods.config.competition import CompetitionConfig
@@ -87,11 +87,6 @@ def parser(
             "--wait", action="store_true", help="wait where another run holds the competition's work folder"
         )
     return made
-
-
-def competition_name(word: str) -> str:
-    """Without the / that a shell puts behind the name of a folder."""
-    return word.rstrip("/")
 
 
 def add_competition(made: argparse.ArgumentParser) -> None:
@@ -212,7 +207,7 @@ def named_experiments(args: argparse.Namespace, competition: str) -> list[Experi
     from goods.config.loading import load_experiment
 
     check_weights(args)
-    paths = [CONFIGS / competition / f"{name}.yaml" for name in args.experiments]
+    paths = [CONFIGS / competition / f"{name}.yaml" for name in dict.fromkeys(args.experiments)]
     return [load_experiment(p, None, args.offline, args.text_weights, args.image_weights) for p in paths]
 
 

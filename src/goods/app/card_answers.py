@@ -26,6 +26,7 @@ from goods.models.text.linear import FieldFeatures
 from goods.report.card_explaining import explain_table
 from goods.report.reasons import Explained
 from goods.stack.level import tabulate
+from goods.submit.empty import EmptyCards, are_empty
 from goods.submit.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class CardAnswers:
     def __init__(self, ws: Workspace, competition: CompetitionConfig, experiment: str) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="goods-app-")
         self.labels, self.train = Labels.load(ws), select(load_cards(ws), "train")
+        self.empty = EmptyCards.of(ws)
         self.predictor = Predictor(ws, competition, experiment, Path(self.folder.name), Kept(KEPT), stay=True)
         self.words = FieldVectorizer(
             FieldFeatures(weight=1.0, words=(1, 2), max_features=ALL_TERMS), char_min_df=1
@@ -61,9 +63,12 @@ class CardAnswers:
         self.titles = self.words.fit_transform(self.train.title)
 
     def answer(self, texts: dict[str, str], photo: Image.Image | None = None) -> CardAnswer:
-        """`texts` by field: title, description, attributes, shop; what is missing is empty."""
+        """`texts` by field: title, description, attributes, shop; what is missing is empty. Of a card of
+        which nothing is told, the shares of the classes."""
         card = self.card(texts, photo)
         said, reasons = self.judged(card)
+        if are_empty(card).any():
+            said, reasons = self.empty.answered(card, said), []
         found = zip(said.classes[0, :SHOWN].tolist(), said.proba[0, :SHOWN].tolist(), strict=True)
         categories = [(self.labels.paths[c], p) for c, p in found]
         return CardAnswer(categories, reasons, self.nearest(card.title[0]))

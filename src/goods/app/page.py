@@ -165,10 +165,15 @@ def file_tab(gr: Any, ws: Workspace, competition: CompetitionConfig, experiment:
         try:
             predict_file(ws, competition, experiment, Path(path), None, out)
         except GoodsError as error:
-            raise refusal(gr, str(error)) from None
+            raise refusal(gr, of_upload(str(error), Path(path))) from None
         return str(out)
 
     asked.click(answer, given, labelled, api_name="file", concurrency_limit=1)
+
+
+def of_upload(message: str, file: Path) -> str:
+    """A message of a file that was given by its name: where it lies meanwhile says nothing to whoever gave it."""
+    return message.replace(str(file), file.name)
 
 
 def table_of(gr: Any, label: str, widths: list[str], visible: bool = True) -> Any:

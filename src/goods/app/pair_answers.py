@@ -15,6 +15,7 @@ from goods.cards.table import Issues
 from goods.cards.text import MAX_CHARS, strip_html
 from goods.config.competition import CompetitionConfig
 from goods.core.workspace import Workspace
+from goods.matching.attributes import told_attributes
 from goods.matching.products import Products
 from goods.models.pairs.pairs_model import PairsModel
 from goods.report.reasons import Explained, mean_reasons
@@ -37,7 +38,9 @@ class PairAnswers:
                 "product_id": [0, 1],
                 "title": [strip_html(name)[:MAX_CHARS] for name in names],
                 "attributes": [" ".join(text.split())[:MAX_CHARS] for text in attributes],
-                "characteristics": [json.dumps(as_mapping(text), ensure_ascii=False) for text in attributes],
+                "characteristics": [
+                    json.dumps(told_attributes(text.splitlines()), ensure_ascii=False) for text in attributes
+                ],
             }
         )
         normalise(cards, Issues())
@@ -57,13 +60,3 @@ class PairAnswers:
         models = load_run_models(self.ws, self.competition, config, None, products, scores)
         parts = [model.contributions(pairs) for model in models if isinstance(model, PairsModel)]
         return mean_reasons(parts) if parts else (0.0, [])
-
-
-def as_mapping(text: str) -> dict[str, list[str]]:
-    """Lines of "name: value" by name; lines without a colon are left out."""
-    found: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        name, colon, value = line.partition(":")
-        if colon and name.strip() and value.strip():
-            found.setdefault(name.strip().lower(), []).append(value.strip())
-    return found

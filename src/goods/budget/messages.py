@@ -106,7 +106,7 @@ def tell_used(courses: list[Course], budget: Budget, started: float) -> None:
     elif more[0] > 0:
         told = f"with about {seconds(more[0])} more: {more[1]}"
     else:
-        told = f"left out, as it was estimated to take longer: {more[1]}"
+        told = f"left out, as it was estimated to take longer: {more[1]}; run the same command again, which adds it"
     say(f"time used: {used:.0f} of {budget.seconds:.0f} s; {told}")
 
 

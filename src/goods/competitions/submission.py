@@ -37,6 +37,10 @@ class Submission(ABC):
         """Columns of texts, which a CSV file may show as numbers: "007"."""
         return []
 
+    def id_columns(self) -> list[str]:
+        """Columns of the test rows' ids."""
+        return []
+
     def names(self) -> list[str]:
         """Columns of a CSV file that has no header."""
         return []
@@ -59,6 +63,9 @@ class ClassIds(Submission):
 
     id: str
     target: str
+
+    def id_columns(self) -> list[str]:
+        return [self.id]
 
     def table(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
         _, labels, predictions = said[0]
@@ -94,6 +101,9 @@ class ClassProbabilities(Submission):
     id: str
     prefix: str = ""
 
+    def id_columns(self) -> list[str]:
+        return [self.id]
+
     def table(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
         _, labels, predictions = said[0]
         proba = predictions.dense(labels.n_classes)
@@ -123,6 +133,9 @@ class Attributes(Submission):
     """The card's id, then each attribute's class name and, float32 beside it, how sure it is."""
 
     id: str
+
+    def id_columns(self) -> list[str]:
+        return [self.id]
 
     def table(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
         table = pd.DataFrame({self.id: said[0][2].product_id})
@@ -157,6 +170,9 @@ class PairScores(Submission):
 
     ids: tuple[str, str]
     target: str
+
+    def id_columns(self) -> list[str]:
+        return list(self.ids)
 
     def table(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
         score = said[0][2].proba_of(1)

@@ -53,6 +53,9 @@ class TableSubmission(Submission):
         ids = set(text_ids(ID, rows))
         return [column for column, what in self.columns.items() if what in ids | classes]
 
+    def id_columns(self) -> list[str]:
+        return [column for column, what in self.columns.items() if what == ID]
+
     def names(self) -> list[str]:
         return list(self.columns)
 

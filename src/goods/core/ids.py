@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-Id = int | str
+from goods.core.numbers import whole_number
 
-WHOLE = re.compile("[-+]?[0-9]{1,19}")  # as many digits as 64 bits may hold
+Id = int | str
 
 
 def plain_id(value: Any) -> Id:
@@ -25,14 +24,38 @@ def id_array(ids: pd.Series) -> np.ndarray:
 
 
 def same_kind(ids: Sequence[Id], known: pd.Series) -> list[Id]:
-    """Ids as they were written on a command line, as numbers where the known ones are; what is no number stays."""
-    if known.dtype.kind not in "iu":
+    """Ids as they were written on a command line, as the known ones are: a whole number, however it is spelled (7, 7.0,
+    1,234), stands for the known one that is the same number; what is none stays."""
+    if known.dtype.kind in "iu":
+        return [id_ if (number := number_of(id_)) is None else number for id_ in ids]
+    written = set(known)
+    if written.issuperset(ids):
         return list(ids)
-    return [int(id_) if _is_number(id_) else id_ for id_ in ids]
+    spelled: dict[int, list[Id]] = {}
+    for one in known:
+        if (number := number_of(one)) is not None:
+            spelled.setdefault(number, []).append(one)
+
+    def meant(id_: Id) -> Id:
+        number = None if id_ in written else number_of(id_)
+        found = [] if number is None else spelled.get(number, [])
+        return found[0] if len(found) == 1 else id_
+
+    return [meant(id_) for id_ in ids]
 
 
-def _is_number(id_: Id) -> bool:
-    return not isinstance(id_, str) or bool(WHOLE.fullmatch(id_) and -(2**63) <= int(id_) < 2**63)
+def number_of(id_: Id) -> int | None:
+    """The whole number of 64 bits that an id writes; None where it is a text."""
+    try:
+        return whole_number(str(id_))
+    except ValueError:
+        return None
+
+
+def as_whole(ids: pd.Series) -> pd.Series:
+    """int64, where all ids are whole numbers, however they are spelled; else as they are."""
+    numbers = [number_of(id_) for id_ in ids.tolist()]
+    return ids if None in numbers else pd.Series(numbers, ids.index, "int64")
 
 
 def with_ids(table: pd.DataFrame, column: str = "product_id") -> pd.DataFrame:

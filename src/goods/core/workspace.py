@@ -17,6 +17,16 @@ def is_folder_name(name: str) -> bool:
     return not path and name.isprintable() and name == name.strip() and len(name.encode()) <= LONGEST
 
 
+def competition_name(word: str) -> str:
+    """Without the / that a shell puts behind the name of a folder. GoodsError of a path: files would be elsewhere."""
+    name = word.rstrip("/")
+    if not all(map(is_folder_name, name.split("/"))) or name.count("/") > 1:
+        raise GoodsError(
+            f"{word!r} names no competition; give the name of a folder of configs/, or name/target"
+        )
+    return name
+
+
 @dataclass(frozen=True)
 class Run:
     """runs/<experiment>/, its fold_<k>/ folders and, after a refit, all_folds/."""

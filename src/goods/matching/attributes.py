@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,16 @@ def read_characteristics(cards: pd.DataFrame) -> Characteristics:
     return [json.loads(text) for text in cards.characteristics]
 
 
+def told_attributes(lines: Iterable[str]) -> dict[str, list[str]]:
+    """Values by lower-case name of attributes as "name: value"; what has no colon is left out."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if colon and name.strip() and value.strip():
+            found.setdefault(name.strip().lower(), []).append(value.strip())
+    return found
+
+
 def brands_of(rows: Characteristics) -> list[str]:
     """Lower-case brand of each product, "" where no attribute names one."""
     return [
@@ -61,6 +71,16 @@ def differing(left: dict[str, list[str]], right: dict[str, list[str]]) -> tuple[
     return first, second
 
 
+def entries_of(rows: Characteristics) -> list[dict[str, str]]:
+    return [{key: value_of(values) for key, values in row.items()} for row in rows]
+
+
+def keys_and_values(entries: list[dict[str, str]]) -> tuple[Sets, Sets]:
+    """Which attributes products have, and which values of them."""
+    values = [[f"{key}{UNIT}{value}" for key, value in row.items()] for row in entries]
+    return Sets.of([row.keys() for row in entries]), Sets.of(values)
+
+
 class Attributes:
     """The attributes of all products, and features of pairs: shares of equal, different and one-sided ones, plain and
     by how telling they are: agreement on a value by the bits it tells (as the u-probabilities of Fellegi and Sunter
@@ -68,9 +88,8 @@ class Attributes:
 
     def __init__(self, rows: Characteristics) -> None:
         self.rows = rows
-        entries = [{key: value_of(values) for key, values in row.items()} for row in rows]
-        self.keys = Sets.of([row.keys() for row in rows])
-        self.values = Sets.of([[f"{key}{UNIT}{value}" for key, value in row.items()] for row in entries])
+        entries = entries_of(rows)
+        self.keys, self.values = keys_and_values(entries)
         telling = key_bits(entries)
         self.key_bits, self.value_bits = (
             np.array([telling[item.partition(UNIT)[0]] for item in sets.items], np.float32)

@@ -11,14 +11,21 @@ from pydantic import Field
 
 from goods.config.base import Strict
 from goods.matching.blocking import BlockingConfig, block, check_cards
-from goods.matching.handmade import HandmadeScorer, Scorer
+from goods.matching.expected import Expected, Expecting
+from goods.matching.handmade import EXPECTED, HandmadeScorer, Scorer
 from goods.matching.merging import merge
 from goods.matching.quality import quality
 
+EVEN = 0.5
+
 
 class MatchConfig(Strict):
-    threshold: float = Field(
-        default=0.5, ge=0, le=1, description="least score of a pair, and of the mean between groups"
+    threshold: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="least score of a pair, and of the mean between groups; null: that of a pair which is as likely "
+        "right as wrong",
     )
     max_group: int = Field(
         default=50, ge=2, description="most cards of a group; of cards told alike the first counts"
@@ -27,12 +34,16 @@ class MatchConfig(Strict):
 
 
 def match(
-    cards: pd.DataFrame, config: MatchConfig | None = None, scorer: Scorer | None = None
+    cards: pd.DataFrame,
+    config: MatchConfig | None = None,
+    scorer: Scorer | None = None,
+    expecting: Expecting | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """(pairs, groups, report) of `cards`; pairs: product_id1 < product_id2 int64, score float32, sorted; groups:
     product_id int64, group int64 (the smallest product_id of the group), size int32, a row per card in their order.
 
-    `scorer` gives each candidate pair a probability; without one the hand-made scorer does. A column `identity` is
+    `scorer` gives each candidate pair a probability; without one the hand-made scorer does. `expecting` says what is to
+    be expected of its scores; without it they count as they are. A column `identity` is
     only reported on: precision, recall and F1 of the pairs above the threshold and of all pairs within groups.
     """
     config = config or MatchConfig()
@@ -42,19 +53,24 @@ def match(
     left, right, blocking = found.left, found.right, found.report
     started = time.perf_counter()
     if scorer is None:
-        scorer = HandmadeScorer(cards, found.vectors)
+        scorer, expecting = HandmadeScorer(cards, found.vectors), lambda _: EXPECTED
     del found
     score = scorer(cards, left, right)
+    expected = expecting(score) if expecting else None
+    threshold = config.threshold
+    if threshold is None:
+        threshold = expected.even if expected else EVEN
     scored = time.perf_counter()
     weight = first_told(cards).astype(np.int64)
-    group, refused = merge(left, right, score, config.threshold, config.max_group, weight)
+    group, refused = merge(left, right, score, threshold, config.max_group, weight)
     seconds = {"score": round(scored - started, 2), "group": round(time.perf_counter() - scored, 2)}
 
-    ids, good = cards.product_id.to_numpy(np.int64), score >= config.threshold
+    ids, good = cards.product_id.to_numpy(np.int64), score >= threshold
     left, right = left[good], right[good]
     pairs, groups = pair_table(ids, left, right, score[good]), group_table(ids, group)
     report = {
-        "threshold": config.threshold,
+        "threshold": threshold,
+        **told_of(expected, score[good]),
         "empty_titles": int((cards.title.str.strip() == "").sum()),
         "matching_pairs": len(pairs),
         "groups": int((np.bincount(group) > 1).sum()),
@@ -67,6 +83,14 @@ def match(
     if identity is not None:
         report["quality"] = quality(left, right, group, identity)
     return pairs, groups, report
+
+
+def told_of(expected: Expected | None, score: np.ndarray) -> dict[str, Any]:
+    """Which share of pairs of these scores is expected to be right, and how that was found; null where it is not
+    known."""
+    if expected is None or not len(score):
+        return {"expected_precision": None, "expected_by": None}
+    return {"expected_precision": float(expected.right(score).mean()), "expected_by": expected.how}
 
 
 def pair_table(ids: np.ndarray, left: np.ndarray, right: np.ndarray, score: np.ndarray) -> pd.DataFrame:

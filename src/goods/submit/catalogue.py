@@ -1,6 +1,6 @@
 """A file of cards → which of them are one product.
 
-reads:  a parquet file: product_id (or variantid, nm, id), title (or name), attributes if there; or one in the
+reads:  a parquet or csv file: product_id (or variantid, nm, id), title (or name), attributes if there; or one in the
         test format of a contest
 writes: pairs.parquet (product_id1 < product_id2 int64, score float32, sorted) · groups.parquet (product_id int64, group
         int64: the smallest product_id of the group, size int32; every card once, in the file's order) · report.json
@@ -8,50 +8,76 @@ writes: pairs.parquet (product_id1 < product_id2 int64, score float32, sorted) �
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
 from goods.cards.rawtext import normalise
 from goods.cards.table import Issues
 from goods.cards.text import MAX_CHARS, strip_html
-from goods.competitions.arrow import columns_of, is_parquet, told
-from goods.competitions.loading import new_card_readers
+from goods.competitions.arrow import columns_of, told
+from goods.competitions.loading import competition_of, new_card_readers
 from goods.competitions.raw import integer_ids, read_table, require_unique
+from goods.competitions.table_cards import attributes_of
+from goods.competitions.table_files import AS_FOUND, Table
+from goods.config.competition import CompetitionConfig
 from goods.config.refusals import refusals, shown
 from goods.core.artifacts import write_json, write_parquet
 from goods.core.errors import GoodsError, SeveralErrors
 from goods.core.log import say
 from goods.core.wording import count
 from goods.matching.catalogue import MatchConfig, match
+from goods.matching.expected import Expecting
 from goods.matching.handmade import Scorer
+from goods.submit.new_cards import reader_of
+from goods.submit.raw_batches import whole_file
 
 IDS = ("product_id", "variantid", "nm", "id")
 TITLES = ("title", "name")
 ATTRIBUTES = ("attributes", "characteristic_attributes_mapping")
 
 
-def read_catalogue(path: Path, truth: str | None = None) -> pd.DataFrame:
-    """product_id int64, title str ("" where null), attributes str if there, and `truth` as the column `identity`."""
-    if path.is_dir():
-        raise GoodsError(f"{path}: a folder, expected a parquet file of cards")
-    if not path.is_file():
-        raise GoodsError(f"{path}: no such file; name a parquet file of cards")
-    if not is_parquet(path):
+def read_catalogue(
+    path: Path, truth: str | None = None, competition: CompetitionConfig | None = None
+) -> pd.DataFrame:
+    """product_id int64, title str ("" where null), attributes str if there, and `truth` as the column `identity`.
+
+    Of a `competition` whose cards are classified, the columns are those that its cards have.
+    """
+    contest = None if competition is None else competition_of(competition)
+    if competition is None or contest is None or contest.problem != "cards":
+        with whole_file(path) as file:
+            cards = read_named(file)
+            return (
+                cards
+                if truth is None
+                else with_identity(cards, read_table(file, {truth: "any"})[truth], path)
+            )
+    with whole_file(path, contest.tables) as file:
+        cards = of_new(reader_of(competition), file)
+    if truth is None:
+        return cards
+    table = Table((path,), AS_FOUND if competition.table is None else competition.table.format)
+    if truth not in table.names:
         raise GoodsError(
-            f"{path}: not a parquet file; a catalogue is read from parquet files; write it as one"
+            f"{path}: column {truth!r} is missing (it has {told(table.names)}); name another by --truth"
         )
-    names = columns_of(path)
-    if not set(TITLES) & set(names) and (read := read_by_contest(path)) is not None:
-        return with_identity(read, path, truth)
-    id_, title = _one_of(path, names, IDS), _one_of(path, names, TITLES)
+    return with_identity(cards, table.without_empty_rows(table.frame([truth]))[truth], path)
+
+
+def read_named(file: Path) -> pd.DataFrame:
+    """Cards of a file with the usual names of columns, or in the test format of a contest."""
+    names = columns_of(file)
+    if not set(TITLES) & set(names) and (read := read_by_contest(file)) is not None:
+        return read
+    id_, title = _one_of(file, names, IDS), _one_of(file, names, TITLES)
     extra = next((column for column in ATTRIBUTES if column in names), None)
-    table = read_table(path, {id_: "int", title: "str"}, {extra: "any"} if extra else None)
-    ids = integer_ids(table, id_, path)
-    require_unique(ids, id_, path)
+    table = read_table(file, {id_: "int", title: "str"}, {extra: "any"} if extra else None)
+    ids = integer_ids(table, id_, file)
+    require_unique(ids, id_, file)
     cards = pd.DataFrame(
         {
             "product_id": ids,
@@ -59,21 +85,19 @@ def read_catalogue(path: Path, truth: str | None = None) -> pd.DataFrame:
         }
     )
     if extra:
-        cards["attributes"] = pd.Series([as_words(value) for value in table[extra]], dtype="str")
+        cards["attributes"] = pd.Series([as_lines(value) for value in table[extra]], dtype="str")
     normalise(cards, Issues())
-    return with_identity(cards, path, truth)
+    return cards
 
 
-def with_identity(cards: pd.DataFrame, path: Path, truth: str | None) -> pd.DataFrame:
-    """The cards of `path` with its column `truth` as `identity`: null where it is null or an empty text."""
-    if truth is None:
-        return cards
-    column = read_table(path, {truth: "any"})[truth]
+def with_identity(cards: pd.DataFrame, column: pd.Series, path: Path) -> pd.DataFrame:
+    """The cards of `path` with its `column` of known identities as `identity`: null where it is null or an empty
+    text."""
     told = column.map(identity_text).astype("str").str.strip()
     identity = told.where(column.notna() & (told != ""))
     if not identity.dropna().duplicated().any():
         raise GoodsError(
-            f"{path}: column {truth!r} has no value that two cards share, so nothing is there to be found; name "
+            f"{path}: column {column.name!r} has no value that two cards share, so nothing is there to be found; name "
             "another by --truth, or leave it out"
         )
     return cards.assign(identity=identity)
@@ -88,21 +112,24 @@ def read_by_contest(path: Path) -> pd.DataFrame | None:
     """product_id, title and attributes of a file in the test format of a contest; None where it is of none."""
     for read in new_card_readers():
         try:
-            cards = read(path, Issues())[["product_id", "title", "attributes"]]
-            normalise(cards, Issues())
-            return cards
+            return of_new(read, path)
         except GoodsError:
             continue
     return None
 
 
-def as_words(value: Any) -> str:
-    """A text as it is; lists and mappings as Python writes them, of which words and numbers are read."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    return str(value) if isinstance(value, list | dict) else ""
+def of_new(read: Callable[[Path, Issues], pd.DataFrame], path: Path) -> pd.DataFrame:
+    cards = read(path, Issues())[["product_id", "title", "attributes"]]
+    if cards.product_id.dtype.kind not in "iu":
+        raise GoodsError(f"{path}: ids are texts, such as {cards.product_id[0]!r}; number the cards")
+    normalise(cards, Issues())
+    return cards
+
+
+def as_lines(value: Any) -> str:
+    """Attributes as "name: value; name: value"; a text that cannot be read as such stays as it is."""
+    told, problem = attributes_of(value)
+    return str(value) if problem else told
 
 
 def _one_of(path: Path, names: list[str], known: tuple[str, ...]) -> str:
@@ -116,23 +143,33 @@ def _one_of(path: Path, names: list[str], known: tuple[str, ...]) -> str:
 
 
 def match_file(
-    path: Path, out: Path, settings: dict[str, Any], truth: str | None = None, scorer: Scorer | None = None
+    path: Path,
+    out: Path,
+    settings: dict[str, Any],
+    truth: str | None = None,
+    scorer: Scorer | None = None,
+    expecting: Expecting | None = None,
+    competition: CompetitionConfig | None = None,
 ) -> dict[str, Any]:
-    """Match the cards of `path` into the folder `out`; `settings` are keys of MatchConfig. Returns the report."""
+    """Match the cards of `path` into the folder `out`; `settings` are keys of MatchConfig, `scorer` and `expecting` as
+    `match` takes them, `competition` as `read_catalogue` does. Returns the report."""
     try:
         config = MatchConfig.model_validate(settings)
     except ValidationError as error:
         found = refusals(error, settings)
         lines = (f"--{one.key[-1].replace('_', '-')} {shown(one.value)}: {one.why}" for one in found)
         raise SeveralErrors(*lines) from None
-    cards = read_catalogue(path, truth)
+    cards = read_catalogue(path, truth, competition)
     out.mkdir(parents=True, exist_ok=True)  # before the work: where it cannot be, nothing need be matched
-    pairs, groups, report = match(cards, config, scorer)
+    pairs, groups, report = match(cards, config, scorer, expecting)
     write_parquet(out / "pairs.parquet", pairs)
     write_parquet(out / "groups.parquet", groups)
     write_json(out / "report.json", report)
     merged = f"{count(report['groups'], 'group')} of two or more among {count(len(groups), 'card')}"
     say(f"match: {count(len(pairs), 'pair')}, {merged}")
+    if (right := report["expected_precision"]) is not None:
+        least = f"of a score of {report['threshold']:.2f} or more"
+        say(f"match: {right:.0%} of the pairs, {least}, are expected to be right, {report['expected_by']}")
     if nameless := report["empty_titles"]:
         having = count(nameless, "card has", "cards have")
         say(

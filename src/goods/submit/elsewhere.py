@@ -18,6 +18,7 @@ from goods.competitions.loading import competition_of
 from goods.competitions.submission import CsvFormat, Said, Submission
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
+from goods.core.ids import as_whole
 from goods.core.predictions import Predictions
 from goods.core.wording import count
 from goods.core.workspace import Workspace
@@ -35,6 +36,9 @@ def checked_file(ws: Workspace, competition: CompetitionConfig, path: Path) -> p
     table = read_submission(path, submission, submission.texts(rows, said))
     if table.empty:
         raise GoodsError(f"{path}: holds no rows; give one for each of the {count(len(rows), 'test row')}")
+    for column in submission.id_columns():
+        if column in table and pd.api.types.is_integer_dtype(rows.product_id):
+            table[column] = as_whole(table[column])
     try:
         submission.check(table, rows, said)
     except GoodsError as error:

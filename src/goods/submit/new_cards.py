@@ -27,6 +27,7 @@ from goods.core.ids import Id, id_array
 from goods.core.log import say
 from goods.core.predictions import BLOCK
 from goods.core.wording import count
+from goods.submit.empty import are_empty
 from goods.submit.raw_batches import as_one, raw_batches
 from goods.submit.table_writers import written
 
@@ -89,10 +90,10 @@ class NewCards:
             cards["image"] = pd.Series(refs, index=cards.index, dtype="str")
             cards["target"] = -1
             unread = (cards[["title", "description", "attributes"]] == "").all(axis=1)
-            for product_id in cards.product_id[unread]:
-                issues.add(
-                    product_id, "text", "no text was read", "labelled all the same, as sure as the model is"
-                )
+            nothing = are_empty(cards)
+            for product_id, empty in zip(cards.product_id[unread], nothing[unread], strict=True):
+                action = "as sure as its class is frequent" if empty else "as sure as the model is"
+                issues.add(product_id, "text", "no text was read", f"labelled all the same, {action}")
             self.issues.keep(issues)
             yield cards
 

@@ -22,11 +22,14 @@ from goods.core.progress import track
 from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.matching.cleanup import of_matches
+from goods.matching.expected import Expected, Expecting, share_of_matches, shift_between
 from goods.matching.handmade import Scorer
 from goods.matching.products import Products, Vectors
 from goods.models.base import Model
 from goods.models.pairs.pairs_model import PairsModel, in_short
+from goods.problems.kinds import load_rows
 from goods.submit.predictor import saved_config, warn_of_shares
+from goods.submit.raw_batches import whole_file
 from goods.train.finished import load_run_models
 
 PAIRS_AT_ONCE = 200_000
@@ -102,6 +105,21 @@ def trained_scorer(
     return scorer
 
 
+def expecting_of(ws: Workspace) -> Expecting:
+    """What to expect of a trained experiment's scores on candidate pairs of any catalogue, among which matches are more
+    or less frequent than among the pairs it was trained on."""
+    rows = load_rows(ws)
+    labelled = float(rows.target[rows.split == "train"].mean())
+
+    def expecting(score: np.ndarray) -> Expected:
+        share = share_of_matches(score, labelled) if len(score) else labelled
+        among = f"{share:.1%} of matches among these candidates, {labelled:.0%} where it was trained"
+        how = f"as its scores tell of {among}"
+        return Expected(shift_between(labelled, share), how)
+
+    return expecting
+
+
 def contest_products(
     competition: CompetitionConfig, path: Path, cards: pd.DataFrame, pairs: pd.DataFrame
 ) -> Products:
@@ -109,18 +127,21 @@ def contest_products(
     describe = competition_of(competition).describe
     if describe is None:
         return Products.of(cards, pairs)
-    issues = Issues()
-    described = describe(path, cards.product_id.to_numpy(np.int64), issues)
+    issues, ids = Issues(), cards.product_id.to_numpy(np.int64)
+    with whole_file(path) as file:
+        columns = describe(file, ids, issues).columns
     for column, cells in issues.unreadable.items():
         product, cell = cells[0]
         say(
             f"warning: {path}: column {column!r}: {len(cells)} of {count(len(cards), 'cell')} cannot be read, such as "
             f"that of product {product}: {cell}; {issues.mends[column]}"
         )
-    cards = cards.assign(**described.columns)
+    cards = cards.assign(**columns)
     normalise(cards, issues)
 
     def read() -> dict[str, Vectors]:
-        return {kind: Vectors.of(*owned, len(cards)) for kind, owned in described.embeddings().items()}
+        with whole_file(path) as file:
+            found = describe(file, ids, issues).embeddings()
+        return {kind: Vectors.of(*owned, len(cards)) for kind, owned in found.items()}
 
     return Products.of(cards, pairs, read)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from goods.cards.hiding import like_test
@@ -25,6 +26,7 @@ from goods.core.progress import bar
 from goods.core.workspace import Workspace
 from goods.stack.config import StackConfig
 from goods.submit.batches import Asked, answering
+from goods.submit.empty import EmptyCards, are_empty
 from goods.submit.entries import joined
 from goods.submit.new_cards import LAYOUT, NewCards, write_issues
 from goods.submit.predictor import saved_config, warn_of_shares
@@ -47,7 +49,8 @@ def predict_file(
     plain: bool = False,
 ) -> int:
     """Label the cards of `path`, `rows` at a time: memory does not grow with their number, which is returned. `plain`:
-    in the columns of result.parquet, of the same test cards the same bytes."""
+    in the columns of result.parquet, of the same test cards the same bytes; else cards of which nothing is known
+    get the shares of the classes."""
     check_out(out, path)
     asked = Asked(ws, competition, experiment, images)
     spaces = [space for space, _ in asked.spaces]
@@ -60,9 +63,12 @@ def predict_file(
         by = answering(asked, stay)
         labels = [(space.attribute, Labels.load(space)) for space in spaces]
         submission = competition_of(competition).submission
+        shares = cache(lambda: [EmptyCards.of(space) for space in spaces])
         table = submission.table if plain else submission.with_confidence
         with written(out) as write, bar_over(cards, experiment, by.steps) as step:
             for batch, found in by.answers(cards.batches(), step):
+                if not plain and are_empty(batch).any():
+                    found = [e.answered(batch, one) for e, one in zip(shares(), found, strict=True)]
                 said = [(*named, p) for named, p in zip(labels, found, strict=True)]
                 write(table(batch, said))
         write_issues(out, cards.issues)

@@ -7,7 +7,9 @@ writes: one temporary parquet file at a time; of a csv file all columns are text
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -43,6 +45,18 @@ def as_one(path: Path, folder: Path, tables: Tables | None = None) -> Iterator[t
     check_file(path, tables)
     one = tables is None and not is_csv(path)
     return iter([(0, path)]) if one else raw_batches(path, sys.maxsize, folder, tables)
+
+
+@contextmanager
+def whole_file(path: Path, tables: Tables | None = None) -> Iterator[Path]:
+    """All of `path` as a parquet file for readers, which is temporary where `path` is none; what they refuse of it is
+    told of `path`."""
+    with tempfile.TemporaryDirectory(prefix="goods-cards-") as folder:
+        for _, file in as_one(path, Path(folder), tables):
+            try:
+                yield file
+            except GoodsError as error:
+                raise GoodsError(str(error).replace(str(file), str(path))) from None
 
 
 def is_csv(path: Path) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from goods.competitions.arrow import told
 from goods.competitions.table_files import AS_FOUND, PARQUET, Table, is_table, suffix_of
 from goods.core.errors import GoodsError
 
@@ -58,6 +60,7 @@ def find_sources(data: Path) -> Sources:
     """Tables below a data folder and their roles; GoodsError where there is no train or no test file."""
     if not data.is_dir():
         raise GoodsError(f"{data}: no such folder; name that of the raw files with --data")
+    refuse_several(data)
     found = Sources()
     labels: list[Source] = []
     for source in with_parts(tables_below(data), found):
@@ -80,6 +83,24 @@ def find_sources(data: Path) -> Sources:
             )
     found.other += add_labels(found, labels)
     return found
+
+
+def refuse_several(data: Path) -> None:
+    """GoodsError where the folder holds those of several contests, each with train and test cards of its own."""
+    if {"train", "test"} <= roles_in(path for path in data.iterdir() if path.is_file()):
+        return
+    folders = [path for path in sorted(data.iterdir()) if path.is_dir() and path.name[0] not in "._"]
+    contests = [folder.name for folder in folders if {"train", "test"} <= roles_in(folder.rglob("*"))]
+    if len(contests) > 1:
+        raise GoodsError(
+            f"{data}: several folders hold train and test cards, each of a contest of its own: name one with --data, "
+            f"such as --data {data / contests[0]}; there are {told(contests)}"
+        )
+
+
+def roles_in(paths: Iterable[Path]) -> set[str | None]:
+    """What the tables among these are for, by their own names."""
+    return {role_of(path.name) for path in paths if path.is_file() and is_table(path)}
 
 
 def refuse_workbooks(data: Path) -> None:

@@ -98,13 +98,23 @@ def guess_id(made: Guess, sources: Sources, train: Columns, test: Columns) -> st
     why += ", in the sample submission too" if in_sample else ""
     if not unique:
         rows = len(train[name].cells)
-        twice = rows - train[name].values
+        lacking = rows - train[name].values
         made.warnings.append(
-            f"{name!r} is taken for the id, though {twice:,} of {rows:,} rows of train have "
-            "none of their own: remove them, or remove table.id"
+            f"{name!r} is taken for the id, though {lacking:,} of {rows:,} rows of train {repeated(train[name])}, or "
+            "remove table.id"
         )
     made.say("id", name, SURE if in_sample else LIKELY if called else UNSURE, why)
     return str(name)
+
+
+def repeated(column: Column) -> str:
+    """What is wrong with rows that have no id of their own, and the mend."""
+    cells = column.cells.reset_index(drop=True)
+    again = cells[cells.duplicated() & cells.notna()]
+    if again.empty:
+        return f"have no value of it, such as row {int(cells.isna().argmax())}: give each card an id"
+    same = cells.index[cells == again.iloc[0]][:2].tolist()
+    return f"repeat that of another, such as {again.iloc[0]} (rows {same}): drop the duplicate rows"
 
 
 def guess_labels(made: Guess, sources: Sources, columns: dict[str, Columns]) -> Columns:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from goods.config.base import FamilyConfig
 from goods.core.errors import GoodsError
+from goods.core.meant import meant
 from goods.models.text.linear import FieldFeatures
 from goods.models.textfields import TextField
 
@@ -54,7 +55,9 @@ def built(estimator: str, params: dict[str, Any], seed: int) -> Any:
     try:
         return made(**given)
     except (TypeError, ValueError) as error:
-        raise GoodsError(f"estimator {estimator}: {error}; mend its params") from None
+        taken = signature(made).parameters
+        hints = (meant(key, taken) for key in sorted(given.keys() - taken.keys()))
+        raise GoodsError(f"estimator {estimator}: {error}; mend its params{next(hints, '')}") from None
 
 
 def _part(value: Any, seed: int) -> Any:
