@@ -22,10 +22,10 @@ from goods.config.loading import (
     competition_folders,
     first_with,
     own_name,
-    read_yaml,
     unknown_competition,
     validated,
 )
+from goods.config.strict_yaml import read_yaml
 from goods.core.discovery import imported, modules_of
 from goods.core.errors import GoodsError, together
 from goods.core.meant import among
