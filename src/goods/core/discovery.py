@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-from goods.core.errors import GoodsError
+from goods.core.errors import GoodsError, within
 
 
 def modules_of(package: str) -> list[tuple[str, Path]]:
@@ -41,7 +41,8 @@ def parsed(text: str, file: Path) -> ast.Module:
 def imported(module: str) -> ModuleType:
     """A module found here; GoodsError where its own file, or what it imports, cannot be imported."""
     try:
-        return import_module(module)
+        with within(module):
+            return import_module(module)
     except (ImportError, SyntaxError, NameError) as error:
         raise GoodsError(
             f"{module}: cannot be imported ({error}); mend it or install what it needs"
