@@ -59,3 +59,29 @@ def test_what_is_no_whole_number_of_64_bits_stays_a_text_on_a_command_line():
     )
     assert same_kind([*whole, *texts], pd.Series([1, 2])) == [7, -3, 5, 2**63 - 1, *texts]
     assert same_kind(["007"], pd.Series(["a"])) == ["007"]
+
+
+WHOLE = TableSubmission({"id": "id", "class": "target", "sure": "confidence"})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"class": [1.0, 1.0, 2.0]},
+            "column 'class' is float64, expected int64; write the contest's classes as whole",
+        ),
+        ({"class": np.array([1, 1, 2], np.int32)}, "column 'class' is int32, expected int64"),
+        ({"class": [1.0, np.nan, 2.0]}, "class of row 1 is empty, expected a class such as 1"),
+        ({"sure": [0.5, np.nan, 0.5]}, "a value of 'sure' is outside 0 … 1; scale them"),
+        ({"sure": ["0.5", "0.5", "0.5"]}, "a value of 'sure' is outside 0 … 1; scale them"),
+        ({"sure": [0.5, 1.5, 0.5]}, "a value of 'sure' is outside 0 … 1; scale them"),
+    ],
+)
+def test_a_checked_table_has_classes_and_confidences_as_they_are_submitted(change, message):
+    rows = pd.DataFrame({"product_id": [7, 12, 13]})
+    said = [("target", Labels([1, 2], [("a",), ("b",)], [("1",), ("2",)]), SAID[0][2])]
+    good = pd.DataFrame({"id": [7, 12, 13], "class": [1, 1, 2], "sure": [0.5, 1.0, 0.0]})
+    WHOLE.check(good, rows, said)
+    with pytest.raises(GoodsError, match=message):
+        WHOLE.check(good.assign(**change), rows, said)
