@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from goods.cards.photo_files import find_photos
 from goods.cards.table import PHOTO, photo_names
+from goods.competitions.contract import check_returned
 from goods.competitions.inputs import Inputs
 from goods.competitions.loading import competition_of, reader_module
 from goods.competitions.raw import RawPairs
@@ -106,6 +107,7 @@ def write(ws: Workspace, config: CompetitionConfig, data: Path, hashes: FileHash
     competition, inputs = competition_of(config), Inputs(data, hashes)
     with within(f"reader {config.reader}"):
         raw = competition.read(inputs.path)
+        check_returned(raw, config.reader)
     sources = Sources(competition.problem, data, hashes, settings, inputs.seen())
     if isinstance(raw, RawPairs):
         write_pairs(ws, config, raw, sources)
