@@ -12,6 +12,7 @@ from conftest import ROOT
 from goods.core.artifacts import cached_npz, read_json, read_npz, write_json, write_npz
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
+from goods.core.scratch import own_folder
 
 SAID = Predictions(np.arange(50), np.zeros((50, 4), np.int32), np.ones((50, 4), np.float32))
 
@@ -23,6 +24,15 @@ def test_what_was_written_is_read(tmp_path):
     found = read_npz(tmp_path / "a.npz", "two")
     assert sorted(found) == ["one", "two"]
     np.testing.assert_array_equal(found["one"], np.arange(3))
+
+
+def test_a_path_that_leads_up_from_where_a_link_leads_is_written_to(tmp_path):
+    (tmp_path / "far" / "inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "inner")
+    write_json(tmp_path / "link" / ".." / "new" / "a.json", [1])
+    assert read_json(tmp_path / "far" / "new" / "a.json") == [1]
+    with own_folder(tmp_path / "link" / "..", "run-") as own:
+        assert own.parent == tmp_path / "far"
 
 
 def test_missing_files_name_the_stage_to_run(tmp_path):

@@ -1,6 +1,7 @@
 import ast
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,8 @@ def package(folder, monkeypatch, **files):
     for name, text in {"__init__": "", **files}.items():
         (folder / "pieces" / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "pieces", raising=False)
+    find.cache_clear()
     return ("pieces",)
 
 
@@ -203,3 +206,19 @@ def test_two_of_one_name_and_files_that_cannot_be_read_are_told(tmp_path, monkey
     (tmp_path / "pieces" / "b.py").write_text("import nothing_of_that_name")
     with pytest.raises(GoodsError, match=r"pieces\.b: cannot be imported \(No module named"):
         imported("pieces.b")
+    (tmp_path / "pieces" / "a.py").write_text("assert 1 == 2, 'odd'")
+    with pytest.raises(GoodsError, match=r"pieces\.a: cannot be imported \(AssertionError: odd\)"):
+        imported("pieces.a")
+
+
+def test_files_are_read_as_python_reads_them(tmp_path, monkeypatch):
+    found = package(tmp_path, monkeypatch, a="def x(): ...", b="")
+    (tmp_path / "pieces" / "a.py").write_text("def y(): ...", encoding="utf-8-sig")
+    (tmp_path / "pieces" / "b.py").write_text("# coding: cp1251\ndef z(): 'привет'", encoding="cp1251")
+    assert find(found, "def", functions) == {"y": "pieces.a", "z": "pieces.b"}
+    (tmp_path / "pieces" / "b.py").write_text("def x(): 'привет'", encoding="cp1251")
+    with pytest.raises(GoodsError, match=r"b\.py: not written in UTF-8 \(.*\); save it as UTF-8"):
+        find(found, "def ", functions)
+    (tmp_path / "pieces" / "b.py").write_text("def x(): '\0'")
+    with pytest.raises(GoodsError, match=r"b\.py: source code .* null bytes; mend that"):
+        find(found, "def ", functions)

@@ -21,7 +21,8 @@ from goods.budget.messages import allowed, estimate, remaining
 from goods.budget.pace import MOST, TIMES, _measured, believed
 from goods.budget.plan import Plan
 from goods.competitions.loading import load_competition
-from goods.config.loading import load_experiment, read_yaml
+from goods.config.loading import load_experiment
+from goods.config.strict_yaml import read_yaml
 from goods.core.artifacts import read_json
 from goods.core.deadline import process_began
 from goods.core.last_run import last_run

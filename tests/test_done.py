@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -50,6 +51,21 @@ def folder(tmp_path):
     write_text(made / "logs/events", "for people")
     mark_done(made, "key")
     return made
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, lambda path: path.symlink_to("nowhere")], ids=["pipe", "dangling link"]
+)
+def test_what_is_no_file_is_told_and_not_waited_for(folder, make):
+    (folder / "a.txt").unlink()
+    write_text(folder / "a.txt", "")
+    mark_done(folder, "key")
+    (folder / "a.txt").unlink()
+    make(folder / "a.txt")
+    assert not is_done(folder, "key")
+    with pytest.raises(GoodsError, match=r"a\.txt: neither a file nor a folder; save files alone there"):
+        mark_done(folder, "key")
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 
 import pytest
@@ -53,6 +54,16 @@ def test_an_error_in_a_feature_names_it():
         features_of(None, {"mine": broken})
     assert told(caught).endswith("\nin feature mine of the stack\n")
     assert "mine" not in FEATURES
+
+
+@pytest.mark.parametrize("code", [7, None])
+def test_code_that_ends_the_program_is_told_where(ws, competition, monkeypatch, code):
+    monkeypatch.setattr(LinearModel, "fit", lambda *_: sys.exit(code))
+    with pytest.raises(RuntimeError) as caught:
+        train(ws, competition, load_experiment(LINEAR), folds=[1])
+    assert told(caught).endswith(
+        f"RuntimeError: sys.exit({code}) was called; raise an error in its place\nin experiment linear, fold 1\n"
+    )
 
 
 def test_what_a_user_is_told_anyway_is_left_as_it_is():

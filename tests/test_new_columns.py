@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from table_contests import SECTIONS, config_of
 
 from goods.competitions.loading import competition_of
+from goods.competitions.table_files import csv_blocks
 from goods.core.errors import GoodsError
 
 
@@ -18,3 +20,13 @@ def test_new_cards_are_to_be_mended_and_not_the_competition(tmp_path: Path) -> N
     with pytest.raises(GoodsError, match=r"new\.csv: no column 'name' \(table\.title; .*'naem'") as refused:
         list(reader.tables(path))
     assert "new cards" in str(refused.value) and "competition.yaml" not in str(refused.value)
+
+
+def test_separators_without_end_make_no_columns(tmp_path: Path) -> None:
+    path = tmp_path / "new.csv"
+    path.write_text("id,title,,\n1,a,,\n2,b,x,\n", encoding="utf-8")
+    cards = pa.concat_tables(csv_blocks(path))
+    assert cards.to_pydict() == {"id": ["1", "2"], "title": ["a", "b"]}
+    path.write_text("id,title,,\n1,a,,y\n2,b,x,\n", encoding="utf-8")
+    with pytest.raises(GoodsError, match="several columns without a name"):
+        list(csv_blocks(path))

@@ -5,19 +5,25 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
 from conftest import ROOT, competition_config, write_shop
 from stacks import STACK, train_base
+from studies import SMALL
+from table_contests import CSV, config_of, prepared, write_csv
 
 from goods.cards.labels import Labels
 from goods.config.loading import load_experiment
+from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.stack.level import make_level
 from goods.stack.stage import stack
+from goods.train.stage import train
+from goods.tune.objectives import Objective
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
 NAMES = """Самовары Гитары Палатки Аквариумы Термометры Скакалки Пианино Бинокли Глобусы Верстаки Удочки Гантели
@@ -90,3 +96,21 @@ def test_a_class_with_one_train_card_is_predicted_where_its_name_or_shop_gives_i
     assert level.table.named["category name"][entries].all()
     oof = Predictions.load(ws.run("stack").oof)
     assert (oof.classes[rare, 0] == level.target[rare]).mean() >= 0.8
+
+
+def test_a_fold_that_has_the_only_card_of_one_of_two_classes_is_told_by_training_and_study(tmp_path):
+    cards = {"id": list(range(9)), "name": [f"кружка {i}" for i in range(9)], "kind": ["a"] * 8 + ["b"]}
+    data = write_csv(tmp_path / "raw", cards, {"id": [90], "name": ["кружка"]})
+    section = {"files": CSV, "id": "id", "title": "name", "target": "kind"}
+    _, ws = prepared(tmp_path, data, section)
+    competition = config_of(section)
+    make_folds(ws, competition)
+    folds = pd.read_parquet(ws.folds)
+    k = int(folds.fold[folds.product_id == 8].iloc[0])
+    told = rf"fold {k} is of a single class \(6 rows\): the rarest class has 1 of 9 train rows; give more rows of it"
+    config = load_experiment(CONFIGS / "linear.yaml", SMALL)
+    with pytest.raises(GoodsError, match=told):
+        train(ws, competition, config, folds=[k])
+    study = config.model_copy(update={"tune": config.tune.model_copy(update={"folds": (k,)})})
+    with pytest.raises(GoodsError, match=told):
+        Objective(ws, competition, study)(optuna.trial.FixedTrial({"C": 1.0}))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import pickle
 import re
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
+import yaml
 
-from goods.config.loading import load_experiment, parsed_yaml
+from goods.config import strict_yaml
+from goods.config.loading import load_experiment
+from goods.config.strict_yaml import StrictLoader, parsed_yaml
 from goods.core.errors import GoodsError
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "kazanexpress2023"
@@ -176,6 +180,28 @@ def test_aliases_of_aliases_are_refused_at_once(first, more):
     ):
         parsed_yaml(text, "x.yaml")
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("merging", ["b: {{<<: [{}]}}", "b: [{}]"])
+def test_aliases_that_are_merged_are_refused_before_they_take_memory(monkeypatch, merging):
+    monkeypatch.setattr(strict_yaml, "MOST_VALUES", 500)
+    part = "*a" if "<<" in merging else "{<<: *a}"
+    keys = ", ".join(f"k{i}: 1" for i in range(400))
+    text = f"a: &a {{{keys}}}\n{merging.format(', '.join([part] * 400))}"
+    tracemalloc.start()
+    try:
+        with pytest.raises(GoodsError, match="its aliases"):
+            parsed_yaml(text, "x.yaml")
+        assert tracemalloc.get_traced_memory()[1] < 2**21
+    finally:
+        tracemalloc.stop()
+
+
+def test_keys_of_a_long_mapping_are_compared_at_once():
+    keys = [yaml.ScalarNode("tag:yaml.org,2002:str", f"k{i}") for i in range(20_000)]
+    began = time.process_time()
+    StrictLoader("").flatten_mapping(yaml.MappingNode("tag:yaml.org,2002:map", [(key, key) for key in keys]))
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("word", ["", "~/work", "~other"])

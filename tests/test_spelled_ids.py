@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from table_contests import config_of
+from table_contests import CSV, config_of, write_csv
 
 from goods.competitions.guess.section import guess
 from goods.competitions.loading import competition_of
@@ -70,3 +71,58 @@ def test_cards_that_two_files_write_otherwise_are_the_same(tmp_path):
     section = {"files": {"train": "train.csv", "test": "test.csv"}, "id": "item_id", "title": "title"}
     with pytest.raises(GoodsError, match=r"item_id 900 is in train\.csv and in test\.csv"):
         competition_of(config_of(section | {"target": "kind"})).read(data)
+
+
+@pytest.mark.parametrize(("most", "kind"), [(2**63 - 1, int), (2**63, str)])
+def test_numbers_of_64_bits_are_numbers_and_longer_ones_texts(tmp_path, most, kind):
+    ids = [-(2**63), 10**18, most]
+    data = write_csv(
+        tmp_path / "raw", {"id": ids, "text": ["a", "b", "c"], "y": ids}, {"id": [2**62], "text": ["d"]}
+    )
+    cards = (
+        competition_of(config_of({"files": CSV, "id": "id", "title": "text", "target": "y"})).read(data).cards
+    )
+    assert cards.product_id.tolist() == [kind(i) for i in (*ids, 2**62)]
+    assert cards.category_id.tolist()[:3] == [kind(i) for i in ids]
+
+
+def test_a_class_that_lost_its_last_digits_is_told(tmp_path):
+    labels = ["12.0", "90512345678901234.0"]
+    data = write_csv(
+        tmp_path / "raw", {"id": [1, 2], "text": ["a", "b"], "y": labels}, {"id": [3], "text": ["d"]}
+    )
+    with pytest.raises(GoodsError, match=r"train\.csv: row 1: 'y' .* went through a float"):
+        competition_of(config_of({"files": CSV, "id": "id", "title": "text", "target": "y"})).read(data)
+
+
+LABELS = {"files": CSV, "id": "id", "title": "text", "target": "y", "labels": {"file": "y.csv", "key": "id"}}
+
+
+@pytest.mark.parametrize(
+    ("cards", "labels"),
+    [
+        (["1212", "13"], ["13.0", "1212.0"]),
+        (["1,212", "13"], ["13", "1212"]),
+        (["007", "7"], [" 7", "007 "]),
+        (["long " * 60, "7"], ["7", "long " * 60]),
+    ],
+)
+def test_labels_are_joined_by_a_key_however_it_is_spelled(tmp_path, cards, labels):
+    data = write_csv(
+        tmp_path / "raw",
+        {"id": [1, 2], "sku": cards, "text": ["a", "b"]},
+        {"id": [3], "sku": ["9"], "text": ["d"]},
+    )
+    pd.DataFrame({"sku": labels, "y": ["second", "first"]}).to_csv(data / "y.csv", index=False)
+    section = LABELS | {"labels": {"file": "y.csv", "key": "sku"}}
+    cards_read = competition_of(config_of(section)).read(data).cards
+    assert cards_read.category_id.tolist()[:2] == ["first", "second"]
+
+
+@pytest.mark.parametrize(("file", "labels"), [("train", ["1", "2"]), ("y", ["1", None, "2"])])
+def test_a_key_that_is_empty_joins_nothing(tmp_path, file, labels):
+    train = {"id": [1, 2], "sku": ["1", None if file == "train" else "2"], "text": ["a", "b"]}
+    data = write_csv(tmp_path / "raw", train, {"id": [3], "text": ["d"]})
+    pd.DataFrame({"sku": labels, "y": range(len(labels))}).to_csv(data / "y.csv", index=False)
+    with pytest.raises(GoodsError, match=rf"{file}\.csv: row 1: 'sku' is empty"):
+        competition_of(config_of(LABELS | {"labels": {"file": "y.csv", "key": "sku"}})).read(data)

@@ -68,3 +68,29 @@ def test_whole_numbers_are_found_however_they_are_spelled():
     assert same_kind(["7.0"], known) == ["7.0"]  # which of the two is not known
     assert as_whole(pd.Series([3.0, 1760.0])).tolist() == [3, 1760]
     assert as_whole(pd.Series(["1,760", "x"])).tolist() == ["1,760", "x"]
+
+
+WHOLE = TableSubmission({"id": "id", "class": "target", "sure": "confidence"})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"class": [1.0, 1.0, 2.0]},
+            "column 'class' is float64, expected int64; write the contest's classes as whole",
+        ),
+        ({"class": np.array([1, 1, 2], np.int32)}, "column 'class' is int32, expected int64"),
+        ({"class": [1.0, np.nan, 2.0]}, "class of row 1 is empty, expected a class such as 1"),
+        ({"sure": [0.5, np.nan, 0.5]}, "a value of 'sure' is outside 0 … 1; scale them"),
+        ({"sure": ["0.5", "0.5", "0.5"]}, "a value of 'sure' is outside 0 … 1; scale them"),
+        ({"sure": [0.5, 1.5, 0.5]}, "a value of 'sure' is outside 0 … 1; scale them"),
+    ],
+)
+def test_a_checked_table_has_classes_and_confidences_as_they_are_submitted(change, message):
+    rows = pd.DataFrame({"product_id": [7, 12, 13]})
+    said = [("target", Labels([1, 2], [("a",), ("b",)], [("1",), ("2",)]), SAID[0][2])]
+    good = pd.DataFrame({"id": [7, 12, 13], "class": [1, 1, 2], "sure": [0.5, 1.0, 0.0]})
+    WHOLE.check(good, rows, said)
+    with pytest.raises(GoodsError, match=message):
+        WHOLE.check(good.assign(**change), rows, said)

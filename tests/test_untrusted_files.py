@@ -20,7 +20,7 @@ from toy_models import killed_after, navec_config, toy_cards, toy_context, train
 
 from goods.cards.table import load_cards
 from goods.competitions import kazanexpress2023
-from goods.config.loading import read_yaml
+from goods.config.strict_yaml import read_yaml
 from goods.core.artifacts import read_npz
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace

@@ -22,11 +22,11 @@ from goods.config.loading import (
     competition_folders,
     first_with,
     own_name,
-    read_yaml,
     unknown_competition,
     validated,
 )
-from goods.core.discovery import imported, modules_of
+from goods.config.strict_yaml import read_yaml
+from goods.core.discovery import imported, modules_of, source_of
 from goods.core.errors import GoodsError, together
 from goods.core.meant import among
 from goods.metrics.evaluation import METRICS, metric_of
@@ -39,11 +39,7 @@ ENDING = "end it in COMPETITION = Competition(read, submission), as the other fi
 @cache
 def readers() -> dict[str, str]:
     """Reader → its module: the files that end in a `COMPETITION`."""
-    return {
-        stem(module): module
-        for module, file in modules_of(PACKAGE)
-        if MARK.search(file.read_text(encoding="utf-8"))
-    }
+    return {stem(module): module for module, file in modules_of(PACKAGE) if MARK.search(source_of(file))}
 
 
 def stem(module: str) -> str:

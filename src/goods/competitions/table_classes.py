@@ -10,7 +10,14 @@ from goods.cards.fields import is_nothing
 from goods.cards.table import Issues
 from goods.competitions.raw import CategoryPath, tree_from_names
 from goods.competitions.table_files import Table
-from goods.competitions.table_values import WHOLE_CLASS, are_whole, classes_of, words_of
+from goods.competitions.table_values import (
+    WHOLE_CLASS,
+    are_whole,
+    are_whole_ids,
+    classes_of,
+    keys_of,
+    words_of,
+)
 from goods.competitions.trees import Nodes, tree_of_rows
 from goods.config.table import TableConfig
 from goods.core.errors import GoodsError
@@ -61,7 +68,9 @@ def with_labels(frame: pd.DataFrame, path: Path, table: Table, config: TableConf
             )
         joined = told[columns].reset_index(drop=True)
     else:
-        keys = [side[labels.key].map(lambda cell: str(cell).strip()) for side in (told, frame)]
+        told = table.without_empty_rows(told)
+        whole = are_whole_ids([told, frame], labels.key, None)
+        keys = [keys_of(side[labels.key], whole, at) for side, at in ((told, table.where), (frame, path))]
         if not keys[0].is_unique:
             twice = keys[0][keys[0].duplicated()].iloc[0]
             raise GoodsError(

@@ -159,7 +159,8 @@ def csv_options(dialect: Dialect) -> tuple[Any, Any]:
 
 
 def csv_blocks(path: Path) -> Iterator[pa.Table]:
-    """A CSV file of no table's section as texts, null where empty, a block at a time after one without rows."""
+    """A CSV file of no table's section as texts, null where empty, a block at a time after one without rows. Of several
+    columns without a name, which separators without end make, there is none."""
     dialect = dialect_of(path, AS_FOUND, DOUBLE)
     reading, parsing = csv_options(dialect)
     with readable(
@@ -168,14 +169,17 @@ def csv_blocks(path: Path) -> Iterator[pa.Table]:
         written = csv_header(path, reading, parsing)
         names, first = [name.strip() for name in written], 0
         check_names(filter(None, names), path)
+        nameless = names.count("") > 1
+        kept = [name for name in names if name or not nameless]
         with pyarrow.csv.open_csv(opened(path), reading, parsing, as_texts(written)) as file:
-            yield file.schema.empty_table().rename_columns(names)
+            yield pa.table({name: pa.array([], pa.string()) for name in kept})
             for batch in file:
                 table = pa.Table.from_batches([batch])
                 if dialect.quote:
                     check_rows(table, written, dialect.separator, path, DOUBLE, first)
                 first += len(table)
-                yield without_headers(table, path).rename_columns(names)
+                table = without_headers(table, path).rename_columns(names)
+                yield (without_nameless(table, path) if nameless else table).select(kept)
 
 
 def csv_table(path: Path, format_: TextFormat, columns: list[str] | None, rows: int = 0) -> pa.Table:

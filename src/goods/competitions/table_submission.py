@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from goods.cards.labels import Labels
 from goods.competitions.submission import CsvFormat, Said, Submission, require_columns, require_ids, text_ids
@@ -68,12 +69,10 @@ class TableSubmission(Submission):
             raise GoodsError(f"submission has {count(len(table), 'row')}, expected {len(rows)}")
         for name, labels, _ in self._named(said):
             for column in (column for column, what in self.columns.items() if what == name):
-                unknown = table[column][index_of(table[column], labels) < 0]
-                if len(unknown):
-                    raise GoodsError(
-                        f"submission: {column} of row {unknown.index[0]} is {unknown.iloc[0]!r}, expected a class such "
-                        f"as {labels.ids[0]!r}"
-                    )
+                check_classes(table[column], column, labels)
+        for column in (column for column, what in self.columns.items() if what == CONFIDENCE):
+            if not is_numeric_dtype(table[column]) or not table[column].between(0, 1 + 1e-5).all():
+                raise GoodsError(f"submission: a value of {column!r} is outside 0 … 1; scale them")
 
     def classes(self, table: pd.DataFrame, target: str, labels: Labels) -> np.ndarray:
         column = next(column for column, what in self.columns.items() if what in (TARGET, target))
@@ -86,6 +85,21 @@ class TableSubmission(Submission):
 def of_texts(config: TableConfig) -> bool:
     """Whether the test cards come as CSV, by their files' names: a contest takes what it gives."""
     return all(suffix_of(Path(name)) in TEXT for name in listed(config.files.test))
+
+
+def check_classes(answers: pd.Series, column: str, labels: Labels) -> None:
+    """GoodsError where the answers of a submission's column are not the contest's ids of classes."""
+    unknown = answers[index_of(answers, labels) < 0]
+    if len(unknown):
+        told = "empty" if pd.isna(unknown.iloc[0]) else repr(unknown.iloc[0])
+        raise GoodsError(
+            f"submission: {column} of row {unknown.index[0]} is {told}, expected a class such as {labels.ids[0]!r}"
+        )
+    if not any(isinstance(id_, str) for id_ in labels.ids) and answers.dtype != np.int64:
+        raise GoodsError(
+            f"submission column {column!r} is {answers.dtype}, expected int64; write the contest's classes as whole "
+            f"numbers, such as {labels.ids[0]}"
+        )
 
 
 def index_of(answers: pd.Series, labels: Labels) -> np.ndarray:

@@ -24,7 +24,7 @@ from goods.core.numbers import EXACT, ROUNDED
 from goods.core.wording import count
 
 # no zeros before a number: "007" is a text, and stays one
-WHOLE = re.compile(r"(?:0|-?[1-9][0-9]{0,17})")
+WHOLE = re.compile(r"(?:0|-?[1-9][0-9]{0,18})")
 WHOLE_CLASS = re.compile(WHOLE.pattern + r"(?:\.0)?")  # as pandas writes whole numbers beside missing ones
 # as others write them: 12.0 beside missing ones, 1,234 and 1 234 with marks between thousands
 WHOLE_SPELLED = re.compile(
@@ -67,7 +67,7 @@ def _are_whole(cells: pd.Series, pattern: re.Pattern[str] | None) -> bool:
     if cells.dtype.kind == "f":
         return bool((cells % 1 == 0).all())
     return all(
-        pattern is not None and bool(pattern.fullmatch(cell.strip()))
+        pattern is not None and bool(pattern.fullmatch(cell.strip())) and in_64_bits(cell)
         if isinstance(cell, str)
         else isinstance(cell, int | Decimal)
         and not isinstance(cell, bool)
@@ -77,15 +77,17 @@ def _are_whole(cells: pd.Series, pattern: re.Pattern[str] | None) -> bool:
     )
 
 
+def in_64_bits(text: str) -> bool:
+    """Whether a text that one of the patterns describes is a number of so many; short ones are."""
+    return len(text) < 19 or -(2**63) <= int(re.sub(r"\.0|[^-0-9]", "", text)) < 2**63
+
+
 def ids_of(column: pd.Series, whole: bool, name: str, path: Path) -> pd.Series:
     """int64 where they are `whole` numbers, else text as it is written; GoodsError naming the row of one that is
     empty."""
-    empty = column.map(is_nothing).to_numpy(bool)
-    if empty.any():
-        raise GoodsError(f"{path}: row {int(empty.argmax())}: {name!r} is empty; give that card an id")
+    check_filled(column, path, "give that card an id")
     if whole:
-        told = column if column.dtype.kind in "iuf" else whole_ids(column, path)
-        return integer_ids(told.to_frame(name), name, path)
+        return whole_ids(column, path)
     ids = column.map(class_text).astype("str")
     odd = ~ids.map(lambda id_: id_.isprintable() and len(id_) <= LONGEST_ID).to_numpy(bool)
     if odd.any():
@@ -97,35 +99,54 @@ def ids_of(column: pd.Series, whole: bool, name: str, path: Path) -> pd.Series:
     return ids
 
 
+def keys_of(column: pd.Series, whole: bool, path: Path) -> pd.Series:
+    """What joins tables: as `ids_of`, of any length and without blanks around texts."""
+    check_filled(column, path, "give that row one")
+    return whole_ids(column, path) if whole else column.map(class_text).astype("str").str.strip()
+
+
+def check_filled(column: pd.Series, path: Path, mend: str) -> None:
+    """GoodsError with the `mend` naming the first row of an id that is empty."""
+    empty = column.map(is_nothing).to_numpy(bool)
+    if empty.any():
+        raise GoodsError(f"{path}: row {int(empty.argmax())}: {column.name!r} is empty; {mend}")
+
+
 def whole_ids(column: pd.Series, path: Path) -> pd.Series:
-    """The numbers of cells that `WHOLE_SPELLED` describes, or are no texts."""
+    told = column if column.dtype.kind in "iuf" else whole_numbers(column, path).infer_objects()
+    return integer_ids(told.to_frame(column.name), str(column.name), path)
+
+
+def whole_numbers(column: pd.Series, path: Path) -> pd.Series:
+    """Those of numbers and of texts as the patterns describe, None of None. GoodsError naming the row of one that went
+    through a float."""
     found = []
     for row, cell in enumerate(column.tolist()):
         try:
-            found.append(numbers.whole_number(cell) if isinstance(cell, str) else int(cell))
+            found.append(None if cell is None else whole_number(cell))
         except ValueError as problem:
-            raise GoodsError(f"{path}: row {row}: {column.name!r} {cell!r} {problem}") from None
-    return pd.Series(found, column.index)
+            told = f"{cell:.0f}" if isinstance(cell, float) else repr(cell)
+            raise GoodsError(f"{path}: row {row}: {column.name!r} {told} {problem}") from None
+    return pd.Series(found, column.index, dtype=object)
+
+
+def whole_number(cell: Any) -> int | None:
+    if isinstance(cell, float) and abs(cell) >= EXACT:
+        raise ValueError(ROUNDED)
+    return numbers.whole_number(cell) if isinstance(cell, str) else int(cell)
 
 
 def classes_of(column: pd.Series, whole: bool, path: Path) -> pd.Series:
     """Whole numbers where they are `whole`, else texts; None where a card has none. GoodsError naming the row of a
     number that went through a float."""
-    said = [None if is_nothing(cell) else cell for cell in column.tolist()]
-    if whole:
-        for row, cell in enumerate(said):
-            if isinstance(cell, float) and abs(cell) >= EXACT:
-                raise GoodsError(f"{path}: row {row}: {column.name!r} {cell:.0f} {ROUNDED}")
-        told = [None if cell is None else whole_class(cell) for cell in said]
-        return pd.Series(told, column.index, dtype=object)
-    texts = pd.Series(
-        [None if cell is None else writable(class_text(cell)) for cell in said], column.index, dtype=object
+    said = pd.Series(
+        [None if is_nothing(cell) else cell for cell in column.tolist()], column.index, object, column.name
     )
-    return one_spelling(texts)
-
-
-def whole_class(cell: Any) -> int:
-    return int(cell.strip().removesuffix(".0") if isinstance(cell, str) else cell)
+    if whole:
+        return whole_numbers(said, path)
+    return one_spelling(
+        said.map(lambda cell: None if cell is None else writable(class_text(cell))).astype(object)
+    )
 
 
 def one_spelling(classes: pd.Series) -> pd.Series:

@@ -36,9 +36,12 @@ MANY = 200  # files that are forced to the disk together rather than one by one
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary sibling to write to, renamed to `path` on success and removed on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    real = (
+        path.parent.resolve()
+    )  # tempfile leaves out a link and the .. behind it, which lead elsewhere together
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=real)
     os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(Path(name).name)
     try:
         yield temporary
         temporary.chmod(MODE)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import grimp
 
+from goods.core.discovery import source_of
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
 
@@ -48,4 +49,4 @@ def module_hashes(*modules: str) -> dict[str, str]:
 def _source(module: str) -> str:
     spec = find_spec(module)
     assert spec is not None and spec.origin is not None, module
-    return Path(spec.origin).read_text(encoding="utf-8")
+    return source_of(Path(spec.origin))

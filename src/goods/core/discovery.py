@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tokenize
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
@@ -10,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-from goods.core.errors import GoodsError
+from goods.core.errors import GoodsError, within
 
 
 def modules_of(package: str) -> list[tuple[str, Path]]:
@@ -31,21 +32,39 @@ def inside(root: Path, file: Path) -> list[Path]:
     return [folder for folder in file.parents if folder != root and root in folder.parents]
 
 
+def source_of(file: Path) -> str:
+    """The text of a Python file as Python reads it; GoodsError where it is none."""
+    try:
+        with tokenize.open(file) as text:
+            return text.read()
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise GoodsError(f"{file}: not written in UTF-8 ({error}); save it as UTF-8") from None
+
+
 def parsed(text: str, file: Path) -> ast.Module:
     try:
         return ast.parse(text)
     except SyntaxError as error:
-        raise GoodsError(f"{file}: line {error.lineno}: {error.msg}; mend that line") from None
+        line = f"line {error.lineno}: " if error.lineno else ""
+        raise GoodsError(f"{file}: {line}{error.msg}; mend that {'line' if line else 'file'}") from None
 
 
 def imported(module: str) -> ModuleType:
     """A module found here; GoodsError where its own file, or what it imports, cannot be imported."""
     try:
-        return import_module(module)
+        with within(module):
+            return import_module(module)
     except (ImportError, SyntaxError, NameError) as error:
         raise GoodsError(
             f"{module}: cannot be imported ({error}); mend it or install what it needs"
         ) from None
+    except (
+        ValueError,
+        AssertionError,
+    ) as error:  # settings that are being checked would take them for a value's
+        raise GoodsError(
+            f"{module}: cannot be imported ({type(error).__name__}: {error}); mend it"
+        ) from error
 
 
 @cache
@@ -55,7 +74,7 @@ def find(packages: tuple[str, ...], mark: str, names: Callable[[ast.stmt], Itera
     found: dict[str, str] = {}
     for package in packages:
         for module, file in modules_of(package):
-            text = file.read_text(encoding="utf-8")
+            text = source_of(file)
             if mark not in text:
                 continue
             for name in (name for statement in parsed(text, file).body for name in names(statement)):

@@ -63,7 +63,7 @@ def _unlike(folder: Path, done: Done) -> str | None:
         try:
             size = path.stat().st_size
             known = [digest for n, digest in (written, done.coming.get(name, written)) if n == size]
-            if not known or file_hash(path) not in known:
+            if not known or not path.is_file() or file_hash(path) not in known:
                 return f"{name} is not what was written"
         except OSError:
             return f"{name} is missing"
@@ -92,6 +92,8 @@ def check_done(folder: Path, missing: str, how: str) -> None:
 def mark_done(folder: Path, key: str, leave_out: tuple[str, ...] = ()) -> None:
     """`leave_out`: names of files that may change later."""
     files = {name: path for name, path in _files(folder) if name not in leave_out}
+    if odd := [path for path in files.values() if not path.is_file()]:  # reading a pipe would wait for ever
+        raise GoodsError(f"{odd[0]}: neither a file nor a folder; save files alone there")
     on_disk(files.values())
     _tell(folder, Done(key, {name: _written(path) for name, path in files.items()}))
 

@@ -48,11 +48,18 @@ def together() -> Iterator[Callable[[], AbstractContextManager[None]]]:
 
 @contextmanager
 def within(where: str) -> Iterator[None]:
-    """What goes wrong in code of any author says below its traceback where that was."""
+    """What goes wrong in code of any author says below its traceback where that was. What would end the program without
+    a word goes wrong too; a library that makes that of Ctrl-C does not."""
     try:
         yield
     except GoodsError:
         raise
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        told = RuntimeError(f"sys.exit({error.code!r}) was called; raise an error in its place")
+        told.add_note(f"in {where}")
+        raise told from error
     except Exception as error:
         error.add_note(f"in {where}")
         raise

@@ -134,7 +134,7 @@ def _held_folder(place: Path, prefix: str) -> tuple[Path, int]:
     as others remove what has such a name and nobody holds; `place` itself may be held, by this very process."""
     for other in place.glob(f"{prefix}*"):
         _remove_if_dead(other)
-    made = Path(tempfile.mkdtemp(prefix=f".{prefix}", dir=place))
+    made = Path(tempfile.mkdtemp(prefix=f".{prefix}", dir=place.resolve()))
     held = os.open(made, os.O_RDONLY)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

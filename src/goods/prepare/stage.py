@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from goods.cards.photo_files import find_photos
 from goods.cards.table import PHOTO, photo_names
+from goods.competitions.contract import check_returned
 from goods.competitions.inputs import Inputs
 from goods.competitions.loading import competition_of, reader_module
 from goods.competitions.raw import RawPairs
@@ -23,6 +24,7 @@ from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import write_text
 from goods.core.code import code_hash
 from goods.core.done import LOGS, is_done, mark_done
+from goods.core.errors import within
 from goods.core.filehashes import FileHashes
 from goods.core.folders import check_room
 from goods.core.hashing import content_hash
@@ -103,7 +105,9 @@ def found_before(ws: Workspace) -> str:
 def write(ws: Workspace, config: CompetitionConfig, data: Path, hashes: FileHashes, settings: str) -> None:
     """Read the raw files and write prepared/."""
     competition, inputs = competition_of(config), Inputs(data, hashes)
-    raw = competition.read(inputs.path)
+    with within(f"reader {config.reader}"):
+        raw = competition.read(inputs.path)
+        check_returned(raw, config.reader)
     sources = Sources(competition.problem, data, hashes, settings, inputs.seen())
     if isinstance(raw, RawPairs):
         write_pairs(ws, config, raw, sources)

@@ -23,7 +23,7 @@ from goods.problems.base import Problem
 from goods.problems.kinds import problem_of
 from goods.train.context import make_context
 from goods.train.foundations import trained_fold
-from goods.train.rows import rows_seen
+from goods.train.rows import check_classes, rows_seen
 from goods.train.teaching import taught_cards
 
 OFF = 1e-2  # of a row's sum from 1: what 16-bit arithmetic may leave
@@ -87,12 +87,7 @@ def fit_and_predict(
     may_fit = folds.may_fit(problem, train, k)
     may_fit[may_fit] = drawn(train.target[may_fit], config)
     known, extra = train[may_fit].reset_index(drop=True), extra_cards(ws, config, k, test, context)
-    if known.target.nunique() < 2:
-        raise GoodsError(
-            f"{ws.competition}: what may be fitted on for fold {k} is of a single class ({len(known)} rows): "
-            f"the rarest class has {train.target.value_counts().min()} of {len(train)} train rows, and pairs that "
-            "share a product with the fold are left out; give more rows or lower n_folds in competition.yaml"
-        )
+    check_classes(ws, problem, train, known, k)
     if k == ALL and isinstance(model, Refitted):
         folders = [ws.run(config.name).fold(j) for j in range(int(folds.fold.max()) + 1)]
         model.refit(pd.concat([known, extra], ignore_index=True), folders)

@@ -7,7 +7,10 @@ import pandas as pd
 from goods.cards.hiding import like_test
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
+from goods.core.errors import GoodsError
+from goods.core.wording import count
 from goods.core.workspace import Workspace
+from goods.problems.base import Problem
 from goods.problems.kinds import load_rows
 
 
@@ -22,3 +25,13 @@ def rows_seen(ws: Workspace, config: ExperimentConfig) -> tuple[pd.DataFrame, fl
     rows whose photos are hidden from them: as many as it takes to have no more than test has."""
     rows = load_rows(ws)
     return like_test(rows) if "image" in rows and looks_at_photos(ws, config) else (rows, 0.0)
+
+
+def check_classes(ws: Workspace, problem: Problem, train: pd.DataFrame, known: pd.DataFrame, k: int) -> None:
+    """GoodsError where `known`, those of the `train` rows that fold k's models may be fitted on, are of one class."""
+    if known.target.nunique() < 2:
+        raise GoodsError(
+            f"{ws.competition}: what may be fitted on for fold {k} is of a single class ({count(len(known), 'row')}): "
+            f"the rarest class has {train.target.value_counts().min()} of {len(train)} train rows"
+            f"{problem.why_no_folds(train)}; give more rows of it, or lower n_folds in competition.yaml"
+        )

@@ -12,7 +12,7 @@ from goods.config.experiment import ExperimentConfig
 from goods.config.loading import dump
 from goods.core.artifacts import write_text
 from goods.core.done import begin
-from goods.core.errors import GoodsError
+from goods.core.errors import GoodsError, within
 from goods.core.execution import Resources, at_once, resources, run_job, run_jobs
 from goods.core.locks import one_at_a_time
 from goods.core.log import say
@@ -117,4 +117,5 @@ def fold_job(ws: Workspace, config: ExperimentConfig, k: int, alone: bool) -> tu
 
 def warm(ws: Workspace, config: ExperimentConfig, given: Resources) -> None:
     """Make what all folds of the experiment use."""
-    config.model.build(make_context(ws, config, given, None, True)).warm(problem_of(ws).all_rows(ws))
+    with within(f"experiment {config.name}"):
+        config.model.build(make_context(ws, config, given, None, True)).warm(problem_of(ws).all_rows(ws))

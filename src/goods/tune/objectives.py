@@ -23,7 +23,7 @@ from goods.stack.stage import catboost_score
 from goods.train.context import make_context
 from goods.train.fold import fit_on, pseudo_cards, top_k
 from goods.train.foundations import upstream_of
-from goods.train.rows import rows_seen
+from goods.train.rows import check_classes, rows_seen
 from goods.tune.study import suggest, with_params
 
 
@@ -64,6 +64,7 @@ class Objective:
 
     def _score(self, candidate: ExperimentConfig, k: int, share: float) -> float:
         rows = np.flatnonzero(self.folds.may_fit(self.problem, self.cards, k))
+        check_classes(self.ws, self.problem, self.cards, self.cards.iloc[rows], k)
         if share < 1:
             rng = np.random.default_rng(self.config.seed)
             rows = np.sort(rng.choice(rows, max(2, round(share * len(rows))), replace=False))
