@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -125,6 +127,25 @@ def test_folds_are_made_of_folds_of_the_same_queue_whatever_stood_there_before(w
         mark_done(run.path, "finished")
     assert made == [("linear", 0), ("linear", 2), ("knn", 0), ("knn", 2)] * 2
     assert len(keys) == 2
+
+
+BEGUN = """
+import sys
+from pathlib import Path
+from goods.config.loading import load_experiment
+from goods.core.workspace import Workspace
+from goods.train.stage import begin_folds
+for name in ("navec", "knn"):
+    begin_folds(Workspace(Path(sys.argv[1]), "kazanexpress2023"), load_experiment(Path(sys.argv[2]) / f"{name}.yaml"))
+print("torch" in sys.modules)
+"""
+
+
+def test_what_gives_out_folds_of_networks_does_not_load_torch_itself(ws):
+    given = [sys.executable, "-c", BEGUN, ws.root, CONFIGS / "kazanexpress2023"]
+    begun = subprocess.run(given, capture_output=True, text=True, check=True)
+    assert begun.stdout.split() == ["False"]
+    assert list(ws.cache.glob("tokens-pymorphy3-title-*.npz"))
 
 
 @pytest.mark.slow

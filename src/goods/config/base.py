@@ -222,6 +222,10 @@ class FamilyConfig(Strict):
             )
         return getattr(import_module(module), name)(self, context)
 
+    def warm(self, context: Any, rows: pd.DataFrame) -> None:
+        """Fill caches for all rows of a competition (labels unused), once, before folds run side by side."""
+        self.build(context).warm(rows)
+
 
 class PresetConfig(FamilyConfig):
     """A family that joins the predictions of other experiments: what a preset is."""

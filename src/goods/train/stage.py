@@ -118,4 +118,4 @@ def fold_job(ws: Workspace, config: ExperimentConfig, k: int, alone: bool) -> tu
 def warm(ws: Workspace, config: ExperimentConfig, given: Resources) -> None:
     """Make what all folds of the experiment use."""
     with within(f"experiment {config.name}"):
-        config.model.build(make_context(ws, config, given, None, True)).warm(problem_of(ws).all_rows(ws))
+        config.model.warm(make_context(ws, config, given, None, True), problem_of(ws).all_rows(ws))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+import pandas as pd
 from pydantic import Field
 
 from goods.config.base import FamilyConfig, Modality, Strict
+
+if TYPE_CHECKING:
+    from goods.models.base import Context
 
 
 class SourceConfig(Strict):
@@ -30,6 +34,9 @@ class KnnConfig(FamilyConfig):
     exact_up_to: int = Field(150_000, ge=0, description="cards that 'auto' still compares one by one")
     links: int = Field(32, ge=4, description="hnsw: neighbours of a node")
     effort: int = Field(200, ge=1, description="hnsw: candidates kept while building and searching")
+
+    def warm(self, context: Context, rows: pd.DataFrame) -> None:
+        """Nothing of its own: the experiments it builds on have filled their caches."""
 
     @property
     def upstream(self) -> tuple[str, ...]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
+import pandas as pd
 from pydantic import Field
 
+from goods.cards.tokens import tokenized
 from goods.cards.wordvectors import word_vectors
 from goods.config.base import PACKAGED, FamilyConfig, LocalPath
 from goods.config.trainer import TrainerConfig
@@ -38,6 +40,24 @@ class NavecConfig(FamilyConfig):
     dropout: float = Field(0.3, ge=0, lt=1)
     word_dropout: float = Field(0.1, ge=0, lt=1)
     trainer: TrainerConfig
+
+    def warm(self, context: Context, rows: pd.DataFrame) -> None:
+        if self.own_vectors:
+            super().warm(context, rows)
+        else:
+            self.warm_tokens(context, rows)  # torch, which takes seconds to load, is not needed for them
+
+    def warm_tokens(self, context: Context, cards: pd.DataFrame) -> None:
+        for name in self.fields if context.cache is not None else ():
+            tokenized(
+                cards[name].tolist(),
+                name,
+                self.lemmatizer,
+                context.cache,
+                store=True,
+                workers=context.threads,
+                progress=context.progress,
+            )
 
     def embeddings(self, experiment: str, context: Context, asked: Encoded) -> list[Embedding]:
         """The packaged vectors of a field's words, averaged."""

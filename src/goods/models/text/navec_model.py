@@ -11,7 +11,7 @@ import torch
 
 from goods.cards.cooccurrence import WordVectors
 from goods.cards.texthash import joined_texts
-from goods.cards.tokens import encode_fields, tokenized
+from goods.cards.tokens import encode_fields
 from goods.cards.wordvectors import load_vectors, look_up
 from goods.core.hashing import content_of
 from goods.models.base import Context
@@ -34,16 +34,7 @@ class NavecModel(NeuralModel):
         self.content: str | None = None  # hash of the files it was loaded from
 
     def warm(self, cards: pd.DataFrame) -> None:
-        for name in self.config.fields if self.context.cache is not None else ():
-            tokenized(
-                cards[name].tolist(),
-                name,
-                self.config.lemmatizer,
-                self.context.cache,
-                store=True,
-                workers=self.context.threads,
-                progress=self.context.progress,
-            )
+        self.config.warm_tokens(self.context, cards)
         if self.config.own_vectors:
             self.own = learn(cards, self.config, self.context)
 
