@@ -1,7 +1,9 @@
+import sys
 import warnings
 
 import hiclass.metrics
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from sklearn.metrics import (
 from goods.cards.labels import Labels
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions, best_classes
+from goods.metrics import evaluation
 from goods.metrics.base import ClassMetric
 from goods.metrics.classification import binary_f1, f1, hierarchical_f1
 from goods.metrics.evaluation import card_metric, score
@@ -210,3 +213,29 @@ def test_a_metric_of_probabilities_leaves_to_other_classes_as_often_as_they_are_
 
 def flat_labels(n: int) -> Labels:
     return Labels(list(range(n)), [(f"c{c}",) for c in range(n)], [(f"c{c}",) for c in range(n)])
+
+
+@pytest.mark.parametrize("said", [None, "0.5", np.array([0.5]), complex(0.5)])
+def test_a_metric_that_gives_no_number_is_named(monkeypatch, said):
+    monkeypatch.setitem(evaluation.METRICS, "mine", ClassMetric("mine", "own", lambda *_: said))
+    rows, one = pd.DataFrame({"target": [0]}), np.zeros((1, 1), np.int32)
+    told = r"^metric mine gave .*, expected a number; mend its score$"
+    with pytest.raises(GoodsError, match=told):
+        evaluation.evaluate("mine", rows, Predictions(np.array([1]), one, one.astype(np.float32)), LABELS)
+    with pytest.raises(GoodsError, match=told):
+        evaluation.evaluate_all("mine", rows, Predictions(np.array([1]), one, one.astype(np.float32)), LABELS)
+
+
+def test_what_a_metric_raises_names_it(monkeypatch):
+    monkeypatch.setitem(evaluation.METRICS, "mine", ClassMetric("mine", "own", lambda *_: sys.exit(9)))
+    with pytest.raises(RuntimeError, match=r"sys\.exit\(9\) was called") as caught:
+        evaluation.score("mine", np.array([0]), np.array([0]), LABELS)
+    assert caught.value.__notes__ == ["in metric mine"]
+
+
+@pytest.mark.parametrize("said", [1, 0.5, np.float32(0.5), np.int64(0), float("nan")])
+def test_a_metric_may_give_any_kind_of_number(monkeypatch, said):
+    monkeypatch.setitem(evaluation.METRICS, "mine", ClassMetric("mine", "own", lambda *_: said))
+    assert evaluation.score("mine", np.array([0]), np.array([0]), LABELS) == pytest.approx(
+        float(said), nan_ok=True
+    )

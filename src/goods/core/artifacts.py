@@ -36,9 +36,8 @@ MANY = 200  # files that are forced to the disk together rather than one by one
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary sibling to write to, renamed to `path` on success and removed on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    real = (
-        path.parent.resolve()
-    )  # tempfile leaves out a link and the .. behind it, which lead elsewhere together
+    # tempfile leaves out a link and the .. behind it, which together lead elsewhere
+    real = path.parent.resolve()
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=real)
     os.close(handle)
     temporary = path.with_name(Path(name).name)

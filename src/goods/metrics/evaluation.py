@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from numbers import Real
+
 import numpy as np
 import pandas as pd
 
 from goods.cards.labels import Labels
-from goods.core.errors import GoodsError
+from goods.core.errors import GoodsError, within
 from goods.core.meant import among
 from goods.core.predictions import Predictions
 from goods.metrics.base import CardMetric, ClassMetric, Metric, PairMetric
@@ -51,19 +55,32 @@ def score(name: str, true: np.ndarray, predicted: np.ndarray, labels: Labels) ->
     """A metric of classes, by its name."""
     metric = metric_of(name)
     assert isinstance(metric, ClassMetric), name
-    return metric.score(true, predicted, labels)
+    return number_of(metric, partial(metric.score, true, predicted, labels))
 
 
 def all_scores(true: np.ndarray, predicted: np.ndarray, labels: Labels) -> dict[str, float]:
     """Every metric of classes that is defined for so many."""
     defined = [m for m in CLASS_METRICS if m.defined(labels)]
-    return {m.name: round(m.score(true, predicted, labels), 6) for m in defined}
+    return {m.name: round(number_of(m, partial(m.score, true, predicted, labels)), 6) for m in defined}
 
 
 def evaluate(name: str, rows: pd.DataFrame, predictions: Predictions, labels: Labels) -> float:
-    return metric_of(name).evaluate(rows, predictions, labels)
+    metric = metric_of(name)
+    return number_of(metric, partial(metric.evaluate, rows, predictions, labels))
 
 
 def evaluate_all(name: str, rows: pd.DataFrame, predictions: Predictions, labels: Labels) -> dict[str, float]:
     """Every metric of the kind that `name` is of."""
-    return {m.name: round(m.evaluate(rows, predictions, labels), 6) for m in like(name, labels)}
+    return {
+        m.name: round(number_of(m, partial(m.evaluate, rows, predictions, labels)), 6)
+        for m in like(name, labels)
+    }
+
+
+def number_of(metric: Metric, scoring: Callable[[], object]) -> float:
+    """What `scoring` gives; GoodsError where a metric of any author gave no number, and what it raises names it."""
+    with within(f"metric {metric.name}"):
+        found = scoring()
+    if not isinstance(found, Real):
+        raise GoodsError(f"metric {metric.name} gave {found!r}, expected a number; mend its score")
+    return float(found)
