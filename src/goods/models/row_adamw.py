@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 from numba import njit
-from torch import nn
 
 from goods.cards.ragged import distinct
 from goods.models.adamw import AdamW
@@ -52,7 +51,8 @@ class RowAdamW(AdamW):
         self, groups: list[dict[str, Any]], tables: Sequence[Table], lr: float, fused: bool = False
     ) -> None:
         super().__init__(groups, lr=lr, fused=fused)
-        self.tables, self.behind = tables, {t.weight: Behind(t.num_embeddings) for t in tables}
+        self.tables = tables
+        self.behind: dict[torch.Tensor, Behind] = {t.weight: Behind(t.num_embeddings) for t in tables}
         for table in tables:
             table.reads = partial(self._read, table.weight)
 
@@ -69,15 +69,15 @@ class RowAdamW(AdamW):
                 self._even(weight, np.arange(len(weight)))
                 self.behind[weight] = Behind(len(weight))
 
-    def _read(self, weight: nn.Parameter, numbers: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    def _read(self, weight: torch.Tensor, numbers: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
         rows, places = distinct(numbers.numpy(), len(weight))
         if self.behind[weight].now:
             self._even(weight, rows)
         return _RowMeans.apply(weight, numbers, offsets, rows, places)  # type: ignore[no-any-return]
 
-    def _even(self, weight: nn.Parameter, rows: np.ndarray) -> None:
+    def _even(self, weight: torch.Tensor, rows: np.ndarray) -> None:
         behind, state, group = self.behind[weight], self.state[weight], self._group_of(weight)
-        steps = np.arange(behind.now + 1)
+        fading = [(beta ** np.arange(behind.now + 1)).astype(np.float32) for beta in group["betas"]]
         _catch_up(
             rows,
             weight.detach().numpy(),
@@ -86,11 +86,12 @@ class RowAdamW(AdamW):
             behind.since,
             behind.moved.astype(np.float32),
             behind.kept.astype(np.float32),
-            *((beta**steps).astype(np.float32) for beta in group["betas"]),
+            fading[0],
+            fading[1],
             np.float32(group["eps"]),
         )
 
-    def _group_of(self, weight: nn.Parameter) -> dict[str, Any]:
+    def _group_of(self, weight: torch.Tensor) -> dict[str, Any]:
         return next(group for group in self.param_groups if any(p is weight for p in group["params"]))
 
     def clip(self, most: float) -> None:
@@ -116,7 +117,7 @@ class RowAdamW(AdamW):
         super().step()
         return loss
 
-    def _move_rows(self, weight: nn.Parameter, gradient: torch.Tensor) -> None:
+    def _move_rows(self, weight: torch.Tensor, gradient: torch.Tensor) -> None:
         behind, state, group = self.behind[weight], self.state[weight], self._group_of(weight)
         if not state:
             state["step"] = torch.zeros(())
