@@ -12,11 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_models import navec_config, toy_cards, toy_context
 
-from goods.cards.ragged import Ragged
+from goods.cards.ragged import Ragged, distinct
 from goods.models.text.navec_model import NavecModel
 from goods.models.text.navec_network import POSITIONS, NavecNetwork, NavecRows
 
 HEADS = ("pooled", "attention", "textcnn")
+
+
+@pytest.mark.parametrize("most", [40, 100_000])
+@pytest.mark.parametrize("n", [0, 1, 300])
+def test_distinct_numbers_are_those_of_numpy(n, most):
+    numbers = np.random.default_rng(n).integers(40, size=n)
+    for found, expected in zip(distinct(numbers, most), np.unique(numbers, return_inverse=True), strict=True):
+        assert found.dtype == expected.dtype == np.int64
+        np.testing.assert_array_equal(found, expected)
 
 
 @settings(deadline=None)

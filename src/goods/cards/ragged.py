@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+MARKED = 16  # places to look through that cost less than to sort a number
+
 
 @dataclass(frozen=True)
 class Ragged:
@@ -49,3 +51,12 @@ def runs(starts: np.ndarray, lengths: np.ndarray) -> Ragged:
     """int64 [n] each → rows of whole numbers, `lengths` of them from `starts` on."""
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     return Ragged(np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1]), offsets)
+
+
+def distinct(numbers: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """`np.unique` with its inverse, of whole numbers [n] below `most`: many of these are marked, not sorted."""
+    if most > MARKED * len(numbers):
+        return np.unique(numbers, return_inverse=True)
+    there = np.zeros(most, bool)
+    there[numbers] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[numbers]

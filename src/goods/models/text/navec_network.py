@@ -18,13 +18,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from goods.cards.cooccurrence import WordVectors
-from goods.cards.ragged import Ragged
+from goods.cards.ragged import Ragged, distinct
 from goods.cards.texthash import joined_texts
 from goods.cards.tokens import encode_fields
 from goods.cards.wordvectors import look_up
 from goods.models.base import Context
 from goods.models.network import Network, hidden_layers
 from goods.models.sharing import made_once
+from goods.models.tables import Table
 from goods.models.text.navec import NavecConfig
 
 KERNEL, FILTERS = 5, 200
@@ -95,9 +96,13 @@ class NavecRows:
 
     def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
         """Of the cards' fields, one field after the other: `words` [t] (numbers into the batch's distinct words) and
-        `offsets` [fields · b + 1], and as many lists of neighbouring words."""
+        `offsets` [fields · b + 1], and as many lists of neighbouring words. `met` [m] are each field's distinct words,
+        one field after the other, `met_lengths` [fields] of each, and `met_words` [t] which of them a word is."""
         taken = reduce(Ragged.followed_by, (field.take(rows) for field in self.fields.values()))
-        words, local = np.unique(taken.values, return_inverse=True)
+        words, local = distinct(taken.values, len(self.rows))
+        field = np.repeat(np.arange(len(self.fields)), np.diff(taken.offsets[:: len(rows)]))
+        met, met_words = distinct(field * len(words) + local, len(self.fields) * len(words))
+        field_of_met = met // max(1, len(words))
         grams = self.subwords.take(words)
         hashes = self.word_bucket[taken.values]
         pairs = taken.neighbours()
@@ -109,6 +114,9 @@ class NavecRows:
             "gram_offsets": grams.offsets,
             "words": local,
             "offsets": taken.offsets,
+            "met": met - len(words) * field_of_met,
+            "met_lengths": np.bincount(field_of_met, minlength=len(self.fields)),
+            "met_words": met_words,
             "bigrams": (hashes[pairs.values] * 31 + hashes[pairs.values + 1]) % self.buckets,
             "bigram_offsets": pairs.offsets,
         }
@@ -158,10 +166,9 @@ class NavecNetwork(Network):
         super().__init__()
         width, self.names, self.config = config.width, list(config.fields), config
         self.project = nn.Linear(width_in, width, bias=False)
-        self.words = nn.Embedding(config.subword_buckets, width)
-        self.grams = nn.EmbeddingBag(config.subword_buckets, width, mode="mean", include_last_offset=True)
-        # of neighbouring words; saved weights name it so
-        self.pairs = nn.EmbeddingBag(config.subword_buckets, width, mode="mean", include_last_offset=True)
+        self.words = Table(config.subword_buckets, width)
+        self.grams = Table(config.subword_buckets, width)
+        self.pairs = Table(config.subword_buckets, width)  # of neighbouring words; saved weights name it so
         for table in (self.words, self.grams, self.pairs):
             nn.init.normal_(table.weight, std=0.1)
         self.tuned = nn.Embedding(n_tuned, width_in) if n_tuned else None
@@ -177,7 +184,7 @@ class NavecNetwork(Network):
             vectors = torch.where(batch["tuned"][:, None] > 0, self.tuned(batch["tuned"]), vectors)
         summed = (
             self.project(vectors)
-            + self.words(batch["word"])
+            + self.words(batch["word"], torch.arange(len(vectors) + 1, device=vectors.device))
             + self.grams(batch["grams"], batch["gram_offsets"])
         )
         return summed if self.project_own is None else summed + self.project_own(batch["own"])
@@ -204,21 +211,24 @@ class NavecNetwork(Network):
         if self.config.head == "pooled":
             mean = F.embedding_bag(words, vectors, offsets, mode="mean", include_last_offset=True)
             return torch.cat([mean, top], 1)
-        return torch.cat([self.weighed(vectors, words, offsets), top], 1)
+        return torch.cat([self.weighed(vectors, batch), top], 1)
 
-    def weighed(self, vectors: torch.Tensor, words: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    def weighed(self, vectors: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """[fields · b, d] means of words that weigh what their field's head thinks of word and position."""
+        words, offsets = batch["words"], batch["offsets"]
         heads, lengths = list(self.heads.values()), offsets.diff()
         one = torch.repeat_interleave(lengths)  # (t,) the card's field that a word stands in
         field = one // (len(lengths) // len(heads))
         position = torch.arange(len(words), device=words.device) - offsets[one]
-        of_word = torch.stack([head.score(vectors) for head in heads], 1)  # type: ignore[operator]
+        met = vectors.index_select(0, batch["met"]).split(batch["met_lengths"].tolist())
+        of_word = torch.cat([head.score(part) for head, part in zip(heads, met, strict=True)])  # type: ignore[operator]
         of_place = torch.stack([head.get_parameter("place") for head in heads])
-        score = of_word[words, field] + of_place[field, position.clamp_max(POSITIONS - 1)]  # (t, heads)
+        score = of_word.index_select(0, batch["met_words"])
+        score = score + of_place[field, position.clamp_max(POSITIONS - 1)]  # (t, heads)
         weight = torch.exp(score.float().clamp(-15, 15))
         total = weight.new_zeros(len(lengths), ATTENDERS).index_add(0, one, weight)
         share = (weight / total[one]).unsqueeze(2)
-        parts = vectors[words].float().unflatten(1, (ATTENDERS, -1)) * share
+        parts = vectors.index_select(0, words).float().unflatten(1, (ATTENDERS, -1)) * share
         return parts.new_zeros(len(lengths), vectors.shape[1]).index_add(0, one, parts.flatten(1))
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
