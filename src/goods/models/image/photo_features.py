@@ -5,6 +5,8 @@ writes: `context.cache`/features-<hash>.npz, from photos, weights and code alone
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -14,15 +16,20 @@ from goods.cards.photos import load_arrays
 from goods.core.code import code_hash
 from goods.core.hashing import content_hash
 from goods.core.progress import track
+from goods.core.trimming import keep_freed_memory
 from goods.models.base import Context
 from goods.models.image.backbone import Backbone
 from goods.models.image.backbone_weights import load_backbone, weights_hash
+from goods.models.image.folding import folded
 from goods.models.image.image import ImageConfig
 from goods.models.image.photo_pixels import image_store, photo_keys
 from goods.models.inference import threads
 from goods.models.rowcache import VectorCache, vector_cache
 
 FEATURE_BATCH = 64
+ON_CPU = (
+    8  # photos at once: maps of more leave the caches, and the C library asks for their memory anew each time
+)
 
 
 class PhotoFeatures:
@@ -53,16 +60,28 @@ class PhotoFeatures:
         return content_hash(code_hash(__name__), weights, settings)
 
     def _compute(self, refs: list[str]) -> np.ndarray:
-        backbone = load_backbone(self.config, self.context.seed).to(self.context.device).eval()
-        backbone = backbone.to(memory_format=torch.channels_last)
-        parts, starts = [], range(0, len(refs), FEATURE_BATCH)
-        quiet = not self.context.progress or len(starts) < 5
-        with threads(self.context), torch.inference_mode():
-            for start in track(starts, f"features ({self.config.backbone})", unit="batches", hidden=quiet):
-                block = refs[start : start + FEATURE_BATCH]
-                arrays = load_arrays(image_store(self.context), block, self.config.size, self.context.threads)
-                pixels = torch.from_numpy(arrays).to(self.context.device).permute(0, 3, 1, 2)
-                parts.append(self._features(backbone, pixels).float().cpu().numpy())
+        """float32 [n, d]. On a CPU each thread has photos of its own: those that share some wait for each other
+        at every layer."""
+        backbone = folded(load_backbone(self.config, self.context.seed), self.config.size)
+        backbone = backbone.to(self.context.device, memory_format=torch.channels_last)
+        on_cpu, n = self.context.device == "cpu", self.context.threads
+        each, at_once = (ON_CPU, n) if on_cpu else (FEATURE_BATCH, 1)
+        own = replace(self.context, threads=n // at_once)
+
+        def block(start: int) -> np.ndarray:
+            arrays = load_arrays(image_store(own), refs[start : start + each], self.config.size, own.threads)
+            pixels = torch.from_numpy(arrays).to(own.device).permute(0, 3, 1, 2)
+            torch.set_num_threads(own.threads)  # of this thread, as is the mode
+            with torch.inference_mode():
+                return self._features(backbone, pixels).float().cpu().numpy()
+
+        starts = range(0, len(refs), each)
+        title, quiet = f"features ({self.config.backbone})", not self.context.progress or len(starts) < 5
+        keep_freed_memory()
+        with threads(own), ThreadPoolExecutor(at_once) as pool:
+            parts = list(
+                track(pool.map(block, starts), title, unit="batches", total=len(starts), hidden=quiet)
+            )
         return np.concatenate(parts).clip(-60_000, 60_000)  # what float16 holds
 
     def _features(self, backbone: Backbone, pixels: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,99 @@
+"""Features of a frozen backbone: its own function in fewer passes, the same bytes with any number of threads."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from toy_models import photo_config, toy_cards, toy_context, toy_photos
+
+from goods.cards.images import ImageStore
+from goods.models.image.backbone import Backbone, SmallCnn
+from goods.models.image.backbone_weights import load_backbone
+from goods.models.image.folding import folded
+from goods.models.image.image_model import photo_refs
+from goods.models.image.photo_features import ON_CPU, PhotoFeatures
+
+
+def with_norms_that_count(backbone: Backbone) -> Backbone:
+    """Batch norms that are no identity, as trained ones are not."""
+    torch.manual_seed(3)
+    for module in backbone.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for values in (module.weight.data, module.bias.data, module.running_mean, module.running_var):
+                values.uniform_(0.5, 1.5)
+    return backbone.eval()
+
+
+def norms(backbone: Backbone) -> int:
+    return sum(isinstance(module, nn.BatchNorm2d) for module in backbone.modules())
+
+
+def some_photos(n: int = 3) -> torch.Tensor:
+    return torch.randint(
+        0, 256, (n, 3, 32, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+    )
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "resnet10t", "small_cnn", "convnext_atto"])
+def test_batch_norms_are_folded_into_the_convolutions_before_them(name):
+    config = photo_config(backbone=name, weights="scratch", size=32)
+    backbone = with_norms_that_count(load_backbone(config, 0))
+    other = folded(backbone, 32)
+    assert norms(other) == 0 and (norms(backbone) > 0 or name == "convnext_atto")
+    with torch.no_grad():
+        expected = backbone.features(some_photos())
+        torch.testing.assert_close(other.features(some_photos()), expected, rtol=1e-3, atol=1e-3)
+
+
+class SeenTwice(SmallCnn):
+    """What its first convolution says is also added to what comes of it."""
+
+    def forward_features(self, x: torch.Tensor) -> torch.Tensor:
+        conv, norm, *_ = self.blocks[0]
+        seen = conv(x)
+        return seen + norm(seen)
+
+
+def test_a_map_that_is_also_seen_without_its_norm_keeps_it():
+    backbone = with_norms_that_count(Backbone(SeenTwice()))
+    other = folded(backbone, 32)
+    with torch.no_grad():
+        assert torch.equal(other.features(some_photos()), backbone.features(some_photos()))
+
+
+def test_features_are_the_same_with_any_number_of_threads(tmp_path):
+    cards = toy_photos(tmp_path, toy_cards(8 * ON_CPU))
+    context = toy_context(tmp_path, images=ImageStore(tmp_path))
+    refs, before = photo_refs(cards), torch.get_num_threads()
+    assert len(refs) > 2 * ON_CPU
+    one, three = (
+        PhotoFeatures(photo_config(), replace(context, threads=threads, cache=None)).rows(refs)
+        for threads in (1, 3)
+    )
+    np.testing.assert_array_equal(one, three)
+    assert torch.get_num_threads() == before
+
+
+FREED = """
+import resource
+from goods.core.trimming import keep_freed_memory
+keep_freed_memory()
+bytearray(b"x") * (12 << 20)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(8):
+    [bytearray(b"x") * (12 << 20) for _ in range(3)]
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_memory_that_is_freed_is_not_asked_for_again():
+    said = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, check=True)
+    assert int(said.stdout) < 2 * 3 * (12 << 20) / 4096  # of eight times as much
