@@ -8,7 +8,6 @@ Unknown keys are an error. `--set a.b=c` overrides a key before validation.
 from __future__ import annotations
 
 import copy
-import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,61 +18,14 @@ from pydantic import BaseModel, ValidationError
 from goods.config.base import SCRATCH, StartingWeights
 from goods.config.experiment import ExperimentConfig
 from goods.config.refusals import refusals, told
+from goods.config.strict_yaml import parsed_yaml
 from goods.core.errors import GoodsError, SeveralErrors, together
 from goods.core.log import say
 from goods.core.meant import among, meant
 
 DEFAULTS = "defaults"  # folder of the experiments that competitions share
 COMPETITION = "competition.yaml"  # what makes a folder that of a competition
-TAG = "tag:yaml.org,2002:"
-MERGE = f"{TAG}merge"
-MOST_VALUES = 100_000
-TOO_MANY = f"more than {MOST_VALUES:,} values, its aliases (*name) written out; write fewer"
-OTHER_BASE = re.compile(r"[-+]?(0[0-7_]+|\d.*:.*)")
 SHIPPED = (Path(__file__).parents[1] / "configs").resolve()  # of a checkout its configs/
-
-
-class StrictLoader(yaml.SafeLoader):
-    """YAML that says what it looks like. A key stands once: of two the last would win, and the first be lost without a
-    word."""
-
-    def __init__(self, stream: str | bytes) -> None:
-        super().__init__(stream)
-        self.flat: set[int] = set()  # mappings that have been given the keys of those they merge
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        if id(node) in self.flat:
-            return
-        self.flat.add(id(node))
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != MERGE]
-        twice = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"key {twice!r} stands twice", node.start_mark
-            )
-        super().flatten_mapping(node)
-        if len(node.value) > MOST_VALUES:  # of mappings that are merged again and again
-            raise yaml.constructor.ConstructorError(None, None, TOO_MANY, node.start_mark)
-
-    def construct_number(self, node: yaml.ScalarNode) -> Any:
-        """Refuses what YAML 1.1 takes for a number to base 8 or 60: 042 would be 34, and 1:30 be 90."""
-        text = str(self.construct_scalar(node))
-        if OTHER_BASE.fullmatch(text):
-            told = f"{text} is a number to base 8 or 60; write it in quotes or to base 10"
-            raise yaml.constructor.ConstructorError(None, None, told, node.start_mark)
-        whole = node.tag.endswith(":int")
-        return self.construct_yaml_int(node) if whole else self.construct_yaml_float(node)
-
-    def construct_other(self, node: yaml.Node) -> Any:
-        """Refuses what is neither a mapping nor a list nor one value: a set has no order, and bytes are no text."""
-        told = f"{node.tag.removeprefix(TAG)} is no kind of setting; write a list, a mapping or a text"
-        raise yaml.constructor.ConstructorError(None, None, told, node.start_mark)
-
-
-for _kind in ("int", "float"):
-    StrictLoader.add_constructor(f"{TAG}{_kind}", StrictLoader.construct_number)
-for _kind in ("set", "binary", "omap", "pairs"):
-    StrictLoader.add_constructor(f"{TAG}{_kind}", StrictLoader.construct_other)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -83,32 +35,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise GoodsError(f"{path}: expected a mapping of keys at the top level")
     return data
-
-
-def parsed_yaml(text: str | bytes, where: str) -> Any:
-    """What a YAML text holds; GoodsError that begins with `where`."""
-    try:
-        found = yaml.load(text, StrictLoader)
-        check_size(found, where, {})
-        return found
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: the 99th of a month
-        raise GoodsError(f"{where}: not readable as YAML ({' '.join(str(error).split())}); mend it") from None
-
-
-def check_size(value: Any, where: str, sizes: dict[int, int]) -> int:
-    """Values that a part of a YAML text holds, each as often as an alias names it; `sizes` are those of the parts that
-    were looked at, 0 while they are. GoodsError where there are too many, or a part is that which it is part of."""
-    if not isinstance(value, dict | list):
-        return 1
-    if sizes.get(id(value)) == 0:
-        raise GoodsError(f"{where}: an alias (*name) names what it stands in; write out what is meant")
-    if id(value) not in sizes:
-        sizes[id(value)] = 0
-        parts = value.values() if isinstance(value, dict) else value
-        sizes[id(value)] = 1 + sum(check_size(part, where, sizes) for part in parts)
-        if sizes[id(value)] > MOST_VALUES:
-            raise GoodsError(f"{where}: {TOO_MANY}")
-    return sizes[id(value)]
 
 
 def override(data: dict[str, Any], settings: list[str]) -> dict[str, Any]:
@@ -158,7 +84,7 @@ def load_experiment(
     `offline` replaces hub weights by what needs no network: the transformer starts from scratch, the image model takes
     the packaged weights; what then begins with random ones is told. Local folders or checkpoints win over both.
     """
-    data = {"name": path.stem} | copy.deepcopy(read_experiment(path))
+    data = {"name": path.stem} | read_experiment(path)
     with together() as apart:
         with apart():
             apply(data, settings or [])
