@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import lightning as L
 import torch
 from torch.nn import functional as F
 
 from goods.config.trainer import TrainerConfig
+from goods.models.lightning_parts import L
 from goods.models.network import Network
 from goods.models.ranks import ALONE, Rank
 
