@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 import runpy
 import shutil
 import sys
 import tempfile
-from contextlib import redirect_stderr, redirect_stdout
+from functools import lru_cache
 from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 from ozon_offers import OZON, QUICK, ozon_config, ozon_workspace
-from runs import CONFIGS, built_once, copied, small_configs
+from runs import CONFIGS, built_once, copied, own_copy, piped_run, small_configs
 from school import write_school
 from shop import write_shop
 
@@ -30,6 +29,7 @@ from goods.core.predictions import Predictions
 from goods.core.scratch import own_folder
 from goods.core.workspace import Workspace
 from goods.demo.offers import generate
+from goods.matching.neighbours import projections
 from goods.models.base import Context
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
@@ -155,13 +155,16 @@ def ws(tmp_path: Path, shop: Path, prepared_shop: Path, competition: Competition
 
 
 @pytest.fixture(scope="session")
-def trained_work(tmp_path_factory, prepared_shop: Path) -> Path:
+def trained_work(request, prepared_shop: Path) -> Path:
     """The work folder of the small shop with the base experiments of a stack."""
-    from stacks import train_base
 
-    work = shutil.copytree(prepared_shop / "work", tmp_path_factory.mktemp("trained") / "work")
-    train_base(Workspace(work, COMPETITION.name), COMPETITION)
-    return work
+    def build(folder: Path) -> None:
+        from stacks import train_base
+
+        work = shutil.copytree(prepared_shop / "work", folder / "work")
+        train_base(Workspace(work, COMPETITION.name), COMPETITION)
+
+    return own_copy(request, "trained", build) / "work"
 
 
 @pytest.fixture
@@ -172,17 +175,20 @@ def trained(ws: Workspace, trained_work: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def labeller(tmp_path_factory) -> tuple[Workspace, Path]:
+def labeller(request) -> tuple[Workspace, Path]:
     """A workspace with finished runs of a model of texts and one of photos, and its raw files."""
-    folder = tmp_path_factory.mktemp("labeller")
-    shop = write_shop(folder / "shop", n_train=90, n_test=20, photos=True)
-    ws = Workspace(folder / "work", COMPETITION.name)
-    prepare(ws, COMPETITION, shop)
-    make_folds(ws, COMPETITION)
-    small = ["model.backbone=small_cnn", "model.weights=scratch", "model.size=16", "model.trainer.epochs=1"]
-    for name, given in (("linear", []), ("image-frozen", small)):
-        train(ws, COMPETITION, load_experiment(CONFIGS / COMPETITION.name / f"{name}.yaml", given))
-    return ws, shop
+
+    def build(folder: Path) -> None:
+        shop = write_shop(folder / "shop", n_train=90, n_test=20, photos=True)
+        ws = Workspace(folder / "work", COMPETITION.name)
+        prepare(ws, COMPETITION, shop)
+        make_folds(ws, COMPETITION)
+        small = ["model.backbone=small_cnn", "model.weights=scratch", "model.size=16"]
+        for name, given in (("linear", []), ("image-frozen", [*small, "model.trainer.epochs=1"])):
+            train(ws, COMPETITION, load_experiment(CONFIGS / COMPETITION.name / f"{name}.yaml", given))
+
+    folder = own_copy(request, "labeller", build)
+    return Workspace(folder / "work", COMPETITION.name), folder / "shop"
 
 
 @pytest.fixture(scope="session")
@@ -214,17 +220,9 @@ def tuned_run(request) -> tuple[Options, str]:
 
 
 @pytest.fixture(scope="session")
-def script_run(tmp_path_factory) -> tuple[Path, str, str]:
+def script_run(request) -> tuple[Path, str, str]:
     """Folders of scripts/run_all.py, which does what `tuned_run` does, and its stdout and stderr, both piped."""
-    folder, (out, err) = tmp_path_factory.mktemp("script"), (io.StringIO(), io.StringIO())
-    configs = small_configs(folder / "configs", COMPETITION.name, ["linear-tuned", "fasttext"])
-    asked = ["run_all", COMPETITION.name, "--data", str(write_shop(folder / "shop")), "--offline"]
-    asked += ["--work", str(folder / "work"), "--out", str(folder / "out")]
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr("goods.cli.CONFIGS", configs)
-        patch.setattr(sys, "argv", asked)
-        runpy.run_path(str(ROOT / "scripts" / "run_all.py"), run_name="__main__")
-    return folder, out.getvalue(), err.getvalue()
+    return built_once(request, "script", piped_run)
 
 
 @pytest.fixture(scope="module")
@@ -271,10 +269,17 @@ def temporary_files(tmp_path_factory):
 
 @pytest.fixture(autouse=True, scope="session")
 def one_job_at_a_time():
-    """Starting worker processes takes longer than fitting a tiny shop."""
+    """Starting worker processes takes longer than fitting a tiny shop, and so does drawing projections of titles."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("goods.core.execution.cores", lambda: 1)
+        patch.setattr("goods.matching.neighbours.projections", lru_cache(1)(projections))
         yield
+
+
+@pytest.fixture
+def no_pictures(monkeypatch) -> None:
+    """Pages of runs have empty pictures: drawing takes as long as all else of a tiny run."""
+    monkeypatch.setattr("goods.report.page.Figure.savefig", lambda self, file, **_: file.write("<svg></svg>"))
 
 
 @pytest.fixture(scope="session")
@@ -286,8 +291,10 @@ def offers(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained_pairs(tmp_path_factory, offers) -> Workspace:
+def trained_pairs(request, offers) -> Workspace:
     """A workspace with a finished run of the pairs family."""
-    ws = ozon_workspace(tmp_path_factory.mktemp("work"), offers)
-    train(ws, OZON, ozon_config("stack", *QUICK))
-    return ws
+
+    def build(folder: Path) -> None:
+        train(ozon_workspace(folder, offers), OZON, ozon_config("stack", *QUICK))
+
+    return Workspace(own_copy(request, "pairs", build), "ozon")

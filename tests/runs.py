@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import runpy
 import shutil
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 import yaml
 from filelock import FileLock
+from shop import write_shop
 
 from goods.config.loading import DEFAULTS, read_experiment
 
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
 
 Built = TypeVar("Built")
 CONFIGS = Path(__file__).parents[1] / "configs"
+KAZAN = "kazanexpress2023"
 SMALL = {
     "linear": {
         "tune": {"trials": 3, "startup_trials": 1, "folds": [0], "space": {"C": {"low": 0.5, "high": 2.0}}}
@@ -67,6 +73,19 @@ def small_configs(folder: Path, competition: str, experiments: list[str], n_fold
     return folder
 
 
+def piped_run(folder: Path) -> tuple[Path, str, str]:
+    """scripts/run_all.py on the small shop, with a study: its folders, and its stdout and stderr, both piped."""
+    out, err = io.StringIO(), io.StringIO()
+    configs = small_configs(folder / "configs", KAZAN, ["linear-tuned", "fasttext"])
+    asked = ["run_all", KAZAN, "--data", str(write_shop(folder / "shop")), "--offline"]
+    asked += ["--work", str(folder / "work"), "--out", str(folder / "out")]
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr("goods.cli.CONFIGS", configs)
+        patch.setattr(sys, "argv", asked)
+        runpy.run_path(str(CONFIGS.parent / "scripts" / "run_all.py"), run_name="__main__")
+    return folder, out.getvalue(), err.getvalue()
+
+
 def copied(options: Options, folder: Path) -> Options:
     """The same run in another folder, where it may be changed."""
     places = {
@@ -89,3 +108,14 @@ def built_once(request: pytest.FixtureRequest, name: str, build: Callable[[Path]
             made.write_bytes(pickle.dumps(built))
             return built
     return pickle.loads(made.read_bytes())
+
+
+def own_copy(request: pytest.FixtureRequest, name: str, build: Callable[[Path], object]) -> Path:
+    """The folder that `build` fills for all workers, as a worker's own, which its tests may write to."""
+
+    def built(folder: Path) -> Path:
+        build(folder)
+        return folder
+
+    place: Path = request.getfixturevalue("tmp_path_factory").mktemp(name)
+    return shutil.copytree(built_once(request, name, built), place, dirs_exist_ok=True)

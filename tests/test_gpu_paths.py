@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch.plugins import MixedPrecision
 from toy_models import (
     Plain,
     accuracy,
@@ -28,6 +27,7 @@ from goods.models import loop
 from goods.models.image.image import ImageConfig
 from goods.models.image.image_model import ImageModel
 from goods.models.learner import Learner
+from goods.models.lightning_parts import L
 from goods.models.loop import precision_for, train_network, trainer_settings
 from goods.models.neural import NeuralModel
 from goods.models.rows import VectorRows
@@ -112,7 +112,7 @@ def scaled(monkeypatch: pytest.MonkeyPatch, scale: float) -> list[torch.amp.Grad
 
     def settings(config, context):
         scalers.append(torch.amp.GradScaler("cpu", init_scale=scale, growth_interval=1_000))
-        plugin = MixedPrecision("16-mixed", "cpu", scaler=scalers[-1])
+        plugin = L.pytorch.plugins.MixedPrecision("16-mixed", "cpu", scaler=scalers[-1])
         return {k: v for k, v in plain(config, context).items() if k != "precision"} | {"plugins": [plugin]}
 
     monkeypatch.setattr(loop, "trainer_settings", settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -287,3 +288,13 @@ def test_a_training_shows_a_bar_of_all_its_batches_and_draws_nothing_in_a_log(tm
     out, err = capfd.readouterr()
     assert "\r" not in out + err and "it/s" not in out + err
     assert [(one.n, one.total, one.unit) for one in shown] == [(20, 40, "batches"), (20, 20, "batches")]
+
+
+def test_metrics_that_no_network_asks_for_load_nothing():
+    """torchvision, transformers and pyplot would take a third of the time that a training takes to begin."""
+    with_extras = [
+        f"{name}: {extra}"
+        for name, extra in [("functional.image.arniqa", "resnet50"), ("utilities.plot", "plt")]
+        if hasattr(import_module(f"torchmetrics.{name}"), extra)
+    ]
+    assert with_extras == []

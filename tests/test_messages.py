@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,10 +55,17 @@ def assigned_in(tree: ast.AST) -> dict[str, ast.expr]:
 
 
 FILES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "scripts").glob("*.py")])
-TREES = {file: ast.parse(file.read_text(encoding="utf-8")) for file in FILES}
-CONSTANTS = {
-    name: value for tree in TREES.values() for name, value in assigned_in(tree).items() if name.isupper()
-}
+
+
+@cache  # asked for by tests, not while they are collected, which every worker does
+def trees() -> dict[Path, ast.Module]:
+    return {file: ast.parse(file.read_text(encoding="utf-8")) for file in FILES}
+
+
+@cache
+def constants() -> dict[str, ast.expr]:
+    assigned = (assigned_in(tree) for tree in trees().values())
+    return {name: value for names in assigned for name, value in names.items() if name.isupper()}
 
 
 def text_of(node: ast.expr, names: dict[str, ast.expr]) -> str:
@@ -67,8 +75,8 @@ def text_of(node: ast.expr, names: dict[str, ast.expr]) -> str:
             return str(node.value)
         case ast.JoinedStr():
             return "".join(text_of(part, names) for part in node.values)
-        case ast.FormattedValue(value=ast.Name(id=name)) if name.isupper() and name in CONSTANTS | names:
-            return text_of((CONSTANTS | names)[name], names)
+        case ast.FormattedValue(value=ast.Name(id=name)) if name.isupper() and name in constants() | names:
+            return text_of((constants() | names)[name], names)
         case ast.Name(id=name) if name in names and not isinstance(names[name], ast.Name):
             return text_of(names[name], {})
         case ast.BinOp():
@@ -83,7 +91,9 @@ def in_braces(node: ast.expr) -> str:
 
 
 def sites_of(file: Path, error: str = "GoodsError") -> Iterator[Site]:
-    handlers = [node for node in ast.walk(TREES[file]) if isinstance(node, ast.ExceptHandler) and node.type]
+    nodes = list(ast.walk(trees()[file]))
+    names = assigned_in(trees()[file])
+    handlers = [node for node in nodes if isinstance(node, ast.ExceptHandler) and node.type]
     passing = {
         id(call)
         for handler in handlers
@@ -91,9 +101,9 @@ def sites_of(file: Path, error: str = "GoodsError") -> Iterator[Site]:
         for call in ast.walk(handler)
         if any(isinstance(node, ast.Name) and node.id == handler.name for node in ast.walk(call))
     }
-    for node in ast.walk(TREES[file]):
+    for node in nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == error:
-            text = text_of(node.args[0], assigned_in(TREES[file]))
+            text = text_of(node.args[0], names)
             yield Site(file, node.lineno, text, id(node) in passing)
 
 
@@ -106,18 +116,20 @@ def has_mend(text: str) -> bool:
     return bool(MEND.search(text) or KNOWN.search(text) or values & CLAUSES)
 
 
-SITES = [site for file in TREES for site in sites_of(file) if not site.passes_on]
+@cache
+def all_sites() -> list[Site]:
+    return [site for file in FILES for site in sites_of(file) if not site.passes_on]
 
 
 def test_every_message_has_a_place_and_a_mend():
-    asked = [site for site in SITES if not any(text in site.text for text in EXCEPTIONS)]
+    asked = [site for site in all_sites() if not any(text in site.text for text in EXCEPTIONS)]
     odd = [str(site) for site in asked if not (has_place(site.text) and has_mend(site.text))]
     assert len(asked) > 300 and not odd, "\n".join(odd)
 
 
 def test_every_exception_is_needed():
     for text in EXCEPTIONS:
-        assert any(text in site.text and not has_mend(site.text) for site in SITES), text
+        assert any(text in site.text and not has_mend(site.text) for site in all_sites()), text
 
 
 def test_what_is_wrong_with_a_number_says_the_mend():

@@ -47,14 +47,14 @@ COCA = [
     *("model.image.size=32", "model.width=16", "model.pretrain.epochs=1", "model.trainer.epochs=1"),
 ]
 SCRATCH = ["model.weights=scratch", *TINY]
-EXPERIMENTS = {  # name → what is trained, in order; the last is looked at
+EXPERIMENTS = {  # name → what is trained, in order (what is there as it is to be is not again); the last is looked at
     "linear": [("linear", [])],
-    "linear of a share": [("linear", ["share=0.5"])],
-    "linear of all classes": [("linear", ["model.structure=flat"])],
     "linear with test cards": [
         ("linear", []),
         ("linear-pseudo", ["pseudo.experiments=[linear]", "pseudo.min_confidence=0.1"]),
     ],
+    "linear of a share": [("linear", ["share=0.5"])],
+    "linear of all classes": [("linear", ["model.structure=flat"])],
     "fasttext": [("fasttext", fast("fasttext"))],
     "fasttext, balanced": [("fasttext-balanced", fast("fasttext"))],
     "logistic regression": [("sklearn-logreg", ["model.features=both"])],

@@ -150,6 +150,16 @@ def test_yaml_may_merge_mappings(text, found):
     assert parsed_yaml(text, "x.yaml") == found
 
 
+def test_a_yaml_text_is_parsed_once_and_what_it_holds_is_each_caller_s_own(monkeypatch):
+    parsed, plain = [], StrictLoader.get_single_data
+    monkeypatch.setattr(StrictLoader, "get_single_data", lambda self: parsed.append(1) or plain(self))
+    text = "model: {C: 0.25, of: [a, b]}"
+    one, other = (parsed_yaml(text, where) for where in ("x.yaml", "y.yaml"))
+    one["model"]["of"].append("c")
+    assert other == parsed_yaml(text, "x.yaml") == {"model": {"C": 0.25, "of": ["a", "b"]}}
+    assert len(parsed) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -1,24 +1,42 @@
 """Studies: what is found, what is gone on from, what is refused."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from artifact_corpus import damage
+from conftest import COMPETITION
 from sklearn.feature_extraction.text import TfidfVectorizer
 from studies import LINEAR, SMALL, stop_in_third_trial
 
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
+from goods.core.workspace import Workspace
 from goods.train.stage import train
 from goods.tune.budget import within_budget
 from goods.tune.stage import tune
 
 
-def test_a_study_writes_a_best_yaml_that_train_takes_unchanged(ws, competition, capsys):
-    tune(ws, competition, load_experiment(LINEAR, SMALL))
+@pytest.fixture(scope="module")
+def studied_work(tmp_path_factory, prepared_shop) -> Path:
+    """The work folder of the small shop with a finished study."""
+    work = shutil.copytree(prepared_shop / "work", tmp_path_factory.mktemp("studied") / "work")
+    tune(Workspace(work, COMPETITION.name), COMPETITION, load_experiment(LINEAR, SMALL))
+    return work
+
+
+@pytest.fixture
+def studied(ws, studied_work) -> Workspace:
+    """A workspace with a finished study."""
+    shutil.copytree(Workspace(studied_work, ws.competition).path / "runs", ws.path / "runs")
+    return ws
+
+
+def test_a_study_writes_a_best_yaml_that_train_takes_unchanged(studied, competition, capsys):
+    ws = studied
     folder = ws.tuning("linear")
     report = read_json(folder / "report.json")
     assert "optimistic" in report["note"]
@@ -33,17 +51,15 @@ def test_a_study_writes_a_best_yaml_that_train_takes_unchanged(ws, competition, 
     assert "unchanged" in capsys.readouterr().err
 
 
-def test_the_same_study_again_finds_the_same(ws, competition):
-    config = load_experiment(LINEAR, SMALL)
-    tune(ws, competition, config)
+def test_the_same_study_again_finds_the_same(studied, competition):
+    ws, config = studied, load_experiment(LINEAR, SMALL)
     first = (ws.tuning("linear") / "best.yaml").read_text()
     tune(ws, competition, config, force=True)
     assert (ws.tuning("linear") / "best.yaml").read_text() == first
 
 
-def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch, capsys):
-    config = load_experiment(LINEAR, SMALL)
-    tune(ws, competition, config)
+def test_a_stopped_study_goes_on_where_it_was(studied, competition, monkeypatch, capsys):
+    ws, config = studied, load_experiment(LINEAR, SMALL)
     expected = (ws.tuning("linear") / "best.yaml").read_text()
     calls = stop_in_third_trial(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
@@ -56,9 +72,8 @@ def test_a_stopped_study_goes_on_where_it_was(ws, competition, monkeypatch, caps
 
 
 @pytest.mark.parametrize("how", ["halved", "torn", "text"])
-def test_a_damaged_study_is_made_again(ws, competition, how):
-    config = load_experiment(LINEAR, SMALL)
-    tune(ws, competition, config)
+def test_a_damaged_study_is_made_again(studied, competition, how):
+    ws, config = studied, load_experiment(LINEAR, SMALL)
     folder = ws.tuning("linear")
     best, file = (folder / "best.yaml").read_text(), folder / "study.db"
     (folder / "DONE").unlink()  # stopped before its end
@@ -125,10 +140,11 @@ def drawn_in(folder: Path) -> list[tuple[float]]:
 
 @pytest.mark.parametrize("heartbeat", [None, 0, 1])
 @pytest.mark.timeout(60)
-def test_a_study_killed_in_a_trial_goes_on_and_ends_with_the_same(ws, competition, monkeypatch, heartbeat):
+def test_a_study_killed_in_a_trial_goes_on_and_ends_with_the_same(
+    studied, competition, monkeypatch, heartbeat
+):
     """Before its first heartbeat, just after it, and with one from before the clock was set back by a day."""
-    config = load_experiment(LINEAR, SMALL)
-    tune(ws, competition, config)
+    ws, config = studied, load_experiment(LINEAR, SMALL)
     folder = ws.tuning("linear")
     expected = (folder / "best.yaml").read_text(), drawn_in(folder)
     calls = stop_in_third_trial(monkeypatch)

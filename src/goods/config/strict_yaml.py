@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections import Counter
 from collections.abc import Hashable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +86,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def parsed_yaml(text: str | bytes, where: str) -> Any:
-    """What a YAML text holds; GoodsError that begins with `where`."""
+    """What a YAML text holds, the caller's own; GoodsError that begins with `where`."""
     try:
-        found = yaml.load(text, StrictLoader)
+        found = _parsed(text)
         check_size(found, where, {})
-        return found
+        return copy.deepcopy(found)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: the 99th of a month
         raise GoodsError(f"{where}: not readable as YAML ({' '.join(str(error).split())}); mend it") from None
+
+
+@lru_cache(256)
+def _parsed(text: str | bytes) -> Any:
+    """A run asks for the same few configs again and again, and the parser takes 10 ms and more for each."""
+    return yaml.load(text, StrictLoader)
 
 
 def check_size(value: Any, where: str, sizes: dict[int, int]) -> int:

@@ -32,13 +32,11 @@ class TitleEncoder:
     def __init__(self, sample: list[str], dimensions: int, seed: int) -> None:
         self.dimensions = dimensions
         self.parts: list[tuple[HashingVectorizer, TfidfTransformer, np.ndarray]] = []
-        rng = np.random.default_rng(seed)
         grams = {"analyzer": "char_wb", "ngram_range": (3, 4), "n_features": 1 << GRAM_BITS}
         words = {"analyzer": keys, "n_features": 1 << WORD_BITS}
-        for options in (grams, words):
+        for options, projection in zip((grams, words), projections(dimensions, seed), strict=True):
             hashing = HashingVectorizer(alternate_sign=False, norm=None, dtype=np.float32, **options)
             weights = TfidfTransformer(sublinear_tf=True).fit(hashing.transform(sample))
-            projection = rng.standard_normal((hashing.n_features, dimensions), np.float32)
             self.parts.append((hashing, weights, projection))
 
     def encode(self, titles: list[str]) -> np.ndarray:
@@ -47,6 +45,12 @@ class TitleEncoder:
             weighted: csr_matrix = weights.transform(hashing.transform(titles)).astype(np.float32)
             vectors += weighted @ projection
         return unit(vectors)
+
+
+def projections(dimensions: int, seed: int) -> list[np.ndarray]:
+    """float32 [hashed terms, dimensions] for runs of characters, and for words."""
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal((1 << bits, dimensions), np.float32) for bits in (GRAM_BITS, WORD_BITS)]
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

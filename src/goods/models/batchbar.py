@@ -5,10 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
-import lightning as L
-from lightning.pytorch.callbacks import Callback
-
 from goods.core.progress import Bar, bar
+from goods.models.lightning_parts import Callback, L
 
 
 class BatchBar(Callback):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import lightning as L
 import torch
 from torch.nn import functional as F
 
 from goods.config.trainer import TrainerConfig
 from goods.models.adamw import AdamW
+from goods.models.lightning_parts import L
 from goods.models.network import Network
 from goods.models.ranks import ALONE, Rank
 from goods.models.tables import Table

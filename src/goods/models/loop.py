@@ -18,12 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.plugins.environments import LightningEnvironment
-from lightning.pytorch.strategies import DDPStrategy
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
@@ -35,6 +30,7 @@ from goods.models.batchbar import BatchBar
 from goods.models.devices import on_devices
 from goods.models.inference import cannot_repeat, repeatable, run_network
 from goods.models.learner import LOGGED, Learner
+from goods.models.lightning_parts import Callback, DDPStrategy, L, LightningEnvironment, TensorBoardLogger
 from goods.models.network import Network, Weights, cpu_weights
 from goods.models.ranks import ALONE, Rank
 from goods.models.rows import BatchOrder, Rows, batches

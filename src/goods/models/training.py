@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import lightning as L
-from lightning.pytorch.callbacks import Callback
-
 from goods.core.errors import GoodsError
 from goods.models.learner import Learner
+from goods.models.lightning_parts import Callback, L
 
 
 @dataclass(frozen=True)

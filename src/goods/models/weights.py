@@ -11,13 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, WeightAveraging
 
 from goods.core.artifacts import atomic
 from goods.core.log import say
 from goods.models.learner import Learner
+from goods.models.lightning_parts import Callback, L, WeightAveraging
 from goods.models.network import Weights, cpu_weights
 from goods.models.rows import BatchOrder
 from goods.models.training import Training
