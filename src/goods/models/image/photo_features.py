@@ -63,7 +63,7 @@ class PhotoFeatures:
         """float32 [n, d]. On a CPU each thread has photos of its own: those that share some wait for each other
         at every layer."""
         backbone = folded(load_backbone(self.config, self.context.seed), self.config.size)
-        backbone = backbone.to(self.context.device, memory_format=torch.channels_last)
+        backbone = backbone.to(self.context.device).to(memory_format=torch.channels_last)
         on_cpu, n = self.context.device == "cpu", self.context.threads
         each, at_once = (ON_CPU, n) if on_cpu else (FEATURE_BATCH, 1)
         own = replace(self.context, threads=n // at_once)
