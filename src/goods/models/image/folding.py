@@ -60,7 +60,8 @@ def _pairs(backbone: Backbone, probe: torch.Tensor) -> tuple[list[tuple[str, str
 
 
 def _fold(backbone: Backbone, conv: str, norm: str) -> None:
+    convolution: Any = backbone.get_submodule(conv)
     batch_norm: Any = backbone.get_submodule(norm)
-    backbone.set_submodule(conv, fuse_conv_bn_eval(backbone.get_submodule(conv), batch_norm))
+    backbone.set_submodule(conv, fuse_conv_bn_eval(convolution, batch_norm))
     # timm's norms end in an activation
     backbone.set_submodule(norm, getattr(batch_norm, "act", nn.Identity()))

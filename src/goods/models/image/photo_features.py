@@ -27,9 +27,7 @@ from goods.models.inference import threads
 from goods.models.rowcache import VectorCache, vector_cache
 
 FEATURE_BATCH = 64
-ON_CPU = (
-    8  # photos at once: maps of more leave the caches, and the C library asks for their memory anew each time
-)
+ON_CPU = 8  # in place of them: memory of larger maps is given back and asked for at every layer
 
 
 class PhotoFeatures:
@@ -63,7 +61,7 @@ class PhotoFeatures:
         """float32 [n, d]. On a CPU each thread has photos of its own: those that share some wait for each other
         at every layer."""
         backbone = folded(load_backbone(self.config, self.context.seed), self.config.size)
-        backbone = backbone.to(self.context.device, memory_format=torch.channels_last)
+        backbone = backbone.to(self.context.device).to(memory_format=torch.channels_last)
         on_cpu, n = self.context.device == "cpu", self.context.threads
         each, at_once = (ON_CPU, n) if on_cpu else (FEATURE_BATCH, 1)
         own = replace(self.context, threads=n // at_once)
