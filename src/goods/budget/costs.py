@@ -85,7 +85,7 @@ MEASURED = {
     ),
     "navec": Cost(start=2, row=1.8e-3, word=5e-6, said=1e-4, once=4e-4, base=1.2, kilobytes=10, gain=0.004),
     "knn": Cost(start=0.1, row=5e-5, said=1e-4, base=1.2, kilobytes=10, gain=0.001),
-    "image/frozen": Cost(start=1, row=3.5e-3, label=2.9e-6, most=25_600, said=1e-4, once=1.5e-2, base=1.5),
+    "image/frozen": Cost(start=1, row=2e-3, label=5e-7, most=64_000, said=1e-4, once=8e-3, base=1.5),
     "transformer/frozen": Cost(start=1, row=2.5e-3, said=1e-4, once=2e-2, base=1.5, gain=0.001),
     "fusion": Cost(start=2, row=5e-3, said=5e-4, base=1.8, gain=0.001),
     "transformer": FINE_TUNED,

@@ -48,10 +48,10 @@ class Head(nn.Module):
     def __init__(self, width: int, config: ImageConfig) -> None:
         super().__init__()
         self.nothing = nn.Parameter(torch.randn(width) * 0.02)
-        self.layers = hidden_layers(width, config.hidden, config.dropout)
+        self.layers = hidden_layers(width, config.hidden, config.dropout, fixed=config.frozen)
 
     def forward(self, features: torch.Tensor, has: torch.Tensor) -> torch.Tensor:
-        return self.layers(torch.where(has[:, None], features, self.nothing))
+        return self.layers(features if has.all() else torch.where(has[:, None], features, self.nothing))
 
 
 class FrozenNetwork(Network):
@@ -65,10 +65,9 @@ class FrozenNetwork(Network):
         self.last = nn.Linear(config.hidden, n_classes)
 
     def _parts(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """float [b, t, d], standardised; zeros for a card without a photo"""
+        """float [b, t, d], standardised, also where a card has no photo"""
         features = batch["features"]
-        parts = features.view(len(features), -1, self.standardise.mean.shape[0])
-        return self.standardise(parts) * batch["has"][:, None, None]
+        return self.standardise(features.view(len(features), -1, self.standardise.mean.shape[0]))
 
     @property
     def states_width(self) -> int:
@@ -77,11 +76,12 @@ class FrozenNetwork(Network):
     def states(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         if self.patch_width is None:
             return super().states(batch)
-        parts = self._parts(batch)
+        parts = self._parts(batch) * batch["has"][:, None, None]
         return parts, torch.ones(parts.shape[:2], dtype=torch.bool, device=parts.device)
 
     def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        return self.head(self._parts(batch).mean(1), batch["has"])
+        parts = self._parts(batch)
+        return self.head(parts[:, 0] if parts.shape[1] == 1 else parts.mean(1), batch["has"])
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         return self.last(self.embed(batch))

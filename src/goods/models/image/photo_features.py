@@ -27,9 +27,7 @@ from goods.models.inference import threads
 from goods.models.rowcache import VectorCache, vector_cache
 
 FEATURE_BATCH = 64
-ON_CPU = (
-    8  # photos at once: maps of more leave the caches, and the C library asks for their memory anew each time
-)
+ON_CPU = 8  # in place of them: memory of larger maps is given back and asked for at every layer
 
 
 class PhotoFeatures:
