@@ -20,11 +20,14 @@ from goods.stack.pooling import Pool
 METHODS = ["greedy", "blend", "logistic", "catboost"]
 
 
-@pytest.mark.parametrize(("n_folds", "at_once"), [(4, 2), (5, 3), (3, 3)])
+@pytest.mark.parametrize(
+    ("n_folds", "little", "at_once"), [(4, 2**28, 2), (5, 2**28, 3), (3, 2**28, 3), (5, 0, 2)]
+)
 def test_folds_are_fitted_side_by_side_as_far_as_there_are_cores_and_come_in_order(
-    level_and_noise, monkeypatch, n_folds, at_once
+    level_and_noise, monkeypatch, n_folds, little, at_once
 ):
     level, _ = level_and_noise
+    monkeypatch.setattr(fit, "LITTLE", little)
     level = replace(level, fold=np.arange(len(level.fold)) % n_folds)
     together, running = threading.Barrier(at_once, timeout=20), threading.Semaphore(at_once)
 
