@@ -61,8 +61,17 @@ class SeenTwice(SmallCnn):
         return seen + norm(seen)
 
 
-def test_a_map_that_is_also_seen_without_its_norm_keeps_it():
-    backbone = with_norms_that_count(Backbone(SeenTwice()))
+class UsedTwice(SmallCnn):
+    """Its first convolution and norm see the photo and its mirror image."""
+
+    def forward_features(self, x: torch.Tensor) -> torch.Tensor:
+        conv, norm, *_ = self.blocks[0]
+        return norm(conv(x)) + norm(conv(x.flip(3)))
+
+
+@pytest.mark.parametrize("net", [SeenTwice, UsedTwice])
+def test_a_map_that_is_also_seen_without_its_norm_keeps_it_and_so_do_parts_that_are_used_twice(net):
+    backbone = with_norms_that_count(Backbone(net()))
     other = folded(backbone, 32)
     with torch.no_grad():
         assert torch.equal(other.features(some_photos()), backbone.features(some_photos()))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
-from toy_models import navec_config, toy_cards, toy_context, trainer
+from toy_models import killed_after, navec_config, toy_cards, toy_context, trainer
 
 from goods.models.learner import Learner
 from goods.models.row_adamw import RowAdamW
@@ -129,6 +129,14 @@ def test_a_training_moves_rows_unless_all_weights_are_wanted_after_each_step(tmp
         optimizer = learner.configure_optimizers()["optimizer"]
         assert isinstance(optimizer, RowAdamW) == (net.words.reads is not None) == expected
     model = NavecModel(navec_config(trainer=trainer(epochs=1)), toy_context(tmp_path))
+    model.fit(toy_cards(48), None)
+    assert all(table.reads is None for table in (model.net.words, model.net.grams, model.net.pairs))
+
+
+def test_a_training_of_which_a_kill_has_left_nothing_to_do_lets_go_of_the_tables_too(tmp_path, monkeypatch):
+    model = NavecModel(navec_config(trainer=trainer(epochs=1)), toy_context(tmp_path))
+    with killed_after(monkeypatch, 0), pytest.raises(KeyError):
+        model.fit(toy_cards(48), None)
     model.fit(toy_cards(48), None)
     assert all(table.reads is None for table in (model.net.words, model.net.grams, model.net.pairs))
 

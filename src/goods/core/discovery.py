@@ -58,10 +58,8 @@ def imported(module: str) -> ModuleType:
         raise GoodsError(
             f"{module}: cannot be imported ({error}); mend it or install what it needs"
         ) from None
-    except (
-        ValueError,
-        AssertionError,
-    ) as error:  # settings that are being checked would take them for a value's
+    except (ValueError, AssertionError) as error:
+        # settings that are being checked would take them for a value's
         raise GoodsError(
             f"{module}: cannot be imported ({type(error).__name__}: {error}); mend it"
         ) from error

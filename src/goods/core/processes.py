@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import resource_tracker
@@ -75,9 +75,9 @@ def as_done(
     may does."""
     left, done, running = list(range(len(calls))), set[int](), dict[Any, int]()
     workers = _allowed(workers)
-    with _beginning(threads):
-        pool = Parallel(n_jobs=workers)
-    with pool:
+    with ExitStack() as held:
+        with _beginning(threads):  # where there are fewer of them than `workers`, the others are started
+            pool = held.enter_context(Parallel(n_jobs=workers))
         try:
             while left or running:
                 ready = [i for i in left if done.issuperset(after.get(i, ()))]

@@ -101,7 +101,7 @@ class Learner(L.LightningModule):
         if self.by_rows is not None and self.trainer.is_last_batch:
             self.by_rows.catch_up()  # weights are judged and kept
 
-    def on_train_end(self) -> None:
+    def on_fit_end(self) -> None:  # also where a kill has left nothing to train
         if self.by_rows is not None:
             self.by_rows.let_go()
 

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 BLEND = "blend"  # the pool boosting starts from
 
 FOLD_MEMORY = 3  # times what a level holds: what is taken at most while a fold is fitted
-LITTLE = (
-    2**28
-)  # bytes that a fold may take and not count: of such ones more than there are cores are fitted at once
+# bytes that a fold may take and not count: of such ones more than there are cores are fitted at once
+LITTLE = 2**28
 
 CATBOOST, MULTICLASS = "catboost", "multiclass"
 
@@ -134,8 +133,8 @@ def methods_of(level: Level) -> list[str]:
 
 def fit_stacks(level: Level, methods: list[str]) -> Generator[FoldStack]:
     """`fit_stack` of every fold, in their order; some side by side in threads, as far as cores and memory go: a pool is
-    fitted on one core, and CatBoost has as many threads as it would have alone. Of small ones none is left to the end by
-    itself: five folds on two cores are three and two."""
+    fitted on one core, and CatBoost has as many threads as it would have alone. Of small ones none is left to the end
+    by itself: five folds on two cores are three and two."""
     end_idle()  # a gigabyte each after networks
     each = FOLD_MEMORY * (int(level.features.memory_usage().sum()) + level.table.log_proba.nbytes)
     turns = max(1, level.n_folds // cores())

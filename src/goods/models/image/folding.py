@@ -4,6 +4,7 @@ two passes over each map less."""
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from typing import Any
 
 import torch
@@ -33,7 +34,7 @@ def folded(backbone: Backbone, size: int) -> Backbone:
 
 
 def _pairs(backbone: Backbone, probe: torch.Tensor) -> tuple[list[tuple[str, str]], torch.Tensor]:
-    """Names of convolutions and of the norms that are given their maps, and the features of `probe`."""
+    """Names of convolutions and of the norms that are given their maps, each used once, and the features of `probe`."""
     pairs: list[tuple[str, str]] = []
     last: list[tuple[str, torch.Tensor]] = []  # the convolution that came last, and its map
     hooks = []
@@ -56,7 +57,8 @@ def _pairs(backbone: Backbone, probe: torch.Tensor) -> tuple[list[tuple[str, str
     features = backbone.features(probe)
     for hook in hooks:
         hook.remove()
-    return pairs, features
+    times = Counter(name for pair in pairs for name in pair)
+    return [pair for pair in pairs if max(times[name] for name in pair) == 1], features
 
 
 def _fold(backbone: Backbone, conv: str, norm: str) -> None:
