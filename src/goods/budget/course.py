@@ -87,6 +87,8 @@ class Course(Estimated):
             lines[what] = f"time limit: {line}"
             if what.startswith(STUDY):
                 whole = plan
+        for name in self.too_late(plan):
+            plan, lines[name] = self.without(name, plan), f"time limit: {name} left out"
         kept = {what: line for what, line in self.lines.items() if not grows or what.startswith(STUDY)}
         self.told = [
             line
@@ -172,7 +174,7 @@ class Course(Estimated):
         except OutOfTime:
             self.rate.stop()
             self.leave_out(f"time limit: {what} was not ready in time")
-            self.plan = self.wanted = self.without(what)
+            self.plan = self.wanted = self.without(what, self.plan)
             return False
         return True
 
@@ -186,26 +188,33 @@ class Course(Estimated):
         in_turn = self.size.folds * fold <= begin + self.training(config) or begin + fold > self.to_report()
         return limited(replace(limits(), workers=1)) if in_turn else nullcontext()
 
-    def to_train(self, what: str) -> float:
-        """Seconds until `what` has to be ready: its estimate is kept back for what joins those that are finished, and
-        as much again for what that errs by, but for what `what` is estimated at and its processes' start. What joins
-        them, and what is alone, is worth more than the page: it may take the time of that."""
-        if not self.plan.joined or what not in self.needed(self.plan):
+    def to_train(self, what: str, plan: Plan | None = None) -> float:
+        """Seconds until `what` of the plan, by itself the present one, has to be ready: of what joins those that are
+        finished the estimate is kept back, and as much again for what that errs by, but for what `what` is estimated at
+        and its processes' start. What joins them, and what is alone, is worth more than the page: it may take the time
+        of that."""
+        plan = plan or self.plan
+        if not plan.joined or what not in self.needed(plan):
             return self.to_report()
-        done = tuple(name for name in self.plan.experiments if name in self.done)
+        done = tuple(name for name in plan.experiments if name in self.done)
         if not done or what == self.named:
             return self.to_work()
-        joining = self.seconds(replace(self.plan, experiments=done)) - self.closing
-        own = self.training(self.config(what)) + self.study(what, self.plan)
+        joining = self.seconds(replace(plan, experiments=done)) - self.closing
+        own = self.training(self.config(what)) + self.study(what, plan)
         return min(self.to_work() - joining, max(self.to_work() - ALONE * joining, own / MARGIN + self.start))
 
-    def without(self, what: str) -> Plan:
-        """The present plan without an experiment that was stopped; nothing where nothing else is to be joined."""
-        kept = tuple(name for name in self.plan.experiments if what not in self.needs(name))
-        if not self.plan.joined or kept == self.plan.experiments or not set(kept) & set(self.done):
+    def too_late(self, plan: Plan) -> list[str]:
+        """Experiments that would have to be ready before they begin, as what joins those that are finished may take all
+        the time."""
+        return [name for name in self.needed(plan) if name not in self.done and self.to_train(name, plan) <= 0]
+
+    def without(self, what: str, plan: Plan) -> Plan:
+        """The plan without an experiment that is not ready; nothing where nothing else is to be joined."""
+        kept = tuple(name for name in plan.experiments if what not in self.needs(name))
+        if not plan.joined or kept == plan.experiments or not set(kept) & set(self.done):
             return Plan((), joined=False)
-        trials = {n: count for n, count in self.plan.trials.items() if n + TUNED in kept}
-        return replace(self.plan, experiments=kept, trials=trials)
+        trials = {n: count for n, count in plan.trials.items() if n + TUNED in kept}
+        return replace(plan, experiments=kept, trials=trials)
 
     def leave_out(self, line: str) -> None:
         say(line)
