@@ -21,7 +21,7 @@ is_set_up() {
     [ -x "$PYTHON" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]
 }
 free_gb() {
-    df -Pk "$1" 2>/dev/null | awk 'NR == 2 {print int($4 / 1048576)}'
+    df -Pk "$1" 2>/dev/null | awk 'NR == 2 {print int($4 / 1048576)}' || true
 }
 disk_of() {
     df -Pk "$1" 2>/dev/null | awk 'NR == 2 {print $1, $NF}'
@@ -33,14 +33,16 @@ warn_of_space() { # folder, GB, what they are for
         echo "warning: $free GB are free in $1; setting up takes $2 GB there, $3" >&2
     fi
 }
-tell_size() { # until it is killed; it holds neither the lock nor what others wait for
-    while sleep 20 >/dev/null 2>&1 9<&- && kill -0 $$ 2>/dev/null; do
+tell_size() { # until it is killed, or the set-up was; nobody waits for a sleep that is left
+    while sleep 20 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
         echo "set-up: $(du -sk "$ROOT/.venv" 2>/dev/null | awk '{printf "%.1f", $1 / 1048576}') of about 8 GB are in .venv"
     done
 }
 if ! is_set_up && command -v flock >/dev/null; then
     exec 9<"$ROOT"
-    if ! flock -n 9; then
+    refused=0
+    flock -n 9 2>/dev/null || refused=$?
+    if [ "$refused" = 1 ]; then # else there are no locks of folders: some network file systems have none
         echo "another run is setting up .venv: waiting for it"
         flock 9
     fi
@@ -67,7 +69,7 @@ if ! is_set_up; then
         warn_of_space "$ROOT" 8 "which .venv keeps"
         warn_of_space "$temporary" 3 "while it lasts: name another folder by TMPDIR"
     fi
-    tell_size &
+    tell_size 9<&- &
     telling=$!
     trap 'kill "$telling" 2>/dev/null || true' EXIT
     if command -v uv >/dev/null; then

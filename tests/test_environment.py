@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -83,7 +84,7 @@ def test_every_pinned_package_is_installed_by_its_hashes(checkout, tmp_path):
 
 def test_an_environment_that_uv_has_made_gets_pip(checkout, tmp_path):
     shutil.rmtree(checkout / ".venv")
-    made = '#!/bin/sh\n[ "$1" = -c ] && exit\necho "$*" >> {tmp_path}/log\n[ "$3" != --version ]\n'
+    made = f'#!/bin/sh\n[ "$1" = -c ] && exit\necho "$*" >> {tmp_path}/log\n[ "$3" != --version ]\n'
     (tmp_path / "made").write_text(made)
     make = f'mkdir -p "$to/bin" && cp {tmp_path}/made "$to/bin/python"'
     (tmp_path / "uv").write_text(f'#!/bin/sh\n[ "$1" != venv ] && exit\nfor to; do :; done\n{make}\n')
@@ -152,6 +153,34 @@ def test_a_set_up_says_how_far_it_is_and_where_room_is_short(checkout, tmp_path)
     shutil.rmtree(checkout / ".venv")
     done = bash(script, tmp_path, PATH=path, TMPDIR=str(tmp_path))
     assert f"warning: 9 GB are free in {checkout}; setting up takes 11 GB there" in done.stderr
+
+
+def test_a_set_up_goes_on_where_folders_take_no_lock_and_temporary_files_no_folder(checkout, tmp_path):
+    shutil.rmtree(checkout / ".venv")
+    make = f'for to; do :; done\nmkdir -p "$to/bin"\ninstall -m 755 {tmp_path}/made "$to/bin/python"'
+    (tmp_path / "made").write_text(PYTHON_STUB)
+    path = of_other_programs(
+        tmp_path / "bin",
+        python3=f'[ "$1" = -m ] || exit 0\n{make}',
+        flock='echo "flock: $2: Bad file descriptor" >&2; exit 65',  # as on NFS
+    )
+    done = bash(checkout / "scripts/run_all.sh", tmp_path, PATH=path, TMPDIR=str(tmp_path / "none"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "waiting" not in done.stdout and "set-up: .venv is ready" in done.stdout
+
+
+def test_a_set_up_that_was_killed_keeps_no_other_waiting(checkout, tmp_path):
+    (checkout / ".venv/.goods-requirements").unlink()
+    path = of_other_programs(
+        tmp_path / "bin",
+        python3='[ "$1" = -c ] || kill -9 $PPID',
+        sleep="exec /bin/sleep 6",  # between two lines of how far it is
+    )
+    shutil.copy(tmp_path / "bin" / "python3", checkout / ".venv/bin/python")
+    command = ["bash", str(checkout / "scripts/run_all.sh"), "demo"]
+    done = subprocess.run(command, env=os.environ | {"PATH": path}, stdout=subprocess.DEVNULL, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert subprocess.run(["flock", "-w", "3", str(checkout), "true"], check=False).returncode == 0
 
 
 def test_run_all_works_through_a_link_and_with_cdpath_set(checkout, tmp_path):

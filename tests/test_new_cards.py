@@ -135,6 +135,11 @@ def test_a_card_of_which_nothing_is_known_is_as_sure_as_its_class_is_frequent(la
     assert found.predicted_category_id[3] == int(Labels.load(ws).ids[EmptyCards.of(ws).shares.argmax()])
     issues = pd.read_parquet(tmp_path / "b.issues.parquet")
     assert "labelled all the same, as sure as its class is frequent" in set(issues.action)
+    predict_file(
+        ws, COMPETITION, "linear", tmp_path / "cards.parquet", None, tmp_path / "c.parquet", plain=True
+    )
+    issues = pd.read_parquet(tmp_path / "c.issues.parquet")
+    assert "labelled all the same, as sure as the model is" in set(issues.action)
 
 
 def test_train_cards_of_which_nothing_is_known_tell_of_others():

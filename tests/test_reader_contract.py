@@ -57,8 +57,17 @@ def prepared(monkeypatch: pytest.MonkeyPatch, folder: Path, raw: object) -> Work
         (made(product_id=1), "product_id of its card 1 is 1, which another card has; give each its own"),
         (
             made(product_id=np.arange(N) + 0.5),
-            "product_id of its card 0 is 0.5, expected a whole number or a text",
+            "product_id of its card 0 is 0.5, expected a whole number of 64 bits or a text",
         ),
+        (
+            made(product_id=pd.array(with_first(None, 1), "Int64")),
+            "product_id of its card 0 is <NA>, expected a whole number of 64 bits",
+        ),
+        (
+            made(product_id=np.uint64(2**63) + np.arange(N, dtype=np.uint64)),
+            f"product_id of its card 0 is {2**63}",
+        ),
+        (made(product_id=[2**70, *range(1, N)]), f"product_id of its card 0 is {2**70}"),
         (
             made(split=with_first("dev", "train")),
             "split of its card 0 is 'dev', expected one of train, test, unlabelled",
@@ -72,6 +81,11 @@ def prepared(monkeypatch: pytest.MonkeyPatch, folder: Path, raw: object) -> Work
             made(category_id=with_first(np.nan, 1.0)),
             "category_id of its card 0 is nan, expected the class of a train",
         ),
+        (
+            made(category_id=pd.array(with_first(None, 1), "Int64")),
+            "category_id of its card 0 is <NA>, expected the class of a train card",
+        ),
+        (made(tree=[LEAF]), "its tree is a list, expected each class's CategoryPath; {} is none"),
         (made(tree={1: ("1",)}), "its tree has no CategoryPath of 1"),
         (made(tree={1: LEAF, 2: LEAF}), "its tree lacks 3, the class of a train card; add it"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
+from pandas.api.types import is_integer
 
 from goods.cards.table import TEXT_FIELDS, UNLABELLED
 from goods.competitions.arrow import told
@@ -13,6 +14,7 @@ from goods.core.errors import GoodsError
 from goods.core.ids import Id, plain_id
 
 SPLITS = ("train", "test", UNLABELLED)
+LARGEST = 2**63 - 1
 
 
 def check_returned(raw: object, reader: str) -> None:
@@ -29,7 +31,7 @@ def check_returned(raw: object, reader: str) -> None:
             f"{where}its cards have no column {lacking[0]!r} (they have {told(list(map(str, cards.columns)))}); add it"
         )
     ids = cards.product_id
-    refuse(no_ids(ids), ids, f"{where}product_id", "expected a whole number or a text")
+    refuse(no_ids(ids), ids, f"{where}product_id", "expected a whole number of 64 bits or a text")
     refuse(ids.duplicated(), ids, f"{where}product_id", "which another card has; give each its own")
     refuse(~cards.split.isin(SPLITS), cards.split, f"{where}split", f"expected one of {', '.join(SPLITS)}")
     for name in TEXT_FIELDS:
@@ -50,6 +52,10 @@ def refuse(wrong: pd.Series, values: pd.Series, what: str, expected: str) -> Non
 
 
 def check_tree(tree: Mapping[Id, object], classes: pd.Series, where: str) -> None:
+    if not isinstance(tree, Mapping):
+        raise GoodsError(
+            f"{where}its tree is a {type(tree).__name__}, expected each class's CategoryPath; {{}} is none"
+        )
     if odd := [id_ for id_, path in tree.items() if not isinstance(path, CategoryPath)]:
         raise GoodsError(f"{where}its tree has no CategoryPath of {odd[0]!r}; make each one")
     known = {plain_id(class_) for class_ in classes.unique()}
@@ -59,8 +65,12 @@ def check_tree(tree: Mapping[Id, object], classes: pd.Series, where: str) -> Non
 
 def no_ids(values: pd.Series) -> pd.Series:
     if values.dtype.kind in "iu":
-        return pd.Series(False, values.index)
-    return ~values.map(lambda value: isinstance(value, str) or pd.api.types.is_integer(value)).astype(bool)
+        return values.isna() | (values > LARGEST)
+    return ~values.map(is_id).astype(bool)
+
+
+def is_id(value: object) -> bool:
+    return isinstance(value, str) or (is_integer(value) and -LARGEST - 1 <= int(value) <= LARGEST)
 
 
 def no_texts(values: pd.Series) -> pd.Series:

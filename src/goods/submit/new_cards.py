@@ -54,12 +54,19 @@ def reader_of(competition: CompetitionConfig) -> Callable[[Path, Issues], pd.Dat
 
 class NewCards:
     """Cards of a raw file without answers, `len` of them; photos are looked up in `images` as those of the test split.
-    `folder` takes the temporary files."""
+    `folder` takes the temporary files. `shares`: those of which nothing is known get the shares of the classes."""
 
     def __init__(
-        self, path: Path, competition: CompetitionConfig, images: Path | None, folder: Path, rows: int = BLOCK
+        self,
+        path: Path,
+        competition: CompetitionConfig,
+        images: Path | None,
+        folder: Path,
+        rows: int = BLOCK,
+        shares: bool = False,
     ) -> None:
         contest = competition_of(competition)
+        self.shares = shares
         self.read, self.path, self.images, self.folder = reader_of(competition), path, images, folder
         try:
             self._take_all(raw_batches(path, rows, folder, contest.tables))
@@ -90,7 +97,7 @@ class NewCards:
             cards["image"] = pd.Series(refs, index=cards.index, dtype="str")
             cards["target"] = -1
             unread = (cards[["title", "description", "attributes"]] == "").all(axis=1)
-            nothing = are_empty(cards)
+            nothing = are_empty(cards) & self.shares
             for product_id, empty in zip(cards.product_id[unread], nothing[unread], strict=True):
                 action = "as sure as its class is frequent" if empty else "as sure as the model is"
                 issues.add(product_id, "text", "no text was read", f"labelled all the same, {action}")

@@ -56,7 +56,8 @@ def predict_file(
     spaces = [space for space, _ in asked.spaces]
     stay = asked.fits
     with tempfile.TemporaryDirectory(prefix="goods-cards-") as folder:
-        cards = NewCards(path, competition, images, Path(folder), rows if stay else rows * PATIENT)
+        rows = rows if stay else rows * PATIENT
+        cards = NewCards(path, competition, images, Path(folder), rows, shares=not plain)
         warn_of_photos(ws, experiment, cards.photos / len(cards), spaces)
         warn_of_ids(experiment, spaces)
         warn_of_shares(experiment, spaces)
