@@ -18,12 +18,10 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-import lightning as L
 import numpy as np
 import pandas as pd
 import torch
 import transformers
-from lightning.pytorch.callbacks import Callback
 from sklearn.metrics import f1_score
 
 from goods import cli
@@ -35,6 +33,7 @@ from goods.core.workspace import Workspace
 from goods.models import inference, loop
 from goods.models.base import Context
 from goods.models.inference import run_network, threads
+from goods.models.lightning_parts import Callback, L
 from goods.models.network import cpu_weights
 from goods.models.neural import NeuralModel
 from goods.models.rows import Rows

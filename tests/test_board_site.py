@@ -59,7 +59,10 @@ def test_a_file_made_elsewhere_is_checked_in_either_format(trained, call, tmp_pa
         "lacking.csv": (table.iloc[1:], "not exactly those of the test cards"),
         "unknown.csv": (table.assign(predicted_category_id=99), "category 99"),
         "named.parquet": (table.rename(columns={"product_id": "id"}), "columns"),
-        "empty.csv": (table.assign(predicted_category_id=[None, *table.predicted_category_id[1:]]), "int64"),
+        "empty.csv": (
+            table.assign(predicted_category_id=[None, *table.predicted_category_id[1:]]),
+            "predicted_category_id of row 0 is empty, expected a class such as ",
+        ),
     }
     for name, (bad, message) in wrong.items():
         path = tmp_path / name

@@ -64,6 +64,14 @@ def test_what_a_slow_pilot_left_no_time_for_is_joined_all_the_same(tmp_path):
     assert set(course.plan.experiments) > {"linear", "fasttext"}
 
 
+def test_what_would_have_to_be_ready_before_it_begins_is_not_begun(tmp_path):
+    """Nor does what joins the others wait for it, for which all the time is taken."""
+    course, found = course_and_answer("kazanexpress2023", WIDE, 1.5, 600, tmp_path, pilot=4.0)
+    assert found >= JOINED and course.plan.experiments == ("linear",)
+    assert "time limit: fasttext left out" in course.told
+    assert not [line for line in SAID if "not ready in time" in line]
+
+
 def test_what_is_quick_gets_the_time_that_its_processes_take_to_begin(tmp_path, monkeypatch):
     """What joins the others is estimated at nearly all the time there is."""
     course, _ = course_and_answer("kazanexpress2023", DEMO, 1.0, 40, tmp_path)

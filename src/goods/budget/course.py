@@ -206,7 +206,9 @@ class Course(Estimated):
     def too_late(self, plan: Plan) -> list[str]:
         """Experiments that would have to be ready before they begin, as what joins those that are finished may take all
         the time."""
-        return [name for name in self.needed(plan) if name not in self.done and self.to_train(name, plan) <= 0]
+        return [
+            name for name in self.needed(plan) if name not in self.done and self.to_train(name, plan) <= 0
+        ]
 
     def without(self, what: str, plan: Plan) -> Plan:
         """The plan without an experiment that is not ready; nothing where nothing else is to be joined."""

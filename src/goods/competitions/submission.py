@@ -80,6 +80,7 @@ class ClassIds(Submission):
     def check(self, table: pd.DataFrame, rows: pd.DataFrame, said: list[Said]) -> None:
         require_columns(table, [self.id, self.target])
         require_ids(table, self.id, rows.product_id)
+        require_answers(table[self.target], said[0][1])
         if table[self.target].dtype != np.int64:
             raise GoodsError(
                 f"submission column {self.target!r} is {table[self.target].dtype}, expected int64; write the "
@@ -91,6 +92,15 @@ class ClassIds(Submission):
                 f"submission: category {min(unknown)} is neither a train card's nor a leaf of the tree; "
                 "write the contest's ids of classes"
             )
+
+
+def require_answers(answers: pd.Series, labels: Labels) -> None:
+    """GoodsError where a cell of a submission's column of classes is empty."""
+    empty = answers.index[answers.isna()]
+    if len(empty):
+        raise GoodsError(
+            f"submission: {answers.name} of row {empty[0]} is empty, expected a class such as {labels.ids[0]!r}"
+        )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,15 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from goods.cards.labels import Labels
-from goods.competitions.submission import CsvFormat, Said, Submission, require_columns, require_ids, text_ids
+from goods.competitions.submission import (
+    CsvFormat,
+    Said,
+    Submission,
+    require_answers,
+    require_columns,
+    require_ids,
+    text_ids,
+)
 from goods.competitions.table_files import TEXT, suffix_of
 from goods.config.table import CONFIDENCE, ID, TARGET, TableConfig, listed
 from goods.core.errors import GoodsError
@@ -89,11 +97,12 @@ def of_texts(config: TableConfig) -> bool:
 
 def check_classes(answers: pd.Series, column: str, labels: Labels) -> None:
     """GoodsError where the answers of a submission's column are not the contest's ids of classes."""
+    require_answers(answers, labels)
     unknown = answers[index_of(answers, labels) < 0]
     if len(unknown):
-        told = "empty" if pd.isna(unknown.iloc[0]) else repr(unknown.iloc[0])
         raise GoodsError(
-            f"submission: {column} of row {unknown.index[0]} is {told}, expected a class such as {labels.ids[0]!r}"
+            f"submission: {column} of row {unknown.index[0]} is {unknown.iloc[0]!r}, expected a class such as "
+            f"{labels.ids[0]!r}"
         )
     if not any(isinstance(id_, str) for id_ in labels.ids) and answers.dtype != np.int64:
         raise GoodsError(
