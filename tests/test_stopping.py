@@ -96,6 +96,7 @@ LOST = """
 import os, signal, time, weakref
 from goods.core.stopping import stoppable
 class Collected: ...
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests may have it ignored
 with stoppable():
     collected = Collected()
     reference = weakref.ref(collected, lambda _: os.kill(os.getpid(), signal.SIGINT))
