@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from goods.config.experiment import ExperimentConfig
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-ROOT = (
-    CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else current_folder()
-)  # where work/ and submissions/ are
+# where work/ and submissions/ are
+ROOT = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else current_folder()
 # the current folder's own; what is not in them comes with the package
 CONFIGS = next(
     (p for p in (current_folder() / "configs", CHECKOUT / "configs") if p.is_dir()), Path("configs")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from goods.core.calibration import logit
 
@@ -24,11 +25,11 @@ class Expected:
     @property
     def even(self) -> float:
         """The score of a pair that is as likely right as wrong."""
-        return float(1 / (1 + np.exp(self.shift)))
+        return float(expit(-self.shift))
 
     def right(self, score: np.ndarray) -> np.ndarray:
         """float64 [m] chance that pairs of these scores [m] are right."""
-        return 1 / (1 + np.exp(-logit(score.astype(np.float64), LEAST) - self.shift))
+        return expit(logit(score.astype(np.float64), LEAST) + self.shift)
 
 
 Expecting = Callable[[np.ndarray], Expected]  # scores of all candidate pairs → what to expect of them
