@@ -90,7 +90,7 @@ def test_the_reasons_of_a_pair_add_up_to_its_score(trained_pairs, run_script):
     ids = [int(asked.variantid1), int(asked.variantid2)]
     assert 0 <= explain_pair(trained_pairs, OZON, "stack", ids)[1].proba <= 1
     work, ids = trained_pairs.root, [int(pair.variantid1), int(pair.variantid2)]
-    code, out, _ = run_script("explain", "ozon", "stack", *ids, "--work", work)
+    code, out, _ = run_script("explain", "ozon", "stack", *(f"{id_}.0" for id_ in ids), "--work", work)
     assert code == 0 and out.startswith(f"{ids[0]} – {ids[1]}  ") and "the same product" in out
     same = "the same product" if pair.target else "not the same product"
     assert f"\n  split: train\n  true class: {same}\n" in out
