@@ -82,6 +82,16 @@ def test_every_pinned_package_is_installed_by_its_hashes(checkout, tmp_path):
     ]
 
 
+def test_help_is_answered_before_anything_is_set_up(checkout, tmp_path):
+    shutil.rmtree(checkout / ".venv")
+    (tmp_path / "python3").write_text(PYTHON_STUB)
+    (tmp_path / "python3").chmod(0o755)
+    script = checkout / "scripts/run_all.sh"
+    done = bash(script, tmp_path, "demo", "--help", PATH=f"{tmp_path}:/usr/bin:/bin")
+    assert done.returncode == 0 and done.stdout.startswith("ran ") and "run_all.py demo --help" in done.stdout
+    assert "setting up" not in done.stdout and not (checkout / ".venv").exists()
+
+
 def test_an_environment_that_uv_has_made_gets_pip(checkout, tmp_path):
     shutil.rmtree(checkout / ".venv")
     made = f'#!/bin/sh\n[ "$1" = -c ] && exit\necho "$*" >> {tmp_path}/log\n[ "$3" != --version ]\n'

@@ -90,7 +90,7 @@ def test_the_reasons_of_a_pair_add_up_to_its_score(trained_pairs, run_script):
     ids = [int(asked.variantid1), int(asked.variantid2)]
     assert 0 <= explain_pair(trained_pairs, OZON, "stack", ids)[1].proba <= 1
     work, ids = trained_pairs.root, [int(pair.variantid1), int(pair.variantid2)]
-    code, out, _ = run_script("explain", "ozon", "stack", *ids, "--work", work)
+    code, out, _ = run_script("explain", "ozon", "stack", *(f"{id_}.0" for id_ in ids), "--work", work)
     assert code == 0 and out.startswith(f"{ids[0]} – {ids[1]}  ") and "the same product" in out
     same = "the same product" if pair.target else "not the same product"
     assert f"\n  split: train\n  true class: {same}\n" in out
@@ -188,6 +188,21 @@ def test_a_catalogue_is_scored_as_the_test_pairs_are(trained_pairs, offers):
     for name in ("colours", "levels", "characteristics"):
         assert products.cards[name].tolist() == prepared.cards[name].iloc[rows].tolist()
     assert len(products.vectors["main"].values) > 0
+
+
+def test_products_whose_ids_are_texts_are_scored_as_those_of_numbers_in_the_same_order(
+    trained_pairs, offers, tmp_path
+):
+    train(trained_pairs, OZON, ozon_config("words"))
+    table = pd.read_parquet(offers / "test_data.parquet").head(20).sort_values("variantid", ignore_index=True)
+    table.assign(variantid=[f"A-{i:02}" for i in range(20)]).to_parquet(tmp_path / "texts.parquet")
+    table.to_parquet(tmp_path / "numbers.parquet")
+    ends, found = (np.array([3, 1, 9]), np.array([0, 19, 4])), []
+    for name in ("texts.parquet", "numbers.parquet"):
+        cards = read_catalogue(tmp_path / name)
+        for path in (tmp_path / name, None):
+            found.append(trained_scorer(trained_pairs, OZON, "words", path)(cards, *ends).tolist())
+    assert found[:2] == found[2:]
 
 
 def test_columns_of_a_catalogue_that_cannot_be_read_are_told(offers, tmp_path, capsys):

@@ -23,6 +23,12 @@ def id_array(ids: pd.Series) -> np.ndarray:
     return ids.to_numpy(np.int64) if ids.dtype.kind in "iu" else np.array(ids.tolist(), np.str_)
 
 
+def numbered(ids: pd.Series) -> np.ndarray:
+    """int64 [n] in the same order as the ids: whole numbers as they are, of texts their places, sorted; each id is
+    there once."""
+    return ids.to_numpy(np.int64) if ids.dtype.kind in "iu" else pd.factorize(ids, sort=True)[0]
+
+
 def same_kind(ids: Sequence[Id], known: pd.Series) -> list[Id]:
     """Ids as they were written on a command line, as the known ones are: a whole number, however it is spelled (7, 7.0,
     1,234), stands for the known one that is the same number; what is none stays."""

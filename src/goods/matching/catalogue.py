@@ -10,6 +10,9 @@ import pandas as pd
 from pydantic import Field
 
 from goods.config.base import Strict
+from goods.core.ids import numbered
+from goods.core.progress import headline
+from goods.core.wording import count
 from goods.matching.blocking import BlockingConfig, block, check_cards
 from goods.matching.expected import Expected, Expecting
 from goods.matching.handmade import EXPECTED, HandmadeScorer, Scorer
@@ -39,8 +42,9 @@ def match(
     scorer: Scorer | None = None,
     expecting: Expecting | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """(pairs, groups, report) of `cards`; pairs: product_id1 < product_id2 int64, score float32, sorted; groups:
-    product_id int64, group int64 (the smallest product_id of the group), size int32, a row per card in their order.
+    """(pairs, groups, report) of `cards`; pairs: product_id1 < product_id2, score float32, sorted; groups: product_id,
+    group (the smallest product_id of the group), size int32, a row per card in their order. Ids are int64, or texts as
+    those of the cards.
 
     `scorer` gives each candidate pair a probability; without one the hand-made scorer does. `expecting` says what is to
     be expected of its scores; without it they count as they are. A column `identity` is
@@ -49,12 +53,14 @@ def match(
     config = config or MatchConfig()
     check_cards(cards)
     identity = cards.identity.to_numpy() if "identity" in cards else None
+    headline(f"match: {count(len(cards), 'card')}, which of them to compare")
     found = block(cards, config.blocking, identity=identity)
     left, right, blocking = found.left, found.right, found.report
     started = time.perf_counter()
     if scorer is None:
         scorer, expecting = HandmadeScorer(cards, found.vectors), lambda _: EXPECTED
     del found
+    headline(f"match: scores of {count(len(left), 'pair')}")
     score = scorer(cards, left, right)
     expected = expecting(score) if expecting else None
     threshold = config.threshold
@@ -65,9 +71,13 @@ def match(
     group, refused = merge(left, right, score, threshold, config.max_group, weight)
     seconds = {"score": round(scored - started, 2), "group": round(time.perf_counter() - scored, 2)}
 
-    ids, good = cards.product_id.to_numpy(np.int64), score >= threshold
+    ids, good = numbered(cards.product_id), score >= threshold
     left, right = left[good], right[good]
     pairs, groups = pair_table(ids, left, right, score[good]), group_table(ids, group)
+    if cards.product_id.dtype.kind not in "iu":
+        texts = cards.product_id.iloc[np.argsort(ids)].to_numpy()
+        pairs = with_texts(pairs, ["product_id1", "product_id2"], texts)
+        groups = with_texts(groups, ["product_id", "group"], texts)
     report = {
         "threshold": threshold,
         **told_of(expected, score[good]),
@@ -103,6 +113,11 @@ def group_table(ids: np.ndarray, group: np.ndarray) -> pd.DataFrame:
     smallest = pd.Series(ids).groupby(group).transform("min").to_numpy()
     size = np.bincount(group, minlength=len(ids)).astype(np.int32)[group]
     return pd.DataFrame({"product_id": ids, "group": smallest, "size": size})
+
+
+def with_texts(table: pd.DataFrame, columns: list[str], texts: np.ndarray) -> pd.DataFrame:
+    """The table with the `texts` [n] that the numbers of its `columns`, 0 … n − 1, stand for."""
+    return table.assign(**{column: pd.Series(texts[table[column]], dtype="str") for column in columns})
 
 
 def first_told(cards: pd.DataFrame) -> np.ndarray:

@@ -67,7 +67,7 @@ def _pair(ws: Workspace, competition: CompetitionConfig, experiment: str, ids: l
     pair, explained = explain_pair(ws, competition, experiment, products)
     answers = {SPLIT: pair.split} | ({TRUE: SAME[pair.target]} if pair.split == "train" else {})
     titles = cards.set_index("product_id").title.reindex(products).fillna("")
-    return as_text(" – ".join(map(str, ids)), " | ".join(titles), [explained], most, answers, described)
+    return as_text(" – ".join(map(str, products)), " | ".join(titles), [explained], most, answers, described)
 
 
 EXPLAINERS = {"cards": _cards, "pairs": _pair}  # by problem

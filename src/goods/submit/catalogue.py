@@ -2,8 +2,9 @@
 
 reads:  a parquet or csv file: product_id (or variantid, nm, id), title (or name), attributes if there; or one in the
         test format of a contest
-writes: pairs.parquet (product_id1 < product_id2 int64, score float32, sorted) · groups.parquet (product_id int64, group
-        int64: the smallest product_id of the group, size int32; every card once, in the file's order) · report.json
+writes: pairs.parquet (product_id1 < product_id2, score float32, sorted) · groups.parquet (product_id, group: the
+        smallest product_id of the group, size int32; every card once, in the file's order) · report.json
+Ids are int64 where all are whole numbers, else texts as they are written.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from goods.cards.table import Issues
 from goods.cards.text import MAX_CHARS, strip_html
 from goods.competitions.arrow import columns_of, told
 from goods.competitions.loading import competition_of, new_card_readers
-from goods.competitions.raw import integer_ids, read_table, require_unique
+from goods.competitions.raw import read_table, require_unique
 from goods.competitions.table_cards import attributes_of
 from goods.competitions.table_files import AS_FOUND, Table
+from goods.competitions.table_values import WHOLE_SPELLED, are_whole, ids_of
 from goods.config.competition import CompetitionConfig
 from goods.config.refusals import refusals, shown
 from goods.core.artifacts import write_json, write_parquet
@@ -43,7 +45,8 @@ ATTRIBUTES = ("attributes", "characteristic_attributes_mapping")
 def read_catalogue(
     path: Path, truth: str | None = None, competition: CompetitionConfig | None = None
 ) -> pd.DataFrame:
-    """product_id int64, title str ("" where null), attributes str if there, and `truth` as the column `identity`.
+    """product_id int64 or, where any is no whole number, str; title str ("" where null), attributes str if there, and
+    `truth` as the column `identity`.
 
     Of a `competition` whose cards are classified, the columns are those that its cards have.
     """
@@ -75,8 +78,9 @@ def read_named(file: Path) -> pd.DataFrame:
         return read
     id_, title = _one_of(file, names, IDS), _one_of(file, names, TITLES)
     extra = next((column for column in ATTRIBUTES if column in names), None)
-    table = read_table(file, {id_: "int", title: "str"}, {extra: "any"} if extra else None)
-    ids = integer_ids(table, id_, file)
+    table = read_table(file, {id_: "any", title: "str"}, {extra: "any"} if extra else None)
+    table.attrs["texts"] = True  # a whole number is one in whatever type it was written
+    ids = ids_of(table[id_], are_whole([table], id_, pattern=WHOLE_SPELLED), id_, file)
     require_unique(ids, id_, file)
     cards = pd.DataFrame(
         {
@@ -120,8 +124,6 @@ def read_by_contest(path: Path) -> pd.DataFrame | None:
 
 def of_new(read: Callable[[Path, Issues], pd.DataFrame], path: Path) -> pd.DataFrame:
     cards = read(path, Issues())[["product_id", "title", "attributes"]]
-    if cards.product_id.dtype.kind not in "iu":
-        raise GoodsError(f"{path}: ids are texts, such as {cards.product_id[0]!r}; number the cards")
     normalise(cards, Issues())
     return cards
 

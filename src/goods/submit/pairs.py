@@ -16,6 +16,7 @@ from goods.cards.table import Issues
 from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
+from goods.core.ids import numbered
 from goods.core.log import say
 from goods.core.predictions import Predictions
 from goods.core.progress import track
@@ -92,13 +93,15 @@ def trained_scorer(
     def scorer(cards: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         if not len(left):
             return np.empty(0, np.float32)
-        ids = cards.product_id.to_numpy(np.int64)
+        ids = numbered(cards.product_id)
         pairs = pd.DataFrame(
             {"product_id": np.arange(len(left)), "variantid1": ids[left], "variantid2": ids[right]}
         )
         pairs["target"] = np.int32(-1)
         products = (
-            Products.of(cards, pairs) if path is None else contest_products(competition, path, cards, pairs)
+            Products.of(cards.assign(product_id=ids), pairs)
+            if path is None
+            else contest_products(competition, path, cards, pairs)
         )
         return predict_pairs(ws, competition, experiment, products, pairs).proba_of(1)
 
@@ -123,11 +126,12 @@ def expecting_of(ws: Workspace) -> Expecting:
 def contest_products(
     competition: CompetitionConfig, path: Path, cards: pd.DataFrame, pairs: pd.DataFrame
 ) -> Products:
-    """`cards`, the rows of `path` in order, with what the file tells in columns of the contest's format."""
-    describe = competition_of(competition).describe
+    """`cards`, the rows of `path` in order, with what the file tells in columns of the contest's format; their ids,
+    which the `pairs` have, are `numbered`."""
+    describe, numbers = competition_of(competition).describe, numbered(cards.product_id)
     if describe is None:
-        return Products.of(cards, pairs)
-    issues, ids = Issues(), cards.product_id.to_numpy(np.int64)
+        return Products.of(cards.assign(product_id=numbers), pairs)
+    issues, ids = Issues(), cards.product_id.to_numpy()
     with whole_file(path) as file:
         columns = describe(file, ids, issues).columns
     for column, cells in issues.unreadable.items():
@@ -136,7 +140,7 @@ def contest_products(
             f"warning: {path}: column {column!r}: {len(cells)} of {count(len(cards), 'cell')} cannot be read, such as "
             f"that of product {product}: {cell}; {issues.mends[column]}"
         )
-    cards = cards.assign(**columns)
+    cards = cards.assign(**columns, product_id=numbers)
     normalise(cards, issues)
 
     def read() -> dict[str, Vectors]:
