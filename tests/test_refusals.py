@@ -176,6 +176,18 @@ def test_yaml_that_has_no_end_or_no_order_is_refused(text, message):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        *("C: !!bool x", "C: !!timestamp x", "C: !!int ''", "C: !!float ''", 'C: "\\UFFFFFFFF"'),
+        *('C: "\\ud800"', '"\\udc00": 1', f"C: 0x{'f' * 5000}", f"C: 0b{'1' * 20_000}"),
+    ],
+)
+def test_yaml_that_its_library_stumbles_over_or_that_cannot_be_told_is_refused(text):
+    with pytest.raises(GoodsError, match=r"^x\.yaml: not readable as YAML \(.*\); mend it$"):
+        parsed_yaml(text, "x.yaml")
+
+
+@pytest.mark.parametrize(
     ("first", "more"),
     [("[x, x, x, x, x, x, x, x]", "[{}]"), ("{x: 1}", "{{y: [{}]}}"), ("{x: 1}", "{{<<: [{}]}}")],
 )

@@ -115,6 +115,23 @@ def test_every_worker_begins_with_ctrl_c_held_back():
     assert told.stdout.split() == ["True"] * 3
 
 
+IN_RUST = """
+import os, signal
+from grimp.domain.valueobjects import DirectImport
+from goods import cli
+from goods.core.code import import_graph
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests may have it ignored
+DirectImport.__init__ = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)
+cli.run(import_graph)
+"""
+
+
+def test_a_stop_in_a_library_that_cannot_take_it_ends_in_one_line(tmp_path):
+    command = [sys.executable, "-c", IN_RUST, "--work", tmp_path]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stderr.split("\n")) == (130, ["", STOPPED, ""])
+
+
 AT_ITS_END = """
 import atexit, os, signal
 from goods import cli

@@ -52,7 +52,7 @@ def test_temporary_files_of_all_processes_are_in_the_work_folder_and_do_not_stay
         found = run_jobs(where_files_go, [(), ()], Resources("cpu", 1), "two")
         assert found == [(str(own), str(own))] * 2
     assert tempfile.gettempdir() == before and "JOBLIB_TEMP_FOLDER" not in os.environ
-    assert list((tmp_path / "work" / "tmp").iterdir()) == []
+    assert list((tmp_path / "work").iterdir()) == []
 
 
 PLOTTING = """

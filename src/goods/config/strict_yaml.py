@@ -49,14 +49,31 @@ class StrictLoader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(None, None, TOO_MANY, node.start_mark)
         super().flatten_mapping(node)
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Says where a value is not of the kind that its tag names: !!bool x would be a KeyError."""
+        try:
+            return super().construct_object(node, deep)
+        except (LookupError, AttributeError):
+            told = f"{node.value!r} is no {node.tag.removeprefix(TAG)}"
+            raise yaml.constructor.ConstructorError(None, None, told, node.start_mark) from None
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        """Refuses half a surrogate pair: nothing that holds one could be written."""
+        text = super().construct_scalar(node)
+        str(text).encode()
+        return text
+
     def construct_number(self, node: yaml.ScalarNode) -> Any:
-        """Refuses what YAML 1.1 takes for a number to base 8 or 60: 042 would be 34, and 1:30 be 90."""
+        """Refuses what YAML 1.1 takes for a number to base 8 or 60: 042 would be 34, and 1:30 be 90; and a number of so
+        many digits that Python does not write it."""
         text = str(self.construct_scalar(node))
         if OTHER_BASE.fullmatch(text):
             told = f"{text} is a number to base 8 or 60; write it in quotes or to base 10"
             raise yaml.constructor.ConstructorError(None, None, told, node.start_mark)
         whole = node.tag.endswith(":int")
-        return self.construct_yaml_int(node) if whole else self.construct_yaml_float(node)
+        number = self.construct_yaml_int(node) if whole else self.construct_yaml_float(node)
+        str(number)
+        return number
 
     def construct_other(self, node: yaml.Node) -> Any:
         """Refuses what is neither a mapping nor a list nor one value: a set has no order, and bytes are no text."""
@@ -91,7 +108,8 @@ def parsed_yaml(text: str | bytes, where: str) -> Any:
         found = _parsed(text)
         check_size(found, where, {})
         return copy.deepcopy(found)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: the 99th of a month
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
+        # ValueError: the 99th of a month, OverflowError: a sign beyond Unicode
         raise GoodsError(f"{where}: not readable as YAML ({' '.join(str(error).split())}); mend it") from None
 
 

@@ -92,7 +92,7 @@ def _sockets_in(own: Path) -> Iterator[None]:
 def folder_in(work: Path) -> Iterator[Path]:
     """An `own_folder` below work/tmp. OSError where nothing can be written to `work`."""
     tmp = work.absolute() / "tmp"
-    made = [folder for folder in (tmp, *tmp.parents) if not folder.exists()]
+    made = [tmp, *(folder for folder in tmp.parents if not folder.exists())]  # tmp, as a killed run leaves it
     tmp.mkdir(parents=True, exist_ok=True)
     try:
         with own_folder(tmp, "run-") as own:

@@ -17,6 +17,9 @@ from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 1.5  # seconds from a signal to the end
+GRIMP = (
+    "grimp"  # package whose compiled code calls Python and panics, with a trace on stderr, where that raises
+)
 
 _erased: Callable[[], str] = str  # what takes off the terminal what is drawn there
 
@@ -60,13 +63,13 @@ class Stop:
         os._exit(self.code)
 
     def interrupt(self, signum: int, frame: FrameType | None) -> None:
-        """A handler of signals; those after the first change nothing. In an import it is the end: an exception could be
-        lost in there, or be told with a traceback."""
+        """A handler of signals; those after the first change nothing. In an import, and in what takes no exception, it
+        is the end: one could be lost in there, or be told with a traceback."""
         if self.signal is None:
             self.signal = signum
             if not self.begun:
                 self.end()
-            if _importing(frame):
+            if _takes_none(frame):
                 self.end("\n")  # a library's progress bar may be in the line
             raise KeyboardInterrupt
 
@@ -78,9 +81,11 @@ class Stop:
         sys.__unraisablehook__(lost)
 
 
-def _importing(frame: FrameType | None) -> bool:
+def _takes_none(frame: FrameType | None) -> bool:
+    """Whether an exception would come up through an import or through GRIMP."""
     while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
+        imports = frame.f_code.co_filename.startswith("<frozen importlib")
+        if imports or str(frame.f_globals.get("__name__")).partition(".")[0] == GRIMP:
             return True
         frame = frame.f_back
     return False
