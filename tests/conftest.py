@@ -10,13 +10,14 @@ import tempfile
 from functools import lru_cache
 from multiprocessing.util import get_temp_dir
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
+from matplotlib.figure import Figure
 from ozon_offers import OZON, QUICK, ozon_config, ozon_workspace
-from runs import CONFIGS, built_once, copied, own_copy, piped_run, small_configs
+from runs import CONFIGS, DRAWN, built_once, copied, own_copy, piped_run, small_configs
 from school import write_school
 from shop import write_shop
 
@@ -272,14 +273,30 @@ def one_job_at_a_time():
     """Starting worker processes takes longer than fitting a tiny shop, and so does drawing projections of titles."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("goods.core.execution.cores", lambda: 1)
+        patch.setattr("goods.budget.pace.FRESH", 1e9)  # of which one measurement takes half a second
         patch.setattr("goods.matching.neighbours.projections", lru_cache(1)(projections))
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_pictures():
+    """Pages have empty pictures where `pictures` is not asked for: drawing takes as long as all else of a tiny run."""
+
+    def save(self: Figure, file: IO, **given: object) -> None:
+        if given.get("format") == "svg":
+            file.write("<svg></svg>")
+        else:
+            DRAWN(self, file, **given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", save)
+        yield
+
+
 @pytest.fixture
-def no_pictures(monkeypatch) -> None:
-    """Pages of runs have empty pictures: drawing takes as long as all else of a tiny run."""
-    monkeypatch.setattr("goods.report.page.Figure.savefig", lambda self, file, **_: file.write("<svg></svg>"))
+def pictures(monkeypatch) -> None:
+    """Pages have their pictures."""
+    monkeypatch.setattr(Figure, "savefig", DRAWN)
 
 
 @pytest.fixture(scope="session")

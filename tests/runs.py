@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 import yaml
 from filelock import FileLock
+from matplotlib.figure import Figure
 from shop import write_shop
 
 from goods.config.loading import DEFAULTS, read_experiment
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from goods.presets import Options
 
 Built = TypeVar("Built")
+DRAWN = Figure.savefig
 CONFIGS = Path(__file__).parents[1] / "configs"
 KAZAN = "kazanexpress2023"
 SMALL = {
@@ -74,7 +76,10 @@ def small_configs(folder: Path, competition: str, experiments: list[str], n_fold
 
 
 def piped_run(folder: Path) -> tuple[Path, str, str]:
-    """scripts/run_all.py on the small shop, with a study: its folders, and its stdout and stderr, both piped."""
+    """scripts/run_all.py on the small shop, with a study: its folders, and its stdout and stderr, both piped.
+
+    Its page has its pictures.
+    """
     out, err = io.StringIO(), io.StringIO()
     configs = small_configs(folder / "configs", KAZAN, ["linear-tuned", "fasttext"])
     asked = ["run_all", KAZAN, "--data", str(write_shop(folder / "shop")), "--offline"]
@@ -82,6 +87,7 @@ def piped_run(folder: Path) -> tuple[Path, str, str]:
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr("goods.cli.CONFIGS", configs)
         patch.setattr(sys, "argv", asked)
+        patch.setattr(Figure, "savefig", DRAWN)
         runpy.run_path(str(CONFIGS.parent / "scripts" / "run_all.py"), run_name="__main__")
     return folder, out.getvalue(), err.getvalue()
 

@@ -30,6 +30,7 @@ RUN = """<script>addEventListener("load", () => axe.run(document, {resultTypes: 
 }));</script>"""
 
 pytestmark = [
+    pytest.mark.usefixtures("pictures"),
     pytest.mark.slow,
     pytest.mark.skipif(BROWSER is None, reason="no Chromium to open pages with"),
     pytest.mark.skipif(shutil.which("npm") is None, reason="no npm to get axe-core with"),

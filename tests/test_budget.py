@@ -43,7 +43,6 @@ from goods.tune.stage import tune
 from goods.upkeep.status import DONE, status
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def shop_options(folder: Path, data: Path, limits: Budget = NO_LIMITS) -> Options:

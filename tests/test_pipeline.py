@@ -69,7 +69,6 @@ def test_a_run_from_nothing_gives_the_same_bytes(tuned_run, script_run):
     assert folder.joinpath("out", *names).read_bytes() == chosen.out.joinpath(*names).read_bytes()
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_only_what_depends_on_a_changed_fold_is_redone(tuned_run, tmp_path):
     chosen, _ = tuned_run
     work = shutil.copytree(chosen.work, tmp_path / "work")
@@ -95,7 +94,6 @@ def test_only_what_depends_on_a_changed_fold_is_redone(tuned_run, tmp_path):
     assert not any("linear" in name or "prepared" in name for name in changed)
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_a_run_killed_in_the_stack_ends_with_the_same_bytes(tuned_run, tmp_path):
     chosen, _ = tuned_run
     work = shutil.copytree(chosen.work, tmp_path / "work")
@@ -123,7 +121,6 @@ def test_new_cards_get_the_labels_the_submission_has(tuned_run, experiment, tmp_
         assert new[["product_id", "predicted_category_id"]].equals(submitted)
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_a_refit_keeps_the_scores_and_asks_the_models_of_all_folds(tuned_run, tmp_path):
     chosen, line = tuned_run
     for folder in ("configs", "work", "out"):

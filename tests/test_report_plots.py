@@ -18,6 +18,7 @@ from goods.report.confusion import branch_maps
 from goods.report.curves import folds_plot
 from goods.report.judged import Judged
 
+pytestmark = pytest.mark.usefixtures("pictures")
 CSS = (ROOT / "src/goods/report/templates/report.css").read_text(encoding="utf-8")
 PAPERS = re.findall(r"--paper: (#\w+)", CSS)  # of a light page, and of a dark one
 FOLDS = [{"name": "linear", "folds": [0.1, 0.8, 0.9], "tuned_on": [0]}]

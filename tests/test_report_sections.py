@@ -78,6 +78,7 @@ def test_errors_are_near_or_far_and_drawn_where_paths_part():
     assert sorted(captions) == sorted([*expected, "the root: 1 error among its children"])
 
 
+@pytest.mark.usefixtures("pictures")
 def test_legends_are_in_the_colour_of_the_page():
     both = {when: {"reliability": [[0.2, 0.3, 5], [0.8, 0.7, 5]]} for when in ("before", "after")}
     [(_, drawn)] = reliability_plots({"linear": both})
@@ -210,6 +211,7 @@ addEventListener("load", () => {
 
 @pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium to open the page with")
+@pytest.mark.usefixtures("pictures")
 @pytest.mark.parametrize("width", [400, 1280])
 def test_a_browser_shows_the_page_without_errors_or_overflow_and_sorts_its_tables(
     ws, competition, tmp_path, width

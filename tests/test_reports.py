@@ -26,6 +26,7 @@ from goods.train.stage import train
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
 
 
+@pytest.mark.usefixtures("pictures")
 def test_a_row_names_the_family_of_the_config_and_texts_are_escaped(ws, competition, tmp_path):
     cards = load_cards(ws)
     cards["title"] = "<b>" + cards.title
@@ -83,6 +84,7 @@ def test_an_order_that_tells_the_class_has_its_figures_in_the_report(ws, competi
     assert '<td>shop<td>ids<td class="n">98.8<td class="n">1.7</tr>' in html
 
 
+@pytest.mark.usefixtures("pictures")
 def test_the_report_of_pairs_and_of_what_has_none(trained_pairs, tmp_path):
     page = write_report(trained_pairs, OZON, ozon_config("stack", *NO_OTHERS), tmp_path)
     assert dead_links(page) == []
