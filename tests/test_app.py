@@ -59,6 +59,8 @@ def test_a_typed_card_gets_the_category_of_its_words_with_reasons_and_likes(stac
     assert path[-1] == "Кружки" and proba > 0.5
     assert said.reasons[0].category == "Дом → Кружки" and said.reasons[0].reasons
     assert set(said.nearest.category[:2]) == {"Дом → Кружки"}
+    likeness = said.nearest.likeness.tolist()  # what the page shows
+    assert likeness == [round(value, 3) for value in likeness]
     table = reason_table(said.reasons[:1], description)
     assert len(table) == 8 and "_" not in "".join(table.feature)
     empty = answers.answer({}, Image.new("RGB", (20, 20)))

@@ -111,7 +111,7 @@ class CardAnswers:
             {
                 "title": self.train.title.to_numpy()[rows],
                 "category": [" → ".join(self.labels.paths[c]) for c in self.train.target.to_numpy()[rows]],
-                "likeness": likeness[rows].round(3),
+                "likeness": likeness[rows].astype(float).round(3),  # a float32 would be shown in full
             }
         )
 
