@@ -16,7 +16,7 @@ SHAPES = ("narrow", "wide", "flat")
 
 def refuse(args: argparse.Namespace) -> None:
     """GoodsError where something is asked of offers that only a shop has."""
-    for name in ("shape", "classes", "photos", "no_images"):
+    for name in ("shape", "classes", "photos", "no_images", "unlabelled"):
         if args.format == "ozon" and getattr(args, name) not in (None, False):
             option = f"--{name.replace('_', '-')}"
             raise GoodsError(
@@ -45,6 +45,12 @@ def main() -> None:
         "--photos", type=int, metavar="N", help="of N train cards only; a fifth more for test; not of ozon"
     )
     parser.add_argument("--no-images", action="store_true", help="not of ozon")
+    parser.add_argument(
+        "--unlabelled",
+        type=int,
+        metavar="N",
+        help="further cards like those of test, without photos, in unlabelled.parquet; not of ozon",
+    )
     args = parser.parse_args()
 
     from goods.demo import generator as demo
@@ -59,7 +65,8 @@ def main() -> None:
     else:
         images = not args.no_images
         classes, shape = args.classes if args.classes is not None else CLASSES, args.shape or SHAPES[0]
-        demo.generate(args.folder, rows, classes, args.seed, images, shape, args.photos)
+        further = args.unlabelled or 0
+        demo.generate(args.folder, rows, classes, args.seed, images, shape, args.photos, further)
     print(args.folder)
 
 

@@ -207,6 +207,7 @@ def test_impossible_sizes_are_refused(tmp_path: Path) -> None:
             "--classes 30 --rows 20 --shape flat",
         ),
         *("--photos 30 --rows 20 --classes 2", "--photos -1 --rows 20 --classes 2", "--seed -1"),
+        "--unlabelled -1",
         *("--rows 2 --format ozon", "--seed -1 --format ozon"),
     ],
 )

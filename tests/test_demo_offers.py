@@ -169,7 +169,10 @@ def test_make_demo_writes_either_format(tmp_path: Path, run_script) -> None:
     assert code == 2 and "at least 50" in err
 
 
-@pytest.mark.parametrize("option", [("--shape", "wide"), ("--classes", 9), ("--photos", 5), ("--no-images",)])
+@pytest.mark.parametrize(
+    "option",
+    [("--shape", "wide"), ("--classes", 9), ("--photos", 5), ("--no-images",), ("--unlabelled", 7)],
+)
 def test_what_only_a_shop_has_is_refused_for_offers(tmp_path: Path, run_script, option: tuple) -> None:
     code, out, err = run_script("make_demo", tmp_path / "ozon", "--format", "ozon", *option)
     assert (code, out) == (2, "") and not (tmp_path / "ozon").exists()

@@ -83,6 +83,31 @@ def test_a_part_of_the_cards_has_photos(tmp_path):
     assert one == two
 
 
+def test_further_cards_are_like_the_others_and_change_none_of_them(tmp_path):
+    for name, n in (("none", 0), ("some", 900)):
+        demo.generate(tmp_path / name, 1000, 60, seed=3, images=False, shape="wide", unlabelled=n)
+    files = sorted(path.name for path in (tmp_path / "none").iterdir())
+    assert files == ["categories_tree.csv", "test.parquet", "train.parquet"]
+    for name in files:
+        assert (tmp_path / "none" / name).read_bytes() == (tmp_path / "some" / name).read_bytes()
+    train, test, further = (
+        pd.read_parquet(tmp_path / "some" / f"{name}.parquet") for name in ("train", "test", "unlabelled")
+    )
+    assert len(further) == 900 and list(further) == list(test)
+    assert not set(further.product_id) & {*train.product_id, *test.product_id}
+    assert further.product_id.is_unique
+    assert set(further.shop_title) <= set(train.shop_title) | set(test.shop_title)
+
+    def words_of(table):
+        return table.text_fields.map(lambda card: json.loads(card)["title"]).str.lower().str.split().explode()
+
+    known = [words_of(table).isin(words_of(train)).mean() for table in (test, further)]
+    assert known[1] == pytest.approx(known[0], abs=0.05)
+    assert (further.shop_title == "").mean() == pytest.approx(0.21, abs=0.05)
+    demo.generate(tmp_path / "some", 1000, 60, seed=3, images=False, shape="wide")  # replaces what it made
+    assert sorted(path.name for path in (tmp_path / "some").iterdir()) == files
+
+
 def test_the_narrow_shape_stays_as_it_is(tmp_path):
     demo.generate(tmp_path / "shop", 300, 70, images=False)
     train = pd.read_parquet(tmp_path / "shop" / "train.parquet")
