@@ -133,7 +133,10 @@ def test_what_an_earlier_run_within_limits_has_trained_answers_where_nothing_fit
     score = read_json(ws.run(left).report)["score"]
     capsys.readouterr()
     run_all("kazanexpress2023", options)
-    assert f"stack: {left} alone" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert (
+        f"\nstack: {left} alone\n" in told and f"\nstack: {left} alone  " in told
+    )  # as it is done, in the table
     assert stack_report(options)["score"] == score
     with pytest.raises(GoodsError) as caught:
         explain(ws, competition, "stack", ["5000"], 3)

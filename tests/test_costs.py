@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ozon_config
-from measured_sizes import FASHION, FLAT, NARROW, PEREKRESTOK, SMALL_WIDE, WIDE, experiment
+from measured_sizes import FASHION, FIFTH_OF_WIDE, FLAT, NARROW, PEREKRESTOK, SMALL_WIDE, WIDE, experiment
 
 from goods.budget import costs
 from goods.budget.costs import Clock, Cost, cost_of
@@ -66,6 +66,31 @@ def test_estimates_are_within_a_factor_of_two_of_what_was_measured(size, measure
     assert sum(measured.values()) / 2 < sum(guessed.values()) < sum(measured.values()) * 2
     for name, seconds in measured.items():
         assert seconds / 2.5 < guessed[name] < seconds * 2.5, name
+
+
+# seconds of the stack by two cores beside what its members took in the same run, so at the pace of their estimates
+STACKS = [
+    (FIFTH_OF_WIDE, ("linear",), 124),
+    (FIFTH_OF_WIDE, ("linear", "fasttext", "navec", "knn"), 360),
+    (replace(WIDE, photos=0.32), ("linear", "fasttext", "navec", "knn", "image-frozen"), 734),
+    (PEREKRESTOK, ("linear", "fasttext", "navec", "knn"), 60),
+    (FASHION, ("linear", "fasttext", "navec", "knn", "image-frozen"), 34),
+]
+
+
+@pytest.mark.parametrize(("size", "members", "measured"), STACKS)
+def test_a_stack_is_estimated_by_what_it_joins_within_a_quarter(monkeypatch, size, members, measured):
+    monkeypatch.setattr(costs, "at_once", lambda n, given: 2)
+    monkeypatch.setattr(costs, "cores", lambda: 2)
+    stack = experiment("stack")
+    model = stack.model.model_copy(update={"experiments": members})
+    guessed = Clock().training(stack.model_copy(update={"model": model}), size, Resources("cpu", 1))
+    assert 0.75 * measured < guessed < 1.25 * measured
+
+
+def test_a_pilot_costs_what_its_many_classes_take_to_be_told():
+    model = experiment("linear").model
+    assert 7 < cost_of(model).fold(model, FIFTH_OF_WIDE, 0.05) < 15
 
 
 def test_a_class_costs_less_where_fasttext_rounds_its_pushes():

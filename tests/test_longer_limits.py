@@ -72,6 +72,13 @@ def test_what_would_have_to_be_ready_before_it_begins_is_not_begun(tmp_path):
     assert not [line for line in SAID if "not ready in time" in line]
 
 
+@pytest.mark.parametrize("limit", [500, 550, 700])
+def test_once_one_alone_has_answered_no_more_is_joined_than_fits(tmp_path, limit):
+    """A second member would take twice as long to join, and is not bet on."""
+    course, found = course_and_answer("kazanexpress2023", WIDE, 1.5, limit, tmp_path, pilot=4.0)
+    assert found >= JOINED and course.plan.experiments == ("linear",)
+
+
 def test_what_is_quick_gets_the_time_that_its_processes_take_to_begin(tmp_path, monkeypatch):
     """What joins the others is estimated at nearly all the time there is."""
     course, _ = course_and_answer("kazanexpress2023", DEMO, 1.0, 40, tmp_path)

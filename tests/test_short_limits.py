@@ -62,7 +62,7 @@ def test_a_stack_that_is_nearly_ready_is_waited_for_in_the_time_of_the_page(tmp_
 
 def test_what_was_fitted_on_a_share_gets_more_rows_where_there_is_time(tmp_path):
     """Estimates are two and a half times too high."""
-    course, found = course_and_answer(CARDS, WIDE, SLOW / 2.5, 100, tmp_path)
+    course, found = course_and_answer(CARDS, WIDE, SLOW / 2.5, 130, tmp_path)
     assert "time limit: linear is fitted on 25% of the rows" in course.told
     assert "time limit: there is time after all for linear on 50% of the rows" in SAID
     assert found > SINGLE + math.log10(0.25) + 0.2
@@ -147,26 +147,33 @@ def test_a_run_says_how_much_of_its_limit_it_used_and_what_a_longer_one_brings_f
     assert course.plan.joined and more
     clock[0] = 380.0
     course.ends = 400.0
-    tell_used([course], Budget(400.0), 0.0)
+    tell_used([course], Budget(400.0), 380.0)
     said = capsys.readouterr().err.strip()
     assert said.startswith("time used: 380 of 400 s; with about ") and " more: " in said
     assert said.rpartition(": ")[2].split(", ")[0] in more
     course.ends = 1e6  # as where estimates were too high
-    tell_used([course], Budget(400.0), 0.0)
+    tell_used([course], Budget(400.0), 380.0)
     said = capsys.readouterr().err.strip()
     assert "s; left out, as it was estimated to take longer: " in said
     assert said.endswith("; run the same command again, which adds it")
     course.ends = 400.0
     course.plan, course.done = Plan(()), []
-    tell_used([course], Budget(400.0), 0.0)
+    tell_used([course], Budget(400.0), 380.0)
     assert capsys.readouterr().err.strip().endswith(" more: linear")
     course.ends = -400.0  # so much was it too late: a limit has to be longer by that, too
     assert next_step(course)[0] > 780
     course.plan, course.done = course.first, list(course.needed(course.first))
-    tell_used([course], Budget(400.0), 0.0)
+    tell_used([course], Budget(400.0), 380.0)
     assert capsys.readouterr().err.strip() == "time used: 380 of 400 s; nothing was left out"
-    tell_used([replace(course)], Budget(), 0.0)
+    tell_used([replace(course)], Budget(), 380.0)
     assert capsys.readouterr().err == ""
+
+
+def test_one_experiment_is_not_told_to_be_joined_with_others(tmp_path, clock):
+    course, _ = course_and_answer(CARDS, WIDE, 1.0, 1e6, tmp_path)
+    course.first = Plan(("linear",))
+    course.plan, course.done, course.ends = Plan((), joined=False), ["linear"], 400.0
+    assert next_step(course)[1] == "a stack of linear"
 
 
 def test_a_short_run_is_followed_as_well_as_a_long_one(clock):

@@ -78,10 +78,11 @@ def run_all(name: str, options: Options) -> str:
         note_run(ws.path, {name: getattr(options, name) for name in CHOSEN})
         path, courses = run_all_stages(ws, competition, stack_experiment, options, started)
     tell_end(ws, competition, stack_experiment.name, path)
-    tell_used(courses, options.budget, started)
     metric, score, _ = overall(ws, competition, stack_experiment.name)
     rows = int((load_rows(ws).split == "test").sum())
-    return f"result: {path} rows={rows} {metric}={score:.4f} seconds={time.perf_counter() - started:.0f}"
+    used = time.perf_counter() - started
+    tell_used(courses, options.budget, used)
+    return f"result: {path} rows={rows} {metric}={score:.4f} seconds={used:.0f}"
 
 
 def run_all_stages(
@@ -130,7 +131,7 @@ def run_stages(course: Course, options: Options) -> None:
         train_all(course, settings(options), lambda name: finish(name, course.load(name)))
         join(course, stack_experiment, options)
         submitted = stack_experiment
-    note_limits(ws.run(submitted.name), options.budget.told(course.estimate, course.told))
+    note_limits(ws.run(submitted.name), options.budget.told(course.estimate, course.told, course.alone))
     report_in_time(course, submitted, options.out)
 
 

@@ -16,6 +16,10 @@ from goods.config.experiment import ExperimentConfig
 from goods.core.execution import ANY_GPU, Resources, at_once, cores, resources
 from goods.tune.budget import within_budget
 
+WIDEST = 180  # siblings with which boosting grows all its trees
+PHOTOLESS = (
+    1.0  # more candidates of a card without a photo: a model of photos names the same classes for all such
+)
 GPU = 20  # cores that a GPU is worth to a network; not measured
 
 
@@ -25,10 +29,12 @@ class Cost:
 
     A fold costs `start` seconds, and for each row it is fitted on `row`, `word` for each of its words, `sibling` for
     the square root of its `Size.siblings`, `label` for each class or, where the model rounds small pushes, `rounded`;
-    `said` for each row it predicts. Training that is bounded by its number of steps sees `most` rows, those without a
-    photo counted. Of boosters all but `said` is for one bag of `trees` trees, more
-    of which are seldom grown; None: for whatever there are. Caches cost `once` a row for all folds. Memory of a job is
-    `base` GB and `kilobytes` a row. `gain`: points of the metric that a stack loses without it.
+    `said` for each row it predicts and `told` for each of its classes. What joins others costs `member` for each row it
+    is fitted on and experiment it joins, times `difficulty`. Training that is bounded, by its number of steps or of
+    the rows that are drawn, sees `most` rows, those without a photo counted. Of boosters all but `said` is for one bag
+    of `trees` trees, more of which are seldom grown; None: for whatever there are. Caches cost `once` a row for all
+    folds. Memory of a job is `base` GB and `kilobytes` a row. `gain`: points of the metric that a stack loses without
+    it.
     """
 
     start: float = 0.0
@@ -38,6 +44,8 @@ class Cost:
     label: float = 0.0
     rounded: float = 0.0
     said: float = 0.0
+    told: float = 0.0
+    member: float = 0.0
     most: float = float("inf")
     trees: int | None = None
     once: float = 0.0
@@ -53,8 +61,11 @@ class Cost:
         fitted = self.rows(model, min(size.part(share).train * size.fitted, self.most), size)
         label = self.rounded if rounds(model, size) else self.label
         each = self.row + self.word * size.words + self.sibling * size.siblings**0.5 + label * size.classes
+        each += self.member * len(getattr(model, "experiments", ())) * difficulty(size)
         asked = self.rows(model, size.train / size.folds + size.test, size)
-        return self.grown(model) * (self.start + fitted * each) + asked * self.said
+        return self.grown(model) * (self.start + fitted * each) + asked * (
+            self.said + self.told * size.classes
+        )
 
     def grown(self, model: FamilyConfig) -> float:
         """How many times `trees` boosters grow: 1 where it is not counted."""
@@ -70,6 +81,13 @@ class Cost:
         return self.base + self.kilobytes * (size.train + size.test) / 2**20
 
 
+def difficulty(size: Size) -> float:
+    """What boosting over candidates grows with: of more siblings more are candidates, and more trees are grown, up to
+    all that may be; cards without a photo, where others have one, have more candidates."""
+    photoless = (1 - size.photos) * (size.photos > 0)
+    return min(size.siblings, WIDEST) ** 0.6 * (1 + PHOTOLESS * photoless)
+
+
 def rounds(model: FamilyConfig, size: Size) -> bool:
     """Whether it is one-vs-all over more classes than its `exact_classes`."""
     return getattr(model, "loss", "") == "ova" and size.classes > getattr(model, "exact_classes", math.inf)
@@ -79,7 +97,9 @@ ESTIMATOR = Cost(start=1, row=1e-3, word=6e-6, said=1e-4, kilobytes=25)
 FINE_TUNED = Cost(start=10, row=0.15, said=0.01, base=2.5, kilobytes=20, gain=0.002)
 
 MEASURED = {
-    "linear": Cost(row=1e-4, word=6e-6, sibling=1.5e-5, said=1e-4, base=0.5, kilobytes=25, gain=0.006),
+    "linear": Cost(
+        row=1e-4, word=6e-6, sibling=1.5e-5, said=1e-4, told=1.3e-7, base=0.5, kilobytes=25, gain=0.006
+    ),
     "fasttext": Cost(
         label=3.4e-6, rounded=5e-7, row=2e-4, word=1.5e-5, most=20_000, said=1e-4, base=0.6, kilobytes=10
     ),
@@ -94,7 +114,7 @@ MEASURED = {
     "pair_prior": Cost(base=0.3, kilobytes=1, gain=0.0),
     "pair_words": Cost(start=0.15, row=1e-5, said=2e-6, base=0.4, kilobytes=10, gain=0.004),
     "pairs": Cost(start=2.1, row=5.7e-4, trees=800, said=1e-4, once=4e-4, base=0.8, kilobytes=20, gain=1.0),
-    "stack": Cost(start=2, row=9e-4, said=6e-4, once=1e-3, base=1.2, kilobytes=14, gain=1.0),
+    "stack": Cost(start=2, member=3.75e-5, most=30_000, once=1e-3, base=1.2, kilobytes=14, gain=1.0),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from goods.budget.estimates import ALONE, PILOT, Estimated
 from goods.budget.pace import machine_pace
@@ -30,7 +31,8 @@ DOUBTS = (ALONE, 1.0, 1 / ALONE)
 class Course(Estimated):
     """`first`: the plan where a time limit leaves nothing out; `wanted`: with what does not fit now, but for studies;
     `lines` of those `told`, by what does not fit; `studied`: whose studies this run has made; `queued`: whose folds it
-    has trained in one queue; `after`: of the targets that follow."""
+    has trained in one queue; `after`: of the targets that follow; `alone`: the
+    experiment that answered without others."""
 
     told: list[str] = field(default_factory=list)
     wanted: Plan | None = None
@@ -39,6 +41,7 @@ class Course(Estimated):
     studied: list[str] = field(default_factory=list)
     queued: list[str] = field(default_factory=list)
     after: list[Course] = field(default_factory=list)
+    alone: str | None = None
 
     def open(self) -> None:
         """Find what is done, and how fast this machine is."""
@@ -76,14 +79,14 @@ class Course(Estimated):
                 return
 
     def plan_again(self) -> None:
-        """Leave out what does not fit now. Of what did not fit before, studies apart, that is taken which does, or that
-        may where an experiment alone has answered already; once one is fitted on a share of the rows nothing is."""
+        """Leave out what does not fit now. Of what did not fit before, studies apart, that is taken which does, or the
+        least that may where an experiment alone has answered already; once one is fitted on a share of the rows nothing
+        is."""
         grows = self.plan.share == 1 and bool(self.plan.experiments)
         before, whole = self.plan, (self.wanted or self.plan) if grows else self.plan
         self.insure(whole)
         plan, lines = whole, dict[str, str]()
-        limit = (ALONE if self.is_answered(before) else MARGIN) * self.left()
-        for plan, what, line in self.ladder.down(whole, limit):
+        for plan, what, line in self.ladder.down(whole, self.most(whole, before)):
             lines[what] = f"time limit: {line}"
             if what.startswith(STUDY):
                 whole = plan
@@ -105,6 +108,15 @@ class Course(Estimated):
             say(
                 f"time limit: there is time after all for {', '.join([*more, *['what joins them'] * plan.joined])}"
             )
+
+    def most(self, whole: Plan, before: Plan) -> float:
+        """Seconds that what is left of the `whole` plan may take. Where an experiment alone has answered, nothing is
+        lost by the least that may be joined, if that fits where estimates are too high."""
+        most = MARGIN * self.left()
+        if not self.is_answered(before):
+            return most
+        joined = [whole, *(plan for plan, _, _ in self.ladder.down(whole, -inf) if plan.joined)]
+        return min(ALONE * self.left(), max(most, self.seconds(joined[-1])))
 
     def take_more_rows(self) -> None:
         """Fit an experiment alone that has answered on a share of the rows again on more of them, as far as there is

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
 
@@ -117,7 +117,13 @@ class Estimated:
 
     def training(self, config: ExperimentConfig, folds: int | None = None) -> float:
         given = resources(self.size.folds, config.model.on_gpu)
-        return self.clock.training(config, self.size, given, folds, self.cached)
+        return self.clock.training(config, self.size_for(config), given, folds, self.cached)
+
+    def size_for(self, config: ExperimentConfig) -> Size:
+        """What an experiment sees of the rows: of what joins others no photo where none of them looks at photos."""
+        members = getattr(config.model, "experiments", ())
+        blind = bool(members) and not any(self.load(name).model.needs_photos for name in members)
+        return replace(self.size, photos=0.0) if blind else self.size
 
     def study(self, name: str, plan: Plan) -> float:
         base = name.removesuffix(TUNED)

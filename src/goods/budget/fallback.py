@@ -95,6 +95,7 @@ def answer_alone(course: Course, best: ExperimentConfig, name: str) -> Experimen
     weak = best.name in (PILOT, PRIOR) or course.named is not None
     unfinished = weak and course.ladder.alone not in course.done
     better, found = most_of(course) if unfinished else (best, [])
+    course.alone = better.name if found and not refits(better) else best.name
     if found and not refits(better):
         return submit_folds(course, better, found, best, name)
     return submit_as(course.ws, course.competition, best, name)

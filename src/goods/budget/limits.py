@@ -42,8 +42,9 @@ class Budget:
         now = time.perf_counter()
         return now + (started + self.seconds - now) / parts
 
-    def told(self, estimate: float, left_out: list[str]) -> dict[str, Any] | None:
-        """What a report says of a run within it; None where nothing depends on it."""
+    def told(self, estimate: float, left_out: list[str], alone: str | None) -> dict[str, Any] | None:
+        """What a report says of a run within it, `alone`: the experiment that answered; None where nothing depends on
+        it."""
         if not self.plans:
             return None
         return {
@@ -51,6 +52,7 @@ class Budget:
             "gigabytes": self.gigabytes,
             "estimated_seconds": round(estimate),
             "left_out": left_out,
+            **({} if alone is None else {"alone": alone}),
             "note": "what was left out depends on how fast the machine was: another run may leave out other things",
         }
 

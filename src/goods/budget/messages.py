@@ -95,11 +95,10 @@ def scores_of(course: Course) -> dict[str, float]:
     return found
 
 
-def tell_used(courses: list[Course], budget: Budget, started: float) -> None:
-    """`started` as time.perf_counter gives it."""
+def tell_used(courses: list[Course], budget: Budget, used: float) -> None:
+    """`used` seconds of the limit."""
     if budget.seconds is None:
         return
-    used = time.perf_counter() - started
     more = min(filter(None, map(next_step, courses)), default=None)
     if more is None:
         told = "nothing was left out"
@@ -124,6 +123,7 @@ def next_step(course: Course) -> tuple[float, str] | None:
             takes = course.seconds(plan) - course.closing_of(plan)
             if answered.experiments and joins:  # one last experiment in place of another
                 takes -= course.training(course.join(answered.experiments))
-            what = [*names, *["what joins them"] * (joins and not answered.experiments)]
+            last = "what joins them" if len(plan.experiments) > 1 else f"a stack of {plan.experiments[0]}"
+            what = [*names, *[last] * (joins and not answered.experiments)]
             return takes / MARGIN - course.left(), ", ".join(what)
     return None

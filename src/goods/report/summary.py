@@ -52,9 +52,10 @@ def stage_rows(ws: Workspace, experiment: str) -> list[Cells]:
     for taken in taken_rows(ws, names):
         name = taken["name"]
         report = read_json(ws.run(name).report) if name in names else None
+        alone = ((report or {}).get("limits") or {}).get("alone")
         rows.append(
             [
-                name,
+                f"{name}: {alone} alone" if alone else name,
                 "" if report is None else f"{report['score']:.4f} ± {report['sd']:.4f}",
                 f"{taken['seconds']:.1f}",
                 f"{shares[name]:.2f}" if name in shares else "",
