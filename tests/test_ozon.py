@@ -227,12 +227,12 @@ def test_every_ozon_config_loads():
 @pytest.mark.slow
 @pytest.mark.skipif(not WDC.is_dir(), reason="shared competitions are not here")
 def test_real_pairs_reach_what_strings_and_boosting_give(tmp_path):
-    competition = OZON.model_copy(update={"n_folds": 5})
+    competition = OZON.model_copy(update={"n_folds": 2})
     ws = Workspace(tmp_path, "ozon")
     prepare(ws, competition, WDC)
     make_folds(ws, competition)
     train(
-        ws, competition, ozon_config("stack", "model.iterations=300", "model.learning_rate=0.1", *NO_OTHERS)
+        ws, competition, ozon_config("stack", "model.iterations=150", "model.learning_rate=0.2", *NO_OTHERS)
     )
     scores = read_json(ws.run("stack").report)["scores"]
     assert scores["pr_auc_prefix"] > 0.82
