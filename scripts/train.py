@@ -25,7 +25,6 @@ def main() -> None:
     from goods.core.done import done_key
     from goods.core.errors import GoodsError
     from goods.core.locks import working
-    from goods.core.progress import headline
     from goods.train.repeats import train_repeats
     from goods.train.stage import train
 
@@ -35,7 +34,6 @@ def main() -> None:
     with working(ws, alone=False, wait=args.wait), cli.executing(args.executor, args.address, args.work):
         if args.fold is None:
             check_training(ws, competition, config)
-        headline(f"{ws.competition}: train {config.name}")
         finished = train(ws, competition, config, args.fold, args.force)
         repeats = train_repeats(ws, competition, config, args.force) if args.fold is None else None
     if done_key(ws.run(config.name).path) is not None:
