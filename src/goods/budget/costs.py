@@ -17,9 +17,7 @@ from goods.core.execution import ANY_GPU, Resources, at_once, cores, resources
 from goods.tune.budget import within_budget
 
 WIDEST = 180  # siblings with which boosting grows all its trees
-PHOTOLESS = (
-    1.0  # more candidates of a card without a photo: a model of photos names the same classes for all such
-)
+PHOTOLESS = 1.0  # more candidates of a card without a photo: a model of photos names the same for all such
 GPU = 20  # cores that a GPU is worth to a network; not measured
 
 

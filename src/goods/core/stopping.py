@@ -17,9 +17,7 @@ from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 1.5  # seconds from a signal to the end
-GRIMP = (
-    "grimp"  # package whose compiled code calls Python and panics, with a trace on stderr, where that raises
-)
+GRIMP = "grimp"  # its compiled code calls Python and panics, with a trace on stderr, where that raises
 
 _erased: Callable[[], str] = str  # what takes off the terminal what is drawn there
 
