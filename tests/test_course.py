@@ -18,7 +18,7 @@ from goods.budget.fallback import PRIOR, best_answer, score_of_shares
 from goods.budget.limits import NO_LIMITS, Budget
 from goods.budget.memory import keep_within_memory
 from goods.budget.messages import allowed, estimate, remaining
-from goods.budget.pace import MOST, TIMES, _measured, believed
+from goods.budget.pace import MOST, TIMES, Machine, _measured, believed, why_slow
 from goods.budget.plan import Plan
 from goods.competitions.loading import load_competition
 from goods.config.loading import load_experiment
@@ -116,9 +116,8 @@ def test_an_estimate_is_of_all_targets_together(finished, capsys):
     capsys.readouterr()
     estimate([first, second], NO_LIMITS, time.perf_counter())
     total = first.seconds(first.plan) + second.seconds(second.plan)
-    assert capsys.readouterr().err.splitlines() == [
-        f"estimate: {total:.0f} s for all that is to be done, 2 targets together"
-    ]
+    said = f"estimate: {total:.0f} s for all that is to be done, 2 targets together"
+    assert [line.partition("; all takes ")[0] for line in capsys.readouterr().err.splitlines()] == [said]
     assert alone < total < 2.01 * alone and remaining(first) == pytest.approx(total)
     first.ends = time.perf_counter() + total / 4
     assert remaining(first) < 0.51 * total
@@ -193,3 +192,16 @@ def test_new_cards_are_offered_to_be_labelled_where_they_can_be_and_a_catalogue_
 def test_the_preset_of_a_run_is_noted_for_status(finished):
     noted = last_run(finished.work / "kazanexpress2023")
     assert (noted["preset"], noted["offline"], noted["refit"]) == ("quick", False, False)
+
+
+@pytest.mark.parametrize(
+    ("pace", "others", "told"),
+    [
+        (1.0, 0.5, ""),
+        (2.0, 0.5, "2.0 times as long here as where it was measured: other programs take 50% of the cores"),
+        (2.0, 0.0, "2.0 times as long here as where it was measured: by its own speed now"),
+    ],
+)
+def test_an_estimate_that_is_multiplied_says_why(monkeypatch, pace, others, told):
+    monkeypatch.setattr("goods.budget.pace.machine", lambda: Machine(pace, others))
+    assert why_slow(pace).removeprefix("; all takes ") == told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from goods.core.artifacts import read_json, write_json
 from goods.core.done import DONE, STARTED
 from goods.core.inputs import INPUTS, changed_inputs
 from goods.core.last_run import LAST_RUN, note_run
+from goods.core.locks import working
 from goods.core.workspace import Workspace
 from goods.pipeline import run_all
 from goods.presets import Options
@@ -142,6 +144,10 @@ def test_after_a_limited_run_what_it_joined_is_done_and_the_rest_was_left_out(op
     found = states(limited)
     assert found["linear"] == ("done", "")
     assert found["fasttext"] == ("missing", "left out by the limits of the last run")
+    with working(Workspace(limited.work, NAME), alone=True):
+        meanwhile = states(limited)
+    assert meanwhile["run"][0] == "running" and f"process {os.getpid()} (" in meanwhile["run"][1]
+    assert meanwhile["fasttext"] == ("missing", "") and "run" not in found
     word, why = found["stack"]
     assert word == "done" and why.startswith("within 200 GB: fasttext, about 300 GB, left out")
     setting(limited, "linear", "C", 3.0)

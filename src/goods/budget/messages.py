@@ -9,6 +9,7 @@ from math import inf
 from goods.budget.course import MARGIN, Course
 from goods.budget.estimates import PILOT
 from goods.budget.limits import Budget
+from goods.budget.pace import why_slow
 from goods.budget.plan import Plan
 from goods.core.artifacts import read_json
 from goods.core.done import done_key
@@ -31,7 +32,8 @@ def estimate(courses: list[Course], budget: Budget, started: float) -> None:
         course.keep_pace(course.machine)
     total = sum(course.seconds(course.plan) for course in courses)
     targets = f", {len(courses)} targets together" if len(courses) > 1 else ""
-    say(f"estimate: {total:.0f} s for all that is to be done{targets}{allowed(budget, started)}")
+    slow = why_slow(courses[0].clock.pace)
+    say(f"estimate: {total:.0f} s for all that is to be done{targets}{allowed(budget, started)}{slow}")
 
 
 def allowed(budget: Budget, started: float) -> str:

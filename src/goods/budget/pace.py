@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from goods.budget.costs import cost_of
 from goods.budget.size import Size
@@ -22,6 +23,7 @@ LEAST, MOST = 0.1, 50.0  # between which a pace is believed
 # how often the task is done, unless so many seconds are over: a busy machine pauses it now and then
 TIMES, ENOUGH = 8, 0.5
 FRESH = 60  # seconds that a pace is good for
+SLOW, BUSY = 1.3, 0.2  # a pace, and a share of the cores that others take, which are worth a word
 DOUBT = 20.0  # estimated seconds of finished folds that tell as much of the others as the machine's pace does
 
 
@@ -52,19 +54,44 @@ class Rate:
         return believed(otherwise, self.spent, self.estimated, doubt) if self.estimated else otherwise
 
 
+@dataclass(frozen=True)
+class Machine:
+    """`pace`: seconds of wall clock here for a second there, other programs on its cores included; `others`: the share
+    of its cores that these take."""
+
+    pace: float
+    others: float
+
+
 def machine_pace() -> float:
-    """Seconds of wall clock here for a second there, other programs on its cores included; what was measured less than
-    `FRESH` seconds ago, such as for another target, is not measured again."""
+    return machine().pace
+
+
+def machine() -> Machine:
+    """What was measured less than `FRESH` seconds ago, such as for another target, is not measured again."""
     return _measured(int(time.monotonic() // FRESH))
 
 
 @lru_cache(maxsize=1)
-def _measured(_: int) -> float:
-    started, times = time.perf_counter(), 0
+def _measured(_: int) -> Machine:
+    started, times, before, own = time.perf_counter(), 0, psutil.cpu_times(), time.process_time()
     while times < TIMES and time.perf_counter() - started < ENOUGH:
         task()
         times += 1
-    return bounded((time.perf_counter() - started) / (times * REFERENCE))
+    took, after = time.perf_counter() - started, psutil.cpu_times()
+    idle = after.idle - before.idle
+    passed = sum(after) - sum(before)
+    others = 1 - (idle + time.process_time() - own) / passed if passed else 0.0
+    return Machine(bounded(took / (times * REFERENCE)), min(max(others, 0.0), 1.0))
+
+
+def why_slow(pace: float) -> str:
+    """Why estimates are multiplied by a pace, where that is worth a word; "" where it is not."""
+    if pace < SLOW:
+        return ""
+    others = machine().others
+    why = f"other programs take {others:.0%} of the cores" if others >= BUSY else "by its own speed now"
+    return f"; all takes {pace:.1f} times as long here as where it was measured: {why}"
 
 
 def believed(before: float, spent: float, estimated: float, doubt: float = DOUBT) -> float:

@@ -90,6 +90,11 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def in_use_by(ws: Workspace) -> str:
+    """Who holds the work folder of a competition and lives, as far as this machine can tell; "" where nobody does."""
+    return " and ".join(_living(ws.whole.path / "locks"))
+
+
 def _acquire(lock: ReadWriteLock, what: Path, option: str, alone: bool, wait: bool) -> None:
     folder, told = Path(lock.lock_file).parent, False
     acquire = lock.acquire_write if alone else lock.acquire_read
@@ -119,7 +124,11 @@ def _myself() -> dict[str, str | int | float]:
 
 
 def _holders(folder: Path) -> str:
-    """Those that say they hold the folder and live, as far as this machine can tell."""
+    return " and ".join(_living(folder, tidy=True)) or "another process"
+
+
+def _living(folder: Path, tidy: bool = False) -> list[str]:
+    """Those that say they hold the folder and live, as far as this machine can tell; `tidy` forgets the others."""
     found = []
     for path in sorted(folder.glob("holder-*.json")):
         try:
@@ -130,11 +139,11 @@ def _holders(folder: Path) -> str:
             gone = here and not _lives(int(one["pid"]), float(one["born"]))
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        if gone:
-            path.unlink(missing_ok=True)
-        else:
+        if not gone:
             found.append(text)
-    return " and ".join(found) or "another process"
+        elif tidy:
+            path.unlink(missing_ok=True)
+    return found
 
 
 def _lives(pid: int, born: float) -> bool:

@@ -29,6 +29,7 @@ from goods.core.filehashes import FileHashes
 from goods.core.folders import disk_used
 from goods.core.inputs import changed_inputs
 from goods.core.last_run import CHOSEN, last_run
+from goods.core.locks import in_use_by
 from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.pipeline import course_of
@@ -43,6 +44,7 @@ from goods.train.keys import fold_inputs, fold_key
 from goods.tune.best import TUNED, best_path, load_best
 
 DONE, STALE, DAMAGED, UNFINISHED, MISSING = "done", "stale", "damaged", "unfinished", "missing"
+RUNNING = "running"
 LEFT_OUT = "left out by the limits of the last run"
 NO_PHOTOS = "left out as too few cards have a photo"
 SHOWN = 4  # changed inputs that are named
@@ -77,7 +79,9 @@ class Within:
 
 
 def status(ws: Workspace, competition: CompetitionConfig, options: Options) -> list[State]:
-    """In the order in which run_all.sh makes the parts; runs that are not of the preset last."""
+    """Who is at work first, then in the order in which run_all.sh makes the parts; runs that are not of the preset
+    last."""
+    at_work = in_use_by(ws)
     found = [prepared_state(ws, competition)]
     for space, of_target in parts(ws, competition):
         preset = load_preset(options, ws.competition)
@@ -86,8 +90,8 @@ def status(ws: Workspace, competition: CompetitionConfig, options: Options) -> l
             needed = dict.fromkeys(n for e in names for n in with_upstream(options, ws.competition, e))
             found += [State(f"{label(ws, space)}{name}", MISSING) for name in (*needed, preset.name)]
             continue
-        found += states_of_target(ws, space, of_target, preset, options)
-    return found
+        found += states_of_target(ws, space, of_target, preset, options, bool(at_work))
+    return [*([State("run", RUNNING, at_work)] if at_work else []), *found]
 
 
 def states_of_target(
@@ -96,8 +100,10 @@ def states_of_target(
     competition: CompetitionConfig,
     preset: ExperimentConfig,
     options: Options,
+    running: bool,
 ) -> Iterator[State]:
-    """Folds, experiments and the stack of a competition with one target."""
+    """Folds, experiments and the stack of a competition with one target. While a run is `running` the limits of the
+    last one leave nothing out."""
     prefix = label(ws, space)
     folds = folds_state(space, competition, prefix)
     yield folds
@@ -105,7 +111,7 @@ def states_of_target(
         return
     course = course_of(space, competition, preset, options, None)
     dropped = wanting_photos(course, preset)
-    within = within_limits(course, preset.name)
+    within = None if running else within_limits(course, preset.name)
     kept = course.needed(course.plan if within is None else Plan(within.joined))
     found, open_ = [], []
     for name in dict.fromkeys((*course.needed(course.plan), *kept)):
