@@ -99,9 +99,10 @@ class Contest:
 
     def config(self, experiment: str) -> ExperimentConfig:
         there = [name for name in BASE if (self.ws.run(name).path / DONE).is_file()]
-        settings = [f"model.experiments=[{','.join(there)}]"] if experiment == "stack" else []
-        if experiment == "stack" and self.seed is not None:
-            settings.append(f"seed={self.seed}")
+        settings = []
+        if experiment == "stack":
+            settings = [f"model.experiments=[{','.join(there)}]"]
+            settings += [] if self.seed is None else [f"seed={self.seed}"]
         path = cli.CONFIGS / self.ws.competition / f"{experiment}.yaml"
         return load_experiment(path, settings, offline=True)
 
@@ -163,7 +164,11 @@ def with_seeds(contest: Contest, stage: str, seeds: list[int]) -> dict[str, floa
     if stage != "stack" or not seeds:
         return measured(contest, stage)
     found = pd.DataFrame([measured(replace(contest, seed=seed), stage) for seed in seeds])
-    return {"seconds": found.seconds.mean(), "clock": found.clock.mean(), "megabytes": found.megabytes.max()}
+    return {
+        "seconds": found.seconds.mean(),
+        "clock": found.clock.mean(),
+        "megabytes": int(found.megabytes.max()),
+    }
 
 
 def exponent(sizes: list[int], seconds: list[float]) -> float | None:

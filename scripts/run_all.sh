@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The main job: sets up .venv, then runs every stage; see --help for the options.
 set -euo pipefail
-root="$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.."
-if [[ " $* " == *" --help "* || " $* " == *" -h "* ]] && [ ! -x "$root/.venv/bin/python" ] &&
+scripts="$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")"
+if [[ " $* " == *" --help "* || " $* " == *" -h "* ]] && [ ! -x "$scripts/../.venv/bin/python" ] &&
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     # it takes the standard library alone, and is not to wait for a set-up of minutes
-    PYTHONPATH="$root/src" exec python3 "$root/scripts/run_all.py" "$@"
+    PYTHONPATH="$scripts/../src" exec python3 "$scripts/run_all.py" "$@"
 fi
-source "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/setup_env.sh"
+source "$scripts/setup_env.sh"
 exec "$PYTHON" "$ROOT/scripts/run_all.py" "$@"

@@ -61,9 +61,8 @@ class Cost:
         each = self.row + self.word * size.words + self.sibling * size.siblings**0.5 + label * size.classes
         each += self.member * len(getattr(model, "experiments", ())) * difficulty(size)
         asked = self.rows(model, size.train / size.folds + size.test, size)
-        return self.grown(model) * (self.start + fitted * each) + asked * (
-            self.said + self.told * size.classes
-        )
+        answers = asked * (self.said + self.told * size.classes)
+        return self.grown(model) * (self.start + fitted * each) + answers
 
     def grown(self, model: FamilyConfig) -> float:
         """How many times `trees` boosters grow: 1 where it is not counted."""

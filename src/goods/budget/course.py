@@ -31,8 +31,8 @@ DOUBTS = (ALONE, 1.0, 1 / ALONE)
 class Course(Estimated):
     """`first`: the plan where a time limit leaves nothing out; `wanted`: with what does not fit now, but for studies;
     `lines` of those `told`, by what does not fit; `studied`: whose studies this run has made; `queued`: whose folds it
-    has trained in one queue; `after`: of the targets that follow; `alone`: the
-    experiment that answered without others."""
+    has trained in one queue; `after`: of the targets that follow; `alone`: the experiment that answered
+    without others."""
 
     told: list[str] = field(default_factory=list)
     wanted: Plan | None = None

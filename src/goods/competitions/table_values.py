@@ -46,7 +46,7 @@ def are_whole(
     """Whether all cells of a column are whole numbers; where they are texts for want of types, as `attrs[texts]` of a
     frame says, by how they are written."""
     return all(
-        _are_whole(frame[column].dropna(), pattern if frame.attrs[texts] else None) for frame in frames
+        are_whole_cells(frame[column].dropna(), pattern if frame.attrs[texts] else None) for frame in frames
     )
 
 
@@ -61,7 +61,8 @@ def are_whole_ids(frames: list[pd.DataFrame], column: str, sample: pd.DataFrame 
     return plain and are_whole(found, column, pattern=WHOLE_SPELLED)
 
 
-def _are_whole(cells: pd.Series, pattern: re.Pattern[str] | None) -> bool:
+def are_whole_cells(cells: pd.Series, pattern: re.Pattern[str] | None) -> bool:
+    """Whether cells, none of them null, are whole numbers; texts are where they match the `pattern` (None: never)."""
     if cells.dtype.kind == "i":
         return True
     if cells.dtype.kind == "f":

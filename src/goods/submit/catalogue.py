@@ -24,7 +24,7 @@ from goods.competitions.loading import competition_of, new_card_readers
 from goods.competitions.raw import read_table, require_unique
 from goods.competitions.table_cards import attributes_of
 from goods.competitions.table_files import AS_FOUND, Table
-from goods.competitions.table_values import WHOLE_SPELLED, are_whole, ids_of
+from goods.competitions.table_values import WHOLE_SPELLED, are_whole_cells, ids_of
 from goods.config.competition import CompetitionConfig
 from goods.config.refusals import refusals, shown
 from goods.core.artifacts import write_json, write_parquet
@@ -79,8 +79,7 @@ def read_named(file: Path) -> pd.DataFrame:
     id_, title = _one_of(file, names, IDS), _one_of(file, names, TITLES)
     extra = next((column for column in ATTRIBUTES if column in names), None)
     table = read_table(file, {id_: "any", title: "str"}, {extra: "any"} if extra else None)
-    table.attrs["texts"] = True  # a whole number is one in whatever type it was written
-    ids = ids_of(table[id_], are_whole([table], id_, pattern=WHOLE_SPELLED), id_, file)
+    ids = ids_of(table[id_], are_whole_cells(table[id_].dropna(), WHOLE_SPELLED), id_, file)
     require_unique(ids, id_, file)
     cards = pd.DataFrame(
         {
