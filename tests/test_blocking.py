@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from goods.core.errors import GoodsError
 from goods.demo.offers import offers
-from goods.matching.blocking import BlockingConfig, block
+from goods.matching.blocking import LISTS, BlockingConfig, block
 from goods.matching.candidates import COMBINED, NEIGHBOUR, TOKEN, CandidatePairs, recall
-from goods.matching.neighbours import TitleEncoder, build_index, copies, nearest
+from goods.matching.index import build_index
+from goods.matching.neighbours import TitleEncoder, copies, nearest
 from goods.matching.sharing import combinations, shared
 from goods.matching.spelling import keys, plain
 
@@ -170,7 +171,7 @@ def test_identical_titles_are_pairs_even_where_more_copies_exist_than_neighbours
     assert len(found.left) >= 40 * 3 / 2 and found.cosine.min() > 0.999
     assert set(found.left.tolist()) | set(found.right.tolist()) == set(range(40))
     rows = np.arange(40)
-    left, _ = nearest(build_index(found.vectors, rows, True, 1, 0), found.vectors, rows, 3, 0.5)
+    left, _ = nearest(build_index(found.vectors, rows, None), found.vectors, rows, 3, 0.5)
     assert len(left) == 40 * 3
 
 
@@ -223,13 +224,18 @@ def test_inverted_lists_find_most_of_what_exact_search_finds(catalogue: pd.DataF
     rows = np.arange(len(vectors))
 
     def pairs(exact: bool) -> set[tuple[int, int]]:
-        index = build_index(vectors, rows, exact, 64, 0)
+        index = build_index(vectors, rows, None if exact else LISTS, 64, 0)
         return set(zip(*nearest(index, vectors, rows, 5, 0.5), strict=True))
 
     exact, listed = pairs(True), pairs(False)
     assert all(0 <= left < right < 3000 for left, right in listed)
     assert len(exact & listed) > 0.8 * len(exact)
     assert listed == pairs(False)
+
+
+def test_a_catalogue_of_few_cards_has_as_many_lists() -> None:
+    found = block(cards_of(["чайник красный"] * 2 + ["миска"]), config(exact_up_to=0, **NEIGHBOURS_ONLY))
+    assert pairs_of(found) == {(0, 1)}
 
 
 def test_recall_leaves_unknown_identities_out() -> None:

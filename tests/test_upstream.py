@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pandas as pd
 import pytest
@@ -106,19 +107,60 @@ def test_without_a_photo_only_the_text_is_compared(tmp_path):
     np.testing.assert_allclose(photos.predict(blank), np.tile(photos._prior(), (20, 1)), rtol=1e-5)
 
 
-def test_the_graph_finds_what_exact_search_finds(tmp_path):
+def clustered(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors [n, 24] about 40 centres, and a class of each."""
     random = np.random.default_rng(0)
     centres = random.normal(size=(40, 24))
-    vectors = centres[random.integers(40, size=900)] + 0.4 * random.normal(size=(900, 24))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    target, queries = random.integers(4, size=900), vectors[:100] + 0.01
+    vectors = centres[random.integers(40, size=n)] + 0.4 * random.normal(size=(n, 24))
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), random.integers(4, size=n)
+
+
+@pytest.mark.parametrize("index", ["lists", "hnsw"])
+def test_lists_and_the_graph_find_what_exact_search_finds(tmp_path, index):
+    vectors, target = clustered(900)
     found = {}
-    for index in ("exact", "hnsw"):
-        model = knn_on(vectors, target, queries, toy_context(tmp_path), index=index)
+    for each in ("exact", index):
+        model = knn_on(vectors, target, vectors[:100] + 0.01, toy_context(tmp_path), index=each)
         similarity, _ = model.neighbours(model.vectors(numbered(1000 + np.arange(100))))
         assert (np.diff(similarity, axis=1) <= 1e-6).all()
-        found[index] = similarity
-    assert np.isclose(found["exact"], found["hnsw"], atol=1e-5).mean() > 0.98
+        found[each] = similarity
+    tolerance = 1e-3 if index == "lists" else 1e-5  # lists hold half-precision vectors
+    assert np.isclose(found["exact"], found[index], atol=tolerance).mean() > 0.98
+
+
+def test_four_times_the_cards_are_twice_as_many_to_compare_with(tmp_path):
+    looked = []
+    for n in (900, 3600):
+        model = knn_on(*clustered(n), clustered(100)[0], toy_context(tmp_path), exact_up_to=n - 1)
+        faiss.cvar.indexIVF_stats.reset()
+        model.neighbours(model.vectors(numbered(1000 + np.arange(100))))
+        looked.append(faiss.cvar.indexIVF_stats.ndis / 100)
+    assert 100 < looked[0] < 450 and 1.6 < looked[1] / looked[0] < 2.6
+
+
+def test_what_lists_say_depends_on_no_threads_and_comes_back_from_disk(tmp_path):
+    vectors, target = clustered(900)
+    asked = numbered(1000 + np.arange(100))
+    models = [
+        knn_on(vectors, target, vectors[:100], toy_context(tmp_path, threads=threads), index="lists")
+        for threads in (1, 2)
+    ]
+    said = models[0].predict(asked)
+    np.testing.assert_array_equal(models[1].predict(asked), said)
+    models[0].save(tmp_path)
+    models[1].load(tmp_path)
+    np.testing.assert_array_equal(models[1].predict(asked), said)
+
+
+def test_neighbours_that_were_not_found_have_no_vote(tmp_path):
+    vectors, target = np.repeat(np.eye(2), 10, axis=0), np.repeat([3, 1], 10)
+    settings = {"index": "lists", "probes": 1, "neighbours": 20}
+    model = knn_on(vectors, target, np.eye(2)[1:], toy_context(tmp_path), **settings)
+    model.temperature, model.prior_share = 0.5, 0.1
+    prior = np.array([1, 11, 1, 11]) / 24
+    np.testing.assert_allclose(
+        model.predict(numbered(np.array([1000])))[0], 0.1 * prior + 0.9 * np.eye(4)[1], rtol=1e-5
+    )
 
 
 def test_pretrained_vectors_need_a_frozen_encoder(tmp_path):

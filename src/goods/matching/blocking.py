@@ -21,12 +21,14 @@ from goods.config.base import Strict
 from goods.core.errors import GoodsError
 from goods.core.execution import cores
 from goods.matching.candidates import COMBINED, NEIGHBOUR, TOKEN, CandidatePairs, recall, unite
-from goods.matching.neighbours import build_index, copies, cosines, nearest, ring, unit
+from goods.matching.index import Lists, build_index
+from goods.matching.neighbours import copies, cosines, nearest, ring, unit
 from goods.matching.sharing import combinations, shared
 from goods.matching.titles import read_titles
 
 Ends = tuple[np.ndarray, np.ndarray]  # row numbers int64 [m] of the left and of the right cards of pairs
 NOTHING: Ends = (np.empty(0, np.int64), np.empty(0, np.int64))
+LISTS = Lists(per_root=4, sample=40, passes=6)
 
 
 class BlockingConfig(Strict):
@@ -130,7 +132,9 @@ def neighbours(
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(config.threads or cores())
     with clock("index"):
-        index = build_index(vectors, rows, len(rows) <= config.exact_up_to, config.probes, config.seed)
+        index = build_index(
+            vectors, rows, None if len(rows) <= config.exact_up_to else LISTS, config.probes, config.seed
+        )
     with clock("search"):
         found = [nearest(index, vectors, rows, k, config.min_similarity), *rings]
     faiss.omp_set_num_threads(before)

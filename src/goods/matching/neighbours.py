@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import faiss
 import numpy as np
 import xxhash
 from scipy.sparse import csr_matrix
@@ -20,9 +19,7 @@ from goods.matching.spelling import keys
 
 SAMPLE = 100_000  # cards that IDF weights come from
 GRAM_BITS = WORD_BITS = 17
-ADDED = 65_536  # vectors given to an index at once
 QUERIES = 4096  # one search call, whatever the block size: results must not depend on that
-TRAIN_PER_LIST = 40  # cards per list that its centroid is fitted on
 LARGE = 100_000  # cards: progress is shown
 
 
@@ -56,25 +53,6 @@ def projections(dimensions: int, seed: int) -> list[np.ndarray]:
 def unit(vectors: np.ndarray) -> np.ndarray:
     """float32 [n, d] rows of length 1; zero rows stay."""
     return (vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)).astype(np.float32)
-
-
-def build_index(vectors: np.ndarray, rows: np.ndarray, exact: bool, probes: int, seed: int) -> Any:
-    """Index by inner product of the unit vectors [n, d] of some `rows`: exact, or inverted lists of half-precision
-    vectors."""
-    n, width = len(rows), vectors.shape[1]
-    index: Any = faiss.IndexFlatIP(width)
-    if not exact:
-        lists = max(16, int(4 * np.sqrt(n)))
-        index = faiss.IndexIVFScalarQuantizer(
-            index, width, lists, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
-        )
-        index.cp.seed, index.cp.niter, index.cp.spherical = seed, 6, True
-        index.nprobe = probes
-        chosen = np.random.default_rng(seed).permutation(n)[: TRAIN_PER_LIST * lists]
-        index.train(vectors[rows[np.sort(chosen)]])
-    for start in range(0, n, ADDED):
-        index.add(vectors[rows[start : start + ADDED]])
-    return index
 
 
 def nearest(

@@ -30,8 +30,11 @@ class KnnConfig(FamilyConfig):
     modalities: ClassVar[tuple[Modality, ...]] = ()
     sources: tuple[SourceConfig, ...] = Field(min_length=1)
     neighbours: int = Field(32, ge=1)
-    index: Literal["auto", "exact", "hnsw"] = "auto"
-    exact_up_to: int = Field(150_000, ge=0, description="cards that 'auto' still compares one by one")
+    index: Literal["auto", "exact", "lists", "hnsw"] = "auto"
+    exact_up_to: int = Field(
+        20_000, ge=0, description="cards that 'auto' still compares one by one; inverted lists beyond"
+    )
+    probes: int = Field(16, ge=1, description="lists looked into, of 2·√n")
     links: int = Field(32, ge=4, description="hnsw: neighbours of a node")
     effort: int = Field(200, ge=1, description="hnsw: candidates kept while building and searching")
 

@@ -1,8 +1,8 @@
 """Neighbours by cosine in the vectors of other experiments; their classes vote, weighted by similarity.
 
 A card's vector joins its sources, each normalised and weighted, so that the dot product of two cards is the
-weighted mean of their cosines. Exact search up to `exact_up_to` cards, a graph (HNSW, Malkov and Yashunin 2018,
-arXiv 1603.09320) beyond.
+weighted mean of their cosines. Exact search up to `exact_up_to` cards, inverted lists beyond; or a graph (HNSW, Malkov
+and Yashunin 2018, arXiv 1603.09320).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from goods.core.artifacts import read_json, write_json, write_npz
 from goods.core.errors import GoodsError
+from goods.matching.index import Lists, build_index
 from goods.models.base import Context
 from goods.models.joint.knn import KnnConfig, SourceConfig
 from goods.models.neural import NeuralModel
@@ -28,6 +29,13 @@ TEMPERATURES = tuple(float(t) for t in np.geomspace(0.005, 0.5, 16))
 PRIORS = (0.001, 0.003, 0.01, 0.03)
 
 QUERIES = 4096
+
+LISTS = Lists(per_root=2, sample=20, passes=4)
+
+
+def one_thread() -> threadpool_limits:
+    """For what differs from run to run where it is built on several."""
+    return threadpool_limits(1, user_api="openmp")
 
 
 class KnnModel:
@@ -74,7 +82,8 @@ class KnnModel:
             own, target = self.vectors(valid), valid.target.to_numpy(np.int64)
             self._calibrate(own, target)
             self.target = np.concatenate([self.target, target])
-            self.index = self._index(np.concatenate([vectors, own]))
+            with one_thread():
+                self.index.add(own)
 
     def refit(self, train: pd.DataFrame, folds: list[Path]) -> None:
         """Index all of `train`; its vectors come from models that know every card, so none can calibrate: the
@@ -87,18 +96,17 @@ class KnnModel:
         )
 
     def _index(self, vectors: np.ndarray) -> Any:
-        config, width = self.config, vectors.shape[1]
-        exact = config.index == "exact" or (config.index == "auto" and len(vectors) <= config.exact_up_to)
-        index: Any = faiss.IndexFlatIP(width)
-        if not exact:
-            index = faiss.IndexHNSWFlat(width, config.links, faiss.METRIC_INNER_PRODUCT)
-            index.hnsw.efConstruction = config.effort
-            index.hnsw.efSearch = config.effort
-        with threadpool_limits(
-            1, user_api="openmp"
-        ):  # a graph built on several threads differs from run to run
-            index.add(vectors)
-        return index
+        config, n = self.config, len(vectors)
+        with one_thread():
+            if config.index == "hnsw":
+                index: Any = faiss.IndexHNSWFlat(vectors.shape[1], config.links, faiss.METRIC_INNER_PRODUCT)
+                index.hnsw.efConstruction = config.effort
+                index.hnsw.efSearch = config.effort
+                index.add(vectors)
+                return index
+            exact = config.index == "exact" or (config.index == "auto" and n <= config.exact_up_to)
+            lists = None if exact else LISTS
+            return build_index(vectors, np.arange(n), lists, config.probes, self.context.seed)
 
     def neighbours(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(cosine float32 [n, k], class int64 [n, k]) of the nearest train cards, nearest first."""
@@ -109,8 +117,9 @@ class KnnModel:
             for start in range(0, len(vectors), QUERIES):
                 block = slice(start, start + QUERIES)
                 similarity[block], found[block] = self.index.search(vectors[block], k)
-        # a graph may find fewer than k: the others are -1
-        similarity[found < 0] = -1
+        # a graph and lists may find fewer than k: the others are -1
+        similarity[found < 0] = -np.inf
+        similarity[found[:, 0] < 0, 0] = 0
         return similarity, self.target[np.maximum(found, 0)]
 
     def _votes(self, similarity: np.ndarray, temperature: float) -> np.ndarray:
