@@ -49,12 +49,13 @@ def take_step(table: Table, optimizer: torch.optim.Optimizer, step: int, read, p
     return float(loss.detach())
 
 
-def test_a_sparse_gradient_is_the_dense_one_with_each_row_once():
+@pytest.mark.parametrize("weights", [None, torch.linspace(-1, 2, 9)], ids=["means", "weighted sums"])
+def test_a_sparse_gradient_is_the_dense_one_with_each_row_once(weights):
     table, dense = pair_of_tables()
     RowAdamW(groups_of(table), [table], lr=0.05)
     numbers, offsets = lists(np.random.default_rng(1))
     for each in (table, dense):
-        (each(numbers, offsets) ** 2 * torch.arange(1, WIDTH + 1)).sum().backward()
+        (each(numbers, offsets, weights) ** 2 * torch.arange(1, WIDTH + 1)).sum().backward()
     gradient = table.weight.grad
     assert gradient.is_sparse
     assert gradient._indices()[0].tolist() == sorted(set(numbers.tolist()))

@@ -18,7 +18,7 @@ from numba import njit
 
 from goods.cards.ragged import distinct
 from goods.models.adamw import AdamW
-from goods.models.tables import Table, row_means
+from goods.models.tables import Table, pooled
 
 FORGOTTEN = 400  # steps after which of a first moment 1e-18 is left
 
@@ -69,11 +69,17 @@ class RowAdamW(AdamW):
                 self._even(weight, np.arange(len(weight)))
                 self.behind[weight] = Behind(len(weight))
 
-    def _read(self, weight: torch.Tensor, numbers: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    def _read(
+        self,
+        weight: torch.Tensor,
+        numbers: torch.Tensor,
+        offsets: torch.Tensor,
+        shares: torch.Tensor | None,
+    ) -> torch.Tensor:
         rows, places = distinct(numbers.numpy(), len(weight))
         if self.behind[weight].now:
             self._even(weight, rows)
-        return _RowMeans.apply(weight, numbers, offsets, rows, places)  # type: ignore[no-any-return]
+        return _Pooled.apply(weight, numbers, offsets, shares, rows, places)  # type: ignore[no-any-return]
 
     def _even(self, weight: torch.Tensor, rows: np.ndarray) -> None:
         behind, state, group = self.behind[weight], self.state[weight], self._group_of(weight)
@@ -150,8 +156,8 @@ def each_row_once(gradient: torch.Tensor) -> torch.Tensor:
     return gradient if (gradient._indices().diff() > 0).all() else gradient.coalesce()
 
 
-class _RowMeans(torch.autograd.Function):
-    """`row_means` whose gradient has the rows that were read alone, each once and in ascending order; torch's own
+class _Pooled(torch.autograd.Function):
+    """`pooled` whose gradient has the rows that were read alone, each once and in ascending order; torch's own
     sparse one has a row for each time that it was read."""
 
     @staticmethod
@@ -160,31 +166,33 @@ class _RowMeans(torch.autograd.Function):
         table: torch.Tensor,
         numbers: torch.Tensor,
         offsets: torch.Tensor,
+        weights: torch.Tensor | None,
         rows: np.ndarray,
         places: np.ndarray,
     ) -> torch.Tensor:
+        lengths = np.diff(offsets.numpy())
+        means = np.repeat((1 / np.maximum(lengths, 1)).astype(np.float32), lengths)
+        ctx.shares = means if weights is None else weights.numpy()
         ctx.offsets, ctx.rows, ctx.places, ctx.shape = offsets.numpy(), rows, places, table.shape
-        return row_means(table, numbers, offsets)
+        return pooled(table, numbers, offsets, weights)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
         values = np.zeros((len(ctx.rows), ctx.shape[1]), np.float32)
-        _add_up(ctx.places, ctx.offsets, gradient.contiguous().numpy(), values)
+        _add_up(ctx.places, ctx.offsets, ctx.shares, gradient.contiguous().numpy(), values)
         made = torch.sparse_coo_tensor(
             torch.from_numpy(ctx.rows)[None], torch.from_numpy(values), ctx.shape, check_invariants=False
         )
-        return made, None, None, None, None
+        return made, None, None, None, None, None
 
 
 @njit(error_model="numpy")
-def _add_up(places, offsets, gradient, values):  # pragma: no cover
-    """To `values` what the means that they are in have to say to each."""
+def _add_up(places, offsets, shares, gradient, values):  # pragma: no cover
+    """To `values` what the lists that they are in have to say to each, as much as its share in them."""
     for one in range(len(offsets) - 1):
-        first, end = offsets[one], offsets[one + 1]
-        share = np.float32(1 / max(1, end - first))
-        for t in range(first, end):
+        for t in range(offsets[one], offsets[one + 1]):
             for k in range(values.shape[1]):
-                values[places[t], k] += gradient[one, k] * share
+                values[places[t], k] += gradient[one, k] * shares[t]
 
 
 @njit(error_model="numpy")
