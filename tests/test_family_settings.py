@@ -30,6 +30,12 @@ CONFIGS = ROOT / "configs" / "kazanexpress2023"
         ("fasttext", "fields=[title, title]", "names 'title' twice; leave one out"),
         ("transformer", "fields=[title, brand]", "cards have no text 'brand'"),
         ("student", "fields.title.chars=[3, 1]", r"is \[3, 1\], expected"),
+        (
+            "student",
+            "structure=forest",
+            "key 'model.structure': is 'forest', expected 'flat', 'tree' or 'network'",
+        ),
+        ("student", "trainer.epochs=0", "key 'model.trainer.epochs': is 0, expected 1 or more"),
         ("sklearn-logreg", "fields.brand.weight=1", "cards have no text 'brand'"),
     ],
 )

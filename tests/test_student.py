@@ -108,6 +108,18 @@ def test_new_cards_are_answered_as_the_test_cards_were(taught, tmp_path):
     assert pd.read_parquet(out).predicted_category_id.tolist() == ids[test.classes[:, 0]].tolist()
 
 
+def test_a_network_learns_from_the_same_cards_and_answers_new_ones(taught, tmp_path, capsys):
+    ws, folder = taught
+    network = ["model.structure=network", "model.trainer.epochs=8", "name=network"]
+    distil(ws, COMPETITION, student_config(*network), folder / "more" / "test.parquet")
+    own, teacher = (read_json(ws.run(name).report) for name in ("network", "linear"))
+    assert own["score"] > teacher["score"] - 0.1
+    predict_file(ws, COMPETITION, "network", folder / "shop" / "test.parquet", None, tmp_path / "new.parquet")
+    ids, test = np.array(Labels.load(ws).ids), Predictions.load(ws.run("network").test)
+    said = pd.read_parquet(tmp_path / "new.parquet").predicted_category_id
+    assert said.tolist() == ids[test.classes[:, 0]].tolist()
+
+
 def test_further_cards_are_those_that_are_neither_train_nor_test(taught):
     ws, folder = taught
     cards = pd.read_parquet(ws.path / "unlabelled" / "student" / "cards.parquet")

@@ -200,11 +200,16 @@ class FamilyConfig(Strict):
         return oof, test, {}
 
     @property
+    def model_at(self) -> str:
+        """`implementation`, or what it is by the settings where they choose among several."""
+        return self.implementation
+
+    @property
     def modules(self) -> tuple[str, ...]:
         """Modules that hold the code of this family and of those that are parts of it."""
         parts = (getattr(self, name) for name in type(self).model_fields)
         below = (module for part in parts if isinstance(part, FamilyConfig) for module in part.modules)
-        own = (type(self).__module__, self.implementation.partition(":")[0])
+        own = (type(self).__module__, self.model_at.partition(":")[0])
         return tuple(dict.fromkeys(module for module in (*own, *below) if module))
 
     def embeddings(self, experiment: str, context: Any, asked: Any) -> list[Any]:
@@ -214,7 +219,7 @@ class FamilyConfig(Strict):
 
     def build(self, context: Any) -> Any:
         """A model of these settings that keeps the protocol of models/base.py, given a `Context`."""
-        module, _, name = self.implementation.partition(":")
+        module, _, name = self.model_at.partition(":")
         if not module:
             raise GoodsError(
                 f"family {self.family} has no model of its own: give its config in {type(self).__module__} a build, or "

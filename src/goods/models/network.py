@@ -47,13 +47,14 @@ class Network(nn.Module, ABC):
         return []
 
     def loss(self, batch: dict[str, torch.Tensor], config: TrainerConfig) -> torch.Tensor:
-        """Mean cross-entropy; with R-Drop (Liang et al. 2021, arXiv 2106.14448) of two passes that must agree."""
-        logits = self(batch).float()
-        loss = F.cross_entropy(logits, batch["target"], label_smoothing=config.label_smoothing)
+        """Mean cross-entropy to the `target`, or to `shares` float [b, C] of the classes where a batch has them; with
+        R-Drop (Liang et al. 2021, arXiv 2106.14448) of two passes that must agree."""
+        logits, target = self(batch).float(), batch.get("shares", batch["target"])
+        loss = F.cross_entropy(logits, target, label_smoothing=config.label_smoothing)
         if not config.rdrop:
             return loss
         again = self(batch).float()
-        loss = (loss + F.cross_entropy(again, batch["target"], label_smoothing=config.label_smoothing)) / 2
+        loss = (loss + F.cross_entropy(again, target, label_smoothing=config.label_smoothing)) / 2
         first, second = logits.log_softmax(1), again.log_softmax(1)
         apart = F.kl_div(first, second, reduction="batchmean", log_target=True)
         apart = apart + F.kl_div(second, first, reduction="batchmean", log_target=True)

@@ -1,8 +1,9 @@
 """A student: a small, fast model that learns what another experiment says of cards, a stack above all.
 
 It sees hashed words and characters alone, so that it needs neither photos nor lemmas nor the experiments below its
-teacher. Of a train card it learns the class it has, of any other card the class that the teacher gives it (Bucilă et
-al. 2006), by a linear SVM of one class against the rest, whose weights are kept as bytes.
+teacher. Of a train card it learns the class it has, of any other card what the teacher says of it (Bucilă et al. 2006):
+the class, by linear SVMs of one class against the rest, whose weights are kept as bytes, or how sure the teacher is of
+which class, by a small network.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pandas as pd
 from pydantic import Field
 
 from goods.config.base import FamilyConfig, LocalPath, Strict
+from goods.config.trainer import TrainerConfig
 from goods.core.predictions import Predictions
 from goods.models.textfields import Lengths, TextField
 
@@ -35,7 +37,6 @@ class FieldTerms(Strict):
 
 class StudentConfig(FamilyConfig):
     family: Literal["student"]
-    implementation: ClassVar[str] = "goods.models.text.student_model:StudentModel"
     one_core: ClassVar[bool] = True
     teacher: str = Field("stack", description="finished experiment that it learns from")
     further: LocalPath | None = Field(
@@ -44,11 +45,27 @@ class StudentConfig(FamilyConfig):
     fields: dict[TextField, FieldTerms] = Field(min_length=1)
     max_chars: int = Field(4_000, ge=1, description="of a field that are looked at")
     bits: int = Field(21, ge=8, le=26, description="terms are hashed into 2^bits numbers")
-    structure: Literal["flat", "tree"] = Field(
-        "flat", description="one decision among all classes, or one at each node of the category tree"
+    structure: Literal["flat", "tree", "network"] = Field(
+        "flat",
+        description="SVMs that decide among all classes, or at each node of the category tree, or a network",
     )
     min_df: int = Field(2, ge=1, description="cards a term must be in")
-    C: float = Field(1.0, gt=0)
+    C: float = Field(1.0, gt=0, description="of the SVMs")
+    hidden: int = Field(192, ge=1, description="units of the network")
+    dropout: float = Field(0.3, ge=0, lt=1, description="of the network's units")
+    term_dropout: float = Field(0.2, ge=0, lt=1, description="of a card's terms, where the network learns")
+    trainer: TrainerConfig = Field(
+        default_factory=lambda: TrainerConfig.model_validate({"epochs": 6, "batch_size": 256, "lr": 0.003}),
+        description="of the network",
+    )
+
+    @property
+    def model_at(self) -> str:
+        return "goods.models.text." + (
+            "student_network:StudentNetworkModel"
+            if self.structure == "network"
+            else "student_model:StudentModel"
+        )
 
     @property
     def scored_by(self) -> tuple[str, ...]:
