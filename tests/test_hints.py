@@ -177,5 +177,7 @@ def test_a_trained_scorer_of_a_catalogue_is_looked_at_before_it_is_asked(tmp_pat
 
 
 def test_rows_of_an_id_that_stands_twice_are_its_own():
-    with pytest.raises(GoodsError, match=r"id 5 occurs more than once \(rows \[1, 3\]\)"):
+    with pytest.raises(GoodsError, match=r"id 5 occurs more than once, in 2 rows \(1, 3\);"):
         require_unique(pd.Series([4, 5, 6, 5, 4]), "id", Path("cards.csv"))
+    with pytest.raises(GoodsError, match=r"once, in 1,200 rows \(0, 1, 2, 3, 4, …\);"):
+        require_unique(pd.Series([5] * 1200), "id", Path("cards.csv"))

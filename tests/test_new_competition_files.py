@@ -86,7 +86,7 @@ def test_an_id_that_is_there_twice_stays_the_id(tmp_path, configs, capsys, sampl
     del test["label"]
     sample = {"sample_submission": {"id": test["id"], "label": ["k0"] * 60}} if sampled else {}
     new_competition("twice", write(tmp_path / "raw", train=train, test=test, **sample), configs)
-    told = "though 1 of 60 rows of train repeat that of another, such as 100 (rows [0, 1]): drop the duplicate rows"
+    told = "though 1 of 60 rows of train repeat that of another, such as 100, in 2 rows (0, 1): drop the duplicate rows"
     assert f"warning: 'id' is taken for the id, {told}, or remove table.id" in capsys.readouterr().err
     assert table_of(configs, "twice")["id"] == "id"
     with pytest.raises(GoodsError, match=r"id 100\b"):

@@ -13,7 +13,7 @@ from goods.competitions.guess.renamed import renamed
 from goods.competitions.guess.sample import guess_sample
 from goods.competitions.guess.target import guess_target
 from goods.config.competition import CompetitionConfig
-from goods.core.wording import count
+from goods.core.wording import count, rows_told
 
 NEARLY = 0.9  # share of the values of an id that are different, at least
 
@@ -113,8 +113,8 @@ def repeated(column: Column) -> str:
     again = cells[cells.duplicated() & cells.notna()]
     if again.empty:
         return f"have no value of it, such as row {int(cells.isna().argmax())}: give each card an id"
-    same = cells.index[cells == again.iloc[0]][:2].tolist()
-    return f"repeat that of another, such as {again.iloc[0]} (rows {same}): drop the duplicate rows"
+    same = rows_told(cells.index[cells == again.iloc[0]])
+    return f"repeat that of another, such as {again.iloc[0]}, in {same}: drop the duplicate rows"
 
 
 def guess_labels(made: Guess, sources: Sources, columns: dict[str, Columns]) -> Columns:
