@@ -12,6 +12,7 @@ from goods.competitions.guess.photos import guess_photo
 from goods.competitions.guess.renamed import renamed
 from goods.competitions.guess.sample import guess_sample
 from goods.competitions.guess.target import guess_target
+from goods.competitions.table_files import tell
 from goods.config.competition import CompetitionConfig
 from goods.core.wording import count, rows_told
 
@@ -29,8 +30,11 @@ def guess(data: Path) -> Guess:
     made.say("files", {role: sources.of[role].name for role in roles if role in sources.of}, LIKELY, why)
     columns = {role: columns_of(source) for role, source in sources.of.items()}
     for role, source in sources.of.items():
+        read = columns[role]
+        rows = len(next(iter(read.values())).cells)
+        tell(source.table, f"{count(rows, 'row')}, {count(len(read), 'column')} of {role}")
         if role != "sample":  # that of a submission may have none
-            check_header(source, columns[role])
+            check_header(source, read)
     columns["test"] = without_answers(columns["train"], columns["test"])
     check_shared(sources, columns["train"], columns["test"])
     train, test = columns["train"], columns["test"]
