@@ -32,7 +32,7 @@ BAD_TRAIN = {
     "column 'category_id' is missing": lambda f: f.drop(columns="category_id"),
     "product_id 1000 occurs more than once": lambda f: nth(f, 1, product_id=1000),
     "category_id 999 is not in categories_tree.csv": lambda f: nth(f, 3, category_id=999),
-    "'category_id' is not a whole number": lambda f: nth(
+    "row 2: 'category_id' is empty; give that row a whole number": lambda f: nth(
         f.astype({"category_id": float}), 2, category_id=None
     ),
     "product_id 5000 is in train.parquet and in test.parquet": lambda f: nth(f, 0, product_id=5000),

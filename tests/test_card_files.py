@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import re
+import zipfile
 from types import SimpleNamespace
 
 import pandas as pd
@@ -12,6 +16,7 @@ from conftest import competition_config
 from table_contests import config_of
 
 from goods.cards.table import Issues
+from goods.competitions.loading import competition_of
 from goods.core.errors import GoodsError
 from goods.core.trimming import trim_memory
 from goods.submit import raw_batches
@@ -137,3 +142,49 @@ def test_match_reads_the_columns_of_a_table_competition(tmp_path):
     assert cards.identity.tolist() == ["1", "2", "2"]
     path.write_text("sku;maker;what\nA8;Altair;чайник\n", encoding="utf-8")
     assert read_catalogue(path, None, config_of(section)).product_id.tolist() == ["A8"]
+
+
+def zip_of(*names: str) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as file:
+        for name in names:
+            file.writestr(name, "id,title\n1,a\n")
+    return made.getvalue()
+
+
+def parquet_of_a_card() -> bytes:
+    return pd.DataFrame({"id": [1], "title": ["кружка"]}).to_parquet()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            parquet_of_a_card(),
+            "a parquet file, not the text that its name says; rename it to end in .parquet",
+        ),
+        (gzip.compress(b"id,title\n1,a\n"), "packed by gzip, which its name does not say; unpack it"),
+        (zip_of("cards.csv"), "a zip archive, not a table; unpack it"),
+        (zip_of("[Content_Types].xml", "xl/workbook.xml"), "a spreadsheet, which is not read; save each"),
+        (zip_of("mimetype", "content.xml"), "a spreadsheet, which is not read; save each"),
+        (zip_of("xl/workbook.xml")[:50], "a zip archive, not a table; unpack it"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "a picture (png), not a table; name the file of the cards"),
+    ],
+)
+def test_a_file_that_is_called_csv_and_is_none_is_told_what_it_is(tmp_path, content, told):
+    path = tmp_path / "cards.csv"
+    path.write_bytes(content)
+    section = {
+        "files": {"train": "cards.csv", "test": "cards.csv"},
+        "id": "id",
+        "title": "title",
+        "target": "y",
+    }
+    for read in (
+        lambda: read_catalogue(path),
+        lambda: read_new_cards(path, competition_config(), None, Issues()),
+        lambda: read_new_cards(path, config_of(section), None, Issues()),
+        lambda: competition_of(config_of(section)).read(tmp_path),
+    ):
+        with pytest.raises(GoodsError, match=re.escape(f"{path}: {told}")):
+            read()

@@ -286,8 +286,8 @@ def test_a_csv_file_is_matched_as_a_parquet_file_is(tmp_path: Path, run_script) 
         assert (tmp_path / "csv" / name).read_bytes() == (tmp_path / "uet" / name).read_bytes()
     (tmp_path / "cards.csv").write_text("product_id,title\n7,a\n7,b\n")
     code, _, err = run_script("match", tmp_path / "cards.csv")
-    assert code == 2 and err == f"error: {tmp_path / 'cards.csv'}: product_id 7 occurs more than once " + (
-        "(rows [0, 1]); drop the duplicate rows\n"
+    assert code == 2 and err == f"error: {tmp_path / 'cards.csv'}: product_id 7 occurs more than once, " + (
+        "in 2 rows (0, 1); drop the duplicate rows\n"
     )
 
 

@@ -46,7 +46,14 @@ def test_with_several_roots_the_roots_begin_the_paths(root, tmp_path, capsys):
     tree = tree_of(tmp_path, ROOTS.format(root=root))
     assert leaves(tree) == LEAVES
     assert tree[11].nodes == ("10", "11")
-    assert "2 roots, such as 10 and 20" in capsys.readouterr().err
+    of = "" if root in ("", "0") else f", of the parent {root}, which has no row"
+    assert f"2 roots (10 'Дом'{of}; 20 'Одежда'{of}): paths begin" in capsys.readouterr().err
+
+
+def test_of_many_roots_the_first_are_named(tmp_path, capsys):
+    tree_of(tmp_path, "id,title,parent_id\n" + "".join(f"{i},вид {i},\n" for i in range(1, 1235)))
+    told = "1,234 roots (1 'вид 1'; 2 'вид 2'; 3 'вид 3'; 4 'вид 4'; 5 'вид 5'; …): paths begin with them"
+    assert told in capsys.readouterr().err
 
 
 def test_roots_that_are_their_own_parents(tmp_path):

@@ -15,14 +15,18 @@ from goods.competitions.guess.guess import LIKELY, Guess
 from goods.competitions.raw import require_unique
 from goods.competitions.table_values import floats_of
 from goods.config.competition import CompetitionConfig
+from goods.config.experiment import ExperimentConfig
 from goods.core import log, warned
+from goods.core.artifacts import write_text
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.models.prior import PairPriorConfig, PriorConfig
 from goods.prepare.order import IDS, ROWS, told
 from goods.prepare.unreadable import check_unreadable
+from goods.stack.level import base_runs, finished_run
 from goods.submit import pairs, predictor
 from goods.submit.predictor import saved_config
+from goods.train.foundations import scored_run, trained_fold
 from goods.train.gather import headline
 from goods.upkeep import status
 
@@ -118,6 +122,35 @@ def test_a_run_that_is_not_there_is_told_with_the_commands_that_make_it(tmp_path
     assert str(error.value).endswith("configs/shop/stack.yaml --target sex")
 
 
+def test_an_experiment_without_a_config_of_its_name_is_told_by_one_that_is_there(tmp_path):
+    ws = Workspace(tmp_path, "shop/sex")
+    variant = (
+        "configs/shop/EXPERIMENT.yaml --target sex --set name=mine (EXPERIMENT: what it is a variant of)"
+    )
+    asking = (
+        (lambda: saved_config(ws, "mine"), f"with {variant}"),
+        (lambda: finished_run(ws, "mine"), f"scripts/stack.py {variant} first"),
+        (lambda: base_runs(ws, stack_of("mine")), f"run scripts/train.py {variant} first"),
+        (lambda: scored_run(ws, stack_of("mine"), "mine"), f"run scripts/train.py {variant} first"),
+        (lambda: trained_fold(ws, stack_of("mine"), "mine", 0), f"run scripts/train.py {variant} first"),
+    )
+    for ask, end in asking:
+        with pytest.raises(GoodsError) as error:
+            ask()
+        assert end in str(error.value)
+    saved = ws.run("mine").config
+    write_text(saved, "")
+    for ask, end in asking:
+        with pytest.raises(GoodsError) as error:
+            ask()
+        assert end.replace(variant, f"{saved} --target sex") in str(error.value)
+
+
+def stack_of(*experiments: str) -> ExperimentConfig:
+    model = {"family": "stack", "experiments": list(experiments)}
+    return ExperimentConfig.model_validate({"competition": "shop", "name": "joined", "model": model})
+
+
 def test_what_was_guessed_is_shown_as_the_yaml_that_is_written(capsys):
     made = Guess()
     made.say("files", {"train": "train.csv", "test": "test.csv"}, LIKELY, "by their names")
@@ -177,5 +210,7 @@ def test_a_trained_scorer_of_a_catalogue_is_looked_at_before_it_is_asked(tmp_pat
 
 
 def test_rows_of_an_id_that_stands_twice_are_its_own():
-    with pytest.raises(GoodsError, match=r"id 5 occurs more than once \(rows \[1, 3\]\)"):
+    with pytest.raises(GoodsError, match=r"id 5 occurs more than once, in 2 rows \(1, 3\);"):
         require_unique(pd.Series([4, 5, 6, 5, 4]), "id", Path("cards.csv"))
+    with pytest.raises(GoodsError, match=r"once, in 1,200 rows \(0, 1, 2, 3, 4, …\);"):
+        require_unique(pd.Series([5] * 1200), "id", Path("cards.csv"))

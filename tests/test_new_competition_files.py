@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from guessed import parts_of, prepared, table_of, write
+from guessed import parts_of, prepared, table_of, words, write
 
 from goods.competitions.guess.stage import new_competition
 from goods.competitions.loading import load_competition
 from goods.core.errors import GoodsError
+from goods.metrics.evaluation import METRICS
 from goods.submit.elsewhere import checked_file
 
 
@@ -86,7 +88,7 @@ def test_an_id_that_is_there_twice_stays_the_id(tmp_path, configs, capsys, sampl
     del test["label"]
     sample = {"sample_submission": {"id": test["id"], "label": ["k0"] * 60}} if sampled else {}
     new_competition("twice", write(tmp_path / "raw", train=train, test=test, **sample), configs)
-    told = "though 1 of 60 rows of train repeat that of another, such as 100 (rows [0, 1]): drop the duplicate rows"
+    told = "though 1 of 60 rows of train repeat that of another, such as 100, in 2 rows (0, 1): drop the duplicate rows"
     assert f"warning: 'id' is taken for the id, {told}, or remove table.id" in capsys.readouterr().err
     assert table_of(configs, "twice")["id"] == "id"
     with pytest.raises(GoodsError, match=r"id 100\b"):
@@ -153,3 +155,29 @@ def test_a_sample_of_other_ids_and_names_is_told(tmp_path, configs, capsys):
     data = with_sample(tmp_path, "item,answer\n1,k0\n2,k1\n")
     new_competition("foreign", data, configs)
     assert "warning: the sample submission has columns item, answer" in capsys.readouterr().err
+
+
+def test_how_each_file_was_read_is_said(tmp_path, configs, capsys):
+    n, data = 60, tmp_path / "raw"
+    data.mkdir()
+    train = pd.DataFrame(
+        {"id": range(n), "title": words(n), "kind": ["кружки большие", "столовые ложки"] * (n // 2)}
+    )
+    train.to_csv(data / "train.csv", index=False, sep=";", encoding="cp1251")
+    train.assign(id=train.id + n).drop(columns="kind").head(20).to_parquet(data / "test.parquet")
+    new_competition("read", data, configs)
+    said = capsys.readouterr().err.splitlines()
+    assert "table: 60 rows, 3 columns of train from train.csv (cp1251, columns divided by ';')" in said
+    assert "table: 20 rows, 2 columns of test from test.parquet" in said
+
+
+def test_the_metric_says_that_it_is_a_default_and_what_else_there_is(tmp_path, configs):
+    train, test = parts_of(60, 1, 2)
+    del test["label"]
+    new_competition("scored", write(tmp_path / "raw", train=train, test=test), configs)
+    lines = (configs / "scored" / "competition.yaml").read_text(encoding="utf-8").splitlines()
+    before = " ".join(line.strip("# ") for line in lines[: lines.index("metric: weighted_f1")])
+    assert "the files do not say" in before and "the default" in before
+    of_cards = {name for name, metric in METRICS.items() if metric.problem == "cards"}
+    assert of_cards <= set(re.findall(r"\w+", before)) and "recall_at_75" not in before
+    assert max(map(len, lines)) <= 120

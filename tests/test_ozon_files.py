@@ -98,7 +98,10 @@ def test_test_pairs_are_all_kept_whatever_they_name(raw):
         (lambda f: (f / "train_pairs.parquet").unlink(), "train_pairs.parquet: missing"),
         (lambda f: (f / "test_data.parquet").write_bytes(b"PAR1 nonsense"), "not a readable parquet file"),
         (lambda f: write_pairs(f, [(1, 2, 1), (1, 3, 2)]), "row 1: target is not 0 or 1"),
-        (lambda f: write_pairs(f, [(1, 2, 1), (2, None, 0)]), "row 1: 'variantid2' is not a whole number"),
+        (
+            lambda f: write_pairs(f, [(1, 2, 1), (2, None, 0)]),
+            "row 1: 'variantid2' is empty; give that row a whole number",
+        ),
         (lambda f: write_pairs(f, [(1, 2, 1), (2, 3, 1)]), "its 2 usable pairs are all alike, of target 1"),
         (lambda f: write_pairs(f, [(71, 72, 1), (1, 2, 0), (8, 99, 1)]), "variantid 71"),
         (

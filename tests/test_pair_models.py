@@ -164,7 +164,9 @@ def test_out_of_fold_scores_of_an_encoder_are_features_of_the_booster(trained_pa
 
 
 def test_a_missing_experiment_is_named(trained_pairs):
-    with pytest.raises(GoodsError, match=r"builds on nowhere.*train\.py configs/ozon/nowhere\.yaml"):
+    with pytest.raises(
+        GoodsError, match=r"builds on nowhere.*train\.py configs/ozon/EXPERIMENT\.yaml --set name=nowhere \("
+    ):
         train(trained_pairs, OZON, ozon_config("stack", *QUICK, "model.experiments=[nowhere]", "name=lost"))
 
 

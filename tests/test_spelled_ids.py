@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from batches_of_cards import read_new_cards
 from table_contests import CSV, config_of, write_csv
 
+from goods.cards.table import Issues
 from goods.competitions.guess.section import guess
 from goods.competitions.loading import competition_of
 from goods.core.errors import GoodsError
@@ -71,6 +73,26 @@ def test_cards_that_two_files_write_otherwise_are_the_same(tmp_path):
     section = {"files": {"train": "train.csv", "test": "test.csv"}, "id": "item_id", "title": "title"}
     with pytest.raises(GoodsError, match=r"item_id 900 is in train\.csv and in test\.csv"):
         competition_of(config_of(section | {"target": "kind"})).read(data)
+
+
+@pytest.mark.parametrize(
+    ("known", "spelling", "asked"),
+    [
+        ([7, 8], DECIMALS, 1139),
+        ([7, 8], COMMAS, 1139),
+        (["7.0", "8.0"], DECIMALS, "1139.0"),
+        (["a7", "8"], str, "1139"),
+        (None, str, 1139),
+        (None, DECIMALS, "1139.0"),
+    ],
+)
+def test_ids_of_new_cards_are_of_the_kind_that_the_known_ones_are(tmp_path, known, spelling, asked):
+    path = tmp_path / "new.csv"
+    path.write_text(f"item_id;title\n{spelling(1139)};кружка\n{spelling(1200)};миска\n", encoding="utf-8")
+    section = {"files": {"train": "a.csv", "test": "b.csv"}, "id": "item_id", "title": "title"}
+    config = config_of(section | {"target": "kind"})
+    cards = read_new_cards(path, config, None, Issues(), known=None if known is None else pd.Series(known))
+    assert cards.product_id[0] == asked
 
 
 @pytest.mark.parametrize(("most", "kind"), [(2**63 - 1, int), (2**63, str)])

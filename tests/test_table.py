@@ -150,7 +150,7 @@ def test_validation_cards_are_train_cards_and_an_array_is_read_as_lines_are(tmp_
     ("train", "test", "message"),
     [
         (["a", "b"], ["b"], "id b is in train.csv and in test.csv; leave it in one"),
-        (["a", "a"], ["b"], r"train\.csv: id a occurs more than once \(rows \[0, 1\]\)"),
+        (["a", "a"], ["b"], r"train\.csv: id a occurs more than once, in 2 rows \(0, 1\)"),
         (["a", None], ["b"], r"train\.csv: row 1: 'id' is empty; give that card an id"),
         (["a", "b\u0007"], ["c"], r"train\.csv: row 1: 'id' .* is no id"),
     ],

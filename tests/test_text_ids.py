@@ -65,6 +65,7 @@ def test_whole_numbers_are_found_however_they_are_spelled():
     assert same_kind(["1760.0", "1,760", "1 760"], pd.Series([1760])) == [1760] * 3
     known = pd.Series(["1760.0", "007", "7", "a"])
     assert same_kind(["1760", "1,760", "a", "007", "8"], known) == ["1760.0", "1760.0", "a", "007", "8"]
+    assert same_kind(["07", "007.0", " 7"], pd.Series(["7", "a"])) == ["07", "007.0", "7"]
     assert same_kind(["7.0"], known) == ["7.0"]  # which of the two is not known
     assert as_whole(pd.Series([3.0, 1760.0])).tolist() == [3, 1760]
     assert as_whole(pd.Series(["1,760", "x"])).tolist() == ["1,760", "x"]

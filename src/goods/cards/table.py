@@ -120,6 +120,12 @@ def load_cards(ws: Workspace) -> pd.DataFrame:
     return cards if asked.all() else cards[asked].reset_index(drop=True)
 
 
+def load_ids(ws: Workspace) -> pd.Series:
+    """Ids of all cards, those without a label among them."""
+    check_prepared(ws)
+    return pd.read_parquet(ws.cards, columns=["product_id"]).product_id
+
+
 def load_all_cards(ws: Workspace) -> pd.DataFrame:
     """Those without a label too: for what learns from cards without their labels."""
     check_prepared(ws)

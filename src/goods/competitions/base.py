@@ -26,7 +26,8 @@ class Competition:
     `read_new`: raw file without answers → card rows without image and target; None where new cards cannot be labelled.
     `describe`: file of new products and their ids int64 [n] → what only matching reads; None where only names count.
     `generate`: makes the raw files itself.
-    `tables`: file of new cards → its rows in parts, of which `read_new` reads parquet files; None: parquet or CSV.
+    `tables`: file of new cards and, as `known`, ids of the competition's own cards (None: of none) → its rows in
+    parts, of which `read_new` reads parquet files; None: parquet or CSV.
     `settings`: what of the YAML decides how raw files are read.
     """
 
@@ -36,7 +37,7 @@ class Competition:
     read_new: Callable[[Path, Issues], pd.DataFrame] | None = None
     describe: Callable[[Path, np.ndarray, Issues], Described] | None = None
     generate: Callable[[Path, CompetitionConfig], None] | None = None
-    tables: Callable[[Path], Iterator[pa.Table]] | None = None
+    tables: Callable[..., Iterator[pa.Table]] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from charset_normalizer import from_bytes
 
+from goods.competitions.content import check_text
 from goods.competitions.swallowed import LINE_END, QUOTES_MEND
 from goods.config.table import TextFormat
 from goods.core.errors import GoodsError
@@ -89,6 +90,7 @@ def samples(path: Path) -> tuple[bytes, bytes, bool]:
                 letters, rest = rest, file.read(SAMPLE)
     except CUT as error:
         raise GoodsError(f"{path}: cannot be read ({error}); copy it again") from None
+    check_text(path, head)
     return head, letters, whole
 
 

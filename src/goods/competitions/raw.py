@@ -20,6 +20,7 @@ from goods.competitions.arrow import columns_of, frame_of, plain, read_columns, 
 from goods.core.errors import GoodsError
 from goods.core.ids import Id, plain_id
 from goods.core.numbers import ROUNDED, whole_number
+from goods.core.wording import rows_told
 
 DEEPEST = 100  # levels of a tree of categories: paths of each category are held, and deeper ones are a fault
 Owned = tuple[np.ndarray, np.ndarray]  # row of the card int64 [m] that each vector of float32 [m, d] is of
@@ -107,8 +108,9 @@ def integer_ids(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
     values = frame[column]
     if values.dtype.kind == "i":
         return values.astype("int64")
+    check_filled(values, values.isna().to_numpy(bool), path, "give that row a whole number")
     as_float = values.astype("float64")
-    bad = values.isna() | (as_float % 1 != 0)
+    bad = as_float % 1 != 0
     if values.dtype.kind == "f":
         bad |= as_float.abs() >= 2.0**63
     if bad.any():
@@ -130,13 +132,19 @@ def integer_ids(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
     return values.astype("int64")
 
 
+def check_filled(column: pd.Series, empty: np.ndarray, path: Path, mend: str) -> None:
+    """GoodsError with the `mend` naming the first row of the column that is `empty` bool [n]."""
+    if empty.any():
+        raise GoodsError(f"{path}: row {int(empty.argmax())}: {column.name!r} is empty; {mend}")
+
+
 def require_unique(ids: pd.Series, column: str, path: Path) -> None:
-    """GoodsError naming an id that stands in several rows, and the first two of them."""
+    """GoodsError naming an id that stands in several rows, how many, and the first of them."""
     if not ids.is_unique:
         twice = ids[ids.duplicated()].iloc[0]
-        rows = ids.index[ids == twice][:2].tolist()
+        rows = rows_told(ids.index[ids == twice])
         raise GoodsError(
-            f"{path}: {column} {twice} occurs more than once (rows {rows}); drop the duplicate rows"
+            f"{path}: {column} {twice} occurs more than once, in {rows}; drop the duplicate rows"
         )
 
 

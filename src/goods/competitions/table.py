@@ -131,8 +131,8 @@ def read_new(config: TableConfig, path: Path, issues: Issues) -> pd.DataFrame:
     return cards_of(table.frame(list(wanted.values())), path, "test", config, issues)
 
 
-def tables(config: TableConfig, path: Path) -> Iterator[pa.Table]:
-    """A file of new cards in any format the table may have."""
+def tables(config: TableConfig, path: Path, known: pd.Series | None = None) -> Iterator[pa.Table]:
+    """A file of new cards in any format the table may have; its ids are whole numbers or texts as those `known`."""
     table = Table(tuple(files_of(path.parent, path.name, "files.test")), config.format)
     wanted = columns_of_cards(config)
     table.require(wanted, NEW_MEND)
@@ -140,7 +140,11 @@ def tables(config: TableConfig, path: Path) -> Iterator[pa.Table]:
     if config.id is None:
         frame[ROW] = np.arange(len(frame))
     elif frame.attrs["texts"]:
-        frame[config.id] = ids_of(frame[config.id], are_whole([frame], config.id), config.id, path)
+        sample = None if known is None else known.to_frame()
+        if sample is not None:
+            sample.attrs["texts"] = False
+        whole = (known is None or known.dtype.kind in "iu") and are_whole_ids([frame], config.id, sample)
+        frame[config.id] = ids_of(frame[config.id], whole, config.id, path)
     yield pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
 
 

@@ -16,7 +16,7 @@ from goods.cards.literals import paired
 from goods.cards.table import Issues
 from goods.cards.text import squeeze
 from goods.cards.unicode import plain
-from goods.competitions.raw import integer_ids
+from goods.competitions.raw import check_filled, integer_ids
 from goods.core import numbers
 from goods.core.errors import GoodsError
 from goods.core.log import say
@@ -86,7 +86,7 @@ def in_64_bits(text: str) -> bool:
 def ids_of(column: pd.Series, whole: bool, name: str, path: Path) -> pd.Series:
     """int64 where they are `whole` numbers, else text as it is written; GoodsError naming the row of one that is
     empty."""
-    check_filled(column, path, "give that card an id")
+    check_filled(column, empty_cells(column), path, "give that card an id")
     if whole:
         return whole_ids(column, path)
     ids = column.map(class_text).astype("str")
@@ -102,15 +102,13 @@ def ids_of(column: pd.Series, whole: bool, name: str, path: Path) -> pd.Series:
 
 def keys_of(column: pd.Series, whole: bool, path: Path) -> pd.Series:
     """What joins tables: as `ids_of`, of any length and without blanks around texts."""
-    check_filled(column, path, "give that row one")
+    check_filled(column, empty_cells(column), path, "give that row one")
     return whole_ids(column, path) if whole else column.map(class_text).astype("str").str.strip()
 
 
-def check_filled(column: pd.Series, path: Path, mend: str) -> None:
-    """GoodsError with the `mend` naming the first row of an id that is empty."""
-    empty = column.map(is_nothing).to_numpy(bool)
-    if empty.any():
-        raise GoodsError(f"{path}: row {int(empty.argmax())}: {column.name!r} is empty; {mend}")
+def empty_cells(column: pd.Series) -> np.ndarray:
+    """bool [n]"""
+    return column.map(is_nothing).to_numpy(bool)
 
 
 def whole_ids(column: pd.Series, path: Path) -> pd.Series:

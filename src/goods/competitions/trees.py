@@ -21,10 +21,12 @@ from goods.core.ids import Id
 from goods.core.log import say
 from goods.core.meant import meant
 from goods.core.numbers import is_nothing, whole_number
+from goods.core.wording import count
 
 Columns = tuple[str, ...]  # those of a category's id, title and parent
 
 COLUMNS: Columns = ("id", "title", "parent_id")
+SHOWN, SIGNS = 5, 40  # roots that are named, signs of the title of each
 
 
 class Nodes(NamedTuple):
@@ -62,9 +64,12 @@ def tree_of_rows(nodes: Nodes, columns: Columns, texts: bool) -> dict[Id, Catego
     }
     roots = [id_ for id_, parent in parent_of.items() if parent is None]
     if len(roots) > 1:
+        written = dict(zip(ids, parents, strict=True))
+        named = "; ".join(root_told(id_, title_of[id_], written[id_]) for id_ in roots[:SHOWN])
+        more = "; …" if len(roots) > SHOWN else ""
         say(
-            f"{path}: {len(roots)} roots, such as {roots[0]} and {roots[1]}: paths begin with them; give them a common "
-            "parent to leave them out"
+            f"{path}: {count(len(roots), 'root')} ({named}{more}): paths begin with them; give them a common parent to "
+            "leave them out"
         )
     inner, tree = set(parent_of.values()), dict[Id, CategoryPath]()
     for id_ in parent_of:
@@ -74,6 +79,12 @@ def tree_of_rows(nodes: Nodes, columns: Columns, texts: bool) -> dict[Id, Catego
         above, names = tuple(str(n) for n in chain[::-1]), tuple(title_of[n] for n in chain[::-1])
         tree[id_] = CategoryPath(above, names, is_leaf=id_ not in inner)
     return tree
+
+
+def root_told(id_: Id, title: str, parent: Id | None) -> str:
+    """A root as a message names it, with what makes it one where that may be a mistake."""
+    lost = parent not in (None, 0, "0", id_)
+    return f"{id_} {title[:SIGNS]!r}{f', of the parent {parent}, which has no row' if lost else ''}"
 
 
 def chain_of(id_: Id, parent_of: dict[Id, Id | None], path: Path) -> list[Id]:

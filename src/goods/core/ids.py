@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 from goods.core.numbers import whole_number
 
 Id = int | str
+LEADING_ZERO = re.compile(r"\s*[-+]?0[0-9]")
 
 
 def plain_id(value: Any) -> Id:
@@ -31,7 +33,8 @@ def numbered(ids: pd.Series) -> np.ndarray:
 
 def same_kind(ids: Sequence[Id], known: pd.Series) -> list[Id]:
     """Ids as they were written on a command line, as the known ones are: a whole number, however it is spelled (7, 7.0,
-    1,234), stands for the known one that is the same number; what is none stays."""
+    1,234), stands for the known one that is the same number; what is none stays, and so does, where known ones are
+    texts, one that begins with a zero: "07" is not "7"."""
     if known.dtype.kind in "iu":
         return [id_ if (number := number_of(id_)) is None else number for id_ in ids]
     written = set(known)
@@ -43,7 +46,7 @@ def same_kind(ids: Sequence[Id], known: pd.Series) -> list[Id]:
             spelled.setdefault(number, []).append(one)
 
     def meant(id_: Id) -> Id:
-        number = None if id_ in written else number_of(id_)
+        number = None if id_ in written or LEADING_ZERO.match(str(id_)) else number_of(id_)
         found = [] if number is None else spelled.get(number, [])
         return found[0] if len(found) == 1 else id_
 

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+SHOWN = 5  # rows that are named
+
 
 def count(n: int, one: str, several: str | None = None) -> str:
     """ "1 card", "1,234 cards"; `several`: the plural where that is not `one` and an s ("boxes", "files are")."""
     return f"{n:,} {one if n == 1 else several or f'{one}s'}"
+
+
+def rows_told(rows: Iterable[int]) -> str:
+    """How many rows, and the first of them: "20 rows (0, 1, 2, 3, 4, …)"."""
+    numbers = list(map(str, rows))
+    return (
+        f"{count(len(numbers), 'row')} ({', '.join(numbers[:SHOWN])}{', …' if len(numbers) > SHOWN else ''})"
+    )
 
 
 def size(n: float) -> str:

@@ -31,6 +31,7 @@ from goods.problems.splitting import assign_folds
 from goods.stack.candidates import Candidates, make_candidates, side_by_side
 from goods.stack.config import StackConfig
 from goods.stack.features import CandidateFeatures
+from goods.train.commands import given_to_a_script
 
 PARTS = 5  # of the cards of a single scored fold, for the second level
 
@@ -45,7 +46,7 @@ def stack_config(config: ExperimentConfig) -> StackConfig:
 
 def finished_run(ws: Workspace, experiment: str) -> Run:
     """The run of a finished stack; GoodsError if it is not one."""
-    how = f"run scripts/stack.py configs/{ws.whole.competition}/{experiment}.yaml first"
+    how = f"run scripts/stack.py {given_to_a_script(ws, experiment)} first"
     run = check_run(ws, experiment, "no finished run", how)
     config = load_experiment(run.config)
     if not isinstance(config.model, StackConfig) and read_json(run.report).get("limits"):
@@ -60,7 +61,7 @@ def finished_run(ws: Workspace, experiment: str) -> Run:
 def base_runs(ws: Workspace, config: ExperimentConfig) -> list[Run]:
     runs = [ws.run(name) for name in stack_config(config).experiments]
     for run in runs:
-        mend = f"run scripts/train.py configs/{config.competition}/{run.path.name}.yaml first"
+        mend = f"run scripts/train.py {given_to_a_script(ws, run.path.name)} first"
         check_done(run.path, "not trained on every fold", mend)
     return runs
 

@@ -120,15 +120,15 @@ def write_labelled(
     images: Path | None,
     folder: Path,
 ) -> None:
-    known = load_cards(ws).product_id.to_numpy()
+    known = load_cards(ws).product_id
     finished = Asked(ws, competition, teacher, images)
     (asked,) = finished.predictors(stay=finished.fits)
     cards, said = [], []
     with tempfile.TemporaryDirectory(prefix="goods-cards-") as temporary:
-        new = NewCards(unlabelled, competition, images, Path(temporary))
+        new = NewCards(unlabelled, competition, images, Path(temporary), known=known)
         with bar_over(new, teacher, asked.steps) as bar:
             for batch in new.batches():
-                mine = batch[~np.isin(batch.product_id.to_numpy(), known)].reset_index(drop=True)
+                mine = batch[~np.isin(batch.product_id.to_numpy(), known.to_numpy())].reset_index(drop=True)
                 if len(mine):
                     said.append(asked.predict(mine, partial(bar, len(batch))))
                     cards.append(mine[[*COLUMNS, *beside_text(mine)]])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from goods.cards.photos import usable_among
 from goods.cards.rawtext import normalise
 from goods.cards.table import COLUMNS, PHOTO, Issues, beside_text, photo_names
 from goods.competitions.loading import competition_of
+from goods.competitions.raw import require_unique
 from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import write_parquet
 from goods.core.errors import GoodsError
@@ -54,7 +56,8 @@ def reader_of(competition: CompetitionConfig) -> Callable[[Path, Issues], pd.Dat
 
 class NewCards:
     """Cards of a raw file without answers, `len` of them; photos are looked up in `images` as those of the test split.
-    `folder` takes the temporary files. `shares`: those of which nothing is known get the shares of the classes."""
+    `folder` takes the temporary files. `shares`: those of which nothing is known get the shares of the classes.
+    `known`: ids of the competition's own cards, by which those of the file are whole numbers or texts."""
 
     def __init__(
         self,
@@ -64,17 +67,19 @@ class NewCards:
         folder: Path,
         rows: int = BLOCK,
         shares: bool = False,
+        known: pd.Series | None = None,
     ) -> None:
         contest = competition_of(competition)
+        tables = None if contest.tables is None else partial(contest.tables, known=known)
         self.shares = shares
         self.read, self.path, self.images, self.folder = reader_of(competition), path, images, folder
         try:
-            self._take_all(raw_batches(path, rows, folder, contest.tables))
+            self._take_all(raw_batches(path, rows, folder, tables))
         except GoodsError:
             # damage in a column that no reader takes does not matter, and a row is told by its number in the file
             if path.is_file() and path.stat().st_size > AT_ONCE:
                 raise
-            self._take_all(as_one(path, folder, contest.tables))
+            self._take_all(as_one(path, folder, tables))
         self.found = Found() if images is None else self._photos(images)
 
     def __len__(self) -> int:
@@ -123,13 +128,7 @@ class NewCards:
             self.issues.keep(issues)
             self.n_batches += 1
         self.ids = np.concatenate(ids)
-        values, times = np.unique(self.ids, return_counts=True)
-        if (times > 1).any():
-            twice = values[times > 1][0]
-            rows = np.flatnonzero(self.ids == twice)[:2].tolist()
-            raise GoodsError(
-                f"{self.path}: the id {twice} occurs more than once (rows {rows}); drop the duplicate rows"
-            )
+        require_unique(pd.Series(self.ids), "the id", self.path)
 
     def _file(self, number: int) -> Path:
         return self.folder / f"cards-{number}.parquet"

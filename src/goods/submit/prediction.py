@@ -15,7 +15,7 @@ from pathlib import Path
 
 from goods.cards.hiding import like_test
 from goods.cards.labels import Labels
-from goods.cards.table import has_photo, load_cards, select
+from goods.cards.table import has_photo, load_cards, load_ids, select
 from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
@@ -57,7 +57,7 @@ def predict_file(
     stay = asked.fits
     with tempfile.TemporaryDirectory(prefix="goods-cards-") as folder:
         rows = rows if stay else rows * PATIENT
-        cards = NewCards(path, competition, images, Path(folder), rows, shares=not plain)
+        cards = NewCards(path, competition, images, Path(folder), rows, not plain, load_ids(ws.whole))
         warn_of_photos(ws, experiment, cards.photos / len(cards), spaces)
         warn_of_ids(experiment, spaces)
         warn_of_shares(experiment, spaces)

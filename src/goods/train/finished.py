@@ -17,6 +17,7 @@ from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.matching.products import Products
 from goods.models.base import Model
+from goods.train.commands import given_to_a_script
 from goods.train.context import make_context
 from goods.train.keys import judges
 
@@ -36,7 +37,7 @@ def load_run_models(
     run = ws.run(config.name)
     given = first_gpu(own_resources(competition.n_folds, config.model.on_gpu))
     for k in judges(config, competition):
-        mend = f"run scripts/train.py configs/{config.competition}/{config.name}.yaml first"
+        mend = f"run scripts/train.py {given_to_a_script(ws, config.name)} first"
         check_done(run.fold(k), "not trained", mend)
         context = replace(
             make_context(ws, config, given, None, False, k, fitted=True),

@@ -17,6 +17,7 @@ from goods.core.workspace import ALL, Run, Workspace
 from goods.models.base import Upstream
 from goods.problems.base import Problem
 from goods.problems.kinds import PROBLEMS, problem_of
+from goods.train.commands import given_to_a_script
 
 
 def check_problem(ws: Workspace, config: ExperimentConfig) -> None:
@@ -67,7 +68,7 @@ def scored_run(ws: Workspace, config: ExperimentConfig, name: str) -> Run:
     check_done(
         run.path,
         f"experiment {config.name} builds on {name}, which is not trained",
-        f"run scripts/train.py configs/{config.competition}/{name}.yaml first",
+        f"run scripts/train.py {given_to_a_script(ws, name)} first",
     )
     return run
 
@@ -96,7 +97,7 @@ def trained_fold(ws: Workspace, config: ExperimentConfig, name: str, k: int) -> 
     check_done(
         folder,
         f"experiment {config.name} builds on {name}, which {missing}",
-        f"run scripts/train.py configs/{config.competition}/{name}.yaml{how} first",
+        f"run scripts/train.py {given_to_a_script(ws, name)}{how} first",
     )
     return folder
 
@@ -107,7 +108,7 @@ def trained_config(ws: Workspace, config: ExperimentConfig, name: str) -> Experi
     if wrong := flaw(run.path):
         raise GoodsError(
             f"experiment {config.name} builds on {name}, of which {wrong}; "
-            f"run scripts/train.py configs/{config.competition}/{name}.yaml again"
+            f"run scripts/train.py {given_to_a_script(ws, name)} again"
         )
     return load_experiment(run.config)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import yaml
 
 from goods.competitions.guess.guess import Guess
+from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import write_text
 from goods.core.errors import GoodsError
+from goods.metrics.evaluation import METRICS
 
 ORDER = (
     *(
@@ -26,6 +29,7 @@ ORDER = (
     ),
     *("target", "tree", "submission"),
 )
+WIDTH = 100  # signs of a comment's line
 SMALL = 2_000  # train cards below which nothing is tuned
 
 
@@ -45,8 +49,7 @@ def competition_yaml(data: str, made: Guess) -> str:
         "# Written by scripts/new_competition.py; every key is in docs/own-contest.md.",
         "reader: table",
         f"data: {plain(data)}",
-        "# what the contest is scored by: the files do not say",
-        "metric: weighted_f1",
+        *metric_lines(),
         "n_folds: 5",
         "table:",
     ]
@@ -57,6 +60,17 @@ def competition_yaml(data: str, made: Guess) -> str:
         if key in made.section:
             lines += indented(key, made.section[key])
     return "\n".join(lines) + "\n"
+
+
+def metric_lines() -> list[str]:
+    """The default metric, as one, with the names of the others of cards."""
+    default = str(CompetitionConfig.model_fields["metric"].default)
+    others = [name for name, metric in METRICS.items() if metric.problem == "cards" and name != default]
+    told = (
+        f"what the contest is scored by: the files do not say, {default} is the default. Others are "
+        f"{', '.join(others)}: see docs/models.md"
+    )
+    return [*(f"# {line}" for line in wrap(told, WIDTH)), f"metric: {default}"]
 
 
 def indented(key: str, value: Any) -> list[str]:

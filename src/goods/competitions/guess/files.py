@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from goods.competitions.arrow import told
+from goods.competitions.content import SPREADSHEET
 from goods.competitions.table_files import AS_FOUND, PARQUET, Table, is_table, suffix_of
 from goods.core.errors import GoodsError
 
@@ -109,7 +110,8 @@ def refuse_workbooks(data: Path) -> None:
         path for path in data.iterdir() if path.suffix.lower() in WORKBOOKS and path.name[0] not in "._~"
     )
     if books:
-        raise GoodsError(f"{books[0]}: a spreadsheet, which is not read; save each of its sheets as CSV")
+        what, mend = SPREADSHEET
+        raise GoodsError(f"{books[0]}: {what}; {mend}")
 
 
 def add_labels(found: Sources, candidates: list[Source]) -> list[str]:

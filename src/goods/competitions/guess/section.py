@@ -12,8 +12,9 @@ from goods.competitions.guess.photos import guess_photo
 from goods.competitions.guess.renamed import renamed
 from goods.competitions.guess.sample import guess_sample
 from goods.competitions.guess.target import guess_target
+from goods.competitions.table_files import tell
 from goods.config.competition import CompetitionConfig
-from goods.core.wording import count
+from goods.core.wording import count, rows_told
 
 NEARLY = 0.9  # share of the values of an id that are different, at least
 
@@ -29,8 +30,11 @@ def guess(data: Path) -> Guess:
     made.say("files", {role: sources.of[role].name for role in roles if role in sources.of}, LIKELY, why)
     columns = {role: columns_of(source) for role, source in sources.of.items()}
     for role, source in sources.of.items():
+        read = columns[role]
+        rows = len(next(iter(read.values())).cells)
+        tell(source.table, f"{count(rows, 'row')}, {count(len(read), 'column')} of {role}")
         if role != "sample":  # that of a submission may have none
-            check_header(source, columns[role])
+            check_header(source, read)
     columns["test"] = without_answers(columns["train"], columns["test"])
     check_shared(sources, columns["train"], columns["test"])
     train, test = columns["train"], columns["test"]
@@ -113,8 +117,8 @@ def repeated(column: Column) -> str:
     again = cells[cells.duplicated() & cells.notna()]
     if again.empty:
         return f"have no value of it, such as row {int(cells.isna().argmax())}: give each card an id"
-    same = cells.index[cells == again.iloc[0]][:2].tolist()
-    return f"repeat that of another, such as {again.iloc[0]} (rows {same}): drop the duplicate rows"
+    same = rows_told(cells.index[cells == again.iloc[0]])
+    return f"repeat that of another, such as {again.iloc[0]}, in {same}: drop the duplicate rows"
 
 
 def guess_labels(made: Guess, sources: Sources, columns: dict[str, Columns]) -> Columns:
