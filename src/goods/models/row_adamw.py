@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 
 from goods.cards.ragged import distinct
+from goods.core.compiled import compiled
 from goods.models.adamw import AdamW
 from goods.models.tables import Table, row_means
 
@@ -176,7 +176,7 @@ class _RowMeans(torch.autograd.Function):
         return made, None, None, None, None
 
 
-@njit(error_model="numpy")
+@compiled(error_model="numpy")
 def _add_up(places, offsets, gradient, values):  # pragma: no cover
     """To `values` what the means that they are in have to say to each."""
     for one in range(len(offsets) - 1):
@@ -187,7 +187,7 @@ def _add_up(places, offsets, gradient, values):  # pragma: no cover
                 values[places[t], k] += gradient[one, k] * share
 
 
-@njit(error_model="numpy")
+@compiled(error_model="numpy")
 def _catch_up(rows, weight, mean, square, since, moved, kept, fade1, fade2, eps):  # pragma: no cover
     now = len(moved) - 1
     for row in rows:
@@ -203,7 +203,7 @@ def _catch_up(rows, weight, mean, square, since, moved, kept, fade1, fade2, eps)
         since[row] = now
 
 
-@njit(error_model="numpy")
+@compiled(error_model="numpy")
 def _move(
     rows, gradient, weight, mean, square, since, now, beta1, beta2, rate, root, kept, eps
 ):  # pragma: no cover

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numba import njit
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from goods.core.artifacts import read_json, write_json
 from goods.core.calibration import fit_temperature, to_proba
+from goods.core.compiled import compiled
 from goods.core.errors import GoodsError
 from goods.core.predictions import BLOCK
 from goods.models.base import Context
@@ -144,7 +144,7 @@ def part_of(cards: WeighedTerms, first: int, last: int) -> WeighedTerms:
     )
 
 
-@njit
+@compiled()
 def _weigh(offsets, numbers, counts, row_of, idf, weights, out_offsets, terms, values):  # pragma: no cover
     """TF-IDF of known terms, of each block of a card of the length of its weight; how many there are."""
     here, blocks = 0, len(weights)
