@@ -10,6 +10,8 @@ import torch
 from torch.nn import functional as F
 from toy_models import killed_after, navec_config, toy_cards, toy_context, trainer
 
+from goods.core.compiled import _made_of
+from goods.models import row_adamw
 from goods.models.learner import Learner
 from goods.models.row_adamw import RowAdamW
 from goods.models.tables import Table
@@ -150,3 +152,8 @@ def test_a_training_by_rows_is_the_dense_one(tmp_path, monkeypatch):
         model.fit(toy_cards(160), toy_cards(40, 1))
         said.append(model.predict(toy_cards(40, 2)))
     np.testing.assert_allclose(said[0], said[1], atol=5e-3)
+
+
+def test_its_machine_code_is_kept():
+    for function in (row_adamw._add_up, row_adamw._catch_up, row_adamw._move):
+        list(_made_of(function))  # ValueError where it cannot be

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 
 from goods.cards.ragged import distinct
+from goods.core.compiled import compiled
 from goods.models.adamw import AdamW
 from goods.models.tables import Table, pooled
 
@@ -186,7 +186,7 @@ class _Pooled(torch.autograd.Function):
         return made, None, None, None, None, None
 
 
-@njit(error_model="numpy")
+@compiled(error_model="numpy")
 def _add_up(places, offsets, shares, gradient, values):  # pragma: no cover
     """To `values` what the lists that they are in have to say to each, as much as its share in them."""
     for one in range(len(offsets) - 1):
@@ -195,7 +195,7 @@ def _add_up(places, offsets, shares, gradient, values):  # pragma: no cover
                 values[places[t], k] += gradient[one, k] * shares[t]
 
 
-@njit(error_model="numpy")
+@compiled(error_model="numpy")
 def _catch_up(rows, weight, mean, square, since, moved, kept, fade1, fade2, eps):  # pragma: no cover
     now = len(moved) - 1
     for row in rows:
@@ -211,7 +211,7 @@ def _catch_up(rows, weight, mean, square, since, moved, kept, fade1, fade2, eps)
         since[row] = now
 
 
-@njit(error_model="numpy")
+@compiled(error_model="numpy")
 def _move(
     rows, gradient, weight, mean, square, since, now, beta1, beta2, rate, root, kept, eps
 ):  # pragma: no cover

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit
 
+from goods.core.compiled import compiled
 from goods.models.text.hashed_terms import WeighedTerms
 from goods.models.text.one_vs_rest import LANES, fit_block
 
@@ -69,7 +69,7 @@ def as_bytes(weights: np.ndarray) -> tuple[sp.csc_matrix, np.ndarray]:
     return sp.csc_matrix(np.round(weights / scales).astype(np.int8)), scales
 
 
-@njit
+@compiled()
 def _add(offsets, terms, weights, term_offsets, classes, values, out):  # pragma: no cover
     for card in range(len(out)):
         for k in range(offsets[card], offsets[card + 1]):

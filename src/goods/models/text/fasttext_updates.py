@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from goods.core.compiled import compiled
 
 END = "</s>"  # the word that fastText ends a line with
 
@@ -65,7 +66,7 @@ def input_rows(
     return offsets, rows
 
 
-@njit
+@compiled()
 def _fill(starts, words, hashes, n_grams, buckets, offsets, rows):  # pragma: no cover
     n_words, factor = len(hashes), np.uint64(116049371)
     for line in range(len(starts) - 1):
@@ -101,7 +102,7 @@ def train_one_vs_all(
     return outputs
 
 
-@njit(fastmath=True, error_model="numpy")
+@compiled(fastmath=True, error_model="numpy")
 def _train(offsets, rows, target, inputs, outputs, rate, least, starts, sigmoid):  # pragma: no cover
     """An epoch for each row of `starts` [epochs, n], where the rounding of a card begins."""
     n_classes, dim = outputs.shape
@@ -151,7 +152,7 @@ def _train(offsets, rows, target, inputs, outputs, rate, least, starts, sigmoid)
                     inputs[row, k] += gradient[k]
 
 
-@njit
+@compiled()
 def _claim(score, sigmoid):  # pragma: no cover
     """Its sigmoid; of a score that is no number, that of the least."""
     if not score >= -MOST_SCORE:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numba import njit
+
+from goods.core.compiled import compiled
 
 PLANE = 1 << 16  # signs beyond are taken for letters
 
@@ -85,7 +86,7 @@ class WeighedTerms:
         return len(self.offsets) - 1
 
 
-@njit
+@compiled()
 def _count(
     signs, begins, ends, fields, letters, shapes, salts, bits, longest, offsets, numbers, counts
 ):  # fmt: skip  # pragma: no cover
@@ -109,7 +110,7 @@ def _count(
             offsets[card * len(shapes) + b + 1] = here
 
 
-@njit
+@compiled()
 def _terms(
     signs, begin, end, letters, words, shortest, longest, salt, mask, found
 ):  # fmt: skip  # pragma: no cover
@@ -148,7 +149,7 @@ def _terms(
     return n
 
 
-@njit
+@compiled()
 def _mixed(hashed):  # pragma: no cover
     hashed ^= hashed >> SHIFT
     hashed *= FIRST

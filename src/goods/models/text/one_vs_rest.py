@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit
+
+from goods.core.compiled import compiled
 
 LANES = 32  # classes of a block
 
@@ -64,7 +65,7 @@ def fit_block(
     return weights, bias
 
 
-@njit(nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def epoch(
     indptr, indices, data, label, rate, ridge, order, weights, bias, alpha, bound, lowest, highest, kept
 ):  # fmt: skip

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numba import njit
 
+from goods.core.compiled import compiled
 from goods.core.predictions import BLOCK
 from goods.models.text.hashed_terms import Block, Terms, WeighedTerms, count_terms
 from goods.models.text.student import StudentConfig
@@ -86,7 +86,7 @@ def blocks_of(config: StudentConfig) -> tuple[list[Block], list[float]]:
     return blocks, weights
 
 
-@njit
+@compiled()
 def _weigh(offsets, numbers, counts, row_of, idf, weights, out_offsets, terms, values):  # pragma: no cover
     """TF-IDF of known terms, of each block of a card of the length of its weight; how many there are."""
     here, blocks = 0, len(weights)
