@@ -70,8 +70,10 @@ class HeldOut:
         if unlabelled:
             given = said.aligned(self.others.product_id.to_numpy()).classes[:, 0]
             cards.append(self.others.assign(target=given.astype(np.int32)))
-        model = config.model.build(Context(self.labels, config.seed))
-        model.fit(pd.concat(cards, ignore_index=True), None)
+        known = pd.concat(cards, ignore_index=True)
+        context = Context(self.labels, config.seed, scores={config.model.teacher: said})
+        model = config.model.for_cards(len(known)).build(context)
+        model.fit(known, None)
         model.predict(self.held.head(10))  # compiles
         started = time.process_time()
         classes = model.predict(self.held).argmax(1)

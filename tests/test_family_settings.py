@@ -33,7 +33,7 @@ CONFIGS = ROOT / "configs" / "kazanexpress2023"
         (
             "student",
             "structure=forest",
-            "key 'model.structure': is 'forest', expected 'flat', 'tree' or 'network'",
+            "key 'model.structure': is 'forest', expected 'flat', 'tree', 'network' or 'auto'",
         ),
         ("student", "trainer.epochs=0", "key 'model.trainer.epochs': is 0, expected 1 or more"),
         ("sklearn-logreg", "fields.brand.weight=1", "cards have no text 'brand'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import torch
 from catboost import CatBoostRegressor
 from conftest import ROOT
 from safetensors.torch import save_file
-from worker_jobs import hungry, killed, unpicklable
+from worker_jobs import crashes, exits, hungry, killed, unpicklable
 
 from goods import cli
 from goods.cards.labels import Labels
@@ -181,8 +182,24 @@ def test_a_limit_of_the_process_is_told_with_how_to_raise_it(tmp_path, what):
     assert line.startswith("error: ") and said in line and "ulimit -" in line
 
 
+def test_compiled_code_that_crashes_in_the_run_itself_says_which_lines_called_it(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(
+        "import os, signal, sys\nfrom goods import cli\n"
+        "def fit_mine():\n    os.kill(os.getpid(), signal.SIGSEGV)\ncli.run(fit_mine)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, env=environment)
+    assert done.returncode == -signal.SIGSEGV
+    assert "Segmentation fault" in done.stderr and "in fit_mine" in done.stderr
+
+
 @pytest.mark.parametrize(
-    ("job", "said"), [(killed, "a worker process was ended (SIGKILL)"), (hungry, "out of memory")]
+    ("job", "said"),
+    [
+        (killed, "a worker process was ended (SIGKILL) in job 7, most often for want"),
+        (hungry, "out of memory"),
+    ],
 )
 def test_memory_that_runs_out_is_told_with_how_to_go_on(capsys, monkeypatch, job, said):
     monkeypatch.setattr("goods.core.execution.at_once", lambda *_: 2)
@@ -190,6 +207,22 @@ def test_memory_that_runs_out_is_told_with_how_to_go_on(capsys, monkeypatch, job
     assert (
         line.startswith(f"error: {said}") and "GB are free now" in line and "goes on where it stopped" in line
     )
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        (exits, "a worker process ended itself (exit code 3) in job 7; raise an error in place of os._exit"),
+        (
+            crashes,
+            "a worker process crashed (SIGSEGV) in job 7, in compiled code; mend or update what it calls",
+        ),
+    ],
+)
+def test_a_worker_that_ends_without_a_word_is_told_with_what_it_was_at(capsys, monkeypatch, job, said):
+    monkeypatch.setattr("goods.core.execution.at_once", lambda *_: 2)
+    line = told(lambda: run_jobs(job, [(), ()], Resources("cpu", 1), "two"), capsys, monkeypatch)
+    assert line.startswith(f"error: {said}") and "goes on where it stopped" in line
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from goods.models.base import Context
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.stack.stage import stack
-from goods.submit.distillation import distil, label
+from goods.submit.distillation import cards_learned, distil, label
 from goods.submit.prediction import predict_file
 from goods.train.foundations import check_joined
 from goods.train.stage import train
@@ -118,6 +118,29 @@ def test_a_network_learns_from_the_same_cards_and_answers_new_ones(taught, tmp_p
     ids, test = np.array(Labels.load(ws).ids), Predictions.load(ws.run("network").test)
     said = pd.read_parquet(tmp_path / "new.parquet").predicted_category_id
     assert said.tolist() == ids[test.classes[:, 0]].tolist()
+
+
+@pytest.mark.parametrize(("cards", "chosen"), [(49_999, "tree"), (50_000, "network")])
+def test_how_many_cards_there_are_chooses_between_svms_and_a_network(cards, chosen, capsys):
+    model = student_config().model
+    assert model.structure == "auto" and model.for_cards(cards).structure == chosen
+    assert f"{cards} cards to learn from, so model.structure={chosen}" in capsys.readouterr().err
+    flat = student_config("model.structure=flat").model
+    assert flat.for_cards(cards) == flat and not capsys.readouterr().err
+
+
+def test_train_test_and_further_cards_choose(taught):
+    ws, _ = taught
+    further = str(ws.path / "unlabelled" / "student")
+    learned = len(load_cards(ws)) + 30
+    for config, expected in (
+        (student_config(), learned - 30),
+        (student_config(f"model.further={further}"), learned),
+    ):
+        assert cards_learned(ws, config) == expected
+    assert (
+        load_experiment(ws.run("student").config).model.structure == "tree"
+    )  # what was chosen is what is saved
 
 
 def test_further_cards_are_those_that_are_neither_train_nor_test(taught):

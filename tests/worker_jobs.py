@@ -15,7 +15,20 @@ from goods.core.execution import Resources
 
 
 def killed(given: Resources) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+    with within("job 7"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def exits(given: Resources) -> None:
+    with within("job 7"), within("a part of it"):
+        pass
+    with within("job 7"):
+        os._exit(3)
+
+
+def crashes(given: Resources) -> None:
+    with within("job 7"):
+        os.kill(os.getpid(), signal.SIGSEGV)
 
 
 def hungry(given: Resources) -> None:

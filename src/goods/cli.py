@@ -21,7 +21,7 @@ from goods.core.errors import GoodsError, together
 from goods.core.folders import check_folder, check_local, check_writable, current_folder
 from goods.core.log import saying_to, stamped
 from goods.core.path_parser import PathParser
-from goods.core.pipes import ending_unread, show_all_signs, tell, unread
+from goods.core.pipes import ending_unread, show_all_signs, tell, tell_crashes, unread
 from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
 from goods.core.warned import told_at_the_end
@@ -249,6 +249,7 @@ def run(main: Callable[[], None]) -> None:
     folders: list[Path] = []
     with ending_unread(), stoppable() as stop, with_given(sys.argv), saying_to(tell_stamped):
         try:
+            tell_crashes()
             show_all_signs()
             check_temporary()
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

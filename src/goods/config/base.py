@@ -199,6 +199,10 @@ class FamilyConfig(Strict):
         the order of the train rows, `test` in that of the test rows."""
         return oof, test, {}
 
+    def for_cards(self, n: int) -> Self:
+        """The same family, with the settings that follow from how many cards a student learns from."""
+        return self
+
     @property
     def model_at(self) -> str:
         """`implementation`, or what it is by the settings where they choose among several."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 
 class GoodsError(Exception):
@@ -46,10 +47,35 @@ def together() -> Iterator[Callable[[], AbstractContextManager[None]]]:
         raise SeveralErrors(*dict.fromkeys(line for error in found for line in error.lines))
 
 
+_places: list[str] = []  # where this process is, the innermost last
+_file: Path | None = None
+
+
+@contextmanager
+def noted_in(file: Path) -> Iterator[None]:
+    """Within, the file holds the place that `within` tells, for as long as that lasts."""
+    global _file
+    before, _file = _file, file
+    try:
+        yield
+    finally:
+        _file = before
+
+
+def _note(places: list[str]) -> None:
+    if _file is not None and places:
+        _file.write_text(places[-1], encoding="utf-8")
+    elif _file is not None:
+        _file.unlink(missing_ok=True)
+
+
 @contextmanager
 def within(where: str) -> Iterator[None]:
     """What goes wrong in code of any author says below its traceback where that was. What would end the program without
-    a word goes wrong too; a library that makes that of Ctrl-C does not."""
+    a word goes wrong too; a library that makes that of Ctrl-C does not. What ends the process itself leaves the place
+    in the file that is `noted_in`."""
+    _places.append(where)
+    _note(_places)
     try:
         yield
     except GoodsError:
@@ -63,3 +89,6 @@ def within(where: str) -> Iterator[None]:
     except Exception as error:
         error.add_note(f"in {where}")
         raise
+    finally:
+        _places.pop()
+        _note(_places)

@@ -13,6 +13,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -26,6 +27,7 @@ from joblib import delayed
 from threadpoolctl import threadpool_limits
 
 from goods.core import cgroups
+from goods.core.errors import noted_in
 from goods.core.log import about, say, subject
 from goods.core.processes import as_done, limits
 from goods.core.progress import bar
@@ -33,6 +35,7 @@ from goods.core.warned import add, counted
 
 GIGABYTES_PER_JOB = 3
 MEMORY = GIGABYTES_PER_JOB * 2**30
+PLACE = ".place"  # ends the name of a file that holds where a job is
 ANY_GPU = "cuda"  # which one is settled when a job starts
 GPU_DEVICES = ("nvidia*", "nvhost*", "nvgpu*", "dxg", "kfd")  # of NVIDIA, its boards, WSL, AMD
 
@@ -232,13 +235,19 @@ def _results(
         with tempfile.TemporaryDirectory(prefix="goods-gpus-") as tokens:
             of = subject()
 
-            def call(one: Arguments) -> tuple:
-                return delayed(_on_its_gpu)(job, args_of(one), given, Path(tokens), side_by_side, of)
+            def call(number: int, one: Arguments) -> tuple:
+                place = Path(tokens) / f"{number}{PLACE}"
+                return delayed(_on_its_gpu)(job, args_of(one), given, place, side_by_side, of)
 
-            calls = [partial(call, one) for one in arguments]
-            for number, (result, warned) in as_done(calls, after, side_by_side, given.threads):
-                add(warned)
-                yield number, result
+            calls = [partial(call, *numbered) for numbered in enumerate(arguments)]
+            try:
+                for number, (result, warned) in as_done(calls, after, side_by_side, given.threads):
+                    add(warned)
+                    yield number, result
+            except BrokenProcessPool as error:  # of jobs that no longer run nothing is left there
+                for left in sorted(Path(tokens).glob(f"*{PLACE}")):
+                    error.add_note(f"in {left.read_text(encoding='utf-8')}")
+                raise
 
 
 def args_of(arguments: Arguments) -> tuple:
@@ -251,13 +260,14 @@ def first_gpu(given: Resources) -> Resources:
 
 
 def _on_its_gpu(
-    job: Callable[..., Any], args: tuple, given: Resources, tokens: Path, n_gpus: int, of: str
+    job: Callable[..., Any], args: tuple, given: Resources, place: Path, n_gpus: int, of: str
 ) -> tuple[Any, Counter[str]]:
-    """What the job returns, and the warnings it gave; what it says is `of` that subject."""
-    with about(of), counted() as warned:
+    """What the job returns, and the warnings it gave; what it says is `of` that subject. The file `place` holds where
+    it is, those of GPUs that are taken lie beside it."""
+    with about(of), noted_in(place), counted() as warned:
         if given.device != ANY_GPU:
             return limited_job(job, args, given), warned
-        with gpu_token(tokens, n_gpus) as gpu:
+        with gpu_token(place.parent, n_gpus) as gpu:
             return limited_job(job, args, replace(given, device=f"{ANY_GPU}:{gpu}")), warned
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import select
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper, UnsupportedOperation
 
 ENDED = 128 + signal.SIGPIPE  # the exit code a shell knows such an end by
@@ -100,6 +101,13 @@ def _gone(number: int) -> bool:
     poll = select.poll()
     poll.register(number, select.POLLERR)
     return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def tell_crashes() -> None:
+    """Compiled code that crashes in this process says on stderr which lines called it."""
+    if not faulthandler.is_enabled():
+        with suppress(ValueError, RuntimeError):  # of a stderr that is no file, or closed
+            faulthandler.enable()
 
 
 def show_all_signs() -> None:

@@ -26,6 +26,7 @@ NO_THREAD = re.compile(r"can't start new thread|resource temporarily unavailable
 NO_MEMORY = re.compile(
     r"out of memory|(can.?t|cannot|could not|unable to) allocate|not enough memory|bad.?alloc", re.IGNORECASE
 )
+CRASHES = frozenset({"SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE"})
 GO_ON = "then run the same command again: it goes on where it stopped"
 
 
@@ -49,8 +50,7 @@ def shortage(error: BaseException, folders: list[Path]) -> str | None:
                 f"container), {GO_ON}"
             )
         if isinstance(one, BrokenProcessPool) and "terminated" in text:
-            ended = ", ".join(sorted(set(re.findall(r"SIG\w+", text)))) or "without a word"
-            return f"a worker process was ended ({ended}), most often for want of memory; {more_memory()}"
+            return death_of_worker(text, list(dict.fromkeys(getattr(one, "__notes__", []))))
         if (
             isinstance(one, MemoryError)
             or getattr(one, "errno", None) == errno.ENOMEM
@@ -60,6 +60,24 @@ def shortage(error: BaseException, folders: list[Path]) -> str | None:
             gpu = "; of a GPU lower the batch size" if "CUDA" in text else ""
             return f"out of memory{where}{gpu}; {more_memory()}"
     return None
+
+
+def death_of_worker(text: str, places: list[str]) -> str:
+    """What joblib says of the ends of its workers, and where these may have been, as what to do."""
+    where = f" {' or '.join(places)}" if places else ""
+    signals, codes = (sorted(set(re.findall(said, text))) for said in (r"SIG\w+", r"EXIT\((-?\d+)\)"))
+    if crashed := [name for name in signals if name in CRASHES]:
+        return (
+            f"a worker process crashed ({', '.join(crashed)}){where}, in compiled code; mend or update what it calls "
+            f"there, or leave that experiment out, {GO_ON}"
+        )
+    if codes and not signals:
+        return (
+            f"a worker process ended itself (exit code {', '.join(codes)}){where}; raise an error in place of "
+            f"os._exit, {GO_ON}"
+        )
+    ended = ", ".join(signals) or "without a word"
+    return f"a worker process was ended ({ended}){where}, most often for want of memory; {more_memory()}"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -28,7 +28,7 @@ from goods.core.folders import walk
 from goods.core.hashing import content_hash, file_hash
 from goods.core.locks import one_at_a_time
 from goods.core.log import say
-from goods.core.predictions import joined
+from goods.core.predictions import Predictions, joined
 from goods.core.wording import size
 from goods.core.workspace import ALL, Workspace
 from goods.prepare.prepared import parts, prepared_key
@@ -65,8 +65,16 @@ def distil(
         if unlabelled is not None:
             folder = label(space, one, student, unlabelled, images, force)
             student = student.model_copy(update={"model": student.model.changed(further=str(folder))})
+        student = student.model_copy(update={"model": student.model.for_cards(cards_learned(space, student))})
         train(space, one, student, force=force)
         say(summary(space, student, teacher))
+
+
+def cards_learned(ws: Workspace, config: ExperimentConfig) -> int:
+    """How many cards a student of all folds learns from: those of train and test, and further ones."""
+    folder = config.model.further_cards
+    further = 0 if folder is None else len(Predictions.load(folder / SAID).product_id)
+    return len(load_cards(ws)) + further
 
 
 def label(

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from goods.config.base import FamilyConfig, LocalPath, Strict
 from goods.config.trainer import TrainerConfig
+from goods.core.log import say
 from goods.core.predictions import Predictions
 from goods.models.textfields import Lengths, TextField
 
@@ -24,6 +25,8 @@ OPTIMISTIC = (
     "learned test and further cards as {teacher} names them, which has seen the labels of every fold: its out-of-fold "
     "score is optimistic as far as these are like train cards"
 )
+
+NETWORK_FROM = 50_000  # cards, train, test and further ones: with fewer the SVMs are the better student
 
 
 class FieldTerms(Strict):
@@ -45,9 +48,10 @@ class StudentConfig(FamilyConfig):
     fields: dict[TextField, FieldTerms] = Field(min_length=1)
     max_chars: int = Field(4_000, ge=1, description="of a field that are looked at")
     bits: int = Field(21, ge=8, le=26, description="terms are hashed into 2^bits numbers")
-    structure: Literal["flat", "tree", "network"] = Field(
+    structure: Literal["flat", "tree", "network", "auto"] = Field(
         "flat",
-        description="SVMs that decide among all classes, or at each node of the category tree, or a network",
+        description="SVMs that decide among all classes, or at each node of the category tree, or a network; auto: a "
+        f"network where scripts/distil.py has {NETWORK_FROM:,} cards to learn from, else a tree",
     )
     min_df: int = Field(2, ge=1, description="cards a term must be in")
     C: float = Field(1.0, gt=0, description="of the SVMs")
@@ -58,6 +62,15 @@ class StudentConfig(FamilyConfig):
         default_factory=lambda: TrainerConfig.model_validate({"epochs": 6, "batch_size": 256, "lr": 0.003}),
         description="of the network",
     )
+
+    def for_cards(self, n: int) -> StudentConfig:
+        if self.structure != "auto":
+            return self
+        chosen = "network" if n >= NETWORK_FROM else "tree"
+        say(
+            f"student: {n} cards to learn from, so model.structure={chosen} (network: {NETWORK_FROM} or more)"
+        )
+        return self.changed(structure=chosen)
 
     @property
     def model_at(self) -> str:

@@ -28,7 +28,7 @@ class StudentModel:
     def __init__(self, config: StudentConfig, context: Context) -> None:
         self.config, self.context = config, context
         self.temperature = 1.0
-        self.tree = class_tree(context.labels, flat=False) if config.structure == "tree" else None
+        self.tree = None if config.structure == "flat" else class_tree(context.labels, flat=False)
         self.terms = StudentTerms(config)
         self.margins: ByteMargins | None = None
 
