@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
+# Usage: bash scripts/setup_env.sh
 # Makes .venv from requirements.lock, whose hashes every package has to have; skipped when nothing has changed since the
 # last success.
 # Sourced by run_all.sh and test.sh; leaves PYTHON set. Of several at once one sets up and the others wait for it.
 set -euo pipefail
+if [ "${BASH_SOURCE[0]}" = "$0" ] && [[ " $* " == *" --help "* || " $* " == *" -h "* ]]; then # sourced, $* is the other's
+    awk 'NR > 1 && !/^#/ {exit} NR > 1 {sub(/^# ?/, ""); print}' "${BASH_SOURCE[0]}"
+    exit
+fi
 unset CDPATH # cd would print where it went
 ROOT="$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." >/dev/null && pwd)"
 PYTHON="$ROOT/.venv/bin/python"

@@ -1,7 +1,12 @@
 #!/usr/bin/env bash
+# Usage: bash scripts/test.sh [ARGUMENTS OF PYTEST]
 # Sets up .venv, then runs lint, types, import contracts and the tests, a worker for each core; arguments go to pytest
 # (-n 0: all tests in one process).
 set -euo pipefail
+if [[ " $* " == *" --help "* || " $* " == *" -h "* ]]; then # before a set-up of minutes
+    awk 'NR > 1 && !/^#/ {exit} NR > 1 {sub(/^# ?/, ""); print}' "${BASH_SOURCE[0]}"
+    exit
+fi
 source "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/setup_env.sh"
 cd "$ROOT"
 "$PYTHON" -m ruff check .

@@ -50,6 +50,21 @@ def bash(script: str | Path, cwd: Path, *words: str, **env: str) -> subprocess.C
     return subprocess.run(command, cwd=cwd, env=os.environ | env, capture_output=True, text=True)
 
 
+@pytest.mark.parametrize("script", ["test.sh", "setup_env.sh"])
+@pytest.mark.parametrize("word", ["--help", "-h"])
+def test_help_does_not_wait_for_a_set_up(checkout, tmp_path, script, word):
+    shutil.rmtree(checkout / ".venv")
+    (tmp_path / "none").mkdir()
+    for name in ("python3", "python3.11", "python3.12", "python3.13"):  # so that a set-up would end at once
+        (tmp_path / "none" / name).write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / "none" / name).chmod(0o755)
+    path = f"{tmp_path / 'none'}:/usr/bin:/bin"
+    done = bash(checkout / "scripts" / script, tmp_path, word, PATH=path)
+    assert done.returncode == 0 and done.stdout.startswith(f"Usage: bash scripts/{script}"), done.stderr
+    assert "requirements.lock" in done.stdout or "pytest" in done.stdout
+    assert "set -e" not in done.stdout and not (checkout / ".venv").exists()
+
+
 def test_every_pinned_package_is_installed_by_its_hashes(checkout, tmp_path):
     pins = set((ROOT / "requirements.txt").read_text(encoding="utf-8").split())
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")

@@ -15,10 +15,11 @@ import pytest
 from file_shop import write_shop
 from table_contests import config_of
 
+from goods.cards.table import Issues
 from goods.competitions import kazanexpress2023
 from goods.competitions.loading import competition_of
 from goods.competitions.raw import Raw, integer_ids, tree_from_names
-from goods.competitions.table_values import float_of
+from goods.competitions.table_values import float_of, floats_of
 from goods.core.errors import GoodsError
 from goods.prepare.unreadable import check_unreadable
 
@@ -208,3 +209,12 @@ def test_empty_pieces_of_a_path_are_left_out():
     names = pd.Series(["->Дом->->Кружки", "Дом->", "->"])
     tree = tree_from_names(pd.Series([11, 12, 13]), names, Path("train.parquet"))
     assert [tree[i].names for i in (11, 12, 13)] == [("Дом", "Кружки"), ("Дом",), ("13",)]
+
+
+@pytest.mark.parametrize("cells", [[1e308, 5.0, -1e39], ["1e308", "5", "-1e39"]])
+def test_numbers_beyond_float32_count_as_missing_and_are_noted(cells):
+    issues = Issues()
+    found = floats_of(pd.Series(cells), pd.Series([7, 8, 9]), "price", issues)
+    assert found.isna().tolist() == [True, False, True]
+    told = ("price", "larger than a number of 32 bits", "counts as missing")
+    assert issues.rows == [(7, *told), (9, *told)] and len(issues.unreadable["price"]) == 2

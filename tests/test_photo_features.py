@@ -5,7 +5,10 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from torch import nn
 from toy_models import photo_config, toy_cards, toy_context, toy_photos
 
 from goods.cards.images import ImageStore
+from goods.models.image import photo_features
 from goods.models.image.backbone import Backbone, SmallCnn
 from goods.models.image.backbone_weights import load_backbone
 from goods.models.image.folding import folded
@@ -88,6 +92,27 @@ def test_features_are_the_same_with_any_number_of_threads(tmp_path):
     )
     np.testing.assert_array_equal(one, three)
     assert torch.get_num_threads() == before
+
+
+def test_a_bar_is_there_before_the_backbone_is_loaded(tmp_path, monkeypatch):
+    told = []
+
+    @contextmanager
+    def shown(title: str, *_: object) -> Iterator[SimpleNamespace]:
+        told.append(title)
+        yield SimpleNamespace(update=lambda: told.append("moved"))
+
+    def loading(*args: object, **named: object) -> Backbone:
+        told.append("loads")
+        return load_backbone(*args, **named)
+
+    cards = toy_photos(tmp_path, toy_cards(8 * ON_CPU))
+    monkeypatch.setattr(photo_features, "bar", shown)
+    monkeypatch.setattr(photo_features, "load_backbone", loading)
+    context = replace(toy_context(tmp_path, images=ImageStore(tmp_path)), cache=None)
+    PhotoFeatures(photo_config(), context).rows(photo_refs(cards))
+    title = next(i for i, word in enumerate(told) if word.startswith("features ("))
+    assert told[title + 1] == "loads" and told.count("moved") > 2
 
 
 FREED = """

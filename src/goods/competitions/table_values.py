@@ -31,6 +31,8 @@ WHOLE_SPELLED = re.compile(
     rf"{WHOLE.pattern}(?:\.0)?|-?[1-9][0-9]{{0,2}}(?:([, \u00a0\u2009\u202f])[0-9]{{3}})(?:\1[0-9]{{3}}){{0,4}}"
 )
 NO_NUMBER = ("not a number", "counts as missing")
+TOO_LARGE = ("larger than a number of 32 bits", "counts as missing")
+LARGEST = float(np.finfo(np.float32).max)  # what features and terms of numbers are held as
 NO_NUMBERS = "write that column as numbers, take it out of table.numbers (few values: table.categories)"
 NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 COMMAS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?(?![0-9,])")  # 1,299,000 and 1,299.50
@@ -203,6 +205,9 @@ def floats_of(
             # lists, dates, bytes, numbers of hundreds of digits
             except (TypeError, ValueError, OverflowError):
                 issues.add_unreadable(ids.iloc[row], name, *NO_NUMBER, cell, mend)
+    for row in np.flatnonzero(np.isfinite(found) & (np.abs(found) > LARGEST)).tolist():
+        issues.add_unreadable(ids.iloc[row], name, *TOO_LARGE, column.iloc[row], mend)
+        found[row] = np.nan
     found[~np.isfinite(found)] = np.nan
     return pd.Series(found, column.index)
 

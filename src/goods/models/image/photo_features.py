@@ -15,7 +15,7 @@ import torch
 from goods.cards.photos import load_arrays
 from goods.core.code import code_hash
 from goods.core.hashing import content_hash
-from goods.core.progress import track
+from goods.core.progress import Bar, bar
 from goods.core.trimming import keep_freed_memory
 from goods.models.base import Context
 from goods.models.image.backbone import Backbone
@@ -60,11 +60,20 @@ class PhotoFeatures:
     def _compute(self, refs: list[str]) -> np.ndarray:
         """float32 [n, d]. On a CPU each thread has photos of its own: those that share some wait for each other
         at every layer."""
-        backbone = folded(load_backbone(self.config, self.context.seed), self.config.size)
-        backbone = backbone.to(self.context.device).to(memory_format=torch.channels_last)
         on_cpu, n = self.context.device == "cpu", self.context.threads
         each, at_once = (ON_CPU, n) if on_cpu else (FEATURE_BATCH, 1)
-        own = replace(self.context, threads=n // at_once)
+        starts = range(0, len(refs), each)
+        title, quiet = f"features ({self.config.backbone})", not self.context.progress or len(starts) < 5
+        with bar(title, len(starts), "batches", quiet) as shown:  # seconds before the first of them
+            return self._of_batches(refs, starts, replace(self.context, threads=n // at_once), at_once, shown)
+
+    def _of_batches(
+        self, refs: list[str], starts: range, own: Context, at_once: int, shown: Bar
+    ) -> np.ndarray:
+        """As `_compute`, `at_once` batches side by side, each with what is its `own`."""
+        each, parts = starts.step, list[np.ndarray]()
+        backbone = folded(load_backbone(self.config, self.context.seed), self.config.size)
+        backbone = backbone.to(self.context.device).to(memory_format=torch.channels_last)
 
         def block(start: int) -> np.ndarray:
             arrays = load_arrays(image_store(own), refs[start : start + each], self.config.size, own.threads)
@@ -73,13 +82,11 @@ class PhotoFeatures:
             with torch.inference_mode():
                 return self._features(backbone, pixels).float().cpu().numpy()
 
-        starts = range(0, len(refs), each)
-        title, quiet = f"features ({self.config.backbone})", not self.context.progress or len(starts) < 5
         keep_freed_memory()
         with threads(own), ThreadPoolExecutor(at_once) as pool:
-            parts = list(
-                track(pool.map(block, starts), title, unit="batches", total=len(starts), hidden=quiet)
-            )
+            for part in pool.map(block, starts):
+                parts.append(part)
+                shown.update()
         return np.concatenate(parts).clip(-60_000, 60_000)  # what float16 holds
 
     def _features(self, backbone: Backbone, pixels: torch.Tensor) -> torch.Tensor:
