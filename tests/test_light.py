@@ -59,8 +59,9 @@ def goods(tmp_path: Path):
     return call
 
 
-def test_the_light_preset_runs_where_torch_cannot_be_imported(goods, tmp_path):
-    run = ("run", NAME, "--data", "shop", "--out", "out")
+@pytest.mark.parametrize("workers", [pytest.param((), marks=pytest.mark.slow), ("--workers", "1")])
+def test_the_light_preset_runs_where_torch_cannot_be_imported(goods, tmp_path, workers):
+    run = ("run", NAME, "--data", "shop", "--out", "out", *workers)
     done = goods(*run)
     assert done.returncode == 2 and not (tmp_path / "work" / NAME / "prepared").exists()
     assert (
