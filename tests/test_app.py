@@ -38,7 +38,7 @@ def in_a_browser(test):
     for missing, reason in (
         (not HAS_GRADIO, "gradio is not installed"),
         (BROWSER is None, "no Chromium to open the page with"),
-        (not has_client, "websocket-client is not installed"),
+        (not has_client, "websocket-client is not installed: pip install 'goods[browser]'"),
     ):
         test = pytest.mark.skipif(missing, reason=reason)(test)
     return pytest.mark.slow(test)

@@ -7,45 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from rank_toy import Toy
 from torch.multiprocessing import ProcessRaisedException
 from toy_models import navec_config, toy_context, trainer
 
 from goods.core.errors import GoodsError
 from goods.models.inference import run_network
 from goods.models.loop import train_network
-from goods.models.network import Network
 from goods.models.ranks import Rank
 from goods.models.rows import BatchOrder, VectorRows
 from goods.models.training import Training
-
-
-class Toy(Network):
-    """Leaves which rows each rank sees, and a sum of its weights, in `folder`; `dies_at` a step once."""
-
-    def __init__(self, folder: Path, dies_at: int | None = None) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.body, self.last = nn.Linear(6, 8), nn.Linear(8, 3)
-        self.unused = nn.Linear(2, 2)
-        self.folder, self.dies_at, self.steps = folder, dies_at, 0
-
-    def embed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        return self.body(batch["vectors"][:, :6]).tanh()
-
-    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        return self.last(self.embed(batch))
-
-    def loss(self, batch, config):
-        self.steps += 1
-        if self.dies_at == self.steps:
-            raise KeyError("killed")
-        rank = torch.distributed.get_rank()
-        weights = float(self.body.weight.detach().double().sum())
-        rows = batch["vectors"][:, 6].int().tolist()
-        with (self.folder / f"rank-{rank}").open("a") as file:
-            file.write(f"{weights!r} {','.join(map(str, rows))}\n")
-        return super().loss(batch, config)
 
 
 def toy_rows(n: int, seed: int) -> VectorRows:
@@ -100,11 +71,18 @@ def test_more_devices_than_there_are_is_said(tmp_path, monkeypatch):
         train_network(Toy(tmp_path), rows, None, trainer(devices=2), context, tmp_path, training)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> tuple[Path, Toy, int]:
+    """The folder of a training that nothing disturbed, the network and its epochs."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, *trained(folder)
+
+
 @pytest.mark.slow
-def test_two_processes_train_one_network(tmp_path):
-    net, epochs = trained(tmp_path)
+def test_two_processes_train_one_network(whole, tmp_path):
+    folder, net, epochs = whole
     assert 1 <= epochs <= 6
-    ours, theirs = told(tmp_path, 0), told(tmp_path, 1)
+    ours, theirs = told(folder, 0), told(folder, 1)
     assert len(ours) == len(theirs) and len(ours) % 4 == 0
     assert [weights for weights, _ in ours] == [weights for weights, _ in theirs]
     for epoch in range(0, len(ours), 4):
@@ -113,19 +91,20 @@ def test_two_processes_train_one_network(tmp_path):
     asked = toy_rows(200, 2)
     right = run_network(net, asked, toy_context(tmp_path), 64).argmax(1) == asked.target
     assert right.mean() > 0.85
-    assert not list(tmp_path.glob("scratch/*.ckpt"))
+    assert not list(folder.glob("scratch/*.ckpt"))
 
 
 @pytest.mark.slow
-def test_a_training_in_two_processes_that_was_killed_goes_on(tmp_path):
-    whole, epochs = trained(tmp_path / "whole", epochs=3)
+def test_a_training_in_two_processes_that_was_killed_goes_on(whole, tmp_path):
+    folder, net, epochs = whole
     with pytest.raises(ProcessRaisedException, match="killed"):
-        trained(tmp_path / "resumed", dies_at=7, epochs=3)
-    assert list((tmp_path / "resumed").glob("scratch/*.ckpt"))
-    before = len(told(tmp_path / "resumed", 0))
-    resumed, again = trained(tmp_path / "resumed", epochs=3)
-    assert again == epochs and len(told(tmp_path / "resumed", 0)) - before == 8  # not all twelve steps
-    for name, value in whole.state_dict().items():
+        trained(tmp_path, dies_at=7)
+    assert list(tmp_path.glob("scratch/*.ckpt"))
+    before = len(told(tmp_path, 0))
+    resumed, again = trained(tmp_path)
+    left = len(told(tmp_path, 0)) - before
+    assert again == epochs and left == len(told(folder, 0)) - 4  # the first epoch is not trained again
+    for name, value in net.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 

@@ -91,7 +91,9 @@ def block(file: str, title: str, language: str = "python") -> str:
 
 
 @pytest.mark.slow
-def test_a_family_is_one_file_and_one_yaml(house, shop):
+def test_a_family_is_one_file_and_one_yaml_a_metric_one_entry_and_a_feature_of_the_stack_one_line(
+    house, shop
+):
     source = block("docs/own-model.md", "# Your own model")
     assert len(source.splitlines()) <= 40
     (house / "src/goods/models/text/bayes.py").write_text(source, encoding="utf-8")
@@ -99,9 +101,25 @@ def test_a_family_is_one_file_and_one_yaml(house, shop):
         block("docs/own-model.md", "# Your own model", "yaml")
     )
     stack_of(house, "linear", "bayes")
+    insert(
+        house / "src/goods/metrics/classification.py",
+        '    ClassMetric(\n        "accuracy",',
+        block("docs/architecture.md", "**A metric**"),
+    )
+    compete(house, metric="worst_class")
+    line = block("docs/architecture.md", "**A feature of the stack**")
+    assert len(line.splitlines()) == 1
+    insert(house / "src/goods/stack/features.py", '    "title_chars": lambda', line)
     assert len(run(house, shop)) == 40
-    assert report(house, "bayes")["score"] > 0.8
-    assert report(house, "stack")["base"].keys() == {"linear", "bayes"}
+
+    assert report(house, "bayes")["scores"]["weighted_f1"] > 0.8
+    told = report(house, "stack")
+    assert told["base"].keys() == {"linear", "bayes"}
+    assert told["metric"] == "worst_class"
+    assert told["score"] == pytest.approx(told["scores"]["worst_class"])
+    assert told["score"] <= told["scores"]["accuracy"]
+    assert "title_words" in told["importance"]
+    assert "Least share of a class" in (house / "out/mycontest/report.html").read_text(encoding="utf-8")
     said = house / "labelled.parquet"
     script(
         house, "predict", "mycontest", "bayes", shop / "test.parquet", "--out", said
@@ -129,31 +147,6 @@ def test_a_competition_is_one_file(house, tmp_path):
     assert list(result.columns) == ["sku", "kind"]
     assert set(result.kind) <= set(LEAVES)
     assert report(house, "stack")["score"] == 1.0
-
-
-@pytest.mark.slow
-def test_a_metric_is_one_entry(house, shop):
-    insert(
-        house / "src/goods/metrics/classification.py",
-        '    ClassMetric(\n        "accuracy",',
-        block("docs/architecture.md", "**A metric**"),
-    )
-    compete(house, metric="worst_class")
-    assert len(run(house, shop)) == 40
-    told = report(house, "stack")
-    assert told["metric"] == "worst_class"
-    assert told["score"] == pytest.approx(told["scores"]["worst_class"])
-    assert told["score"] <= told["scores"]["accuracy"]
-    assert "Least share of a class" in (house / "out/mycontest/report.html").read_text(encoding="utf-8")
-
-
-@pytest.mark.slow
-def test_a_feature_of_the_stack_is_one_line(house, shop):
-    line = block("docs/architecture.md", "**A feature of the stack**")
-    assert len(line.splitlines()) == 1
-    insert(house / "src/goods/stack/features.py", '    "title_chars": lambda', line)
-    assert len(run(house, shop)) == 40
-    assert "title_words" in report(house, "stack")["importance"]
 
 
 def test_import_contracts_are_run_by_the_test_command():

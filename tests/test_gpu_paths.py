@@ -30,10 +30,11 @@ from goods.models.learner import Learner
 from goods.models.lightning_parts import L
 from goods.models.loop import precision_for, train_network, trainer_settings
 from goods.models.neural import NeuralModel
-from goods.models.rows import VectorRows
+from goods.models.rows import VectorRows, batches
 from goods.models.text.navec_model import NavecModel
 from goods.models.text.transformer_model import TransformerModel
-from goods.models.training import Training
+from goods.models.training import DivergenceCheck, Training
+from goods.models.weights import MovingAverage
 
 Weights = dict[str, torch.Tensor]
 
@@ -205,3 +206,14 @@ def test_a_loss_that_float16_cannot_hold_is_one_message(tmp_path, monkeypatch):
     model = toy_model("navec", tmp_path, lr=1e30, precision="16-mixed")
     with pytest.raises(GoodsError, match=r"not finite.*precision to 32-true"):
         model.fit(toy_cards(48), None)
+
+
+def test_the_moving_average_is_kept_where_the_network_will_be_trained(tmp_path):
+    how, context = trainer(ema=0.9), toy_context(tmp_path, device="meta")
+    rows = VectorRows(np.zeros((20, 6), np.float32), np.arange(20) % 3)
+    first = DivergenceCheck(Training("key", "toy"))
+    callbacks = loop.callbacks_of(first, how, context, batches(rows, 16, seed=0), tmp_path / "toy.ckpt")
+    (average,) = (one for one in callbacks if isinstance(one, MovingAverage))
+    average.setup(L.Trainer(accelerator="cpu", logger=False), Learner(Plain(), how, 2, 0), "fit")
+    assert average._average_model is not None
+    assert {weights.device.type for weights in average._average_model.parameters()} == {"meta"}

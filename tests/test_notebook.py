@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import shutil
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,33 +34,44 @@ FOLDERS = {  # what a notebook writes below the work folder, and texts that its 
     "04-your-own-model": ("own-model", ["right by bayes alone", "with bayes"]),
     "05-your-own-contest": ("own-contest", ["metric: weighted_f1", "stationery stack: macro_f1", "on test"]),
 }
+# the same run comes first in them
+FIRST, GO_ON = "02-first-submission", ("03-error-analysis", "04-your-own-model")
 PATIENCE = (
     1_200  # seconds for a kernel's start or a cell, of which a minute is needed where no other job runs
 )
 LARGEST = 300_000  # characters of a notebook with its outputs
 
 
-@pytest.fixture
-def execute(tmp_path, monkeypatch):
-    """Run a stored notebook on a work folder, always in a kernel of this interpreter."""
-    write_kernel_spec(tmp_path / "jupyter" / "kernels" / "python3")
-    for name, value in {
-        "JUPYTER_PATH": tmp_path / "jupyter",
-        "JUPYTER_RUNTIME_DIR": tmp_path / "runtime",
-        "IPYTHONDIR": tmp_path / "ipython",
-        "GOODS_COMPETITION": "demo",
-    }.items():
-        monkeypatch.setenv(name, str(value))
-    monkeypatch.delenv("MPLBACKEND", raising=False)
-
-    def on(work, path=EDA, folder=EDA.parent):
-        monkeypatch.setenv("GOODS_WORK", str(work))
+def executed(place: Path, work: Path, path: Path = EDA, folder: Path = EDA.parent) -> nbformat.NotebookNode:
+    """A stored notebook run on a work folder, in a kernel of this interpreter that keeps its files in `place`."""
+    write_kernel_spec(place / "jupyter" / "kernels" / "python3")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "JUPYTER_PATH": place / "jupyter",
+            "JUPYTER_RUNTIME_DIR": place / "runtime",
+            "IPYTHONDIR": place / "ipython",
+            "GOODS_COMPETITION": "demo",
+            "GOODS_WORK": work,
+        }.items():
+            patch.setenv(name, str(value))
+        patch.delenv("MPLBACKEND", raising=False)
         notebook = nbformat.read(path, as_version=4)
         where = {"metadata": {"path": str(folder)}}
         patience = {"timeout": PATIENCE, "startup_timeout": PATIENCE}
         return NotebookClient(notebook, kernel_name="python3", resources=where, **patience).execute()
 
-    return on
+
+@pytest.fixture
+def execute(tmp_path):
+    return partial(executed, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory) -> tuple[set[Path], Path, nbformat.NotebookNode]:
+    """The clone's files before the notebook whose run others begin with too, its work folder, and what it became."""
+    place, before = tmp_path_factory.mktemp("first"), files_of_the_clone()
+    path = EDA.with_name(f"{FIRST}.ipynb")
+    return before, place / "work", executed(place, place / "work", path, ROOT / "docs")
 
 
 def outputs_of(notebook):
@@ -148,11 +161,17 @@ def test_the_notebook_writes_the_family_that_the_page_shows():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path != EDA], ids=lambda path: path.stem)
-def test_a_notebook_runs_from_any_folder_and_writes_below_its_own(path, tmp_path, execute):
-    before, (own, told) = files_of_the_clone(), FOLDERS[path.stem]
-    notebook = execute(tmp_path / "work", path, ROOT / "docs")
-    assert [folder.name for folder in (tmp_path / "work").iterdir()] == ["notebooks"]
-    assert [folder.name for folder in (tmp_path / "work" / "notebooks").iterdir()] == [own]
+def test_a_notebook_runs_from_any_folder_and_writes_below_its_own(path, tmp_path, execute, first):
+    own, told = FOLDERS[path.stem]
+    if path.stem == FIRST:
+        before, work, notebook = first
+    else:
+        before, work = files_of_the_clone(), tmp_path / "work"
+        if path.stem in GO_ON:
+            shutil.copytree(first[1] / "notebooks" / FOLDERS[FIRST][0], work / "notebooks" / own)
+        notebook = execute(work, path, ROOT / "docs")
+    assert [folder.name for folder in work.iterdir()] == ["notebooks"]
+    assert [folder.name for folder in (work / "notebooks").iterdir()] == [own]
     assert files_of_the_clone() == before
     text = nbformat.writes(notebook)
     assert len(text) < LARGEST

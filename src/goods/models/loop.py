@@ -190,7 +190,7 @@ def callbacks_of(
     """In the order they are called: `first` before the averaging, which takes the averaged weights out again."""
     callbacks = [first]
     if config.ema is not None:
-        callbacks.append(MovingAverage(config.ema))
+        callbacks.append(MovingAverage(config.ema, context.device))
     if context.progress:
         callbacks.append(BatchBar(len(loader)))
     assert isinstance(loader.sampler, BatchOrder)

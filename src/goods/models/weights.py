@@ -76,10 +76,11 @@ class BestWeights(Callback):
 
 class MovingAverage(WeightAveraging):
     """The weights' exponential moving average, whose memory grows with the training as far as `decay`: a mean of more
-    steps than there were would be one of the weights before the first."""
+    steps than there were would be one of the weights before the first. It is kept on `device`, where the network is to
+    be trained: lightning would keep it where the network is before that, and copy all weights there at every step."""
 
-    def __init__(self, decay: float) -> None:
-        super().__init__(use_buffers=False, avg_fn=partial(moved, decay))
+    def __init__(self, decay: float, device: str) -> None:
+        super().__init__(torch.device(device), use_buffers=False, avg_fn=partial(moved, decay))
 
 
 def moved(decay: float, average: torch.Tensor, weights: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
