@@ -150,6 +150,6 @@ def test_train_cards_of_which_nothing_is_known_tell_of_others():
     assert are_empty(cards).tolist() == [True, False, False, False]
     shares = np.array([0.25, 0.5, 0.25], np.float32)
     said = Predictions(np.arange(4), np.tile([[2, 0]], (4, 1)), np.tile(np.float32([[0.9, 0.1]]), (4, 1)))
-    answered = EmptyCards(shares).answered(cards, said)
+    answered = EmptyCards(shares).answered(are_empty(cards), said)
     assert answered.classes.tolist() == [[1, 0], [2, 0], [2, 0], [2, 0]]
     assert answered.proba[0].tolist() == [0.5, 0.25] and (answered.proba[1:] == said.proba[1:]).all()

@@ -67,8 +67,8 @@ class CardAnswers:
         which nothing is told, the shares of the classes."""
         card = self.card(texts, photo)
         said, reasons = self.judged(card)
-        if are_empty(card).any():
-            said, reasons = self.empty.answered(card, said), []
+        if (empty := are_empty(card)).any():
+            said, reasons = self.empty.answered(empty, said), []
         found = zip(said.classes[0, :SHOWN].tolist(), said.proba[0, :SHOWN].tolist(), strict=True)
         categories = [(self.labels.paths[c], p) for c, p in found]
         return CardAnswer(categories, reasons, self.nearest(card.title[0]))

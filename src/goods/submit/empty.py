@@ -41,11 +41,8 @@ class EmptyCards:
         shares = (alike + DOUBT * all_ / max(1, all_.sum())) / (alike.sum() + DOUBT)
         return EmptyCards(shares.astype(np.float32))
 
-    def answered(self, cards: pd.DataFrame, said: Predictions) -> Predictions:
-        """What is `said` of the cards, in their order, but for the empty ones."""
-        empty = are_empty(cards)
-        if not empty.any():
-            return said
+    def answered(self, empty: np.ndarray, said: Predictions) -> Predictions:
+        """What is `said` of cards, but for those that are `empty` bool [n], in their order."""
         classes, proba = said.classes.copy(), said.proba.copy()
         classes[empty], proba[empty] = best_classes(self.shares[None], classes.shape[1])
         return replace(said, classes=classes, proba=proba)

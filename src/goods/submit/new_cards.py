@@ -102,8 +102,8 @@ class NewCards:
             cards["image"] = pd.Series(refs, index=cards.index, dtype="str")
             cards["target"] = -1
             unread = (cards[["title", "description", "attributes"]] == "").all(axis=1)
-            nothing = are_empty(cards) & self.shares
-            for product_id, empty in zip(cards.product_id[unread], nothing[unread], strict=True):
+            nothing = are_empty(cards[unread]) & self.shares
+            for product_id, empty in zip(cards.product_id[unread], nothing, strict=True):
                 action = "as sure as its class is frequent" if empty else "as sure as the model is"
                 issues.add(product_id, "text", "no text was read", f"labelled all the same, {action}")
             self.issues.keep(issues)

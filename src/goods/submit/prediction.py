@@ -68,8 +68,8 @@ def predict_file(
         table = submission.table if plain else submission.with_confidence
         with written(out) as write, bar_over(cards, experiment, by.steps) as step:
             for batch, found in by.answers(cards.batches(), step):
-                if not plain and are_empty(batch).any():
-                    found = [e.answered(batch, one) for e, one in zip(shares(), found, strict=True)]
+                if not plain and (empty := are_empty(batch)).any():
+                    found = [e.answered(empty, one) for e, one in zip(shares(), found, strict=True)]
                 said = [(*named, p) for named, p in zip(labels, found, strict=True)]
                 write(table(batch, said))
         write_issues(out, cards.issues)
