@@ -64,6 +64,10 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # libraries count what is left in the end
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What is exhaustive is run where -m names it, and not by the way where it says `not slow`."""
     if "exhaustive" in config.option.markexpr:
