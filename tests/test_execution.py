@@ -95,7 +95,7 @@ def test_a_fold_trained_by_itself_has_the_bytes_it_had_among_the_others(tmp_path
     make_folds(ws, competition)
     machine(monkeypatch, cores=2)
     config = load_experiment(LINEAR.with_name("transformer.yaml"), FROM_SCRATCH)
-    train(ws, competition, config)
+    train(ws, competition, config, folds=[0, 1])
     fold = ws.run("transformer").fold(1)
     before = fold_content(fold)
     train(ws, competition, config, folds=[1], force=True)
@@ -115,7 +115,7 @@ def test_a_fold_of_many_pairs_trained_by_itself_has_the_bytes_it_had_among_the_o
         "model.cleanup=false",
     ]
     config = ozon_config("stack", *few, *NO_OTHERS)
-    train(ws, OZON, config)
+    train(ws, OZON, config, folds=[0, 1])
     fold = ws.run("stack").fold(1)
     assert len(select(load_rows(ws), "train")) * 2 / 3 > 25_000
     before = [(fold / name).read_bytes() for name in ("valid.npz", "test.npz")]
