@@ -103,11 +103,14 @@ PYTHON = {  # page and first line of a block → the test that runs it
         "docs/architecture.md",
         '"""A shop\'s own table: sku, name, kind, kind_path."""',
     ): "test_extensions.py::test_a_competition_is_one_file",
-    ("docs/architecture.md", "    ClassMetric("): "test_extensions.py::test_a_metric_is_one_entry",
+    (
+        "docs/architecture.md",
+        "    ClassMetric(",
+    ): "test_extensions.py::test_a_family_is_one_file_and_one_yaml_a_metric_one_entry_and_a_feature_of_the_stack_one_line",
     (
         "docs/architecture.md",
         '    "title_words": lambda e: e.per_card(e.cards.title.str.split().str.len()),',
-    ): "test_extensions.py::test_a_feature_of_the_stack_is_one_line",
+    ): "test_extensions.py::test_a_family_is_one_file_and_one_yaml_a_metric_one_entry_and_a_feature_of_the_stack_one_line",
     (
         "docs/own-model.md",
         '"""Complement naive Bayes (Rennie et al. 2003) over hashed words of the title."""',

@@ -64,6 +64,33 @@ def test_a_sparse_gradient_is_the_dense_one_with_each_row_once(weights):
     torch.testing.assert_close(gradient.to_dense(), dense.weight.grad)
 
 
+def test_of_a_table_that_is_still_rows_move_where_they_are_read_alone():
+    """As torch's SparseAdam moves them, which does not decay them."""
+    table, other = pair_of_tables()
+    table.still = True
+    groups = [{"params": [table.weight], "lr": 0.05, "weight_decay": 0.0}]
+    by_rows, lazy = RowAdamW(groups, [table], lr=0.05), torch.optim.SparseAdam([other.weight], lr=0.05)
+    random = np.random.default_rng(4)
+    before = table.weight.detach().clone()
+    seen = set()
+    for _ in range(30):
+        numbers, offsets = lists(random, ROWS - 10)
+        seen |= set(numbers.tolist())
+        for each, optimizer in ((table, by_rows), (other, lazy)):
+            optimizer.zero_grad()
+            bags = (
+                each(numbers, offsets)
+                if each is table
+                else F.embedding_bag(numbers, other.weight, offsets, sparse=True, include_last_offset=True)
+            )
+            bags.sin().sum().backward()
+            optimizer.step()
+    by_rows.let_go()
+    torch.testing.assert_close(table.weight, other.weight)
+    unread = sorted(set(range(ROWS)) - seen)
+    assert unread and torch.equal(table.weight[unread], before[unread])
+
+
 def test_no_row_read_at_all_is_a_gradient_without_rows():
     table, _ = pair_of_tables()
     optimizer = RowAdamW(groups_of(table), [table], lr=0.05)

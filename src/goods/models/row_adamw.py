@@ -4,6 +4,9 @@ A dense step moves all rows: without a gradient a row goes on by what is left of
 row is left behind and catches up when it is read next: k steps later its moments are β1^k and β2^k of what they were,
 and what it was moved by is m / √v times a sum over these steps that is the same for all rows which are behind since
 the same one. Weights are those of the dense steps but for last digits (ε counts only beside the √v of then).
+
+Rows of a table that is `still` are moved and decay where they are read alone, as torch's SparseAdam has it: those that
+are read once in a while do not go on for ten times the way of that step.
 """
 
 from __future__ import annotations
@@ -51,7 +54,7 @@ class RowAdamW(AdamW):
         self, groups: list[dict[str, Any]], tables: Sequence[Table], lr: float, fused: bool = False
     ) -> None:
         super().__init__(groups, lr=lr, fused=fused)
-        self.tables = tables
+        self.tables, self.still = tables, {table.weight for table in tables if table.still}
         self.behind: dict[torch.Tensor, Behind] = {t.weight: Behind(t.num_embeddings) for t in tables}
         for table in tables:
             table.reads = partial(self._read, table.weight)
@@ -132,7 +135,8 @@ class RowAdamW(AdamW):
         (beta1, beta2), lr, done = group["betas"], group["lr"], int(state["step"])
         first, root = 1 - beta1**done, (1 - beta2**done) ** 0.5
         kept = 1 - lr * group["weight_decay"]
-        behind.step(lr * root / first, kept, beta1 / beta2**0.5)
+        if weight not in self.still:
+            behind.step(lr * root / first, kept, beta1 / beta2**0.5)
         gradient = each_row_once(gradient)
         _move(
             gradient._indices()[0].numpy(),

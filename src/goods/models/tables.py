@@ -21,12 +21,14 @@ def pooled(
 
 
 class Table(nn.EmbeddingBag):
-    """Means or weighted sums of rows. `reads` is how it is read in a training that moves only rows which were read."""
+    """Means or weighted sums of rows. `reads` is how it is read in a training that moves only rows which were read;
+    where they are `still`, others stay there in place of being moved by their moments."""
 
     reads: Callable[..., torch.Tensor] | None = None
 
-    def __init__(self, rows: int, width: int) -> None:
+    def __init__(self, rows: int, width: int, still: bool = False) -> None:
         super().__init__(rows, width, mode="mean", include_last_offset=True)
+        self.still = still
 
     def forward(  # type: ignore[override]
         self, numbers: torch.Tensor, offsets: torch.Tensor, weights: torch.Tensor | None = None

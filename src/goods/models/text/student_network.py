@@ -67,7 +67,7 @@ class TermRows:
 class StudentNetwork(Network):
     def __init__(self, config: StudentConfig, n_terms: int, n_classes: int) -> None:
         super().__init__()
-        self.table = Table(n_terms, config.hidden)
+        self.table = Table(n_terms, config.hidden, still=True)
         nn.init.normal_(self.table.weight, std=0.02)
         self.bias = nn.Parameter(torch.zeros(config.hidden))
         self.term_dropout, self.dropout = nn.Dropout(config.term_dropout), nn.Dropout(config.dropout)
