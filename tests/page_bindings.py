@@ -106,15 +106,15 @@ PYTHON = {  # page and first line of a block → the test that runs it
     (
         "docs/architecture.md",
         "    ClassMetric(",
-    ): "test_extensions.py::test_a_family_is_one_file_and_one_yaml_a_metric_one_entry_and_a_feature_of_the_stack_one_line",
+    ): "test_extensions.py::test_a_family_a_metric_and_a_feature_are_a_file_an_entry_and_a_line",
     (
         "docs/architecture.md",
         '    "title_words": lambda e: e.per_card(e.cards.title.str.split().str.len()),',
-    ): "test_extensions.py::test_a_family_is_one_file_and_one_yaml_a_metric_one_entry_and_a_feature_of_the_stack_one_line",
+    ): "test_extensions.py::test_a_family_a_metric_and_a_feature_are_a_file_an_entry_and_a_line",
     (
         "docs/own-model.md",
         '"""Complement naive Bayes (Rennie et al. 2003) over hashed words of the title."""',
-    ): "test_extensions.py::test_a_family_is_one_file_and_one_yaml",
+    ): "test_extensions.py::test_a_family_a_metric_and_a_feature_are_a_file_an_entry_and_a_line",
 }
 # how a line of a block begins that is no command: pictures of the flow, output, the rest of a form, a call
 SHOWN = "raw files|all |cards |one fold|──|сырые|все |карточки|оценки|result: |error: |\\[--|predict_file\\("

@@ -91,9 +91,7 @@ def block(file: str, title: str, language: str = "python") -> str:
 
 
 @pytest.mark.slow
-def test_a_family_is_one_file_and_one_yaml_a_metric_one_entry_and_a_feature_of_the_stack_one_line(
-    house, shop
-):
+def test_a_family_a_metric_and_a_feature_are_a_file_an_entry_and_a_line(house, shop):
     source = block("docs/own-model.md", "# Your own model")
     assert len(source.splitlines()) <= 40
     (house / "src/goods/models/text/bayes.py").write_text(source, encoding="utf-8")
