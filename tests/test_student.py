@@ -124,7 +124,7 @@ def test_a_network_learns_from_the_same_cards_and_answers_new_ones(taught, tmp_p
 def test_how_many_cards_there_are_chooses_between_svms_and_a_network(cards, chosen, capsys):
     model = student_config().model
     assert model.structure == "auto" and model.for_cards(cards).structure == chosen
-    assert f"{cards} cards to learn from, so model.structure={chosen}" in capsys.readouterr().err
+    assert f"{cards:,} cards to learn from, so model.structure={chosen}" in capsys.readouterr().err
     flat = student_config("model.structure=flat").model
     assert flat.for_cards(cards) == flat and not capsys.readouterr().err
 

@@ -19,6 +19,7 @@ from goods.config.base import FamilyConfig, LocalPath, Strict
 from goods.config.trainer import TrainerConfig
 from goods.core.log import say
 from goods.core.predictions import Predictions
+from goods.core.wording import count
 from goods.models.textfields import Lengths, TextField
 
 OPTIMISTIC = (
@@ -68,7 +69,7 @@ class StudentConfig(FamilyConfig):
             return self
         chosen = "network" if n >= NETWORK_FROM else "tree"
         say(
-            f"student: {n} cards to learn from, so model.structure={chosen} (network: {NETWORK_FROM} or more)"
+            f"student: {count(n, 'card')} to learn from, so model.structure={chosen} (network from {NETWORK_FROM:,})"
         )
         return self.changed(structure=chosen)
 
