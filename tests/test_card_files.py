@@ -170,6 +170,7 @@ def parquet_of_a_card() -> bytes:
         (zip_of("xl/workbook.xml")[:50], "a zip archive, not a table; unpack it"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "a picture (png), not a table; name the file of the cards"),
     ],
+    ids=["parquet", "gzip", "zip", "xlsx", "ods", "cut", "png"],  # contents hold the time
 )
 def test_a_file_that_is_called_csv_and_is_none_is_told_what_it_is(tmp_path, content, told):
     path = tmp_path / "cards.csv"
