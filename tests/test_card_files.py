@@ -19,9 +19,10 @@ from goods.cards.table import Issues
 from goods.competitions.loading import competition_of
 from goods.core.errors import GoodsError
 from goods.core.trimming import trim_memory
+from goods.core.workspace import Workspace
 from goods.submit import raw_batches
 from goods.submit.catalogue import match_file, read_catalogue
-from goods.submit.prediction import check_out
+from goods.submit.prediction import check_out, predict_file
 
 
 def test_a_folder_in_place_of_a_file_of_cards_is_called_one(tmp_path):
@@ -122,6 +123,33 @@ def test_the_cards_themselves_are_not_written_over(tmp_path):
     with pytest.raises(GoodsError, match="these are the cards themselves"):
         check_out(cards, cards)
     check_out(tmp_path / "labelled.parquet", cards)
+
+
+@pytest.mark.parametrize("name", ["pairs.parquet", "groups.parquet"])
+def test_matching_does_not_write_over_its_own_cards(tmp_path, name):
+    cards = tmp_path / name
+    pd.DataFrame({"id": [1, 2], "title": ["red cup", "blue hat"]}).to_parquet(cards)
+    before = cards.read_bytes()
+    with pytest.raises(GoodsError, match="these are the cards themselves; name another folder"):
+        match_file(cards, tmp_path, {})
+    assert cards.read_bytes() == before
+
+
+@pytest.mark.parametrize("inside", ["folds.parquet", "prepared/cards.parquet", "sex/runs/linear/new.csv"])
+def test_answers_are_not_written_among_the_files_of_the_runs(tmp_path, inside):
+    ws = Workspace(tmp_path / "work", "shop/sex")
+    link = tmp_path / "link"
+    link.symlink_to(ws.root)
+    for root in (ws.root, link):
+        with pytest.raises(GoodsError, match=r"keeps its own files there; name a file elsewhere"):
+            ws.check_outside(root / "shop" / inside)
+    ws.check_outside(ws.root / "shop.parquet")
+
+
+def test_labels_of_new_cards_are_not_written_among_the_files_of_the_runs(tmp_path):
+    ws, cards = Workspace(tmp_path, "shop"), tmp_path / "new.parquet"
+    with pytest.raises(GoodsError, match="keeps its own files there"):
+        predict_file(ws, competition_config(), "linear", cards, None, ws.cards)
 
 
 def test_match_reads_the_columns_of_a_table_competition(tmp_path):

@@ -103,6 +103,14 @@ def test_test_pairs_are_all_kept_whatever_they_name(raw):
             "row 1: 'variantid2' is empty; give that row a whole number",
         ),
         (lambda f: write_pairs(f, [(1, 2, 1), (2, 3, 1)]), "its 2 usable pairs are all alike, of target 1"),
+        (
+            lambda f: write_pairs(f, [(1, 1, 1), (2, 2, 0)]),
+            r"none of its 2 pairs can be learned from, such as 1 with 1 \(a product with itself\); give",
+        ),
+        (
+            lambda f: write_pairs(f, [(1, 2, 1), (2, 1, 0)]),
+            r"none of its 2 pairs can be learned from, such as 1 with 2 \(labelled 0 and 1\); give",
+        ),
         (lambda f: write_pairs(f, [(71, 72, 1), (1, 2, 0), (8, 99, 1)]), "variantid 71"),
         (
             lambda f: pd.DataFrame({"variantid": [1, 1], "name": ["a", "b"]}).to_parquet(

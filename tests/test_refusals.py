@@ -263,6 +263,7 @@ def test_a_link_that_leads_to_itself_is_told(run_script, tmp_path, option):
         ("stack", "model.precisions=[2.0]", "key 'model.precisions.0': is 2.0, expected 1 or less"),
         ("stack", "model.precisions=[-1]", "key 'model.precisions.0': is -1, expected more than 0"),
         ("linear", "pseudo={experiments: [linear]}", "experiment linear builds on itself; remove it there"),
+        ("stack", "model.experiments=[linear, stack]", "experiment stack builds on itself; remove it there"),
     ],
 )
 def test_what_stands_twice_or_builds_on_itself_is_refused(experiment, setting, message):

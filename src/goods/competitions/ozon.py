@@ -77,6 +77,12 @@ def usable(pairs: pd.DataFrame, known: pd.Index, path: Path, issues: Issues) -> 
         for row in np.flatnonzero(which & ~bad):
             issues.add(first[row], "pair", f"with {second[row]}: {problem}", action)
         bad |= which
+    if is_train.all() and bad.all():
+        problem = next(problem for which, problem in problems if which[0])
+        raise GoodsError(
+            f"{path}: none of its {count(len(pairs), 'pair')} can be learned from, such as {first[0]} with "
+            f"{second[0]} ({problem}); give pairs of two products, each with one label"
+        )
     return ~bad
 
 

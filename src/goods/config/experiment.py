@@ -136,7 +136,8 @@ class ExperimentConfig(Strict):
     @model_validator(mode="after")
     def folds_once_and_never_on_itself(self) -> ExperimentConfig:
         check_once("tuned_on", self.tuned_on)
-        if self.name in self.upstream:
+        joined = self.model.experiments if isinstance(self.model, PresetConfig) else ()
+        if self.name in (*self.upstream, *joined):
             raise ValueError(f"experiment {self.name} builds on itself; remove it there")
         return self
 

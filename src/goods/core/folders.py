@@ -128,6 +128,12 @@ def check_writable(folder: Path) -> None:
         ) from None
 
 
+def check_apart(out: Path, cards: Path, what: str) -> None:
+    """GoodsError where a file to be written is that of the cards; `what` is to be named anew."""
+    if out.exists() and cards.exists() and out.samefile(cards):
+        raise GoodsError(f"--out {out}: these are the cards themselves; name another {what}")
+
+
 def disk_used(folder: Path) -> int:
     """Bytes of the disk that all files below the folder take up, or the file that it is; 0 where it is not there, and
     for what vanishes meanwhile."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +83,12 @@ class Workspace:
 
     def target(self, name: str) -> Workspace:
         return Workspace(self.root, f"{self.competition}/{name}")
+
+    def check_outside(self, out: Path) -> None:
+        """GoodsError where what is to be written for the user would lie among the competition's own files."""
+        own = self.whole.path
+        if Path(os.path.realpath(out)).is_relative_to(os.path.realpath(own)):
+            raise GoodsError(f"--out {out}: {own} keeps its own files there; name a file elsewhere")
 
     @property
     def prepared(self) -> Path:

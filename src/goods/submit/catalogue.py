@@ -29,6 +29,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.refusals import refusals, shown
 from goods.core.artifacts import write_json, write_parquet
 from goods.core.errors import GoodsError, SeveralErrors
+from goods.core.folders import check_apart
 from goods.core.log import say
 from goods.core.wording import count
 from goods.matching.catalogue import MatchConfig, match
@@ -40,6 +41,7 @@ from goods.submit.raw_batches import whole_file
 IDS = ("product_id", "variantid", "nm", "id")
 TITLES = ("title", "name")
 ATTRIBUTES = ("attributes", "characteristic_attributes_mapping")
+PAIRS, GROUPS = "pairs.parquet", "groups.parquet"  # of what was matched
 
 
 def read_catalogue(
@@ -160,11 +162,13 @@ def match_file(
         found = refusals(error, settings)
         lines = (f"--{one.key[-1].replace('_', '-')} {shown(one.value)}: {one.why}" for one in found)
         raise SeveralErrors(*lines) from None
+    for table in (PAIRS, GROUPS):
+        check_apart(out / table, path, "folder")
     cards = read_catalogue(path, truth, competition)
     out.mkdir(parents=True, exist_ok=True)  # before the work: where it cannot be, nothing need be matched
     pairs, groups, report = match(cards, config, scorer, expecting)
-    write_parquet(out / "pairs.parquet", pairs)
-    write_parquet(out / "groups.parquet", groups)
+    write_parquet(out / PAIRS, pairs)
+    write_parquet(out / GROUPS, groups)
     write_json(out / "report.json", report)
     merged = f"{count(report['groups'], 'group')} of two or more among {count(len(groups), 'card')}"
     say(f"match: {count(len(pairs), 'pair')}, {merged}")

@@ -19,7 +19,7 @@ from goods.cards.table import has_photo, load_cards, load_ids, select
 from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
-from goods.core.folders import check_writable
+from goods.core.folders import check_apart, check_writable
 from goods.core.log import say
 from goods.core.predictions import BLOCK
 from goods.core.progress import bar
@@ -52,6 +52,7 @@ def predict_file(
     in the columns of result.parquet, of the same test cards the same bytes; else cards of which nothing is known
     get the shares of the classes."""
     check_out(out, path)
+    ws.check_outside(out)
     asked = Asked(ws, competition, experiment, images)
     spaces = [space for space, _ in asked.spaces]
     stay = asked.fits
@@ -95,8 +96,7 @@ def check_out(out: Path, cards: Path) -> None:
     if out.suffix.lower() not in WRITERS:
         raise GoodsError(f"--out {out}: expected a name that ends in {' or '.join(WRITERS)}")
     check_writable(out.parent)
-    if out.exists() and cards.exists() and out.samefile(cards):
-        raise GoodsError(f"--out {out}: these are the cards themselves; name another file")
+    check_apart(out, cards, "file")
 
 
 def warn_of_photos(ws: Workspace, experiment: str, here: float, spaces: list[Workspace]) -> None:
