@@ -21,8 +21,12 @@ from goods.core.workspace import Run
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.report.verification import verify
+from goods.stack.level import base_runs, finished_run
+from goods.submit.entries import finished_report
 from goods.submit.prediction import predict_file
+from goods.submit.predictor import saved_config
 from goods.train.fold_job import fit_fold
+from goods.train.foundations import scored_run
 from goods.train.stage import train
 
 LINEAR = ROOT / "configs/kazanexpress2023/linear.yaml"
@@ -32,6 +36,17 @@ def flip(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
+
+
+STACK = ROOT / "configs/kazanexpress2023/stack.yaml"
+
+
+def stacked(ws, name):
+    return base_runs(ws, load_experiment(STACK, [f"model.experiments=[{name}]"]))
+
+
+def scored(ws, name):
+    return scored_run(ws, load_experiment(LINEAR), name)
 
 
 DAMAGES = {
@@ -188,6 +203,19 @@ def test_a_file_is_on_the_disk_before_its_name_and_all_before_done(tmp_path, mon
     assert ("force", "stage") in order[: kinds.index("rename")]
     assert order[kinds.index("rename") - 1][1].startswith(".DONE.")
     assert order[-2:] == [("rename", "DONE"), ("force", "stage")]
+
+
+@pytest.mark.parametrize("asked", [saved_config, finished_report, finished_run, stacked, scored])
+def test_the_folder_of_a_study_is_no_finished_run(ws, asked):
+    study = ws.tuning("linear")
+    for folder, file in ((study, "best.yaml"), (ws.run("navec").path, "config.yaml")):
+        begin(folder, "key")
+        write_text(folder / file, "name: linear")
+        mark_done(folder, "key")
+    with pytest.raises(GoodsError) as told:
+        asked(ws, study.name)
+    assert "no such config file" not in str(told.value)
+    assert f"--set name={study.name}" in str(told.value) or "finished are navec" in str(told.value)
 
 
 def digest(ws, name):

@@ -21,6 +21,7 @@ from goods.competitions.loading import load_competition
 from goods.competitions.wildberries import ATTRIBUTES, read_school
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
+from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.pipeline import run_all
@@ -72,6 +73,13 @@ def test_folds_of_an_attribute_are_stratified_by_it(ws, attributes):
         fold = load_folds(ws.target(name), cards)
         counts = pd.crosstab(fold, cards.target)
         assert (counts.max() - counts.min() <= 1).all()
+
+
+def test_an_attribute_of_too_few_cards_for_the_folds_is_named(ws, attributes):
+    of_sex = attributes.of_target("sex").model_copy(update={"n_folds": 200})
+    told = r"^attribute sex: \d+ groups of cards cannot fill 200 folds; lower n_folds"
+    with pytest.raises(GoodsError, match=told):
+        make_folds(ws.target("sex"), of_sex)
 
 
 def test_the_whole_way_to_a_result_with_confidences(tmp_path, school, run_script):

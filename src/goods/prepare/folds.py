@@ -98,7 +98,12 @@ def folds_of(
     """(product_id, fold, and group and expanding where there are such, of the train rows; what is to be said of it)"""
     table = pd.DataFrame({"product_id": train.product_id})
     if given is None and config.validation is None:
-        fold, groups, note = problem.deal(train, config)
+        try:
+            fold, groups, note = problem.deal(train, config)
+        except GoodsError as error:
+            if ws.attribute == ws.competition:
+                raise
+            raise GoodsError(f"attribute {ws.attribute}: {error}") from None
         table["fold"] = fold
         if groups is not None:
             table["group"] = groups

@@ -16,10 +16,9 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
-from goods.core.done import check_done
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
-from goods.core.runs import check_run
+from goods.core.runs import check_run, check_whole
 from goods.core.workspace import Run, Workspace
 from goods.metrics.base import ClassMetric
 from goods.metrics.evaluation import card_metric, score
@@ -62,7 +61,7 @@ def base_runs(ws: Workspace, config: ExperimentConfig) -> list[Run]:
     runs = [ws.run(name) for name in stack_config(config).experiments]
     for run in runs:
         mend = f"run scripts/train.py {given_to_a_script(ws, run.path.name)} first"
-        check_done(run.path, "not trained on every fold", mend)
+        check_whole(run, "not trained on every fold", mend)
     return runs
 
 

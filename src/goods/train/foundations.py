@@ -13,6 +13,7 @@ from goods.core.errors import GoodsError
 from goods.core.execution import has_torch
 from goods.core.hashing import file_hash
 from goods.core.predictions import Predictions, joined
+from goods.core.runs import check_whole
 from goods.core.workspace import ALL, Run, Workspace
 from goods.models.base import Upstream
 from goods.problems.base import Problem
@@ -65,8 +66,8 @@ def check_joined(config: ExperimentConfig, below: ExperimentConfig, name: str) -
 def scored_run(ws: Workspace, config: ExperimentConfig, name: str) -> Run:
     """A finished run whose predictions are features of `config`; GoodsError where it was not trained."""
     run = ws.run(name)
-    check_done(
-        run.path,
+    check_whole(
+        run,
         f"experiment {config.name} builds on {name}, which is not trained",
         f"run scripts/train.py {given_to_a_script(ws, name)} first",
     )
