@@ -173,3 +173,10 @@ def test_a_study_in_postgresql_is_that_in_a_file_and_goes_on_where_it_was_stoppe
     assert found(ws)[0] == expected[0]
     assert len(calls) == 5
     assert not (ws.tuning("linear") / "study.db").exists()
+
+
+def test_a_study_in_a_folder_that_is_not_there_is_no_want_of_open_files(tmp_path):
+    with pytest.raises(
+        GoodsError, match=r"--storage .*: there is no folder .*nowhere; make it or name another"
+    ):
+        open_storage(f"sqlite:///{tmp_path}/nowhere/study.db")

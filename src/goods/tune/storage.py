@@ -24,6 +24,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from goods.core.errors import GoodsError
+from goods.core.folders import check_writable
 from goods.core.log import say
 
 JOURNAL = "journal"
@@ -119,6 +120,11 @@ def open_storage(url: str) -> Database | Journal:
             return Journal(Path(str(address.database)))
         if address.drivername.startswith("sqlite") and address.database in (None, "", ":memory:"):
             raise ArgumentError("names no file, so that no trial would be kept")
+        if address.drivername.startswith("sqlite"):
+            folder = Path(str(address.database)).parent
+            if not folder.is_dir():
+                raise GoodsError(f"--storage {url}: there is no folder {folder}; make it or name another")
+            check_writable(folder)
         return Database(url)
     except ArgumentError as error:
         raise GoodsError(
