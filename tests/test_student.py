@@ -220,8 +220,12 @@ def test_what_teaches_nobody_is_refused_with_a_line(taught, tmp_path):
         distil(ws, COMPETITION, load_experiment(CONFIGS / "linear.yaml"))
     with pytest.raises(GoodsError, match="no finished run"):
         distil(ws, COMPETITION, student_config("model.teacher=stack"))
-    with pytest.raises(GoodsError, match=r"--unlabelled .*no such file"):
-        distil(ws, COMPETITION, student_config(), tmp_path / "none.parquet")
+    for path, why in (
+        (tmp_path / "none.parquet", "no such file"),
+        (tmp_path, "a folder, expected a parquet or csv"),
+    ):
+        with pytest.raises(GoodsError, match=f"{path}: {why}"):
+            distil(ws, COMPETITION, student_config(), path)
 
 
 def test_the_script_trains_a_student(tmp_path, run_script, monkeypatch):

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from goods.cards.table import COLUMNS, beside_text, load_cards
-from goods.competitions.loading import reader_module
+from goods.competitions.loading import competition_of, reader_module
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.core.artifacts import read_json, write_parquet
@@ -36,6 +36,7 @@ from goods.submit.batches import Asked
 from goods.submit.new_cards import NewCards
 from goods.submit.prediction import bar_over
 from goods.submit.predictor import model_folders, saved_config, size_of
+from goods.submit.raw_batches import check_file
 from goods.train.stage import train
 from goods.train.teaching import CARDS, SAID
 
@@ -88,8 +89,7 @@ def label(
     """The folder of the unlabelled cards, those of train and test left out, and of what the teacher says of them."""
     teacher = str(config.model.taught_by)
     folder = ws.path / "unlabelled" / config.name
-    if not unlabelled.is_file():
-        raise GoodsError(f"--unlabelled {unlabelled}: no such file; name a parquet or csv file of cards")
+    check_file(unlabelled, competition_of(competition).tables)
     key = content_hash(
         file_hash(unlabelled),
         None if images is None else content_of_all(images, ws.cache / f"unlabelled-{config.name}.npz"),
