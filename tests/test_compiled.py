@@ -101,7 +101,7 @@ def test_a_full_disk_ends_nothing_and_leaves_nothing(folder, monkeypatch):
 
 def test_nothing_is_taken_from_where_everyone_may_write(folder, monkeypatch):
     again(monkeypatch)(3)
-    folder.chmod(0o777)
+    folder.chmod(0o775)
     unsafe = again(monkeypatch)
     assert (unsafe(3), hits(unsafe)) == (2.5, 0)
 

@@ -152,6 +152,24 @@ def test_what_lists_say_depends_on_no_threads_and_comes_back_from_disk(tmp_path)
     np.testing.assert_array_equal(models[1].predict(asked), said)
 
 
+def test_cards_without_a_vector_are_in_no_list(tmp_path):
+    """As those without a photo: of many the lists would be theirs."""
+    vectors, target = clustered(900)
+    vectors[np.random.default_rng(1).random(900) < 0.9] = 0
+    queries = np.concatenate([clustered(1000)[0][900:], np.zeros((3, 24))])
+    lists, exact = (
+        knn_on(vectors, target, queries, toy_context(tmp_path / index), index=index, neighbours=8, probes=64)
+        for index in ("lists", "exact")
+    )
+    assert lists.index.ntotal == exact.index.ntotal == np.count_nonzero(vectors.any(1))
+    asked = lists.vectors(numbered(1000 + np.arange(103)))
+    np.testing.assert_allclose(lists.neighbours(asked)[0][:100], exact.neighbours(asked)[0][:100], atol=1e-3)
+    said = lists.predict(numbered(1100 + np.arange(3)))
+    np.testing.assert_allclose(said, np.tile(lists._prior(), (3, 1)), rtol=1e-5)
+    nothing = knn_on(np.zeros((30, 24)), target[:30], queries, toy_context(tmp_path), index="lists")
+    np.testing.assert_allclose(nothing.predict(numbered(np.array([1000])))[0], nothing._prior(), rtol=1e-5)
+
+
 def test_neighbours_that_were_not_found_have_no_vote(tmp_path):
     vectors, target = np.repeat(np.eye(2), 10, axis=0), np.repeat([3, 1], 10)
     settings = {"index": "lists", "probes": 1, "neighbours": 20}

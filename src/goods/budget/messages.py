@@ -32,7 +32,7 @@ def estimate(courses: list[Course], budget: Budget, started: float) -> None:
         course.keep_pace(course.machine)
     total = sum(course.seconds(course.plan) for course in courses)
     targets = f", {len(courses)} targets together" if len(courses) > 1 else ""
-    slow = why_slow(courses[0].clock.pace)
+    slow = why_slow(courses[0].machine)
     say(f"estimate: {total:.0f} s for all that is to be done{targets}{allowed(budget, started)}{slow}")
 
 

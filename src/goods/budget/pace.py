@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -79,10 +80,15 @@ def _measured(_: int) -> Machine:
         task()
         times += 1
     took, after = time.perf_counter() - started, psutil.cpu_times()
-    idle = after.idle - before.idle
+    idle = unused(after) - unused(before)
     passed = sum(after) - sum(before)
     others = 1 - (idle + time.process_time() - own) / passed if passed else 0.0
     return Machine(bounded(took / (times * REFERENCE)), min(max(others, 0.0), 1.0))
+
+
+def unused(times: Any) -> float:
+    """Seconds of psutil's times in which no program had the cores; waiting for the disk takes none."""
+    return float(times.idle + getattr(times, "iowait", 0.0))
 
 
 def why_slow(pace: float) -> str:

@@ -106,7 +106,7 @@ def _folder() -> Path:
 def _is_own(folder: Path) -> bool:
     """Who else writes there could have us run what he likes."""
     there = folder.stat()
-    return there.st_uid == os.getuid() and not there.st_mode & 0o002
+    return there.st_uid == os.getuid() and not there.st_mode & 0o022
 
 
 def _remove_old(folder: Path) -> None:

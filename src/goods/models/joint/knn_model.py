@@ -38,11 +38,16 @@ def one_thread() -> threadpool_limits:
     return threadpool_limits(1, user_api="openmp")
 
 
+def with_vector(vectors: np.ndarray) -> np.ndarray:
+    """bool [n]: those that are not all zeros, which are as near to all as to none and would lie in one list."""
+    return np.any(vectors != 0, axis=1)
+
+
 class KnnModel:
     def __init__(self, config: KnnConfig, context: Context) -> None:
         self.config, self.context = config, context
         self.index: Any = None
-        self.target = np.empty(0, np.int64)
+        self.target = self.known = np.empty(0, np.int64)  # classes of all cards; of those in the index
         self.temperature, self.prior_share = 0.05, 0.01
         self._sources: list[Any] = []
 
@@ -77,13 +82,16 @@ class KnnModel:
         if train.empty:
             raise GoodsError("knn: fit needs at least one card; give some")
         vectors, self.target = self.vectors(train), train.target.to_numpy(np.int64)
-        self.index = self._index(vectors)
+        there = with_vector(vectors)
+        self.index, self.known = self._index(vectors[there]), self.target[there]
         if valid is not None and len(valid):
             own, target = self.vectors(valid), valid.target.to_numpy(np.int64)
             self._calibrate(own, target)
+            there = with_vector(own)
             self.target = np.concatenate([self.target, target])
+            self.known = np.concatenate([self.known, target[there]])
             with one_thread():
-                self.index.add(own)
+                self.index.add(own[there])
 
     def refit(self, train: pd.DataFrame, folds: list[Path]) -> None:
         """Index all of `train`; its vectors come from models that know every card, so none can calibrate: the
@@ -104,23 +112,26 @@ class KnnModel:
                 index.hnsw.efSearch = config.effort
                 index.add(vectors)
                 return index
-            exact = config.index == "exact" or (config.index == "auto" and n <= config.exact_up_to)
+            few = config.index == "auto" and n <= config.exact_up_to
+            exact = config.index == "exact" or few or not n
             lists = None if exact else LISTS
             return build_index(vectors, np.arange(n), lists, config.probes, self.context.seed)
 
     def neighbours(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(cosine float32 [n, k], class int64 [n, k]) of the nearest train cards, nearest first."""
-        k = min(self.config.neighbours, len(self.target))
-        similarity = np.empty((len(vectors), k), np.float32)
-        found = np.empty((len(vectors), k), np.int64)
+        """(cosine float32 [n, k], class int64 [n, k]) of the nearest train cards that have a vector, nearest first; the
+        cosine of those that were not found is -inf, but 0 the first of a card that has none."""
+        k = min(self.config.neighbours, max(1, len(self.known)))
+        similarity = np.full((len(vectors), k), -np.inf, np.float32)
+        found = np.full((len(vectors), k), -1, np.int64)
+        asked = np.flatnonzero(with_vector(vectors)) if len(self.known) else np.empty(0, np.int64)
         with threadpool_limits(self.context.threads, user_api="openmp"):
-            for start in range(0, len(vectors), QUERIES):
-                block = slice(start, start + QUERIES)
+            for start in range(0, len(asked), QUERIES):
+                block = asked[start : start + QUERIES]
                 similarity[block], found[block] = self.index.search(vectors[block], k)
         # a graph and lists may find fewer than k: the others are -1
         similarity[found < 0] = -np.inf
         similarity[found[:, 0] < 0, 0] = 0
-        return similarity, self.target[np.maximum(found, 0)]
+        return similarity, np.append(self.known, 0)[found]
 
     def _votes(self, similarity: np.ndarray, temperature: float) -> np.ndarray:
         """float [n, k] softmax of the similarities; none where a card has no vector."""
@@ -164,7 +175,7 @@ class KnnModel:
 
     def save(self, folder: Path) -> None:
         faiss.write_index(self.index, str(folder / "index.faiss"))
-        write_npz(folder / "target.npz", target=self.target)
+        write_npz(folder / "target.npz", target=self.target, known=self.known)
         settings = {
             "temperature": self.temperature,
             "prior_share": self.prior_share,
@@ -178,7 +189,7 @@ class KnnModel:
         try:
             self.index = faiss.read_index(str(folder / "index.faiss"))
             with np.load(folder / "target.npz", allow_pickle=False) as arrays:
-                self.target = arrays["target"]
+                self.target, self.known = arrays["target"], arrays["known"]
         except (OSError, RuntimeError, ValueError, KeyError) as error:
             reason = " ".join(str(error).split())[:200]
             raise GoodsError(f"{folder}: missing or damaged model files ({reason}); train it again") from None
