@@ -24,8 +24,8 @@ import psutil
 from goods import cli
 from goods.cards.labels import Labels
 from goods.config.competition import CompetitionConfig
-from goods.config.loading import load_experiment
-from goods.core.artifacts import read_json, write_json, write_parquet
+from goods.config.loading import dump, load_experiment
+from goods.core.artifacts import read_json, write_json, write_parquet, write_text
 from goods.core.done import mark_done
 from goods.core.predictions import TOP_K, Predictions, best_classes
 from goods.core.workspace import Workspace
@@ -103,6 +103,8 @@ def write_run(
     run = ws.run(name)
     for path, rows in ((run.oof, is_train), (run.test, ~is_train)):
         made.take(rows).save(path)
+    config = load_experiment(cli.CONFIGS / ws.competition / "linear.yaml", [f"name={name}"])  # of any experiment
+    write_text(run.config, dump(config))
     write_json(run.report, {"tuned_on": []})
     mark_done(run.path, "synthetic")
 
