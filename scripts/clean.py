@@ -10,9 +10,15 @@ def main() -> None:
     parser = cli.parser(__doc__, ".venv/bin/python scripts/clean.py kazanexpress2023 --caches", wait=True)
     parser.add_argument("competition", type=cli.competition_name, help="a folder of the work folder")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--caches", dest="portion", action="store_const", const="caches")
-    which.add_argument("--runs", dest="portion", action="store_const", const="runs")
-    which.add_argument("--all", dest="portion", action="store_const", const="all")
+    which.add_argument(
+        "--caches", dest="portion", action="store_const", const="caches", help="lemmas, embeddings"
+    )
+    which.add_argument(
+        "--runs", dest="portion", action="store_const", const="runs", help="trained experiments"
+    )
+    which.add_argument(
+        "--all", dest="portion", action="store_const", const="all", help="prepared cards, folds too"
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     args = parser.parse_args()
 

@@ -19,8 +19,8 @@ def main() -> None:
         type=float,
         help="least score of a match (default: that of a pair as likely right as wrong)",
     )
-    parser.add_argument("--neighbours", type=int, help="of each card by title")
-    parser.add_argument("--max-group", type=int, help="most different cards of a group")
+    parser.add_argument("--neighbours", type=int, help="of each card by title (default: 12)")
+    parser.add_argument("--max-group", type=int, help="most different cards of a group (default: 50)")
     parser.add_argument("--truth", metavar="COLUMN", help="column of known identities, to report on")
     parser.add_argument(
         "--competition", type=cli.competition_name, help="whose experiment (default: ozon), or whose columns"

@@ -42,6 +42,8 @@ from pages import (
 )
 
 from goods.__main__ import commands as commands_of_goods
+from goods.competitions.loading import readers
+from goods.metrics.evaluation import METRICS
 
 ALL = [command for page in PAGES for command in commands(page)]
 each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -198,3 +200,12 @@ def test_links_of_a_page_lead_to_files_and_headings(page):
 def test_names_of_headings_are_those_of_the_site():
     found = anchors(ROOT / "docs" / "howto.md")
     assert {"see-where-it-errs", "how-to-", "glossary-of-reasons"} <= found
+
+
+@pytest.mark.parametrize(
+    "key, names", [("reader", readers()), ("metric", METRICS)], ids=["readers", "metrics"]
+)
+def test_the_page_of_settings_names_every_reader_and_metric(key, names):
+    page = (ROOT / "docs" / "models.md").read_text()
+    (row,) = [row for row in page.splitlines() if row.startswith(f"| `{key}` |")]
+    assert [name for name in names if f"`{name.removesuffix('_weighted')}`" not in row] == []
