@@ -198,7 +198,8 @@ def test_a_label_that_is_an_id_is_no_target(tmp_path, configs, capsys):
     assert "'label' has a value of its own in each row: an id, not a class" in capsys.readouterr().err
 
 
-def test_labels_of_their_own_levels_and_a_tree_file(tmp_path, configs):
+@pytest.mark.parametrize(("file", "column"), [("category_tree", "parent"), ("categories", "parent_id")])
+def test_labels_of_their_own_levels_and_a_tree_file(tmp_path, configs, file, column):
     n = 40
     ids = list(range(n))
     data = write(
@@ -206,15 +207,26 @@ def test_labels_of_their_own_levels_and_a_tree_file(tmp_path, configs):
         X_train={"": ids, "designation": words(n)},
         Y_train={"": ids, "code": [10 + i % 3 for i in ids]},
         X_test={"": [90, 91], "designation": words(2)},
-        category_tree={"cat": [1, 10, 11, 12], "name": ["all", "a", "b", "c"], "parent": [None, 1, 1, 1]},
+        **{file: {"cat": [1, 10, 11, 12], "name": ["all", "a", "b", "c"], column: [None, 1, 1, 1]}},
     )
     new_competition("joined", data, configs)
     section = table_of(configs, "joined")
     assert section["labels"] == {"file": "Y_train.csv", "key": ""} and section["id"] == ""
-    assert section["tree"] == {"file": "category_tree.csv", "id": "cat", "title": "name", "parent": "parent"}
+    assert section["tree"] == {"file": f"{file}.csv", "id": "cat", "title": "name", "parent": column}
     ws = Workspace(tmp_path / "work", "joined")
     prepare(ws, load_competition("joined", configs), None)
     assert Labels.load(ws).paths == [("a",), ("b",), ("c",)]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_numbers_of_rows_are_no_feature(tmp_path, configs, capsys, order):
+    n = 40
+    cards = {"id": [f"a{i}" for i in range(n)], "title": words(n), "price": [5 * i for i in range(n)]}
+    train = cards | {"№": list(range(1, n + 1))[::order], "label": [i % 3 for i in range(n)]}
+    test = {"id": ["b0", "b1"], "title": words(2), "price": [1, 2], "№": [1, 2]}
+    new_competition("counted", write(tmp_path / "raw", train=train, test=test), configs)
+    assert table_of(configs, "counted")["numbers"] == ["price"]
+    assert "not used, as they number the rows: '№'" in capsys.readouterr().err
 
 
 def test_what_is_there_stays_without_force(tmp_path, configs):

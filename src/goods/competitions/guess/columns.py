@@ -22,6 +22,7 @@ NAMES = {  # how columns are called
     "attributes": r"attr|charac|param|spec|propert|feature|характ|свойств",
     "shop": r"brand|shop|seller|vendor|store|merchant|бренд|магазин|продав",
     "photo": r"image|img|photo|picture|pic\b|фото|картин",
+    "parent": r"parent|родит|^up$|^pid$",
     "target": r"target|label|class|category|cat_?id|code$|type|y$|категор|класс",
 }
 SAMPLE = 2_000  # cells that are looked at
@@ -82,6 +83,18 @@ class Column:
     @property
     def unique(self) -> bool:
         return len(self.there) == len(self.cells) == self.values
+
+    @property
+    def numbers_rows(self) -> bool:
+        """Whether each whole number of a range stands once in it, in whatever order."""
+        if (
+            len(self.cells) < 2
+            or not self.unique
+            or not all(re.fullmatch(r"-?\d+", word) for word in self.ids)
+        ):
+            return False
+        values = list(map(int, self.ids))
+        return max(values) - min(values) == len(values) - 1
 
     @property
     def nested(self) -> float:
@@ -157,13 +170,18 @@ class Column:
         return int(number[0]) if number else -1
 
     def called(self, what: str) -> bool:
-        return bool(re.search(NAMES[what], self.name.strip().lower()))
+        return is_called(self.name, what)
 
     def _share(self, asked: Any) -> float:
         return share(self.some, asked)
 
 
 Columns = dict[str, Column]
+
+
+def is_called(name: str, what: str) -> bool:
+    """Whether a column of this name is likely what a key of NAMES stands for."""
+    return bool(re.search(NAMES[what], name.strip().lower()))
 
 
 def holds_binary(cell: Any) -> bool:

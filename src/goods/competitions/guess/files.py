@@ -9,6 +9,7 @@ from pathlib import Path
 
 from goods.competitions.arrow import told
 from goods.competitions.content import SPREADSHEET
+from goods.competitions.guess.columns import is_called
 from goods.competitions.table_files import AS_FOUND, PARQUET, Table, is_table, suffix_of
 from goods.core.errors import GoodsError
 
@@ -65,7 +66,7 @@ def find_sources(data: Path) -> Sources:
     found = Sources()
     labels: list[Source] = []
     for source in with_parts(tables_below(data), found):
-        role = source.role
+        role = source.role or ("tree" if has_parents(source) else None)
         if role == "labels" or (role == "train" and "train" in found.of):
             labels.append(source)
         elif role is None or role in found.of:
@@ -84,6 +85,11 @@ def find_sources(data: Path) -> Sources:
             )
     found.other += add_labels(found, labels)
     return found
+
+
+def has_parents(source: Source) -> bool:
+    """Whether its columns are those of a tree's nodes, whatever its name."""
+    return any(is_called(name, "parent") for name in source.table.names)
 
 
 def refuse_several(data: Path) -> None:

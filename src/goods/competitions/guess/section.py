@@ -175,7 +175,8 @@ def guess_texts(made: Guess, columns: list[Column]) -> set[str]:
 
 def guess_beside(made: Guess, columns: list[Column]) -> None:
     """Numbers and categories beside the text."""
-    columns = [c for c in columns if c.dates < 0.5]
+    counting = [c for c in columns if c.numbers_rows]
+    columns = [c for c in columns if c.dates < 0.5 and c not in counting]
     of_ids = [c for c in columns if c.called("id") and c.values > FEW]
     numbers = [c.name for c in columns if c not in of_ids and c.numeric > 0.9 and c.values > 1]
     few = [c.name for c in columns if c.name not in numbers and c not in of_ids and 1 < c.values <= FEW]
@@ -192,6 +193,10 @@ def guess_beside(made: Guess, columns: list[Column]) -> None:
         made.warnings.append(
             f"not used, as their cells are neither numbers nor of at most {FEW} values: "
             f"{', '.join(map(repr, left))}; name them among table.description or table.attributes to use them"
+        )
+    if counting:
+        made.warnings.append(
+            f"not used, as they number the rows: {', '.join(repr(c.name) for c in counting)}"
         )
     if of_ids:
         made.warnings.append(f"not used, as they look like ids: {', '.join(repr(c.name) for c in of_ids)}")

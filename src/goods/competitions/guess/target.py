@@ -85,7 +85,7 @@ def tree_file(tree: Columns, classes: Column) -> dict[str, str] | None:
     """Its columns of ids, names and parents."""
     wanted = set(map(str, classes.there))
     ids = [c for c in tree.values() if c.unique and wanted <= set(map(str, c.there))]
-    parents = [c for c in tree.values() if "parent" in c.name.lower() or c.name.lower() in ("up", "pid")]
+    parents = [c for c in tree.values() if c.called("parent")]
     if not ids or not parents:
         return None
     titles = [c for c in tree.values() if c not in (ids[0], parents[0])]
