@@ -105,13 +105,18 @@ def competition() -> CompetitionConfig:
     return COMPETITION
 
 
-@pytest.fixture
-def school(tmp_path: Path) -> Path:
-    """Raw files of the contest of attributes."""
-    return write_school(tmp_path / "school")
+@pytest.fixture(scope="session")
+def written_school(tmp_path_factory) -> Path:
+    """Raw files of the contest of attributes, which no test changes."""
+    return write_school(tmp_path_factory.mktemp("written") / "school")
 
 
 @pytest.fixture
+def school(tmp_path: Path, written_school: Path) -> Path:
+    return shutil.copytree(written_school, tmp_path / "school")
+
+
+@pytest.fixture(scope="session")
 def attributes() -> CompetitionConfig:
     """The contest of attributes with 3 folds."""
     return load_competition("wildberries", ROOT / "configs").model_copy(update={"n_folds": 3})
