@@ -128,6 +128,7 @@ def has_torch() -> bool:
         return False
 
 
+@cache
 def has_gpu_device() -> bool:
     """Whether the system has a device of a driver of GPUs, on Linux; elsewhere torch is to say."""
     devices = Path("/dev")
