@@ -55,6 +55,13 @@ SCRIPTS = sorted(
 )
 
 
+# files that take longest, in the order of their seconds: begun last, one would be left when other workers have nothing
+LONGEST = [
+    *("crashes", "notebook", "devices", "extensions", "execution", "pipeline", "determinism", "stopping"),
+    *("refit", "own_fold_labels", "container", "budget", "artifact_corpus", "new_competition", "probing"),
+    *("upstream", "contrastive", "light", "wildberries", "leaks", "backbones", "neural", "rare_classes"),
+]
+
 # looking for garbage among all that is imported, again and again, takes a twentieth of all time
 gc.set_threshold(20_000, 20, 20)
 
@@ -69,7 +76,9 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is exhaustive is run where -m names it, and not by the way where it says `not slow`."""
+    """What is exhaustive is run where -m names it, and not by the way where it says `not slow`; the longest first."""
+    begun = {f"test_{name}.py": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: begun.get(item.path.name, len(begun)))
     if "exhaustive" in config.option.markexpr:
         return
     left_out = [item for item in items if item.get_closest_marker("exhaustive") is not None]
