@@ -4,17 +4,14 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
 
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards
 from goods.competitions.submission import ClassIds, ClassProbabilities
-from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.submit.ledger import append_leaderboard
 from goods.submit.stage import submit
-from goods.train.stage import train
 
 COLUMNS = ("product_id", "predicted_category_id")
 LABELS = Labels([10, 20], [("a",), ("b",)], [("10",), ("20",)])
@@ -54,15 +51,14 @@ def test_probabilities_are_a_column_per_class_and_what_is_left_is_shared():
         answer.check(table.assign(p_10=0.0), rows, [("", labels, said)])
 
 
-def test_a_submission_has_the_contest_s_schema_and_a_leaderboard_row(ws, competition, tmp_path):
-    train(ws, competition, load_experiment(ROOT / "configs/kazanexpress2023/linear.yaml"))
-    path = submit(ws, competition, "linear", tmp_path / "out")
+def test_a_submission_has_the_contest_s_schema_and_a_leaderboard_row(trained, competition, tmp_path):
+    path = submit(trained, competition, "linear", tmp_path / "out")
     result = pd.read_parquet(path)
     assert tuple(result.columns) == COLUMNS
     assert (result.dtypes == "int64").all()
-    assert sorted(result.product_id) == sorted(load_cards(ws).query("split == 'test'").product_id)
-    assert set(result.predicted_category_id) <= set(Labels.load(ws).ids)
-    submit(ws, competition, "linear", tmp_path / "out")
+    assert sorted(result.product_id) == sorted(load_cards(trained).query("split == 'test'").product_id)
+    assert set(result.predicted_category_id) <= set(Labels.load(trained).ids)
+    submit(trained, competition, "linear", tmp_path / "out")
     board = pd.read_csv(tmp_path / "out" / "leaderboard.csv")
     assert len(board) == 1  # the same file is not a new submission
     assert board.experiment.tolist() == ["linear"]
