@@ -212,7 +212,7 @@ SMALL = [
 
 def test_through_the_stages(tmp_path, run_script):
     competition, ws = competition_config(), Workspace(tmp_path / "work", "kazanexpress2023")
-    prepare(ws, competition, write_shop(tmp_path / "shop", photos=True))
+    prepare(ws, competition, write_shop(tmp_path / "shop", n_train=150, photos=True))
     make_folds(ws, competition)
     settings = [part for setting in SMALL for part in ("--set", setting)]
     code, out, err = run_script("pretrain", CONFIGS / "clip.yaml", "--work", ws.root, *settings)
