@@ -55,6 +55,13 @@ SCRIPTS = sorted(
 )
 
 
+# files that take longest, in the order of their seconds: begun last, one would be left when other workers have nothing
+LONGEST = [
+    *("crashes", "notebook", "devices", "extensions", "execution", "pipeline", "determinism", "stopping"),
+    *("refit", "own_fold_labels", "container", "budget", "artifact_corpus", "new_competition", "probing"),
+    *("upstream", "contrastive", "light", "wildberries", "leaks", "backbones", "neural", "rare_classes"),
+]
+
 # looking for garbage among all that is imported, again and again, takes a twentieth of all time
 gc.set_threshold(20_000, 20, 20)
 
@@ -69,7 +76,9 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is exhaustive is run where -m names it, and not by the way where it says `not slow`."""
+    """What is exhaustive is run where -m names it, and not by the way where it says `not slow`; the longest first."""
+    begun = {f"test_{name}.py": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: begun.get(item.path.name, len(begun)))
     if "exhaustive" in config.option.markexpr:
         return
     left_out = [item for item in items if item.get_closest_marker("exhaustive") is not None]
@@ -105,13 +114,18 @@ def competition() -> CompetitionConfig:
     return COMPETITION
 
 
-@pytest.fixture
-def school(tmp_path: Path) -> Path:
-    """Raw files of the contest of attributes."""
-    return write_school(tmp_path / "school")
+@pytest.fixture(scope="session")
+def written_school(tmp_path_factory) -> Path:
+    """Raw files of the contest of attributes, which no test changes."""
+    return write_school(tmp_path_factory.mktemp("written") / "school")
 
 
 @pytest.fixture
+def school(tmp_path: Path, written_school: Path) -> Path:
+    return shutil.copytree(written_school, tmp_path / "school")
+
+
+@pytest.fixture(scope="session")
 def attributes() -> CompetitionConfig:
     """The contest of attributes with 3 folds."""
     return load_competition("wildberries", ROOT / "configs").model_copy(update={"n_folds": 3})

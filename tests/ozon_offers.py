@@ -14,7 +14,7 @@ from goods.prepare.stage import prepare
 OZON_CONFIGS = Path(__file__).parents[1] / "configs" / "ozon"
 OZON = CompetitionConfig(name="ozon", reader="ozon", data="nowhere", metric="pr_auc_prefix", n_folds=3)
 NO_OTHERS = ["model.experiments=[]", "model.bags=1"]
-QUICK = ["model.iterations=60", "model.learning_rate=0.2", "model.depth=4", *NO_OTHERS]
+QUICK = ["model.iterations=30", "model.learning_rate=0.3", "model.depth=4", *NO_OTHERS]
 TINY = [
     "model.scratch_vocab=300",
     "model.scratch_layers=2",

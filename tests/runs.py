@@ -19,7 +19,7 @@ from filelock import FileLock
 from matplotlib.figure import Figure
 from shop import write_shop
 
-from goods.config.loading import DEFAULTS, read_experiment
+from goods.config.loading import read_experiment
 
 if TYPE_CHECKING:
     from goods.presets import Options
@@ -51,23 +51,21 @@ SMALL = {
 
 
 def small_configs(folder: Path, competition: str, experiments: list[str], n_folds: int = 3) -> Path:
-    """A copy of the repository's configs, cut down to what a test has time for."""
+    """The competition's own configs and others, cut down to what a test has time for; the rest are the defaults."""
     (folder / competition).mkdir(parents=True)
     source = CONFIGS / competition
     data = yaml.safe_load((source / "competition.yaml").read_text(encoding="utf-8"))
     (folder / competition / "competition.yaml").write_text(yaml.safe_dump({**data, "n_folds": n_folds}))
-    for name in {p.name for where in (source, source.parent / DEFAULTS) for p in where.glob("*.yaml")}:
-        path = source / name
-        if path.stem == "competition":
-            continue
+    for name in {path.stem for path in source.glob("*.yaml")} - {"competition"} | SMALL.keys():
+        path = source / f"{name}.yaml"
         data = read_experiment(path)
-        for key, value in SMALL.get(path.stem, {}).items():
+        for key, value in SMALL.get(name, {}).items():
             *parents, last = key.split(".")
             part = data
             for parent in parents:
                 part = part[parent]
             part[last] = value
-        if path.stem in ("stack", "stack-full"):
+        if name in ("stack", "stack-full"):
             data["model"]["experiments"] = experiments
         (folder / competition / path.name).write_text(
             yaml.safe_dump(data, allow_unicode=True), encoding="utf-8"

@@ -27,7 +27,6 @@ from goods.matching.attributes import told_attributes
 from goods.stack.glossary import description
 from goods.stack.stage import stack
 from goods.submit.raw_batches import check_file
-from goods.train.stage import train
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
 HAS_GRADIO = find_spec("gradio") is not None
@@ -45,11 +44,10 @@ def in_a_browser(test):
 
 
 @pytest.fixture
-def stacked(ws, competition):
-    train(ws, competition, load_experiment(CONFIGS / "linear.yaml"))
+def stacked(trained, competition):
     settings = ["model.experiments=[linear]", "model.methods=[best_single, catboost]", "model.iterations=5"]
-    stack(ws, competition, load_experiment(CONFIGS / "stack.yaml", settings))
-    return ws
+    stack(trained, competition, load_experiment(CONFIGS / "stack.yaml", settings))
+    return trained
 
 
 def test_a_typed_card_gets_the_category_of_its_words_with_reasons_and_likes(stacked, competition):
@@ -68,17 +66,15 @@ def test_a_typed_card_gets_the_category_of_its_words_with_reasons_and_likes(stac
     assert answers.answer({}, Image.new("RGB", (70_000, 8))).categories == empty.categories
 
 
-def test_cards_without_a_word_in_any_title_are_like_no_other(ws, competition, monkeypatch):
-    train(ws, competition, load_experiment(CONFIGS / "linear.yaml"))
+def test_cards_without_a_word_in_any_title_are_like_no_other(trained, competition, monkeypatch):
     monkeypatch.setattr("goods.app.card_answers.load_cards", lambda ws: load_cards(ws).assign(title=""))
-    said = CardAnswers(ws, competition, "linear").answer({"title": "кружка"})
+    said = CardAnswers(trained, competition, "linear").answer({"title": "кружка"})
     assert said.categories and said.nearest.empty
 
 
-def test_a_single_experiment_answers_without_reasons(ws, competition):
-    train(ws, competition, load_experiment(CONFIGS / "linear.yaml"))
-    card = select(load_cards(ws), "test").iloc[0]
-    said = CardAnswers(ws, competition, "linear").answer(
+def test_a_single_experiment_answers_without_reasons(trained, competition):
+    card = select(load_cards(trained), "test").iloc[0]
+    said = CardAnswers(trained, competition, "linear").answer(
         {"title": card.title, "description": card.description}
     )
     assert said.categories and said.reasons == []

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import small_configs
 from runs import copied
 
 from goods import pipeline
@@ -42,14 +41,10 @@ from goods.tune.budget import with_trials
 from goods.tune.stage import tune
 from goods.upkeep.status import DONE, status
 
-CONFIGS = Path(__file__).parents[1] / "configs"
 
-
-def shop_options(folder: Path, data: Path, limits: Budget = NO_LIMITS) -> Options:
-    configs = folder / "configs"
-    if not configs.exists():
-        small_configs(configs, "kazanexpress2023", ["linear-tuned", "fasttext"])
-    return Options(configs, folder / "work", folder / "out", data, budget=limits)
+def from_nothing(finished: Options, folder: Path, limits: Budget) -> Options:
+    """The same run, of which nothing is there yet."""
+    return replace(finished, work=folder / "work", out=folder / "out", budget=limits)
 
 
 def result(options: Options) -> bytes:
@@ -89,7 +84,7 @@ def test_no_limit_takes_away_what_is_finished(finished, tmp_path, capsys, budget
 @pytest.mark.parametrize("seconds", [6.0, 1e-3])
 def test_a_run_that_has_no_time_still_answers(finished, tmp_path, capsys, monkeypatch, seconds):
     monkeypatch.setattr("goods.budget.course.machine_pace", lambda: 30.0)
-    options = shop_options(tmp_path, finished.data, Budget(seconds))
+    options = from_nothing(finished, tmp_path, Budget(seconds))
     line = run_all("kazanexpress2023", options)
     assert "rows=40 weighted_f1=" in line
     table = pd.read_parquet(options.out / "kazanexpress2023" / "result.parquet")
@@ -108,7 +103,7 @@ def test_a_run_that_has_no_time_still_answers(finished, tmp_path, capsys, monkey
 
 def test_what_memory_is_too_small_for_is_left_out(finished, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(costs.MEASURED, "fasttext", Cost(base=3.0))
-    options = shop_options(tmp_path, finished.data, Budget(gigabytes=2.0))
+    options = from_nothing(finished, tmp_path, Budget(gigabytes=2.0))
     run_all("kazanexpress2023", options)
     assert "memory limit: fasttext, about 3 GB, left out" in capsys.readouterr().err
     assert list(stack_report(options)["base"]) == ["linear-tuned"]
@@ -120,7 +115,7 @@ def test_what_an_earlier_run_within_limits_has_trained_answers_where_nothing_fit
     finished, tmp_path, capsys, budget, left
 ):
     """The plain experiment in place of one that is tuned, and the pilot, are named by no preset."""
-    options = shop_options(tmp_path, finished.data, budget)
+    options = from_nothing(finished, tmp_path, budget)
     ws, competition = (
         Workspace(options.work, "kazanexpress2023"),
         load_competition("kazanexpress2023", options.configs),
@@ -147,7 +142,7 @@ def test_what_an_earlier_run_within_limits_has_trained_answers_where_nothing_fit
 
 @pytest.mark.parametrize(("share", "other"), [(1.0, "pilot"), (0.5, "prior")])
 def test_finished_folds_answer_where_no_experiment_is_ready(finished, tmp_path, capsys, share, other):
-    options, name = shop_options(tmp_path, finished.data, Budget(1e-3)), "kazanexpress2023"
+    options, name = from_nothing(finished, tmp_path, Budget(1e-3)), "kazanexpress2023"
     ws, competition = Workspace(options.work, name), load_competition(name, options.configs)
     prepare(ws, competition, finished.data)
     make_folds(ws, competition)
@@ -175,7 +170,7 @@ def test_finished_folds_answer_where_no_experiment_is_ready(finished, tmp_path, 
 
 
 def test_folds_that_are_all_ready_answer_and_score_for_themselves(finished, tmp_path, capsys):
-    options, name = shop_options(tmp_path, finished.data, Budget(1e-3)), "kazanexpress2023"
+    options, name = from_nothing(finished, tmp_path, Budget(1e-3)), "kazanexpress2023"
     ws, competition = Workspace(options.work, name), load_competition(name, options.configs)
     prepare(ws, competition, finished.data)
     make_folds(ws, competition)
@@ -216,13 +211,12 @@ def test_no_pilot_is_trained_where_the_first_folds_of_its_experiment_are_next(fi
 
 
 def test_a_study_that_was_left_fewer_trials_counts_as_finished(finished, tmp_path):
-    configs, data = finished.configs, finished.data
-    options = Options(configs, tmp_path / "work", tmp_path / "out", data, budget=Budget(3600.0))
+    options = from_nothing(finished, tmp_path, Budget(3600.0))
     ws, competition = (
         Workspace(options.work, "kazanexpress2023"),
-        load_competition("kazanexpress2023", configs),
+        load_competition("kazanexpress2023", options.configs),
     )
-    prepare(ws, competition, data)
+    prepare(ws, competition, finished.data)
     make_folds(ws, competition)
     preset = load_preset(options, "kazanexpress2023")
     course = course_of(ws, competition, preset, options, None)
@@ -254,7 +248,7 @@ def test_what_takes_longer_than_it_may_is_stopped(finished, tmp_path, capsys, mo
         raise OutOfTime
 
     monkeypatch.setattr(FastTextModel, "fit", alarm)
-    options = shop_options(tmp_path, finished.data, Budget(3600.0))
+    options = from_nothing(finished, tmp_path, Budget(3600.0))
     ws = Workspace(options.work, "kazanexpress2023")
     with monkeypatch.context() as patch:
         patch.setattr("goods.pipeline.stack", alarm)

@@ -6,9 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import pytest_collection_modifyitems
+from conftest import LONGEST, pytest_collection_modifyitems
 from runs import built_once
 from test_environment import bash, checkout  # noqa: F401  # a fixture
+
+WORKERS = "-n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0"
 
 
 @pytest.mark.parametrize(
@@ -18,7 +20,9 @@ from test_environment import bash, checkout  # noqa: F401  # a fixture
 def test_exhaustive_tests_are_run_only_where_they_are_named(expression, run):
     """pytest itself keeps of them what an expression lets pass."""
     items = [
-        SimpleNamespace(name=name, get_closest_marker=lambda _, marked=marked: marked)
+        SimpleNamespace(
+            name=name, path=Path("test_any.py"), get_closest_marker=lambda _, marked=marked: marked
+        )
         for name, marked in (("quick", None), ("long", pytest.mark.exhaustive))
     ]
     told: list[SimpleNamespace] = []
@@ -31,11 +35,26 @@ def test_exhaustive_tests_are_run_only_where_they_are_named(expression, run):
     assert len(told) == 2 - len(run)
 
 
+def test_files_that_take_longest_are_begun_first_and_a_file_s_tests_stay_together_in_their_order():
+    files = [Path(__file__).with_name(f"test_{name}.py") for name in LONGEST]
+    assert all(path.is_file() for path in files)
+    there = [*files[::-1], Path("test_any.py")]
+    items = [
+        SimpleNamespace(path=path, number=n, get_closest_marker=lambda _: None)
+        for path in there
+        for n in range(2)
+    ]
+    option, hook = SimpleNamespace(markexpr="not slow"), SimpleNamespace(pytest_deselected=lambda items: None)
+    pytest_collection_modifyitems(SimpleNamespace(option=option, hook=hook), items)
+    expected = [(path, n) for path in (*files, Path("test_any.py")) for n in range(2)]
+    assert [(item.path, item.number) for item in items] == expected
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("-m", "not slow"), "-n 3 --dist loadfile --max-worker-restart 0 -m not slow"),
-        (("-n", "0"), "-n 3 --dist loadfile --max-worker-restart 0 -n 0"),
+        (("-m", "not slow"), f"{WORKERS} -m not slow"),
+        (("-n", "0"), f"{WORKERS} -n 0"),
         (("-p", "no:xdist"), "-p no:xdist"),
         (("--pdb",), "--pdb"),
     ],

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import competition_config
+from worker_jobs import warns
 
 from goods import cli
 from goods.config.loading import load_experiment
@@ -197,16 +198,10 @@ def test_messages_on_a_terminal_bear_no_time(monkeypatch, script):
     assert terminal.getvalue() == "first\n"
 
 
-def warn(text: str, given: Resources | None = None) -> str:
-    warnings.simplefilter("always")
-    warnings.warn(f"{text}\nand more", UserWarning, stacklevel=1)
-    return text
-
-
 def test_warnings_are_told_once_in_the_end_with_a_count(script):
     def main() -> None:
         for text in ("same", "same", "other"):
-            warn(text)
+            warns(text)
         say("done")
 
     code, lines = script(main)
@@ -215,8 +210,8 @@ def test_warnings_are_told_once_in_the_end_with_a_count(script):
         0,
         [
             "done",
-            "warning: test_console: UserWarning: same and more (2 times)",
-            "warning: test_console: UserWarning: other and more",
+            "warning: worker_jobs: UserWarning: same and more (2 times)",
+            "warning: worker_jobs: UserWarning: other and more",
         ],
     )
 
@@ -224,7 +219,7 @@ def test_warnings_are_told_once_in_the_end_with_a_count(script):
 def test_warnings_of_workers_are_counted_with_the_others(monkeypatch):
     monkeypatch.setattr("goods.core.execution.cores", lambda: 2)
     with counted() as found:
-        assert run_jobs(warn, [("same",), ("same",)], Resources("cpu", 1), "two") == ["same", "same"]
+        assert run_jobs(warns, [("same",), ("same",)], Resources("cpu", 1), "two") == ["same", "same"]
     assert list(found.values()) == [2]
 
 

@@ -292,15 +292,14 @@ def test_a_fold_whose_cards_are_changed_while_it_trains_is_not_kept(ws, competit
         fit_fold(ws, config, 0, key, False, Resources("cpu", 1))
 
 
-def test_settings_of_a_run_below_that_were_changed_since_are_not_built_on(ws, competition):
-    train(ws, competition, load_experiment(LINEAR))
-    path = ws.run("linear").config
+def test_settings_of_a_run_below_that_were_changed_since_are_not_built_on(trained, competition):
+    path = trained.run("linear").config
     path.write_text(path.read_text().replace("tuned_on: []", "tuned_on: [0]"))
     above = ["name=linear-pseudo", "pseudo={experiments: [linear], min_confidence: 0.9}"]
     with pytest.raises(
         GoodsError, match=r"builds on linear, of which config\.yaml is not what was written; run"
     ):
-        train(ws, competition, load_experiment(LINEAR, above))
+        train(trained, competition, load_experiment(LINEAR, above))
 
 
 def test_verify_names_what_is_damaged(ws, competition, run_script):

@@ -243,6 +243,9 @@ def group(monkeypatch, tmp_path: Path, own: str, **files: str) -> None:
         path.write_text(text)
     monkeypatch.setattr(cgroups, "OWN", tmp_path / "own")
     monkeypatch.setattr(cgroups, "ROOT", tmp_path / "groups")
+    monkeypatch.setattr(
+        cgroups, "cpu_limit", cgroups.cpu_limit.__wrapped__
+    )  # nothing is kept of the true ones
 
 
 GIGABYTE = 2**30
@@ -299,7 +302,7 @@ def test_without_limits_all_that_is_there_may_be_used(monkeypatch, tmp_path, own
     assert cgroups.cpu_limit() is None and cgroups.free_memory() is None
 
 
-def test_half_a_core_is_one_job(monkeypatch, tmp_path):
+def test_half_a_core_is_one_job_and_a_limit_stays_what_a_process_began_with(monkeypatch, tmp_path):
     """In a process of its own: elsewhere `cores` is patched for all tests."""
     group(monkeypatch, tmp_path, "0::/\n", **{"cpu-max": "250000 100000\n"})
     code = (
@@ -307,10 +310,11 @@ def test_half_a_core_is_one_job(monkeypatch, tmp_path):
         f"os.sched_getaffinity = lambda _: range(8)\n"
         f"cgroups.OWN, cgroups.ROOT = Path({str(tmp_path / 'own')!r}), Path({str(tmp_path / 'groups')!r})\n"
         f"print(execution.cores()); Path(cgroups.ROOT, 'cpu.max').write_text('50000 100000')\n"
+        f"print(execution.cores()); cgroups.cpu_limit.cache_clear()\n"
         f"print(execution.cores())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.split() == ["2", "1"], done.stderr
+    assert done.stdout.split() == ["2", "2", "1"], done.stderr
 
 
 @pytest.fixture

@@ -65,6 +65,15 @@ def test_a_gpu_does_not_take_more_jobs_than_there_are_and_a_cpu_not_more_than_me
     assert at_once(5, resources(5, on_gpu=False)) == 1
 
 
+def test_of_one_job_at_a_time_nobody_looks_for_memory(monkeypatch):
+    asked = []
+    machine(monkeypatch, cores=1)
+    monkeypatch.setattr(execution, "free_memory", lambda: asked.append(1) or 1 << 40)
+    assert (at_once(5, Resources("cpu", 1)), asked) == (1, [])
+    monkeypatch.setattr(execution, "cores", lambda: 2)
+    assert (at_once(5, Resources("cpu", 1)), asked) == (2, [1])
+
+
 def test_a_fold_has_as_many_threads_by_itself_as_among_the_others(ws, competition, monkeypatch):
     machine(monkeypatch, cores=6, gigabytes=1)  # one after the other, in this process
     config = load_experiment(LINEAR)

@@ -195,7 +195,7 @@ def test_photos_are_learned_and_cards_without_one_predicted(tmp_path, frozen):
     context = toy_context(tmp_path, images=ImageStore(tmp_path))
     config = ImageConfig(
         family="image",
-        backbone="tf_efficientnet_lite0" if frozen else "resnet10t",
+        backbone="tf_efficientnet_lite0" if frozen else "small_cnn",
         weights="packaged" if frozen else "scratch",
         size=32,
         frozen=frozen,

@@ -78,6 +78,7 @@ def test_where_the_time_is_over_the_machine_is_not_measured(tmp_path, monkeypatc
 
 def test_torch_is_not_loaded_to_find_no_gpu(monkeypatch):
     monkeypatch.setattr(execution, "gpus", lambda: pytest.fail("asked torch"))
+    monkeypatch.setattr(execution, "has_gpu_device", execution.has_gpu_device.__wrapped__)
     monkeypatch.setattr(execution, "GPU_DEVICES", ("none-such*",))
     monkeypatch.setattr(execution.sys, "platform", "linux")
     assert execution.resources(5, on_gpu=True).device == "cpu"

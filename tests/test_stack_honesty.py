@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -69,22 +70,28 @@ def test_with_a_single_honest_fold_its_method_is_chosen_on_the_others(level_and_
     assert best_method(replace(few, target=poor_right_there), settled, without=0) == "good"
 
 
-def shuffled_and_trained(tmp_path, competition, n_train):
-    """A workspace whose train labels are shuffled, its base models trained on them."""
-    shop = write_shop(tmp_path / "shop", n_train=n_train)
+@pytest.fixture(scope="module")
+def shuffled_work(tmp_path_factory):
+    """A work folder whose 600 train labels are shuffled, its base models trained on them."""
+    folder, competition = tmp_path_factory.mktemp("shuffled"), competition_config()
+    shop = write_shop(folder / "shop", n_train=600)
     frame = pd.read_parquet(shop / "train.parquet")
     shuffled = frame[["category_id", "category_name"]].sample(frac=1, random_state=3).reset_index(drop=True)
     frame.assign(**shuffled).to_parquet(shop / "train.parquet", index=False)
-    ws = Workspace(tmp_path / "work", "kazanexpress2023")
+    ws = Workspace(folder / "work", "kazanexpress2023")
     prepare(ws, competition, shop)
     make_folds(ws, competition)
     train_base(ws, competition)
-    return ws
+    return ws.root
 
 
-def test_shuffled_labels_score_at_chance_through_the_stack(tmp_path):
-    competition = competition_config()
-    ws = shuffled_and_trained(tmp_path, competition, n_train=600)
+@pytest.fixture
+def shuffled(tmp_path, shuffled_work):
+    return Workspace(shutil.copytree(shuffled_work, tmp_path / "work"), "kazanexpress2023")
+
+
+def test_shuffled_labels_score_at_chance_through_the_stack(shuffled, competition):
+    ws = shuffled
     stack(ws, competition, load_experiment(CONFIGS / "stack.yaml", STACK))
     share = pd.Series(select(load_cards(ws), "train").target).value_counts(normalize=True)
     chance = share.iloc[0]  # accuracy of always saying the most frequent class
@@ -92,10 +99,9 @@ def test_shuffled_labels_score_at_chance_through_the_stack(tmp_path):
         assert report["scores"]["accuracy"] < chance + 3 * np.sqrt(chance * (1 - chance) / 600)
 
 
-def test_a_leaking_feature_would_be_seen_by_the_shuffle_test(tmp_path):
+def test_a_leaking_feature_would_be_seen_by_the_shuffle_test(shuffled, competition):
     """The chance test can fail: a base model that saw the labels lifts shuffled labels far above chance."""
-    competition = competition_config()
-    ws = shuffled_and_trained(tmp_path, competition, n_train=300)
+    ws = shuffled
     cards = select(load_cards(ws), "train")
     run = ws.run("linear")
     oof = Predictions.load(run.oof)

@@ -103,13 +103,12 @@ def test_a_vocabulary_comes_from_the_train_folds_only(ws, competition, shop, tmp
         assert known == set(words) - {words[k]}
 
 
-def test_forcing_one_fold_redoes_only_that_fold(ws, competition):
+def test_forcing_one_fold_redoes_only_that_fold(trained, competition):
     config = load_experiment(LINEAR)
-    train(ws, competition, config)
-    run = ws.run("linear")
+    run = trained.run("linear")
     before = {k: (run.fold(k) / "DONE").stat().st_mtime_ns for k in range(3)}
     oof = run.oof.read_bytes()
-    train(ws, competition, config, folds=[2], force=True)
+    train(trained, competition, config, folds=[2], force=True)
     after = {k: (run.fold(k) / "DONE").stat().st_mtime_ns for k in range(3)}
     assert [k for k in range(3) if after[k] != before[k]] == [2]
     assert run.oof.read_bytes() == oof
@@ -125,15 +124,14 @@ def test_nothing_is_done_twice_and_a_changed_config_is(ws, competition, capsys):
     assert (ws.run("linear").fold(0) / "DONE").stat().st_mtime_ns != before
 
 
-def test_a_fold_killed_half_way_is_trained_again(ws, competition):
+def test_a_fold_killed_half_way_is_trained_again(trained, competition):
     config = load_experiment(LINEAR)
-    train(ws, competition, config)
-    run = ws.run("linear")
+    run = trained.run("linear")
     oof = run.oof.read_bytes()
     (run.fold(1) / "DONE").unlink()
     (run.fold(1) / "valid.npz").write_bytes(b"half")
     shutil.rmtree(run.fold(2))
-    train(ws, competition, config)
+    train(trained, competition, config)
     assert run.oof.read_bytes() == oof
 
 
@@ -148,13 +146,12 @@ def test_folds_trained_one_by_one_give_the_same_oof(ws, competition):
     assert ws.run("linear").oof.read_bytes() == one_by_one
 
 
-def test_folds_in_processes_side_by_side_give_the_same_oof(ws, competition, monkeypatch):
-    train(ws, competition, load_experiment(LINEAR))
-    alone = Predictions.load(ws.run("linear").oof)
+def test_folds_in_processes_side_by_side_give_the_same_oof(trained, competition, monkeypatch):
+    alone = Predictions.load(trained.run("linear").oof)
     monkeypatch.setattr("goods.core.execution.cores", lambda: 2)
     assert at_once(3, resources(3, on_gpu=False)) == 2
-    train(ws, competition, load_experiment(LINEAR), force=True)
-    assert Predictions.load(ws.run("linear").oof).hash == alone.hash
+    train(trained, competition, load_experiment(LINEAR), force=True)
+    assert Predictions.load(trained.run("linear").oof).hash == alone.hash
 
 
 @pytest.mark.parametrize("name", ["linear", "fasttext"])
@@ -210,19 +207,18 @@ def test_the_saved_config_is_the_resolved_one(ws, competition):
     assert isinstance(load_cards(ws), pd.DataFrame)
 
 
-def test_a_run_s_config_is_where_its_weights_are_now(ws, competition, capsys):
-    train(ws, competition, load_experiment(LINEAR))
-    run = ws.run("linear")
+def test_a_run_s_config_is_where_its_weights_are_now(trained, competition, capsys):
+    run = trained.run("linear")
     saved, done = run.config.read_text(), (run.fold(0) / "DONE").stat().st_mtime_ns
     run.config.write_text(saved.replace("name: linear", "name: elsewhere"))
-    train(ws, competition, load_experiment(LINEAR))
+    train(trained, competition, load_experiment(LINEAR))
     assert run.config.read_text() == saved
     run.config.unlink()
-    train(ws, competition, load_experiment(LINEAR))
+    train(trained, competition, load_experiment(LINEAR))
     assert run.config.read_text() == saved
     assert (run.fold(0) / "DONE").stat().st_mtime_ns == done
     run.report.unlink()
-    train(ws, competition, load_experiment(LINEAR))
+    train(trained, competition, load_experiment(LINEAR))
     assert run.report.is_file()
 
 
@@ -290,11 +286,10 @@ def test_a_metric_of_two_classes_is_refused_where_there_are_more(tmp_path, shop)
         prepare(Workspace(tmp_path / "work", of_two.name), of_two, shop)
 
 
-def test_a_run_one_of_whose_folds_has_other_settings_is_not_finished(ws, competition):
-    train(ws, competition, load_experiment(LINEAR))
-    saved_config(ws, "linear")
-    train(ws, competition, load_experiment(LINEAR, ["model.C=0.1"]), folds=[1])
+def test_a_run_one_of_whose_folds_has_other_settings_is_not_finished(trained, competition):
+    saved_config(trained, "linear")
+    train(trained, competition, load_experiment(LINEAR, ["model.C=0.1"]), folds=[1])
     with pytest.raises(GoodsError, match="no finished run; train experiment 'linear' first"):
-        saved_config(ws, "linear")
-    train(ws, competition, load_experiment(LINEAR))
-    saved_config(ws, "linear")
+        saved_config(trained, "linear")
+    train(trained, competition, load_experiment(LINEAR))
+    saved_config(trained, "linear")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import sys
 
 import numpy as np
@@ -36,11 +37,16 @@ from goods.train.stage import train
 CONFIGS = ROOT / "configs"
 
 
+@pytest.fixture(scope="module")
+def prepared_work(tmp_path_factory, written_school, attributes):
+    made = Workspace(tmp_path_factory.mktemp("prepared") / "work", "wildberries")
+    prepare(made, attributes, written_school)
+    return made.root
+
+
 @pytest.fixture
-def ws(tmp_path, school, attributes):
-    made = Workspace(tmp_path / "work", "wildberries")
-    prepare(made, attributes, school)
-    return made
+def ws(tmp_path, prepared_work):
+    return Workspace(shutil.copytree(prepared_work, tmp_path / "work"), "wildberries")
 
 
 def test_each_attribute_is_a_competition_of_its_known_cards(ws, attributes, school):

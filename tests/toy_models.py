@@ -142,8 +142,8 @@ def joint_config(**changes) -> ContrastiveConfig:
         "image": photo_config(dropout=0.0).model_dump(),
         "width": 16,
         "chunk": 16,
-        "pretrain": trainer(epochs=6, batch_size=32, lr=0.003),
-        "trainer": trainer(epochs=10),
+        "pretrain": trainer(epochs=4, batch_size=32, lr=0.004),
+        "trainer": trainer(epochs=6),
         "hidden": 32,
     }
     return ContrastiveConfig(**(settings | changes))

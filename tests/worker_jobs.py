@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,12 @@ def unpicklable(given: Resources) -> None:
 def fails(number: int, given: Resources) -> None:
     with within(f"job {number}"):
         raise ZeroDivisionError
+
+
+def warns(text: str, given: Resources | None = None) -> str:
+    warnings.simplefilter("always")
+    warnings.warn(f"{text}\nand more", UserWarning, stacklevel=1)
+    return text
 
 
 def where_files_go(given: Resources) -> tuple[str, str]:

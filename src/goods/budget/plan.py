@@ -49,8 +49,8 @@ class Ladder:
 
     def down(self, plan: Plan, limit: float) -> Iterator[tuple[Plan, str, str]]:
         """The steps, as `steps` gives them, until what is left takes no more than `limit` seconds."""
-        while self.seconds(plan) > limit:
-            step = next((s for s in self.steps(plan) if self.seconds(s[0]) < self.seconds(plan)), None)
+        while (seconds := self.seconds(plan)) > limit:
+            step = next((s for s in self.steps(plan) if self.seconds(s[0]) < seconds), None)
             if step is None:
                 return
             yield step
@@ -94,14 +94,14 @@ class Ladder:
             yield cheaper, STUDY + name, f"no study of {name}: its settings as they are"
 
     def fewer_families(self, plan: Plan) -> Iterator[tuple[Plan, str, str]]:
-        found = []
+        found, seconds = [], self.seconds(plan)
         for name in plan.experiments:
             gone = [n for n in plan.experiments if name in self.builds_on(n)]
             kept = tuple(n for n in plan.experiments if n not in gone)
             if not kept or any(map(self.is_alone, gone)):
                 continue
             less = replace(plan, experiments=kept)
-            saved = self.seconds(plan) - self.seconds(less)
+            saved = seconds - self.seconds(less)
             found.append((saved / max(sum(map(self.gain, gone)), 1e-6), less, gone))
         for _, less, gone in sorted(found, key=lambda item: -item[0]):
             for_gone = f"{', '.join(gone)} left out"

@@ -4,14 +4,17 @@ admin-guide/cgroup-v2.rst and cgroup-v1/)."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
 OWN = Path("/proc/self/cgroup")  # lines "number:controllers:path"; the path of version 2 has no controllers
 
 
+@cache
 def cpu_limit() -> float | None:
-    """CPUs' worth of time; None where there is no limit."""
+    """CPUs' worth of time; None where there is no limit. It stays what it was when it was first asked for: threads, and
+    with them bytes, follow from it, and a plan within limits asks thousands of times."""
     found = []
     for folder in _groups("cpu"):
         quota, period = _numbers(folder / "cpu.max")

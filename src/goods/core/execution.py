@@ -128,6 +128,7 @@ def has_torch() -> bool:
         return False
 
 
+@cache
 def has_gpu_device() -> bool:
     """Whether the system has a device of a driver of GPUs, on Linux; elsewhere torch is to say."""
     devices = Path("/dev")
@@ -171,8 +172,9 @@ def at_once(n_jobs: int, given: Resources) -> int:
         return min(n_jobs, _remote.room(given))
     if given.device == ANY_GPU:
         return max(1, min(gpus(), n_jobs))
-    memory = min(free_memory(), limits().memory or free_memory())
-    return max(1, min(cores() // given.threads, n_jobs, memory // MEMORY))
+    most = min(cores() // given.threads, n_jobs)
+    # what is free stands in files of the system, and a run within limits asks thousands of times
+    return max(1, min(most, free_memory() // MEMORY) if most > 1 else most)
 
 
 def allowed(n_jobs: int) -> int:
