@@ -101,6 +101,24 @@ def test_csv_of_other_columns_is_named_by_its_own_name(labeller, tmp_path):
         predict(labeller, tmp_path / "a.parquet", path=path)
 
 
+@pytest.mark.parametrize("name", ["cards-0.parquet", "issues-0.parquet", f"{'я' * 125}.csv"])
+def test_cards_are_labelled_whatever_their_file_is_called(labeller, tmp_path, name):
+    """Among them the names that temporary files of cards and issues have."""
+    cards, path = pd.read_parquet(labeller[1] / "test.parquet"), tmp_path / name
+    cards.loc[3, "text_fields"] = "{broken"
+    cards.to_csv(path, index=False) if path.suffix == ".csv" else cards.to_parquet(path)
+    assert len(pd.read_parquet(predict(labeller, tmp_path / "new.parquet", path=path))) == len(cards)
+
+
+def test_cards_are_not_replaced_by_what_was_odd_about_them(labeller, tmp_path):
+    cards = shutil.copyfile(labeller[1] / "test.parquet", tmp_path / "new.issues.parquet")
+    with pytest.raises(
+        GoodsError, match=f"^--out {cards}: these are the cards themselves; name another file"
+    ):
+        predict(labeller, tmp_path / "new.parquet", path=cards)
+    assert cards.is_file()
+
+
 @pytest.mark.parametrize("name", ["new.xlsx", "new"])
 def test_a_file_of_another_kind_is_refused_before_the_work(labeller, tmp_path, name):
     with pytest.raises(GoodsError, match=r"expected a name that ends in \.parquet or \.csv"):

@@ -172,9 +172,14 @@ class IssueParts:
         return self.folder / f"issues-{number}.parquet"
 
 
+def issues_beside(out: Path) -> Path:
+    """Where what was odd about the cards goes, which are labelled in `out`."""
+    return out.with_suffix(".issues.parquet")
+
+
 def write_issues(out: Path, issues: IssueParts) -> None:
     """<out>.issues.parquet, and a line that counts what is in it; of no problems, no file."""
-    path = out.with_suffix(".issues.parquet")
+    path = issues_beside(out)
     if not issues.rows:
         path.unlink(missing_ok=True)
         return
