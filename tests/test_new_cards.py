@@ -19,6 +19,7 @@ from goods.core.workspace import Workspace
 from goods.submit import prediction
 from goods.submit.catalogue import read_catalogue
 from goods.submit.empty import EmptyCards, are_empty
+from goods.submit.new_cards import NewCards
 from goods.submit.prediction import predict_file, warn_of_ids
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
@@ -59,6 +60,20 @@ def test_a_folder_without_photos_of_the_cards_is_refused(labeller, tmp_path):
     ):
         predict(labeller, tmp_path / "new.parquet", images=wrong)
     assert not (tmp_path / "new.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("none", "no such folder; name the one"),
+        ("images.zip", "a file, expected a folder; name the one it lies in"),
+    ],
+)
+def test_photos_that_are_no_folder_are_told_as_that(tmp_path, name, said):
+    shop = write_shop(tmp_path / "shop", n_train=2, n_test=1)
+    (shop / "images.zip").write_bytes(b"PK")
+    with pytest.raises(GoodsError, match=f"^--images {shop / name}: {said}"):
+        NewCards(shop / "test.parquet", COMPETITION, shop / name, tmp_path)
 
 
 def test_csv_in_and_out_say_the_same_as_parquet(labeller, tmp_path):
