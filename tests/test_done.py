@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ from conftest import ROOT
 
 from goods.budget.fallback import note_limits
 from goods.config.loading import load_experiment
-from goods.core import artifacts
+from goods.core import artifacts, done
 from goods.core.artifacts import read_json, write_json, write_text
 from goods.core.done import begin, change, check_done, done_key, flaw, is_done, mark_done
 from goods.core.errors import GoodsError
@@ -131,6 +132,23 @@ def test_logs_and_what_was_added_do_not_count(folder):
     (folder / "logs/events").unlink()
     (folder / "notes.txt").write_text("mine")
     assert is_done(folder, "key")
+
+
+def test_others_may_read_what_a_library_has_written_for_its_own_user_alone(folder):
+    model = folder / "model.safetensors"
+    model.write_bytes(b"weights")
+    model.chmod(0o600)
+    mark_done(folder, "key")
+    assert model.stat().st_mode & 0o777 == artifacts.MODE
+
+
+def test_a_file_that_may_not_be_read_is_not_called_missing(folder, monkeypatch):
+    def denied(path: Path) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(done, "file_hash", denied)
+    with pytest.raises(GoodsError, match=r"\w cannot be read \(Permission denied\); train it again$"):
+        check_done(folder, "not finished", "train it again")
 
 
 def test_a_folder_within_that_is_done_by_itself_does_not_count(folder):

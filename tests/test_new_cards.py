@@ -19,6 +19,7 @@ from goods.core.workspace import Workspace
 from goods.submit import prediction
 from goods.submit.catalogue import read_catalogue
 from goods.submit.empty import EmptyCards, are_empty
+from goods.submit.new_cards import NewCards
 from goods.submit.prediction import predict_file, warn_of_ids
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
@@ -61,6 +62,20 @@ def test_a_folder_without_photos_of_the_cards_is_refused(labeller, tmp_path):
     assert not (tmp_path / "new.parquet").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("none", "no such folder; name the one"),
+        ("images.zip", "a file, expected a folder; name the one it lies in"),
+    ],
+)
+def test_photos_that_are_no_folder_are_told_as_that(tmp_path, name, said):
+    shop = write_shop(tmp_path / "shop", n_train=2, n_test=1)
+    (shop / "images.zip").write_bytes(b"PK")
+    with pytest.raises(GoodsError, match=f"^--images {shop / name}: {said}"):
+        NewCards(shop / "test.parquet", COMPETITION, shop / name, tmp_path)
+
+
 def test_csv_in_and_out_say_the_same_as_parquet(labeller, tmp_path):
     pd.read_parquet(labeller[1] / "test.parquet").to_csv(tmp_path / "cards.csv", index=False)
     plain = pd.read_parquet(predict(labeller, tmp_path / "a.parquet"))
@@ -99,6 +114,24 @@ def test_csv_of_other_columns_is_named_by_its_own_name(labeller, tmp_path):
     path.write_text("product_id,name\n1,2,3\n")
     with pytest.raises(GoodsError, match=f"^{path}: not a readable csv file"):
         predict(labeller, tmp_path / "a.parquet", path=path)
+
+
+@pytest.mark.parametrize("name", ["cards-0.parquet", "issues-0.parquet", f"{'я' * 125}.csv"])
+def test_cards_are_labelled_whatever_their_file_is_called(labeller, tmp_path, name):
+    """Among them the names that temporary files of cards and issues have."""
+    cards, path = pd.read_parquet(labeller[1] / "test.parquet"), tmp_path / name
+    cards.loc[3, "text_fields"] = "{broken"
+    cards.to_csv(path, index=False) if path.suffix == ".csv" else cards.to_parquet(path)
+    assert len(pd.read_parquet(predict(labeller, tmp_path / "new.parquet", path=path))) == len(cards)
+
+
+def test_cards_are_not_replaced_by_what_was_odd_about_them(labeller, tmp_path):
+    cards = shutil.copyfile(labeller[1] / "test.parquet", tmp_path / "new.issues.parquet")
+    with pytest.raises(
+        GoodsError, match=f"^--out {cards}: these are the cards themselves; name another file"
+    ):
+        predict(labeller, tmp_path / "new.parquet", path=cards)
+    assert cards.is_file()
 
 
 @pytest.mark.parametrize("name", ["new.xlsx", "new"])

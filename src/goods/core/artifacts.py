@@ -58,6 +58,13 @@ def remove_leftovers(folder: Path) -> None:
             (Path(place) / name).unlink(missing_ok=True)
 
 
+def let_read(path: Path) -> None:
+    """Whom the umask lets read and write a file may do so: safetensors leaves its files to their owner alone."""
+    mode = path.stat().st_mode
+    if mode & MODE != MODE:
+        path.chmod(mode | MODE)
+
+
 def on_disk(paths: Collection[Path]) -> None:
     """Return once the files, and their names, are on the disk."""
     if len(paths) > MANY:

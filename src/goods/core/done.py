@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from goods.core.artifacts import on_disk, write_json, write_text
+from goods.core.artifacts import let_read, on_disk, write_json, write_text
 from goods.core.errors import GoodsError
 from goods.core.hashing import bytes_hash, content_hash, content_of, file_hash
 from goods.core.log import say
@@ -65,8 +65,10 @@ def _unlike(folder: Path, done: Done) -> str | None:
             known = [digest for n, digest in (written, done.coming.get(name, written)) if n == size]
             if not known or not path.is_file() or file_hash(path) not in known:
                 return f"{name} is not what was written"
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return f"{name} is missing"
+        except OSError as error:
+            return f"{name} cannot be read ({error.strerror})"
     return None
 
 
@@ -94,6 +96,8 @@ def mark_done(folder: Path, key: str, leave_out: tuple[str, ...] = ()) -> None:
     files = {name: path for name, path in _files(folder) if name not in leave_out}
     if odd := [path for path in files.values() if not path.is_file()]:  # reading a pipe would wait for ever
         raise GoodsError(f"{odd[0]}: neither a file nor a folder; save files alone there")
+    for path in files.values():
+        let_read(path)
     on_disk(files.values())
     _tell(folder, Done(key, {name: _written(path) for name, path in files.items()}))
 

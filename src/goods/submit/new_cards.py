@@ -135,6 +135,13 @@ class NewCards:
 
     def _photos(self, images: Path) -> Found:
         """Where photos of the cards are below `images`; GoodsError where there is none."""
+        if not images.is_dir():
+            what = (
+                "a file, expected a folder; name the one it lies in"
+                if images.exists()
+                else "no such folder; name the one with images/test/<id>.jpg"
+            )
+            raise GoodsError(f"--images {images}: {what}")
         found = find_photos(images, {"test": self.ids.tolist()}, self.named)
         if not found.refs:
             raise GoodsError(f"--images {images}: holds no photo of any of the {len(self)} cards; {LAYOUT}")
@@ -172,9 +179,14 @@ class IssueParts:
         return self.folder / f"issues-{number}.parquet"
 
 
+def issues_beside(out: Path) -> Path:
+    """Where what was odd about the cards goes, which are labelled in `out`."""
+    return out.with_suffix(".issues.parquet")
+
+
 def write_issues(out: Path, issues: IssueParts) -> None:
     """<out>.issues.parquet, and a line that counts what is in it; of no problems, no file."""
-    path = out.with_suffix(".issues.parquet")
+    path = issues_beside(out)
     if not issues.rows:
         path.unlink(missing_ok=True)
         return

@@ -28,7 +28,7 @@ from goods.stack.config import StackConfig
 from goods.submit.batches import Asked, answering
 from goods.submit.empty import EmptyCards, are_empty
 from goods.submit.entries import joined
-from goods.submit.new_cards import LAYOUT, NewCards, write_issues
+from goods.submit.new_cards import LAYOUT, NewCards, issues_beside, write_issues
 from goods.submit.predictor import saved_config, warn_of_shares
 from goods.submit.table_writers import WRITERS, written
 from goods.train.rows import looks_at_photos
@@ -96,7 +96,8 @@ def check_out(out: Path, cards: Path) -> None:
     if out.suffix.lower() not in WRITERS:
         raise GoodsError(f"--out {out}: expected a name that ends in {' or '.join(WRITERS)}")
     check_writable(out.parent)
-    check_apart(out, cards, "file")
+    for file in (out, issues_beside(out)):
+        check_apart(file, cards, "file")
 
 
 def warn_of_photos(ws: Workspace, experiment: str, here: float, spaces: list[Workspace]) -> None:

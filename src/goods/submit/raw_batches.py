@@ -20,6 +20,7 @@ from goods.competitions.table_files import csv_blocks
 from goods.core.errors import GoodsError
 
 READ = 1 << 20  # bytes of a column that are read ahead
+RAW = "raw.parquet"  # whatever `path` is called: others have names in the same folder, and a name may be too long
 
 
 Tables = Callable[[Path], Iterator[pa.Table]]
@@ -32,7 +33,7 @@ def raw_batches(
     `folder` until the next is asked for. `tables` reads it where it is neither parquet nor CSV alone."""
     check_file(path, tables)
     found = tables(path) if tables else csv_blocks(path) if is_csv(path) else _parquet(path, rows)
-    file, first = folder / f"{path.stem}.parquet", 0
+    file, first = folder / RAW, 0
     for table in rebatched(found, rows):
         pq.write_table(table, file, compression="lz4")
         yield first, file
