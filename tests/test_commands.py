@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ from goods.core.commands import TAKEN_BY, spelled, to_type, with_given
 from goods.core.errors import GoodsError
 from goods.core.log import say
 from goods.core.progress import live
+from goods.core.workspace import Workspace
+from goods.train.commands import given_to_a_script
 
 HEAVY = {"catboost", "numpy", "pandas", "pydantic", "sklearn", "torch", "yaml"}
 
@@ -31,6 +34,14 @@ def goods(*words: str, cwd: Path | None = None, **env: str) -> subprocess.Comple
         capture_output=True,
         text=True,
     )
+
+
+def test_a_config_in_a_folder_with_blanks_is_one_word_of_a_command(tmp_path):
+    ws = Workspace(tmp_path / "my work", "shop")
+    saved = ws.run("made").config
+    saved.parent.mkdir(parents=True)
+    saved.touch()
+    assert shlex.split(given_to_a_script(ws, "made")) == [str(saved)]
 
 
 @pytest.fixture

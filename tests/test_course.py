@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from goods.budget.fallback import PRIOR, best_answer, score_of_shares
 from goods.budget.limits import NO_LIMITS, Budget
 from goods.budget.memory import keep_within_memory
 from goods.budget.messages import allowed, estimate, remaining
-from goods.budget.pace import MOST, TIMES, Machine, _measured, believed, why_slow
+from goods.budget.pace import MOST, TIMES, Machine, _measured, believed, machine_pace, total, why_slow
 from goods.budget.plan import Plan
 from goods.competitions.loading import load_competition
 from goods.config.loading import load_experiment
@@ -47,13 +48,30 @@ def test_short_folds_say_little_of_how_long_others_take_and_long_ones_much():
 
 
 def test_the_pace_of_the_machine_is_measured_once_for_all_targets(finished, monkeypatch):
-    _measured.cache_clear()
+    _measured.clear()
     done = []
     monkeypatch.setattr("goods.budget.pace.task", lambda: done.append(time.perf_counter()) or 0)
     monkeypatch.setattr("goods.budget.pace.FRESH", 1e9)
     course_in(finished), course_in(finished)
     assert len(done) == TIMES
-    _measured.cache_clear()
+    _measured.clear()
+
+
+def test_a_pace_is_good_for_a_minute_from_when_it_was_measured(monkeypatch):
+    now, done = [119.0], []
+    monkeypatch.setattr("goods.budget.pace.FRESH", 60)
+    monkeypatch.setattr("goods.budget.pace.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("goods.budget.pace.task", lambda: done.append(now[0]) or 0)
+    _measured.clear()
+    for now[0] in (119.0, 121.0, 178.0, 180.0):
+        machine_pace()
+    _measured.clear()
+    assert set(done) == {119.0, 180.0}
+
+
+def test_the_time_of_guests_is_counted_once():
+    times = namedtuple("Times", "user system idle guest guest_nice")(30.0, 10.0, 60.0, 20.0, 5.0)
+    assert total(times) == 100.0
 
 
 def test_the_time_of_a_run_begins_with_its_process(monkeypatch, run_script, tmp_path):

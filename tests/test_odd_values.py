@@ -19,7 +19,7 @@ from goods.cards.table import Issues
 from goods.competitions import kazanexpress2023
 from goods.competitions.loading import competition_of
 from goods.competitions.raw import Raw, integer_ids, tree_from_names
-from goods.competitions.table_values import float_of, floats_of
+from goods.competitions.table_values import float_of, floats_of, ids_of, keys_of
 from goods.core.errors import GoodsError
 from goods.prepare.unreadable import check_unreadable
 
@@ -189,6 +189,12 @@ def test_the_largest_ids_of_64_bits_are_ids_and_larger_ones_are_none(tmp_path):
             GoodsError, match=r"row 1: 'id' -?922337203685477580[89] is not a whole number of 64 bits"
         ):
             integer_ids(ids.to_frame("id"), "id", tmp_path)
+
+
+@pytest.mark.parametrize("asked", [ids_of, lambda cells, whole, _, path: keys_of(cells, whole, path)])
+def test_an_infinite_number_is_no_id(tmp_path, asked):
+    with pytest.raises(GoodsError, match=r"row 1: 'id' is empty"):
+        asked(pd.Series([1.5, float("inf")], name="id"), False, "id", tmp_path)
 
 
 def test_a_minus_sign_is_a_minus():

@@ -19,7 +19,7 @@ from worker_jobs import where_files_go, written
 from goods.app import page
 from goods.core.execution import Resources, run_jobs
 from goods.core.processes import in_processes
-from goods.core.scratch import own_folder, temporary_files_in
+from goods.core.scratch import folder_in, own_folder, temporary_files_in
 
 RUN = """
 import os, signal, sys, tempfile, time
@@ -197,3 +197,17 @@ def test_a_folder_of_a_run_may_hold_those_of_the_runs_that_it_starts(tmp_path):
     command = [sys.executable, "-c", NESTED, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "True" and list(tmp_path.iterdir()) == []
+
+
+def test_a_run_begins_while_another_ends_and_removes_their_folder(tmp_path, monkeypatch):
+    made, make = [], tempfile.mkdtemp
+
+    def removed_first(**asked) -> str:
+        if not made:
+            made.append((tmp_path / "work/tmp").rmdir())
+        return make(**asked)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", removed_first)
+    with folder_in(tmp_path / "work") as own:
+        assert made and own.parent == tmp_path / "work/tmp" and own.is_dir()
+    assert not (tmp_path / "work").exists()

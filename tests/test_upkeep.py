@@ -148,6 +148,9 @@ def test_after_a_limited_run_what_it_joined_is_done_and_the_rest_was_left_out(op
         meanwhile = states(limited)
     assert meanwhile["run"][0] == "running" and f"process {os.getpid()} (" in meanwhile["run"][1]
     assert meanwhile["fasttext"] == ("missing", "") and "run" not in found
+    with working(Workspace(limited.work, NAME), alone=False):
+        beside = states(limited)
+    assert beside.pop("stage")[0] == "running" and beside == found  # one that trains beside others is no run
     word, why = found["stack"]
     assert word == "done" and why.startswith("within 200 GB: fasttext, about 300 GB, left out")
     setting(limited, "linear", "C", 3.0)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import ROOT, competition_config, write_shop
+from threadpoolctl import threadpool_limits
 from toy_models import (
     accuracy,
     knn_config,
@@ -131,10 +132,10 @@ def test_lists_and_the_graph_find_what_exact_search_finds(tmp_path, index):
 def test_four_times_the_cards_are_twice_as_many_to_compare_with(tmp_path):
     looked = []
     for n in (900, 3600):
-        model = knn_on(*clustered(n), clustered(100)[0], toy_context(tmp_path), exact_up_to=n - 1)
+        model = knn_on(*clustered(n), clustered(512)[0], toy_context(tmp_path), exact_up_to=n - 1)
         faiss.cvar.indexIVF_stats.reset()
-        model.neighbours(model.vectors(numbered(1000 + np.arange(100))))
-        looked.append(faiss.cvar.indexIVF_stats.ndis / 100)
+        model.neighbours(model.vectors(numbered(1000 + np.arange(512))))
+        looked.append(faiss.cvar.indexIVF_stats.ndis / 512)
     assert 100 < looked[0] < 450 and 1.6 < looked[1] / looked[0] < 2.6
 
 
@@ -150,6 +151,23 @@ def test_what_lists_say_depends_on_no_threads_and_comes_back_from_disk(tmp_path)
     models[0].save(tmp_path)
     models[1].load(tmp_path)
     np.testing.assert_array_equal(models[1].predict(asked), said)
+
+
+@pytest.mark.parametrize("index", ["exact", "lists"])
+def test_similarities_depend_neither_on_threads_nor_on_what_else_is_asked(tmp_path, index):
+    """Of vectors as long as a network's: many are multiplied in other ways than few."""
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(2300, 300)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    queries, said = vectors[1000:] * np.float32(0.9), []
+    for threads in (1, 2, 3, 4):
+        context = toy_context(tmp_path, threads=threads)
+        model = knn_on(vectors[:1000], random.integers(4, size=1000), queries, context, index=index)
+        with threadpool_limits(threads, user_api="openmp"):  # as a job has them
+            said.append(model.neighbours(queries)[0])
+    said.append(np.concatenate([model.neighbours(queries[i : i + 1])[0] for i in range(20)]))
+    for other in said[1:]:
+        np.testing.assert_array_equal(other, said[0][: len(other)])
 
 
 def test_cards_without_a_vector_are_in_no_list(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,9 @@ TIMES, ENOUGH = 8, 0.5
 FRESH = 60  # seconds that a pace is good for
 SLOW, BUSY = 1.3, 0.2  # a pace, and a share of the cores that others take, which are worth a word
 DOUBT = 20.0  # estimated seconds of finished folds that tell as much of the others as the machine's pace does
+
+
+_measured: list[tuple[float, Machine]] = []  # when, and what: the last
 
 
 @dataclass
@@ -70,20 +72,26 @@ def machine_pace() -> float:
 
 def machine() -> Machine:
     """What was measured less than `FRESH` seconds ago, such as for another target, is not measured again."""
-    return _measured(int(time.monotonic() // FRESH))
+    if not _measured or time.monotonic() - _measured[0][0] >= FRESH:
+        _measured[:] = [(time.monotonic(), _measure())]
+    return _measured[0][1]
 
 
-@lru_cache(maxsize=1)
-def _measured(_: int) -> Machine:
+def _measure() -> Machine:
     started, times, before, own = time.perf_counter(), 0, psutil.cpu_times(), time.process_time()
     while times < TIMES and time.perf_counter() - started < ENOUGH:
         task()
         times += 1
     took, after = time.perf_counter() - started, psutil.cpu_times()
     idle = unused(after) - unused(before)
-    passed = sum(after) - sum(before)
+    passed = total(after) - total(before)
     others = 1 - (idle + time.process_time() - own) / passed if passed else 0.0
     return Machine(bounded(took / (times * REFERENCE)), min(max(others, 0.0), 1.0))
+
+
+def total(times: Any) -> float:
+    """Seconds of psutil's times, those of guests once: they are in the host's too."""
+    return float(sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0))
 
 
 def unused(times: Any) -> float:

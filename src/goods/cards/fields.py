@@ -153,10 +153,10 @@ def parse_text_fields(raw: Any) -> tuple[dict[str, str], str | None]:
 
 
 def is_nothing(raw: Any) -> bool:
-    """Whether a cell is null or blank."""
+    """Whether a cell is null, blank or a number without a value, which `as_text` has no sign for either."""
     return (
         raw is None
-        or (isinstance(raw, float) and math.isnan(raw))
+        or (isinstance(raw, float) and not math.isfinite(raw))
         or (isinstance(raw, str) and not raw.strip())
     )
 

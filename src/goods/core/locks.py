@@ -66,7 +66,7 @@ def _held(what: Path, folder: Path, option: str, alone: bool, wait: bool) -> Ite
         if alone:
             for left in folder.glob("holder-*.json"):
                 left.unlink()
-        write_json(mine, _myself())
+        write_json(mine, _myself() | {"alone": alone})
         yield
     finally:
         mine.unlink(missing_ok=True)
@@ -90,9 +90,10 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def in_use_by(ws: Workspace) -> str:
-    """Who holds the work folder of a competition and lives, as far as this machine can tell; "" where nobody does."""
-    return " and ".join(_living(ws.whole.path / "locks"))
+def in_use_by(ws: Workspace, alone: bool = False) -> str:
+    """Who holds the work folder of a competition, `alone` or in any way, and lives, as far as this machine can tell; ""
+    where nobody does."""
+    return " and ".join(_living(ws.whole.path / "locks", alone=alone))
 
 
 def _acquire(lock: ReadWriteLock, what: Path, option: str, alone: bool, wait: bool) -> None:
@@ -127,8 +128,9 @@ def _holders(folder: Path) -> str:
     return " and ".join(_living(folder, tidy=True)) or "another process"
 
 
-def _living(folder: Path, tidy: bool = False) -> list[str]:
-    """Those that say they hold the folder and live, as far as this machine can tell; `tidy` forgets the others."""
+def _living(folder: Path, tidy: bool = False, alone: bool = False) -> list[str]:
+    """Those that say they hold the folder, with `alone` only one that is, and live, as far as this machine can tell;
+    `tidy` forgets the dead."""
     found = []
     for path in sorted(folder.glob("holder-*.json")):
         try:
@@ -140,7 +142,7 @@ def _living(folder: Path, tidy: bool = False) -> list[str]:
         except (OSError, ValueError, KeyError, TypeError):
             continue
         if not gone:
-            found.append(text)
+            found += [text] if one.get("alone") or not alone else []
         elif tidy:
             path.unlink(missing_ok=True)
     return found

@@ -3,6 +3,7 @@ a run that has ended, killed or not, stay for long."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -20,6 +21,7 @@ NAMES = ("TMPDIR", "JOBLIB_TEMP_FOLDER")
 MATPLOTLIB = "MPLCONFIGDIR"  # names the folder of its settings
 RUN = "goods-run-"  # begins the name of a run's folder where other programs have theirs
 ENOUGH = 4096  # bytes that a folder of temporary files must take
+TRIES = 10  # to make a folder that others remove when they end
 LONGEST = 70  # bytes of a folder's path, that sockets below it still have names the system takes
 
 _system: dict[str, str | None] = {}  # what was set before `temporary_files_in`, within it
@@ -93,12 +95,20 @@ def folder_in(work: Path) -> Iterator[Path]:
     """An `own_folder` below work/tmp. OSError where nothing can be written to `work`."""
     tmp = work.absolute() / "tmp"
     made = [tmp, *(folder for folder in tmp.parents if not folder.exists())]  # tmp, as a killed run leaves it
-    tmp.mkdir(parents=True, exist_ok=True)
     try:
-        with own_folder(tmp, "run-") as own:
-            yield own
+        with ExitStack() as opened:
+            yield _folder_below(tmp, opened)
     finally:
         _remove_empty(made)
+
+
+def _folder_below(tmp: Path, opened: ExitStack) -> Path:
+    """An `own_folder` in `tmp`, which a run that ends may remove between any two steps."""
+    for _ in range(TRIES):
+        with suppress(FileNotFoundError):
+            tmp.mkdir(parents=True, exist_ok=True)
+            return opened.enter_context(own_folder(tmp, "run-"))
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(tmp))
 
 
 @contextmanager

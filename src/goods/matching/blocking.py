@@ -1,6 +1,6 @@
 """Candidate pairs of a catalogue: which two cards are worth comparing at all, out of n(n-1)/2.
 
-reads:  a table with product_id int64, title str and, if there, attributes str; or vectors of the caller's own
+reads:  a table with product_id int64 or str, title str and, if there, attributes str; or vectors of the caller's own
 Three sources, united: nearest neighbours among title vectors, words and model codes that only a few cards share, and
 two words that only a few cards have together, where the vectors do not contradict.
 Everything goes in blocks: memory grows with cards and pairs, never with their square.
@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import faiss
 import numpy as np
 import pandas as pd
 from pydantic import Field
@@ -129,15 +128,13 @@ def neighbours(
             told = rows if attributes is None else rows[np.argsort(attributes[rows], kind="stable")]
             rings.append(ring(told, k))
     rows = np.flatnonzero(searched)
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(config.threads or cores())
     with clock("index"):
         index = build_index(
             vectors, rows, None if len(rows) <= config.exact_up_to else LISTS, config.probes, config.seed
         )
     with clock("search"):
-        found = [nearest(index, vectors, rows, k, config.min_similarity), *rings]
-    faiss.omp_set_num_threads(before)
+        threads = config.threads or cores()
+        found = [nearest(index, vectors, rows, k, config.min_similarity, threads), *rings]
     return np.concatenate([left for left, _ in found]), np.concatenate([right for _, right in found])
 
 

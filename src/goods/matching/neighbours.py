@@ -15,11 +15,12 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
 from goods.core.progress import track
+from goods.matching.index import search
 from goods.matching.spelling import keys
 
 SAMPLE = 100_000  # cards that IDF weights come from
 GRAM_BITS = WORD_BITS = 17
-QUERIES = 4096  # one search call, whatever the block size: results must not depend on that
+QUERIES = 8192  # looked for at once
 LARGE = 100_000  # cards: progress is shown
 
 
@@ -56,14 +57,14 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def nearest(
-    index: Any, vectors: np.ndarray, rows: np.ndarray, k: int, least: float
+    index: Any, vectors: np.ndarray, rows: np.ndarray, k: int, least: float, threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """(left, right) int64 [m], left < right: of each of the `rows` (ascending) that the index holds, the k nearest
     others with a cosine of at least `least`; pairs found from both sides come twice."""
     n = len(rows)
     left, right = [], []
     for start in track(range(0, n, QUERIES), "neighbours", unit="blocks", hidden=n < LARGE):
-        similarity, found = index.search(vectors[rows[start : start + QUERIES]], min(k + 1, n))
+        similarity, found = search(index, vectors, rows[start : start + QUERIES], min(k + 1, n), threads)
         own = np.arange(start, start + len(found))[:, None]
         good = (similarity >= least) & (found != own)  # where none was found stands the least similarity
         good &= np.cumsum(good, axis=1) <= k  # a card with many copies may miss itself among them

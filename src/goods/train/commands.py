@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from goods.config.loading import DEFAULTS, SHIPPED, competition_folders, first_with
@@ -20,6 +21,6 @@ def given_to_a_script(ws: Workspace, experiment: str) -> str:
     if first_with(f"{experiment}.yaml", folders) is not None:
         return f"{folder / experiment}.yaml{target}"
     if saved.is_file():
-        return f"{saved}{target}"
+        return f"{shlex.quote(str(saved))}{target}"
     made = f"{folder}/EXPERIMENT.yaml{target} --set name={experiment}"
     return f"{made} (EXPERIMENT: what it is a variant of)"

@@ -45,6 +45,7 @@ from goods.tune.best import TUNED, best_path, load_best
 
 DONE, STALE, DAMAGED, UNFINISHED, MISSING = "done", "stale", "damaged", "unfinished", "missing"
 RUNNING = "running"
+STAGE = "stage"  # one that is at work beside others
 LEFT_OUT = "left out by the limits of the last run"
 NO_PHOTOS = "left out as too few cards have a photo"
 SHOWN = 4  # changed inputs that are named
@@ -81,7 +82,7 @@ class Within:
 def status(ws: Workspace, competition: CompetitionConfig, options: Options) -> list[State]:
     """Who is at work first, then in the order in which run_all.sh makes the parts; runs that are not of the preset
     last."""
-    at_work = in_use_by(ws)
+    at_work, running = in_use_by(ws), bool(in_use_by(ws, alone=True))
     found = [prepared_state(ws, competition)]
     for space, of_target in parts(ws, competition):
         preset = load_preset(options, ws.competition)
@@ -90,8 +91,8 @@ def status(ws: Workspace, competition: CompetitionConfig, options: Options) -> l
             needed = dict.fromkeys(n for e in names for n in with_upstream(options, ws.competition, e))
             found += [State(f"{label(ws, space)}{name}", MISSING) for name in (*needed, preset.name)]
             continue
-        found += states_of_target(ws, space, of_target, preset, options, bool(at_work))
-    return [*([State("run", RUNNING, at_work)] if at_work else []), *found]
+        found += states_of_target(ws, space, of_target, preset, options, running)
+    return [*([State("run" if running else STAGE, RUNNING, at_work)] if at_work else []), *found]
 
 
 def states_of_target(

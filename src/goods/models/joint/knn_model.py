@@ -14,11 +14,10 @@ from typing import Any
 import faiss
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from goods.core.artifacts import read_json, write_json, write_npz
 from goods.core.errors import GoodsError
-from goods.matching.index import Lists, build_index
+from goods.matching.index import Lists, build_index, one_thread, search
 from goods.models.base import Context
 from goods.models.joint.knn import KnnConfig, SourceConfig
 from goods.models.neural import NeuralModel
@@ -28,14 +27,7 @@ TEMPERATURES = tuple(float(t) for t in np.geomspace(0.005, 0.5, 16))
 
 PRIORS = (0.001, 0.003, 0.01, 0.03)
 
-QUERIES = 4096
-
 LISTS = Lists(per_root=2, sample=20, passes=4)
-
-
-def one_thread() -> threadpool_limits:
-    """For what differs from run to run where it is built on several."""
-    return threadpool_limits(1, user_api="openmp")
 
 
 def with_vector(vectors: np.ndarray) -> np.ndarray:
@@ -105,17 +97,16 @@ class KnnModel:
 
     def _index(self, vectors: np.ndarray) -> Any:
         config, n = self.config, len(vectors)
-        with one_thread():
-            if config.index == "hnsw":
-                index: Any = faiss.IndexHNSWFlat(vectors.shape[1], config.links, faiss.METRIC_INNER_PRODUCT)
-                index.hnsw.efConstruction = config.effort
-                index.hnsw.efSearch = config.effort
+        if config.index == "hnsw":
+            index: Any = faiss.IndexHNSWFlat(vectors.shape[1], config.links, faiss.METRIC_INNER_PRODUCT)
+            index.hnsw.efConstruction = config.effort
+            index.hnsw.efSearch = config.effort
+            with one_thread():
                 index.add(vectors)
-                return index
-            few = config.index == "auto" and n <= config.exact_up_to
-            exact = config.index == "exact" or few or not n
-            lists = None if exact else LISTS
-            return build_index(vectors, np.arange(n), lists, config.probes, self.context.seed)
+            return index
+        few = config.index == "auto" and n <= config.exact_up_to
+        exact = config.index == "exact" or few or not n
+        return build_index(vectors, np.arange(n), None if exact else LISTS, config.probes, self.context.seed)
 
     def neighbours(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(cosine float32 [n, k], class int64 [n, k]) of the nearest train cards that have a vector, nearest first; the
@@ -124,10 +115,7 @@ class KnnModel:
         similarity = np.full((len(vectors), k), -np.inf, np.float32)
         found = np.full((len(vectors), k), -1, np.int64)
         asked = np.flatnonzero(with_vector(vectors)) if len(self.known) else np.empty(0, np.int64)
-        with threadpool_limits(self.context.threads, user_api="openmp"):
-            for start in range(0, len(asked), QUERIES):
-                block = asked[start : start + QUERIES]
-                similarity[block], found[block] = self.index.search(vectors[block], k)
+        similarity[asked], found[asked] = search(self.index, vectors, asked, k, self.context.threads)
         # a graph and lists may find fewer than k: the others are -1
         similarity[found < 0] = -np.inf
         similarity[found[:, 0] < 0, 0] = 0
