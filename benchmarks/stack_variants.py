@@ -37,6 +37,11 @@ SETTINGS: dict[str, dict] = {
     "depth 8": {"depth": 8},
     "rate 0.03, 800 iterations": {"learning_rate": 0.03, "iterations": 800},
     "l2 20": {"l2_leaf_reg": 20.0},
+    "CatBoost's own sampling, borders and Newton steps": {
+        "subsample": 0.8,
+        "border_count": 254,
+        "leaf_estimation_iterations": 10,
+    },
     "10,000 cards": {"max_cards": 10_000},
     "5,000 cards": {"max_cards": 5_000},
 }

@@ -13,6 +13,8 @@ from joblib import delayed
 from goods.core.execution import counting
 from goods.core.processes import in_processes
 from goods.stack import fit
+from goods.stack.boosting import sampling
+from goods.stack.config import StackConfig
 from goods.stack.features import CandidateFeatures
 from goods.stack.fit import fit_stack, fit_stacks
 from goods.stack.pooling import Pool
@@ -133,3 +135,16 @@ def test_a_run_that_is_out_of_time_does_not_wait_for_folds_under_way(level_and_n
         fitted.close()
     assert ended == [0]
     over.set()
+
+
+@pytest.mark.parametrize(
+    ("entries", "share"), [(1, 0.8), (6_250, 0.8), (10_000, 0.5), (25_000, 0.2), (10**6, 0.2)]
+)
+def test_a_tree_draws_a_fifth_of_the_candidates_but_of_few_most(entries, share):
+    model = StackConfig(family="stack", experiments=("linear",))
+    assert sampling(model, entries)["subsample"] == pytest.approx(share)
+
+
+def test_a_share_set_by_hand_is_the_least():
+    model = StackConfig(family="stack", experiments=("linear",), subsample=0.9)
+    assert sampling(model, 10)["subsample"] == sampling(model, 10**6)["subsample"] == 0.9

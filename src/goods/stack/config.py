@@ -43,6 +43,16 @@ class StackConfig(PresetConfig):
     learning_rate: float = Field(0.06, gt=0)
     l2_leaf_reg: float = Field(5.0, ge=0)
     patience: int = Field(40, ge=1)
+    subsample: float = Field(
+        0.2,
+        gt=0,
+        le=1,
+        description="share of the candidates that a tree's splits are sought on, of few a larger one",
+    )
+    border_count: int = Field(
+        64, ge=1, le=254, description="of a feature: values between which a split may lie"
+    )
+    leaf_estimation_iterations: int = Field(3, ge=1, le=100, description="Newton steps to a leaf's value")
     max_cards: int = Field(30_000, ge=1, description="cards a booster is fitted on, drawn at random")
     multiclass_iterations: int = Field(100, ge=1)
     multiclass_cells: int = Field(
