@@ -135,13 +135,10 @@ class NewCards:
 
     def _photos(self, images: Path) -> Found:
         """Where photos of the cards are below `images`; GoodsError where there is none."""
+        if not images.exists():
+            raise GoodsError(f"--images {images}: no such folder; name the one with images/test/<id>.jpg")
         if not images.is_dir():
-            what = (
-                "a file, expected a folder; name the one it lies in"
-                if images.exists()
-                else "no such folder; name the one with images/test/<id>.jpg"
-            )
-            raise GoodsError(f"--images {images}: {what}")
+            raise GoodsError(f"--images {images}: a file, expected a folder; name the one it lies in")
         found = find_photos(images, {"test": self.ids.tolist()}, self.named)
         if not found.refs:
             raise GoodsError(f"--images {images}: holds no photo of any of the {len(self)} cards; {LAYOUT}")
