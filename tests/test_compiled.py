@@ -84,6 +84,16 @@ def test_a_damaged_file_is_made_again(folder, monkeypatch, damage):
     assert (taken(3), hits(taken)) == (2.5, 1)
 
 
+def test_machine_code_of_which_a_bit_has_changed_is_not_run(folder, monkeypatch):
+    again(monkeypatch)(3)
+    for path in folder.iterdir():
+        whole = bytearray(path.read_bytes())
+        whole[whole.index(b"\x7fELF") + 12] ^= 1  # one that nobody reads: others would end the process
+        path.write_bytes(whole)
+    taken = again(monkeypatch)
+    assert (taken(3), hits(taken)) == (2.5, 0)
+
+
 def test_where_nothing_can_be_written_it_is_compiled(monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv(FOLDER, str(tmp_path / "file" / "below"))
