@@ -42,10 +42,10 @@ from goods.prepare.folds import load_folds, make_folds
 from goods.prepare.stage import prepare
 from goods.problems.kinds import load_rows
 from goods.problems.pairs import PairsProblem
+from goods.train.best import load_best
 from goods.train.fold import fit_on
 from goods.train.gather import oof_report
 from goods.train.stage import train
-from goods.tune.best import load_best
 
 CONFIG = cli.CONFIGS / "ozon" / "stack.yaml"
 STRINGS = ["strings"]

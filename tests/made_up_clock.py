@@ -25,7 +25,7 @@ from goods.core.deadline import OutOfTime
 from goods.core.workspace import Workspace
 from goods.pipeline import run_within
 from goods.presets import Options, joining, load_base, load_preset, with_upstream
-from goods.tune.best import TUNED
+from goods.train.best import TUNED
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 PACE = 1.0  # that is measured of the machine

@@ -44,6 +44,17 @@ def test_a_config_in_a_folder_with_blanks_is_one_word_of_a_command(tmp_path):
     assert shlex.split(given_to_a_script(ws, "made")) == [str(saved)]
 
 
+@pytest.mark.parametrize("studied", [False, True])
+def test_what_is_tuned_is_trained_by_what_its_study_writes(tmp_path, studied):
+    ws = Workspace(tmp_path, "shop")
+    best = ws.tuning("linear") / "best.yaml"
+    if studied:
+        best.parent.mkdir(parents=True)
+        best.touch()
+    study = "" if studied else " (scripts/tune.py configs/shop/linear.yaml writes it)"
+    assert given_to_a_script(ws, "linear-tuned") == f"{best}{study}"
+
+
 @pytest.fixture
 def run_goods(run_program, monkeypatch):
     """Call `goods` in this process; returns (exit code, stdout, stderr)."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from goods.budget.plan import Ladder, Plan
-from goods.tune.best import TUNED
+from goods.train.best import TUNED
 
 # seconds of each: a trial of the study 1, knn builds on navec
 SECONDS = {"linear": 10.0, "fasttext": 30.0, "navec": 40.0, "knn": 2.0, "image": 100.0}

@@ -18,8 +18,8 @@ from goods.core import execution
 from goods.core.artifacts import write_text
 from goods.core.done import begin, done_key, mark_done
 from goods.pipeline import Options, run_all
+from goods.train.best import TUNED
 from goods.tune import queue as tune_queue
-from goods.tune.best import TUNED
 from goods.tune.queue import Trained
 
 NAMES = ["linear-tuned", "fasttext", "navec", "knn"]

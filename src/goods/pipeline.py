@@ -56,8 +56,8 @@ from goods.stack.stage import stack
 from goods.submit.copies import REPORT, keep_report
 from goods.submit.entries import key_of, overall
 from goods.submit.stage import submit
+from goods.train.best import TUNED, load_best
 from goods.train.stage import train
-from goods.tune.best import TUNED, load_best
 
 
 def run_all(name: str, options: Options) -> str:

@@ -19,8 +19,8 @@ from goods.core.log import say
 from goods.core.workspace import Workspace
 from goods.problems.kinds import PROBLEMS
 from goods.stack.config import StackConfig
+from goods.train.best import TUNED
 from goods.train.foundations import check_family, check_joined
-from goods.tune.best import TUNED
 
 
 @dataclass(frozen=True)

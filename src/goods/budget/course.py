@@ -15,7 +15,7 @@ from goods.core.deadline import OutOfTime, deadline
 from goods.core.execution import remote
 from goods.core.log import say
 from goods.core.processes import limited, limits
-from goods.tune.best import TUNED
+from goods.train.best import TUNED
 from goods.tune.budget import fewer
 
 PILOT_TIME = 0.3  # of the time there is, at most

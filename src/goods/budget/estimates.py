@@ -18,7 +18,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, preset_model
 from goods.core.execution import resources
 from goods.core.workspace import Workspace
-from goods.tune.best import TUNED
+from goods.train.best import TUNED
 from goods.tune.budget import fewer, with_trials
 
 PILOT, PILOT_SHARE = "pilot", 0.05  # of the rows

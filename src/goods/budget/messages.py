@@ -17,7 +17,7 @@ from goods.core.errors import GoodsError
 from goods.core.log import say
 from goods.core.progress import headline, seconds
 from goods.core.wording import size
-from goods.tune.best import TUNED
+from goods.train.best import TUNED
 
 TUNE, TRAIN, STACK = "tune", "train", "stack"
 Work = tuple[str, str]  # one of these, and of what, as the preset has it

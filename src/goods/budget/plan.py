@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from goods.core.wording import count
-from goods.tune.best import TUNED
+from goods.train.best import TUNED
 
 STUDY = "study of "
 SHARES = (0.5, 0.25, 0.1, 0.05, 0.02)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from goods.budget.costs import cost_of
 from goods.budget.course import Course
 from goods.budget.messages import TRAIN, TUNE, announce
+from goods.train.best import TUNED, load_best
 from goods.train.stage import missing_folds
-from goods.tune.best import TUNED, load_best
 from goods.tune.queue import Trained, fits_beside, is_studied, run_beside
 
 

@@ -11,8 +11,8 @@ from goods.core.done import done_key
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.stack.stage import stack_key
+from goods.train.best import TUNED, best_path, load_best
 from goods.train.keys import is_trained
-from goods.tune.best import TUNED, best_path, load_best
 from goods.tune.budget import fewer, with_trials
 from goods.tune.keys import study_key
 

@@ -11,7 +11,7 @@ from goods.core.artifacts import read_json
 from goods.core.taken import Taken, taken_in
 from goods.core.workspace import Workspace
 from goods.submit.entries import finished_report, memory_of
-from goods.tune.best import TUNED
+from goods.train.best import TUNED
 
 PREPARE = "prepare"  # the stage that is no experiment
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from goods.config.loading import DEFAULTS, SHIPPED, competition_folders, first_with
 from goods.core.workspace import Workspace
+from goods.train.best import TUNED, best_path
 
 
 def given_to_a_script(ws: Workspace, experiment: str) -> str:
     """The arguments by which a script knows the experiment: its config and, of a competition of several targets, which.
 
-    The config is that of its name or, of one that `--set name=` has made, what a run of it was trained with; where
-    there is none of both, it is left to the user which one that was.
+    The config is that of its name or, of one that `--set name=` has made, what a run of it was trained with; of one
+    that was tuned, what its study writes. Where there is none of these, it is left to the user which one that was.
     """
     folder, saved = Path(SHIPPED.name) / ws.whole.competition, ws.run(experiment).config
     folders = [*competition_folders(folder), *(place / DEFAULTS for place in (folder.parent, SHIPPED))]
@@ -22,5 +23,10 @@ def given_to_a_script(ws: Workspace, experiment: str) -> str:
         return f"{folder / experiment}.yaml{target}"
     if saved.is_file():
         return f"{shlex.quote(str(saved))}{target}"
+    base = experiment.removesuffix(TUNED)
+    if base != experiment and first_with(f"{base}.yaml", folders) is not None:
+        best = best_path(ws, base)
+        study = "" if best.is_file() else f" (scripts/tune.py {folder / base}.yaml{target} writes it)"
+        return f"{shlex.quote(str(best))}{target}{study}"
     made = f"{folder}/EXPERIMENT.yaml{target} --set name={experiment}"
     return f"{made} (EXPERIMENT: what it is a variant of)"

@@ -13,9 +13,9 @@ from goods.core.done import is_done
 from goods.core.execution import Arguments, Resources, at_once, remote, resources, run_jobs
 from goods.core.processes import Limits, limited
 from goods.core.workspace import Workspace
+from goods.train.best import TUNED, load_best
 from goods.train.fold_job import fit_fold
 from goods.train.stage import begin_folds, check_trainable, fold_job
-from goods.tune.best import TUNED, load_best
 from goods.tune.keys import study_key
 
 

@@ -29,9 +29,9 @@ from goods.core.locks import one_at_a_time
 from goods.core.log import say
 from goods.core.taken import measured
 from goods.core.workspace import Workspace
+from goods.train.best import best_path
 from goods.train.foundations import check_problem
 from goods.tune.abandoned import present, queue_again, running
-from goods.tune.best import best_path
 from goods.tune.budget import affordable
 from goods.tune.keys import study_key
 from goods.tune.objectives import objective_of

@@ -14,8 +14,8 @@ from optuna.trial import TrialState
 from goods.config.experiment import ExperimentConfig, SearchSpace
 from goods.config.loading import set_key
 from goods.core.log import say
+from goods.train.best import TUNED
 from goods.tune.abandoned import GRACE_SECONDS, Watch, queue_again
-from goods.tune.best import TUNED
 from goods.tune.storage import open_storage
 
 DRAW = "draw"  # user attribute of a trial: its place in the order of draws

@@ -40,8 +40,8 @@ from goods.prepare.stage import settings_key
 from goods.presets import Options, load_preset, with_upstream
 from goods.stack.stage import stack_inputs, stack_key
 from goods.submit.entries import limits_of
+from goods.train.best import TUNED, best_path, load_best
 from goods.train.keys import fold_inputs, fold_key
-from goods.tune.best import TUNED, best_path, load_best
 
 DONE, STALE, DAMAGED, UNFINISHED, MISSING = "done", "stale", "damaged", "unfinished", "missing"
 RUNNING = "running"
