@@ -11,7 +11,7 @@ from goods.cards.table import TEXT_FIELDS, UNLABELLED
 from goods.competitions.arrow import told
 from goods.competitions.raw import CategoryPath, Raw, RawPairs
 from goods.core.errors import GoodsError
-from goods.core.ids import Id, plain_id
+from goods.core.ids import Id, are_numbers, plain_id
 
 SPLITS = ("train", "test", UNLABELLED)
 LARGEST = 2**63 - 1
@@ -64,7 +64,7 @@ def check_tree(tree: Mapping[Id, object], classes: pd.Series, where: str) -> Non
 
 
 def no_ids(values: pd.Series) -> pd.Series:
-    if values.dtype.kind in "iu":
+    if are_numbers(values):
         return values.isna() | (values > LARGEST)
     return ~values.map(is_id).astype(bool)
 

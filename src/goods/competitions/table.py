@@ -25,6 +25,7 @@ from goods.competitions.table_values import are_whole, are_whole_ids, ids_of
 from goods.config.competition import CompetitionConfig
 from goods.config.table import ID, TableConfig
 from goods.core.errors import GoodsError
+from goods.core.ids import are_numbers
 from goods.core.wording import count
 
 NEW_MEND = "name columns of new cards as the competition's own files do, whose models these are"
@@ -143,7 +144,7 @@ def tables(config: TableConfig, path: Path, known: pd.Series | None = None) -> I
         sample = None if known is None else known.to_frame()
         if sample is not None:
             sample.attrs["texts"] = False
-        whole = (known is None or known.dtype.kind in "iu") and are_whole_ids([frame], config.id, sample)
+        whole = (known is None or are_numbers(known)) and are_whole_ids([frame], config.id, sample)
         frame[config.id] = ids_of(frame[config.id], whole, config.id, path)
     yield pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
 

@@ -20,22 +20,27 @@ def plain_id(value: Any) -> Id:
     return str(value) if isinstance(value, str) else int(value)
 
 
+def are_numbers(ids: pd.Series) -> bool:
+    """Whether a column has whole numbers, none of them null, and no texts."""
+    return ids.dtype.kind in "iu"
+
+
 def id_array(ids: pd.Series) -> np.ndarray:
     """int64 [n]; of texts unicode [n] of one width, which npz files hold without pickle."""
-    return ids.to_numpy(np.int64) if ids.dtype.kind in "iu" else np.array(ids.tolist(), np.str_)
+    return ids.to_numpy(np.int64) if are_numbers(ids) else np.array(ids.tolist(), np.str_)
 
 
 def numbered(ids: pd.Series) -> np.ndarray:
     """int64 [n] in the same order as the ids: whole numbers as they are, of texts their places, sorted; each id is
     there once."""
-    return ids.to_numpy(np.int64) if ids.dtype.kind in "iu" else pd.factorize(ids, sort=True)[0]
+    return ids.to_numpy(np.int64) if are_numbers(ids) else pd.factorize(ids, sort=True)[0]
 
 
 def same_kind(ids: Sequence[Id], known: pd.Series) -> list[Id]:
     """Ids as they were written on a command line, as the known ones are: a whole number, however it is spelled (7, 7.0,
     1,234), stands for the known one that is the same number; what is none stays, and so does, where known ones are
     texts, one that begins with a zero: "07" is not "7"."""
-    if known.dtype.kind in "iu":
+    if are_numbers(known):
         return [id_ if (number := number_of(id_)) is None else number for id_ in ids]
     written = set(known)
     if written.issuperset(ids):
