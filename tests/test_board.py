@@ -125,6 +125,16 @@ def test_a_board_s_score_goes_to_the_newest_submission_or_the_one_that_is_named(
         note_board(board, "other", {"public": 1.0})
 
 
+@pytest.mark.parametrize(("public", "warned"), [(89.02, True), (0.8902, False)])
+def test_a_board_s_percentage_is_doubted(tmp_path, capsys, public, warned):
+    board = tmp_path / "leaderboard.csv"
+    append_leaderboard(board, {"competition": "c", "file_hash": "1", "kind": "submission", "score": 0.9})
+    assert note_board(board, "c", {"public": public}).public == public
+    assert (
+        "--public 89.02, 0.9000 out of fold: of a percentage note 0.8902" in capsys.readouterr().err
+    ) == warned
+
+
 def test_a_submission_s_row_says_what_it_is_made_of(trained, tmp_path):
     ws, competition = trained
     submit(ws, competition, "linear", tmp_path, note="first")

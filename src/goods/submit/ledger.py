@@ -97,6 +97,10 @@ def note_board(
         row = there.index[-1]
         for name, value in scores.items():
             board.loc[row, name] = value
+            if 0 <= (own := board.score[row]) <= 1 < value:
+                say(
+                    f"warning: --{name} {value:g}, {own:.4f} out of fold: of a percentage note {value / 100:g}"
+                )
         write_rows(path, board, board, whole)
         return board.loc[row]
 
