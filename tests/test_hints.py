@@ -117,9 +117,9 @@ def test_only_the_order_of_ids_is_said_to_be_looked_at_with_id_order(order, name
 
 
 def test_a_run_that_is_not_there_is_told_with_the_commands_that_make_it(tmp_path):
-    with pytest.raises(GoodsError, match=r"run scripts/run_all\.sh shop .*scripts/stack\.py") as error:
+    with pytest.raises(GoodsError, match=r"run scripts/run_all\.sh shop .*scripts/stack\.py with") as error:
         saved_config(Workspace(tmp_path, "shop/sex"), "stack")
-    assert str(error.value).endswith("configs/shop/stack.yaml --target sex")
+    assert "for it alone scripts/train.py configs/shop/stack.yaml --target sex (where" in str(error.value)
 
 
 def test_an_experiment_without_a_config_of_its_name_is_told_by_one_that_is_there(tmp_path):
@@ -128,7 +128,7 @@ def test_an_experiment_without_a_config_of_its_name_is_told_by_one_that_is_there
         "configs/shop/EXPERIMENT.yaml --target sex --set name=mine (EXPERIMENT: what it is a variant of)"
     )
     asking = (
-        (lambda: saved_config(ws, "mine"), f"with {variant}"),
+        (lambda: saved_config(ws, "mine"), f"for it alone scripts/train.py {variant} (where"),
         (lambda: finished_run(ws, "mine"), f"scripts/stack.py {variant} first"),
         (lambda: base_runs(ws, stack_of("mine")), f"run scripts/train.py {variant} first"),
         (lambda: scored_run(ws, stack_of("mine"), "mine"), f"run scripts/train.py {variant} first"),

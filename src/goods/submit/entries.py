@@ -27,13 +27,13 @@ from goods.core.wording import size
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.submit.ledger import EXPERIMENT, LEDGER, append_leaderboard, git_sha
+from goods.train.commands import how_to_have
 
 PRESET_OF = {Path(file).stem: preset for preset, file in PRESETS.items()}
 
 
 def finished_report(ws: Workspace, experiment: str) -> dict[str, Any]:
-    how = f"train (and stack) experiment {experiment!r} first"
-    return read_json(check_run(ws, experiment, "not finished", how).report)
+    return read_json(check_run(ws, experiment, "not finished", how_to_have(ws, experiment)).report)
 
 
 def overall(ws: Workspace, competition: CompetitionConfig, experiment: str) -> tuple[str, float, float]:

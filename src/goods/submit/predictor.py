@@ -24,7 +24,7 @@ from goods.models.base import Model
 from goods.models.prior import PairPriorConfig, PriorConfig
 from goods.stack.config import StackConfig
 from goods.submit.entries import joined
-from goods.train.commands import given_to_a_script
+from goods.train.commands import how_to_have
 from goods.train.finished import load_run_models
 from goods.train.fold import top_k
 from goods.train.keys import judges
@@ -34,11 +34,7 @@ if TYPE_CHECKING:
 
 
 def saved_config(ws: Workspace, experiment: str) -> ExperimentConfig:
-    how = (
-        f"train experiment {experiment!r} first: run scripts/run_all.sh {ws.whole.competition} for all of a preset, or "
-        f"for this one alone scripts/train.py, of a stack scripts/stack.py, with {given_to_a_script(ws, experiment)}"
-    )
-    return load_experiment(check_run(ws, experiment, "no finished run", how).config)
+    return load_experiment(check_run(ws, experiment, "no finished run", how_to_have(ws, experiment)).config)
 
 
 def warn_of_shares(experiment: str, spaces: list[Workspace]) -> None:

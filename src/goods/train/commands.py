@@ -30,3 +30,11 @@ def given_to_a_script(ws: Workspace, experiment: str) -> str:
         return f"{shlex.quote(str(best))}{target}{study}"
     made = f"{folder}/EXPERIMENT.yaml{target} --set name={experiment}"
     return f"{made} (EXPERIMENT: what it is a variant of)"
+
+
+def how_to_have(ws: Workspace, experiment: str) -> str:
+    """What to run for an experiment of any kind that is not finished."""
+    return (
+        f"run scripts/run_all.sh {ws.whole.competition} for all of a preset, or for it alone scripts/train.py "
+        f"{given_to_a_script(ws, experiment)} (where it is a stack, scripts/stack.py with the same)"
+    )
