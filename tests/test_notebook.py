@@ -121,7 +121,10 @@ def is_module(dotted: str) -> bool:
 def files_of_the_clone() -> set[Path]:
     folders = ("notebooks", "configs", "docs", "src", "scripts", "submissions")
     found = {file for name in folders for file in (ROOT / name).rglob("*") if "__pycache__" not in file.parts}
-    return found | {path for path in ROOT.iterdir() if path.name[0] != "."}  # others keep their caches there
+    work = ROOT / "work"  # where a program of another test has its temporary files meanwhile
+    found |= {path for path in work.glob("*") if path.name != "tmp"}
+    shown = {path for path in ROOT.iterdir() if path.name[0] != "."}  # others keep their caches there
+    return found | shown - {work}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
