@@ -356,7 +356,10 @@ def test_bad_input_ends_with_code_2_and_one_message(tmp_path: Path, run_script) 
         ([mangled], "column 'title' is damaged"),
         ([several], "there are several columns 'title'; keep one"),
         ([good, "--neighbours", "-1"], "--neighbours -1: expected 0 or more"),
-        ([good, "--experiment", "matcher"], "train experiment 'matcher' first"),
+        (
+            [good, "--experiment", "matcher"],
+            "run scripts/run_all.sh ozon for all of a preset, or for it alone",
+        ),
     ]:
         code, out, err = run_script("match", *arguments, "--out", tmp_path / "out")
         assert (code, out) == (2, "") and message in err and "Traceback" not in err

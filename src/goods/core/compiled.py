@@ -2,14 +2,13 @@
 
 writes: $NUMBA_CACHE_DIR, else $XDG_CACHE_HOME/goods/compiled, else ~/.cache/goods/compiled: <function>-<hash>.nbc, a
 file for each types of arguments and processor. Its name follows from what has been loaded: the function's code and the
-values it reads, and those of what it calls, in whatever module they stand. It begins with the hash of the rest: what
+values it reads, and those of what it calls, in whatever module they stand. It ends with the hash of the rest: what
 is damaged is made again; where none can be written, each process compiles for itself.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from typing import Any
 import llvmlite
 import numba
 import numpy as np
-from numba.core.caching import NullCache
+from numba.core.caching import IndexDataCacheFile, NullCache
 from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
@@ -32,7 +31,7 @@ from goods.core.hashing import bytes_hash, content_hash
 SETTINGS = "NUMBA_"  # begins the names of the variables that say how numba compiles
 FOLDER = "NUMBA_CACHE_DIR"
 LONGEST = 30 * 24 * 3600  # seconds that a file stays
-HASH = len(bytes_hash(b""))  # first bytes of a file
+HASH = len(bytes_hash(b""))  # last bytes of a file, which numba does not read
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -60,10 +59,10 @@ class _Kept(NullCache):
             path = self._path(sig, target_context.codegen())
             if _is_own(path.parent):
                 content = path.read_bytes()
-                if (
-                    content[:HASH] == bytes_hash(content[HASH:]).encode()
-                ):  # what is damaged may crash, or be wrong
-                    return CompileResult._rebuild(target_context, *pickle.loads(content[HASH:]))
+                # what is damaged may crash, or be wrong
+                if content[-HASH:] == bytes_hash(content[:-HASH]).encode():
+                    kept = IndexDataCacheFile(str(path.parent), path.stem, None)
+                    return CompileResult._rebuild(target_context, *kept._load_data(path.name))
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -74,7 +73,7 @@ class _Kept(NullCache):
                 _remove_old(path.parent)
                 made = dumps(data._reduce())
                 with atomic(path) as temporary:
-                    temporary.write_bytes(bytes_hash(made).encode() + made)
+                    temporary.write_bytes(made + bytes_hash(made).encode())
 
     def _path(self, sig: Any, codegen: Any) -> Path:
         """ValueError where the function reads what has no content to tell it by."""
