@@ -289,7 +289,9 @@ def test_a_metric_of_two_classes_is_refused_where_there_are_more(tmp_path, shop)
 def test_a_run_one_of_whose_folds_has_other_settings_is_not_finished(trained, competition):
     saved_config(trained, "linear")
     train(trained, competition, load_experiment(LINEAR, ["model.C=0.1"]), folds=[1])
-    with pytest.raises(GoodsError, match=r"no finished run; run scripts/run_all\.sh kazanexpress2023 for all"):
+    with pytest.raises(
+        GoodsError, match=r"no finished run; run scripts/run_all\.sh kazanexpress2023 for all"
+    ):
         saved_config(trained, "linear")
     train(trained, competition, load_experiment(LINEAR))
     saved_config(trained, "linear")
