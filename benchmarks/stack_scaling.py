@@ -103,10 +103,8 @@ def write_run(
     run = ws.run(name)
     for path, rows in ((run.oof, is_train), (run.test, ~is_train)):
         made.take(rows).save(path)
-    config = load_experiment(
-        cli.CONFIGS / ws.competition / "linear.yaml", [f"name={name}"]
-    )  # of any experiment
-    write_text(run.config, dump(config))
+    any_config = cli.CONFIGS / ws.competition / "linear.yaml"
+    write_text(run.config, dump(load_experiment(any_config, [f"name={name}"])))
     write_json(run.report, {"tuned_on": []})
     mark_done(run.path, "synthetic")
 

@@ -125,12 +125,12 @@ for run in range(3):
         break
 else:
     sys.exit(max(os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(3)))
-for i in range(10):
-    append_leaderboard(Path(sys.argv[1]), {"competition": "c", "rows": 10 * run + i})
+for i in range(30):
+    append_leaderboard(Path(sys.argv[1]), {"competition": "c", "rows": 30 * run + i})
 """
 
 
 def test_no_row_is_lost_where_runs_end_at_the_same_time(tmp_path):
     board = tmp_path / "leaderboard.csv"
     subprocess.run([sys.executable, "-c", APPEND, board], check=True, timeout=120)
-    assert sorted(pd.read_csv(board).rows) == list(range(30))
+    assert sorted(pd.read_csv(board).rows) == list(range(90))

@@ -20,7 +20,7 @@ from goods.matching.spelling import keys
 
 SAMPLE = 100_000  # cards that IDF weights come from
 GRAM_BITS = WORD_BITS = 17
-QUERIES = 8192  # looked for at once
+BLOCK = 8192  # looked for at once
 LARGE = 100_000  # cards: progress is shown
 
 
@@ -63,8 +63,8 @@ def nearest(
     others with a cosine of at least `least`; pairs found from both sides come twice."""
     n = len(rows)
     left, right = [], []
-    for start in track(range(0, n, QUERIES), "neighbours", unit="blocks", hidden=n < LARGE):
-        similarity, found = search(index, vectors, rows[start : start + QUERIES], min(k + 1, n), threads)
+    for start in track(range(0, n, BLOCK), "neighbours", unit="blocks", hidden=n < LARGE):
+        similarity, found = search(index, vectors, rows[start : start + BLOCK], min(k + 1, n), threads)
         own = np.arange(start, start + len(found))[:, None]
         good = (similarity >= least) & (found != own)  # where none was found stands the least similarity
         good &= np.cumsum(good, axis=1) <= k  # a card with many copies may miss itself among them
