@@ -89,46 +89,57 @@ def fit_log_pool(
 
     Cards whose class is no candidate are left out. Terms per class are shrunk to 0 by normal priors.
     """
-    from scipy.optimize import minimize  # half a second to import: only who fits a pool pays
+    from scipy.optimize import minimize  # half a second to import, as numba: only who fits a pool pays
+
+    from goods.stack.likelihood import likelihood
 
     table, is_target = answered(table, target)
     n_models, n_cards = table.log_proba.shape[1], max(1, int(is_target.sum()))
-    start = np.full(n_models, 1 / n_models)
     n_bias, n_own = n_classes * biases, n_classes * n_models * per_class
 
-    def pool(x: np.ndarray) -> Pool:
-        bias = x[n_models : n_models + n_bias] if biases else None
-        own = x[n_models + n_bias :].reshape(n_classes, n_models) if per_class else None
-        return Pool(True, x[:n_models], bias, own)
+    def parts(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Views of the weights, the biases and the weights per class, of length 0 where there are none."""
+        return x[:n_models], x[n_models : n_models + n_bias], x[n_models + n_bias :].reshape(-1, n_models)
 
-    initial = np.concatenate([start, np.zeros(n_bias + n_own)])
+    def pool(x: np.ndarray) -> Pool:
+        weights, bias, own = parts(x)
+        return Pool(True, weights, bias if biases else None, own if per_class else None)
+
+    initial = np.concatenate([np.full(n_models, 1 / n_models), np.zeros(n_bias + n_own)])
     if not len(table.card):
         return pool(initial)
-    features, cls = table.log_proba.astype(np.float64), table.cls.astype(np.intp)
-    of_model = np.ascontiguousarray(features.T)
+    starts = np.append(table.segments[0], len(table.card))
+    log_proba = table.log_proba.astype(np.float64)
+    sds = [1 / np.sqrt(2 * PENALTY * n_cards), BIAS_SD, CLASS_WEIGHT_SD]
+    precision = np.repeat(1 / np.square(sds), [n_models, n_bias, n_own])  # of the priors around `initial`
+    curvature = curvatures(table, parts(initial)[0], n_classes)
+    curved = np.concatenate([curvature[0], curvature[1][:n_bias], curvature[2].ravel()[:n_own]]) + precision
+    unit = np.sqrt(n_cards / curved)  # a sixth of the steps: a weight is of all cards, a class's term of few
 
-    def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
-        made = pool(x)
-        proba = softmax_by_card(table, made.score(features, cls))
-        rest = (proba - is_target) / n_cards
-        apart = x[:n_models] - start
-        value = -np.log(proba[is_target].clip(1e-12)).sum() / n_cards + PENALTY * (apart**2).sum()
-        gradient = [rest @ features + 2 * PENALTY * apart]
-        if biases:
-            assert made.class_bias is not None
-            prior = 1 / (BIAS_SD**2 * n_cards)
-            value += prior / 2 * (made.class_bias**2).sum()
-            gradient.append(np.bincount(cls, rest, n_classes) + prior * made.class_bias)
-        if per_class:
-            assert made.class_weights is not None
-            prior = 1 / (CLASS_WEIGHT_SD**2 * n_cards)
-            value += prior / 2 * (made.class_weights**2).sum()
-            by_class = [np.bincount(cls, rest * column, n_classes) for column in of_model]
-            gradient.append((np.stack(by_class, axis=1) + prior * made.class_weights).ravel())
-        return value, np.concatenate(gradient)
+    def loss(steps: np.ndarray) -> tuple[float, np.ndarray]:
+        gradient, apart = np.zeros(len(steps)), steps * unit - initial
+        log_likelihood = likelihood(
+            starts, table.cls, is_target, log_proba, *parts(initial + apart), *parts(gradient)
+        )
+        shrunk = precision * apart
+        return (shrunk @ apart / 2 - log_likelihood) / n_cards, (shrunk - gradient) * unit / n_cards
 
     bounds = [(0.0, None)] * n_models + [(None, None)] * (n_bias + n_own)
-    return pool(minimize(loss, initial, jac=True, method="L-BFGS-B", bounds=bounds).x)
+    return pool(minimize(loss, initial / unit, jac=True, method="L-BFGS-B", bounds=bounds).x * unit)
+
+
+def curvatures(
+    table: Candidates, weights: np.ndarray, n_classes: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Second derivatives of a log-linear pool's loss, summed over cards: by each of its `weights` float [M], by each
+    class's bias [C] and by its own weights [C, M]."""
+    log_proba = table.log_proba.astype(np.float64)
+    proba = softmax_by_card(table, log_proba @ weights)
+    starts, group = table.segments
+    centred = log_proba - np.add.reduceat(proba[:, None] * log_proba, starts)[group]
+    spread = proba * (1 - proba)
+    own = [np.bincount(table.cls, spread * column**2, n_classes) for column in log_proba.T]
+    return proba @ centred**2, np.bincount(table.cls, spread, n_classes), np.stack(own, axis=1)
 
 
 def fit_linear_pool(table: Candidates, target: np.ndarray) -> Pool:
