@@ -188,7 +188,7 @@ def parquet_of_a_card() -> bytes:
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [
+    [  # contents hold the time, so that names are given
         (
             parquet_of_a_card(),
             "a parquet file, not the text that its name says; rename it to end in .parquet",
@@ -204,7 +204,7 @@ def parquet_of_a_card() -> bytes:
         (b"ARROW1\x00\x00", "an arrow (feather) file, which is not read; write it as parquet"),
         (bz2.compress(b"id,title\n1,a\n"), "packed by bzip2, which is not read; unpack it"),
     ],
-    ids=["parquet", "gzip", "zip", "xlsx", "ods", "cut", "png", "gif", "pdf", "arrow", "bzip2"],  # contents hold the time
+    ids=["parquet", "gzip", "zip", "xlsx", "ods", "cut", "png", "gif", "pdf", "arrow", "bzip2"],
 )
 def test_a_file_that_is_called_csv_and_is_none_is_told_what_it_is(tmp_path, content, told):
     path = tmp_path / "cards.csv"

@@ -231,7 +231,10 @@ def test_what_only_looks_like_a_tree_takes_no_trees_place_and_is_told(tmp_path, 
     assert "tree" not in table_of(configs, "none")
     told = capsys.readouterr().err
     assert "not used: bottles.csv)" in told
-    assert "not used, as the classes of the target are not among its ids: brands.csv, which looks like a tree" in told
+    assert (
+        "not used, as the classes of the target are not among its ids: brands.csv, which looks like a tree"
+        in told
+    )
     tables["tree"] = {"cat": [1, 10, 11, 12], "name": ["all", "a", "b", "c"], "parent": [None, 1, 1, 1]}
     new_competition("one", write(tmp_path / "raw", **tables), configs)
     assert table_of(configs, "one")["tree"]["file"] == "tree.csv"
