@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
@@ -17,6 +18,7 @@ from table_contests import config_of
 
 from goods.cards.table import Issues
 from goods.competitions.loading import competition_of
+from goods.competitions.table_files import AS_FOUND, Table
 from goods.core.errors import GoodsError
 from goods.core.trimming import trim_memory
 from goods.core.workspace import Workspace
@@ -186,7 +188,7 @@ def parquet_of_a_card() -> bytes:
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [
+    [  # contents hold the time, so that names are given
         (
             parquet_of_a_card(),
             "a parquet file, not the text that its name says; rename it to end in .parquet",
@@ -197,8 +199,12 @@ def parquet_of_a_card() -> bytes:
         (zip_of("mimetype", "content.xml"), "a spreadsheet, which is not read; save each"),
         (zip_of("xl/workbook.xml")[:50], "a zip archive, not a table; unpack it"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "a picture (png), not a table; name the file of the cards"),
+        (b"GIF89a\x01\x00\x01\x00\x80", "a picture (gif), not a table; name the file of the cards"),
+        (b"%PDF-1.4\n%\xe2\xe3\n4 0 obj stream\nx\x9c\x03\x00", "a pdf document, not a table; name the file"),
+        (b"ARROW1\x00\x00", "an arrow (feather) file, which is not read; write it as parquet"),
+        (bz2.compress(b"id,title\n1,a\n"), "packed by bzip2, which is not read; unpack it"),
     ],
-    ids=["parquet", "gzip", "zip", "xlsx", "ods", "cut", "png"],  # contents hold the time
+    ids=["parquet", "gzip", "zip", "xlsx", "ods", "cut", "png", "gif", "pdf", "arrow", "bzip2"],
 )
 def test_a_file_that_is_called_csv_and_is_none_is_told_what_it_is(tmp_path, content, told):
     path = tmp_path / "cards.csv"
@@ -217,3 +223,10 @@ def test_a_file_that_is_called_csv_and_is_none_is_told_what_it_is(tmp_path, cont
     ):
         with pytest.raises(GoodsError, match=re.escape(f"{path}: {told}")):
             read()
+
+
+@pytest.mark.parametrize("begin", ["PAR1", "GIF8", "ARROW1", "%PDF-", "BZh91AY&SY"])
+def test_a_text_that_begins_with_the_letters_of_another_kind_of_file_is_read(tmp_path, begin):
+    path = tmp_path / "cards.csv"
+    path.write_text(f"{begin}_id,title\n1,кружка\n", encoding="utf-8")
+    assert Table((path,), AS_FOUND).names == [f"{begin}_id", "title"]

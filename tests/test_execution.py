@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -192,6 +195,29 @@ def test_a_worker_that_has_loaded_what_networks_need_is_not_replaced(monkeypatch
         found += run_jobs(holding, [(megabytes, met)] * 2, Resources("cpu", 1), "jobs")
     end_idle()
     assert len(found) == 6 and len(set(found)) == 2
+
+
+def test_dead_workers_are_told_of_where_places_go_and_their_folder_stays(monkeypatch):
+    machine(monkeypatch, cores=2)
+
+    def dies(calls, *_):
+        for call, text in zip(calls, ["fold 0", "", None], strict=True):
+            place = call()[1][3]
+            if text is None:
+                place.symlink_to("gone")
+            else:
+                place.write_text(text)
+        monkeypatch.setattr(os, "rmdir", unable)
+        raise BrokenProcessPool("terminated")
+        yield
+
+    def unable(*_, **__):
+        raise OSError(errno.ENOTEMPTY, "Directory not empty")
+
+    monkeypatch.setattr(execution, "as_done", dies)
+    with pytest.raises(BrokenProcessPool, match="terminated") as caught:
+        run_jobs(noted, [(), (), ()], Resources("cpu", 1), "jobs")
+    assert caught.value.__notes__ == ["in fold 0"]
 
 
 HOLDER = """

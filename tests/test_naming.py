@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import traceback
+from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from conftest import ROOT
 from worker_jobs import fails
 
 from goods.config.loading import load_experiment
-from goods.core.errors import GoodsError, within
+from goods.core.errors import GoodsError, noted_in, noted_place, within
 from goods.core.execution import Resources, run_jobs
 from goods.models.text.linear_model import LinearModel
 from goods.stack.features import FEATURES, features_of
@@ -70,3 +72,43 @@ def test_what_a_user_is_told_anyway_is_left_as_it_is():
     with pytest.raises(GoodsError) as caught, within("experiment linear"):
         raise GoodsError("lower model.lr")
     assert not hasattr(caught.value, "__notes__")
+
+
+@pytest.mark.parametrize("where", ["fold 0", "reader of data\udcff/x", "column \ud800"])
+@pytest.mark.parametrize("file", ["place", "gone/place"])
+def test_what_is_done_does_not_fail_for_want_of_the_note_of_where_that_is(tmp_path, file, where):
+    with noted_in(tmp_path / file), within(where), within(f"{where}, trial 1"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_holds_no_place_and_fails_nothing():
+    with noted_in(Path("/dev/full")), within("fold 0"):
+        pass
+
+
+def test_a_place_is_read_as_it_is_shown_and_one_that_is_gone_or_empty_is_none(tmp_path):
+    with noted_in(tmp_path / "place"), within("reader of data\udcff/x"):
+        assert noted_place(tmp_path / "place") == "reader of data\\udcff/x"
+    assert noted_place(tmp_path / "place") == ""
+
+
+def test_the_place_of_a_thread_is_not_that_of_the_job_beside_it(tmp_path):
+    begun, over = Event(), Event()
+
+    def beside() -> None:
+        with within("a thread beside"):
+            begun.set()
+            over.wait(10)
+
+    thread, file = Thread(target=beside), tmp_path / "place"
+    with noted_in(file):
+        thread.start()
+        begun.wait(10)
+        with within("fold 0"):
+            over.set()
+            thread.join()
+            assert file.read_text() == "fold 0"
+            with within("a part of it"):
+                pass
+            assert file.read_text() == "fold 0"

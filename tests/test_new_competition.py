@@ -218,6 +218,30 @@ def test_labels_of_their_own_levels_and_a_tree_file(tmp_path, configs, file, col
     assert Labels.load(ws).paths == [("a",), ("b",), ("c",)]
 
 
+def test_what_only_looks_like_a_tree_takes_no_trees_place_and_is_told(tmp_path, configs, capsys):
+    n = 40
+    train = {"id": [f"a{i}" for i in range(n)], "title": words(n), "code": [10 + i % 3 for i in range(n)]}
+    tables = {
+        "train": train,
+        "test": {"id": ["b1", "b2"], "title": words(2)},
+        "bottles": {"maker": [1, 2], "transparent": [True, False]},
+        "brands": {"brand": [1, 2, 3], "name": ["a", "b", "c"], "parent": [None, 1, 1]},
+    }
+    new_competition("none", write(tmp_path / "raw", **tables), configs)
+    assert "tree" not in table_of(configs, "none")
+    told = capsys.readouterr().err
+    assert "not used: bottles.csv)" in told
+    assert (
+        "not used, as the classes of the target are not among its ids: brands.csv, which looks like a tree"
+        in told
+    )
+    tables["tree"] = {"cat": [1, 10, 11, 12], "name": ["all", "a", "b", "c"], "parent": [None, 1, 1, 1]}
+    new_competition("one", write(tmp_path / "raw", **tables), configs)
+    assert table_of(configs, "one")["tree"]["file"] == "tree.csv"
+    told = capsys.readouterr().err
+    assert "not used: bottles.csv, brands.csv)" in told and "looks like a tree" not in told
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_numbers_of_rows_are_no_feature(tmp_path, configs, capsys, order):
     n = 40

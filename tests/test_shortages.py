@@ -240,6 +240,16 @@ def test_memory_that_runs_out_in_compiled_code_is_known(capsys, monkeypatch, err
     assert "out of memory" in told(main, capsys, monkeypatch)
 
 
+def test_a_database_that_cannot_be_opened_is_told_with_all_that_may_be_in_its_way(
+    tmp_path, capsys, monkeypatch
+):
+    line = told(lambda: sqlite3.connect(tmp_path / "nowhere" / "study.db"), capsys, monkeypatch)
+    assert line.startswith(
+        "error: a database (SQLite) cannot be opened: make its folder, or mend the right to write"
+    )
+    assert "ulimit -n" in line and "goes on where it stopped" in line
+
+
 def test_an_error_that_cannot_be_sent_from_a_worker_is_not_called_a_want_of_memory(monkeypatch):
     monkeypatch.setattr("goods.core.execution.at_once", lambda *_: 2)
     with pytest.raises(Exception, match="un-serialize") as caught:

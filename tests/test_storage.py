@@ -93,6 +93,11 @@ def test_a_trial_in_a_journal_is_stale_once_nothing_beats_for_it(tmp_path, monke
     [
         ("nonsense", "--storage nonsense: .+; expected journal or an address such as postgresql://"),
         ("sqlite://", "--storage sqlite://: names no file, .+; expected journal or an address"),
+        ("sqlite:///file::memory:?uri=true", "names no file, .+; expected journal or an address"),
+        ("sqlite:///file:x?mode=memory&uri=true", "names no file, .+; expected journal or an address"),
+        ("sqlite:///file:no/x.db?uri=true", "no folder no; make it or name another"),
+        ("sqlite:///x.db?timeout=soon", "could not convert string to float: 'soon'; expected journal"),
+        ("mysql://host:port/name", "invalid literal .+; expected journal or an address"),
         ("nosuch://host/name", "--storage nosuch://host/name: .+; expected journal or an address"),
         ("postgresql://user:secret@127.0.0.1:1/name", r"postgresql://user:\*\*\*@127.+: cannot be used \("),
     ],
@@ -103,6 +108,14 @@ def test_an_address_that_is_none_or_does_not_answer_is_told(url, message):
     with pytest.raises(GoodsError, match=message) as caught:
         open_storage(url)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("named", ["", "{}/"])
+def test_a_file_may_be_named_as_sqlite_has_it(tmp_path, monkeypatch, named):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a study").mkdir()
+    open_storage(f"sqlite:///file:{named.format(tmp_path)}a study/x.db?uri=true&cache=private").close()
+    assert [path.name for path in (tmp_path / "a study").iterdir()] == ["x.db"]
 
 
 def test_a_driver_that_is_missing_is_told(monkeypatch):

@@ -143,6 +143,19 @@ def test_train_test_and_further_cards_choose(taught):
     )  # what was chosen is what is saved
 
 
+def test_the_number_of_cards_to_learn_from_is_told_without_reading_them(taught, monkeypatch):
+    ws, _ = taught
+    learned, read = len(load_cards(ws)) + 30, pd.read_parquet
+
+    def of_one_column(path: Path, columns: list[str]) -> pd.DataFrame:
+        assert len(columns) == 1
+        return read(path, columns=columns)
+
+    monkeypatch.setattr(pd, "read_parquet", of_one_column)
+    monkeypatch.setattr(Predictions, "load", None)
+    assert cards_learned(ws, student_config(f"model.further={ws.path / 'unlabelled' / 'student'}")) == learned
+
+
 def test_further_cards_are_those_that_are_neither_train_nor_test(taught):
     ws, folder = taught
     cards = pd.read_parquet(ws.path / "unlabelled" / "student" / "cards.parquet")

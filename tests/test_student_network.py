@@ -12,6 +12,7 @@ from goods.core.errors import GoodsError
 from goods.core.ids import id_array
 from goods.core.predictions import Predictions
 from goods.models.text.student import StudentConfig
+from goods.models.text.student_terms import StudentTerms
 
 FIELDS = {"title": {"words": 1, "chars": [2, 3]}, "shop": {"weight": 0.5}}
 
@@ -68,6 +69,16 @@ def test_equal_fits_leave_equal_bytes_with_any_number_of_threads_and_after_a_kil
     for file in ("network.safetensors", "terms.safetensors", "model.json"):
         first, *others = ((folder / "saved" / file).read_bytes() for folder in folders.values())
         assert [other == first for other in others] == [True, True]
+
+
+def test_the_terms_of_a_fit_are_counted_once(tmp_path, monkeypatch):
+    counted, count = [], StudentTerms._counted
+    monkeypatch.setattr(
+        StudentTerms, "_counted", lambda self, cards: counted.append(len(cards)) or count(self, cards)
+    )
+    model = student(trainer=trainer(epochs=1)).build(toy_context(tmp_path))
+    model.fit(toy_cards(40), toy_cards(24, 1))
+    assert counted == [40, 24]
 
 
 def test_what_is_read_back_says_the_same_and_needs_no_teacher(tmp_path):

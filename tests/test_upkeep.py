@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import as_written, copied, write_shop
+from conftest import ROOT, as_written, copied, write_shop
 
 from goods.budget import costs
 from goods.budget.costs import Cost
 from goods.budget.limits import Budget
 from goods.competitions.loading import load_competition
 from goods.config.loading import load_experiment
-from goods.core import code
+from goods.core import code, locks
 from goods.core.artifacts import read_json, write_json
 from goods.core.done import DONE, STARTED
 from goods.core.inputs import INPUTS, changed_inputs
@@ -31,6 +31,7 @@ from goods.upkeep.cleaning import PORTIONS, remove
 from goods.upkeep.status import chosen_last, status
 
 NAME = "kazanexpress2023"
+CONFIGS = ROOT / "configs"
 
 
 @pytest.fixture
@@ -64,6 +65,19 @@ def test_status_speaks_of_the_preset_of_the_last_run_unless_told_otherwise(optio
     assert code == 0 and "stack-light" not in out
     (ws.path / LAST_RUN).write_text("[")
     assert chosen_last(ws) == {}
+
+
+def test_who_is_at_work_is_looked_up_once(tmp_path, monkeypatch):
+    looked = []
+    monkeypatch.setattr(locks, "_lives", lambda pid, _: looked.append(pid) or True)
+    ws = Workspace(tmp_path, NAME)
+    for alone, word in ((True, "run"), (False, "stage")):
+        looked.clear()
+        with working(ws, alone):
+            first, *_ = status(
+                ws, load_competition(NAME, CONFIGS), Options(configs=CONFIGS, work=tmp_path, out=tmp_path)
+            )
+        assert (first.name, first.word) == (word, "running") and looked == [os.getpid()]
 
 
 def test_all_is_done_after_a_run(options):

@@ -120,6 +120,12 @@ def load_cards(ws: Workspace) -> pd.DataFrame:
     return cards if asked.all() else cards[asked].reset_index(drop=True)
 
 
+def count_cards(ws: Workspace) -> int:
+    """As many as `load_cards` has."""
+    check_prepared(ws)
+    return int((pd.read_parquet(ws.cards, columns=["split"]).split != UNLABELLED).sum())
+
+
 def load_ids(ws: Workspace) -> pd.Series:
     """Ids of all cards, those without a label among them."""
     check_prepared(ws)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -33,12 +34,15 @@ BEGINS = {  # first bytes → what it is, the mend
     b"SQLite format 3\x00": ("a database (sqlite), which is not read", "export its table as CSV"),
     b"ARROW1": ("an arrow (feather) file, which is not read", "write it as parquet"),
 }
+NO_TEXT = re.compile(
+    rb"[\x00-\x08\x0e-\x19\x1c-\x1f]"
+)  # a byte that no text has: PAR1 may be the name of a column
 
 
 def check_text(path: Path, head: bytes) -> None:
     """GoodsError that names what the file is, where its `head` is that of no text."""
     for begin, (what, mend) in BEGINS.items():
-        if head.startswith(begin):
+        if head.startswith(begin) and NO_TEXT.search(head):
             if begin == ZIP and is_workbook(path):
                 what, mend = SPREADSHEET
             raise GoodsError(f"{path}: {what}; {mend}")

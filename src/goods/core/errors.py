@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 
@@ -47,26 +48,44 @@ def together() -> Iterator[Callable[[], AbstractContextManager[None]]]:
         raise SeveralErrors(*dict.fromkeys(line for error in found for line in error.lines))
 
 
-_places: list[str] = []  # where this process is, the innermost last
-_file: Path | None = None
+class _Here(threading.local):
+    """Where this thread is, the innermost last, and the file that holds it."""
+
+    def __init__(self) -> None:
+        self.places: list[str] = []
+        self.file: Path | None = None
+
+
+_here = _Here()
 
 
 @contextmanager
 def noted_in(file: Path) -> Iterator[None]:
-    """Within, the file holds the place that `within` tells, for as long as that lasts."""
-    global _file
-    before, _file = _file, file
+    """Within, the file holds the place that `within` tells in this thread, for as long as that lasts."""
+    before, _here.file = _here.file, file
     try:
         yield
     finally:
-        _file = before
+        _here.file = before
 
 
-def _note(places: list[str]) -> None:
-    if _file is not None and places:
-        _file.write_text(places[-1], encoding="utf-8")
-    elif _file is not None:
-        _file.unlink(missing_ok=True)
+def noted_place(file: Path) -> str:
+    """The place that a file of `noted_in` holds; "" where there is none, or none any more."""
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _note() -> None:
+    """Nothing that is done fails for want of the note of where that is."""
+    if _here.file is None:
+        return
+    with suppress(OSError):
+        if _here.places:
+            _here.file.write_text(_here.places[-1], encoding="utf-8", errors="backslashreplace")
+        else:
+            _here.file.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -74,8 +93,8 @@ def within(where: str) -> Iterator[None]:
     """What goes wrong in code of any author says below its traceback where that was. What would end the program without
     a word goes wrong too; a library that makes that of Ctrl-C does not. What ends the process itself leaves the place
     in the file that is `noted_in`."""
-    _places.append(where)
-    _note(_places)
+    _here.places.append(where)
+    _note()
     try:
         yield
     except GoodsError:
@@ -90,5 +109,5 @@ def within(where: str) -> Iterator[None]:
         error.add_note(f"in {where}")
         raise
     finally:
-        _places.pop()
-        _note(_places)
+        _here.places.pop()
+        _note()

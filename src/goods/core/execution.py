@@ -27,7 +27,7 @@ from joblib import delayed
 from threadpoolctl import threadpool_limits
 
 from goods.core import cgroups
-from goods.core.errors import noted_in
+from goods.core.errors import noted_in, noted_place
 from goods.core.log import about, say, subject
 from goods.core.processes import as_done, limits
 from goods.core.progress import bar
@@ -234,7 +234,7 @@ def _results(
     else:
         # loky renews a worker whose memory has grown, and says so each time: models do grow
         warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
-        with tempfile.TemporaryDirectory(prefix="goods-gpus-") as tokens:
+        with tempfile.TemporaryDirectory(prefix="goods-gpus-", ignore_cleanup_errors=True) as tokens:
             of = subject()
 
             def call(number: int, one: Arguments) -> tuple:
@@ -248,7 +248,8 @@ def _results(
                     yield number, result
             except BrokenProcessPool as error:  # of jobs that no longer run nothing is left there
                 for left in sorted(Path(tokens).glob(f"*{PLACE}")):
-                    error.add_note(f"in {left.read_text(encoding='utf-8')}")
+                    if place := noted_place(left):
+                        error.add_note(f"in {place}")
                 raise
 
 

@@ -90,10 +90,11 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def in_use_by(ws: Workspace, alone: bool = False) -> str:
-    """Who holds the work folder of a competition, `alone` or in any way, and lives, as far as this machine can tell; ""
-    where nobody does."""
-    return " and ".join(_living(ws.whole.path / "locks", alone=alone))
+def in_use_by(ws: Workspace) -> tuple[str, bool]:
+    """Who holds the work folder of a competition and lives, as far as this machine can tell, "" where nobody does; and
+    whether one of them is alone."""
+    found = _living(ws.whole.path / "locks")
+    return " and ".join(found), any(found.values())
 
 
 def _acquire(lock: ReadWriteLock, what: Path, option: str, alone: bool, wait: bool) -> None:
@@ -128,10 +129,10 @@ def _holders(folder: Path) -> str:
     return " and ".join(_living(folder, tidy=True)) or "another process"
 
 
-def _living(folder: Path, tidy: bool = False, alone: bool = False) -> list[str]:
-    """Those that say they hold the folder, with `alone` only one that is, and live, as far as this machine can tell;
-    `tidy` forgets the dead."""
-    found = []
+def _living(folder: Path, tidy: bool = False) -> dict[str, bool]:
+    """Those that say they hold the folder and live, as far as this machine can tell, and whether each is alone; `tidy`
+    forgets the dead."""
+    found = {}
     for path in sorted(folder.glob("holder-*.json")):
         try:
             one = json.loads(path.read_text(encoding="utf-8"))
@@ -142,7 +143,7 @@ def _living(folder: Path, tidy: bool = False, alone: bool = False) -> list[str]:
         except (OSError, ValueError, KeyError, TypeError):
             continue
         if not gone:
-            found += [text] if one.get("alone") or not alone else []
+            found[text] = bool(one.get("alone"))
         elif tidy:
             path.unlink(missing_ok=True)
     return found

@@ -21,7 +21,8 @@ DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NO_SPACE = re.compile(
     r"no space left|disk quota|disk is full|file too large|disk i/o error|inline_container\.cc", re.IGNORECASE
 )
-OPEN_FILES = re.compile(r"too many open files|unable to open database file", re.IGNORECASE)
+OPEN_FILES = re.compile(r"too many open files", re.IGNORECASE)
+NO_DATABASE = re.compile(r"unable to open database file", re.IGNORECASE)  # SQLite tells neither which nor why
 NO_THREAD = re.compile(r"can't start new thread|resource temporarily unavailable", re.IGNORECASE)
 NO_MEMORY = re.compile(
     r"out of memory|(can.?t|cannot|could not|unable to) allocate|not enough memory|bad.?alloc", re.IGNORECASE
@@ -41,7 +42,12 @@ def shortage(error: BaseException, folders: list[Path]) -> str | None:
         if NO_SPACE.search(text):
             return no_space(None, folders)
         if OPEN_FILES.search(text) and (limit := limit_of(resource.RLIMIT_NOFILE)) is not None:
-            return f"too many open files: a process may have {limit:,}; raise that with `ulimit -n 65536`, {GO_ON}"
+            return f"too many open files: {open_files(limit)}, {GO_ON}"
+        if NO_DATABASE.search(text):
+            limit = limit_of(resource.RLIMIT_NOFILE)
+            many = "" if limit is None else f", or end want of open files: {open_files(limit)}"
+            mend = f"make its folder, or mend the right to write there{many}"
+            return f"a database (SQLite) cannot be opened: {mend}; {GO_ON}"
         if NO_THREAD.search(text) and (most := limit_of(resource.RLIMIT_AS)) is not None:
             return f"no more threads may be started: {addresses(most)}, {GO_ON}"
         if NO_THREAD.search(text):
@@ -85,6 +91,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while one is not None:
         yield one
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+
+
+def open_files(most: int) -> str:
+    return f"a process may have {most:,}; raise that with `ulimit -n 65536`"
 
 
 def addresses(most: int) -> str:

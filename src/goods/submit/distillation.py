@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
-from goods.cards.table import COLUMNS, beside_text, load_cards
+from goods.cards.table import COLUMNS, beside_text, count_cards, load_cards
 from goods.competitions.loading import competition_of, reader_module
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
@@ -28,7 +29,7 @@ from goods.core.folders import walk
 from goods.core.hashing import content_hash, file_hash
 from goods.core.locks import one_at_a_time
 from goods.core.log import say
-from goods.core.predictions import Predictions, joined
+from goods.core.predictions import joined
 from goods.core.wording import size
 from goods.core.workspace import ALL, Workspace
 from goods.prepare.prepared import parts, prepared_key
@@ -38,7 +39,7 @@ from goods.submit.prediction import bar_over
 from goods.submit.predictor import model_folders, saved_config, size_of
 from goods.submit.raw_batches import check_file
 from goods.train.stage import train
-from goods.train.teaching import CARDS, SAID
+from goods.train.teaching import CARDS, SAID, check_further
 
 
 def distil(
@@ -74,8 +75,10 @@ def distil(
 def cards_learned(ws: Workspace, config: ExperimentConfig) -> int:
     """How many cards a student of all folds learns from: those of train and test, and further ones."""
     folder = config.model.further_cards
-    further = 0 if folder is None else len(Predictions.load(folder / SAID).product_id)
-    return len(load_cards(ws)) + further
+    if folder is None:
+        return count_cards(ws)
+    check_further(folder)
+    return count_cards(ws) + pq.read_metadata(folder / CARDS).num_rows
 
 
 def label(

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import optuna
 from filelock import FileLock
@@ -118,15 +119,13 @@ def open_storage(url: str) -> Database | Journal:
         address = make_url(url)
         if address.drivername == JOURNAL:
             return Journal(Path(str(address.database)))
-        if address.drivername.startswith("sqlite") and address.database in (None, "", ":memory:"):
-            raise ArgumentError("names no file, so that no trial would be kept")
         if address.drivername.startswith("sqlite"):
-            folder = Path(str(address.database)).parent
+            folder = sqlite_file(address).parent
             if not folder.is_dir():
                 raise GoodsError(f"--storage {url}: there is no folder {folder}; make it or name another")
             check_writable(folder)
         return Database(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise GoodsError(
             f"--storage {url}: {error}; expected {JOURNAL} or an address such as postgresql://user@host/name"
         ) from None
@@ -142,6 +141,18 @@ def open_storage(url: str) -> Database | Journal:
         raise GoodsError(
             f"--storage {address.render_as_string()}: cannot be used ({reason}); start or name another"
         ) from None
+
+
+def sqlite_file(address: URL) -> Path:
+    """Where an address of SQLite, which may be a URI of its own, keeps trials; ArgumentError where that is no file."""
+    (name,), options = address.get_dialect()().create_connect_args(address)
+    asked = dict[str, list[str]]()
+    if options.get("uri"):
+        parts = urlsplit(name)
+        name, asked = unquote(parts.path), parse_qs(parts.query)
+    if name in ("", ":memory:") or "memory" in asked.get("mode", ()):
+        raise ArgumentError("names no file, so that no trial would be kept")
+    return Path(name)
 
 
 def drop_damaged(path: Path) -> None:

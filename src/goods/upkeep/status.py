@@ -82,7 +82,7 @@ class Within:
 def status(ws: Workspace, competition: CompetitionConfig, options: Options) -> list[State]:
     """Who is at work first, then in the order in which run_all.sh makes the parts; runs that are not of the preset
     last."""
-    at_work, running = in_use_by(ws), bool(in_use_by(ws, alone=True))
+    at_work, running = in_use_by(ws)
     found = [prepared_state(ws, competition)]
     for space, of_target in parts(ws, competition):
         preset = load_preset(options, ws.competition)

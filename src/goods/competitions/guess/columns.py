@@ -22,7 +22,7 @@ NAMES = {  # how columns are called
     "attributes": r"attr|charac|param|spec|propert|feature|характ|свойств",
     "shop": r"brand|shop|seller|vendor|store|merchant|бренд|магазин|продав",
     "photo": r"image|img|photo|picture|pic\b|фото|картин",
-    "parent": r"parent|родит|^up$|^pid$",
+    "parent": r"(?<!trans)(?<!ap)parent|родит|^up$|^pid$",
     "target": r"target|label|class|category|cat_?id|code$|type|y$|категор|класс",
 }
 SAMPLE = 2_000  # cells that are looked at

@@ -65,8 +65,11 @@ def find_sources(data: Path) -> Sources:
     refuse_several(data)
     found = Sources()
     labels: list[Source] = []
-    for source in with_parts(tables_below(data), found):
-        role = source.role or ("tree" if has_parents(source) else None)
+    sources = with_parts(tables_below(data), found)
+    if all(source.role != "tree" for source in sources):
+        take_tree(sources)
+    for source in sources:
+        role = source.role
         if role == "labels" or (role == "train" and "train" in found.of):
             labels.append(source)
         elif role is None or role in found.of:
@@ -87,9 +90,12 @@ def find_sources(data: Path) -> Sources:
     return found
 
 
-def has_parents(source: Source) -> bool:
-    """Whether its columns are those of a tree's nodes, whatever its name."""
-    return any(is_called(name, "parent") for name in source.table.names)
+def take_tree(sources: list[Source]) -> None:
+    """The first table whose columns are those of a tree's nodes is one, where no name speaks of a role."""
+    for source in sources:
+        if source.role is None and any(is_called(name, "parent") for name in source.table.names):
+            source.role = "tree"
+            return
 
 
 def refuse_several(data: Path) -> None:

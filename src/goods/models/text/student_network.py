@@ -87,15 +87,20 @@ class StudentNetworkModel(NeuralModel):
     def __init__(self, config: StudentConfig, context: Context) -> None:
         super().__init__(config, replace(context, threads=1))  # sums have the order of one thread
         self.terms = StudentTerms(config)
+        self.counted: WeighedTerms | None = None  # of the cards of a fit, until they are encoded
 
     def prepare(self, train: pd.DataFrame) -> None:
-        self.terms.of(train, fit=True)
+        self.counted = self.terms.of(train, fit=True)
 
     def encode(self, cards: pd.DataFrame) -> TermRows:
-        return TermRows(self.terms.of(cards), cards.target.to_numpy(), self.context.labels.n_classes)
+        return self._rows(cards, self.terms.of(cards))
+
+    def _rows(self, cards: pd.DataFrame, terms: WeighedTerms) -> TermRows:
+        return TermRows(terms, cards.target.to_numpy(), self.context.labels.n_classes)
 
     def encode_train(self, train: pd.DataFrame) -> TermRows:
-        rows = self.encode(train)
+        assert self.counted is not None
+        rows, self.counted = self._rows(train, self.counted), None
         taught = (train.split != "train").to_numpy()
         if taught.any():
             said = self.context.scores[self.config.teacher]
