@@ -6,6 +6,8 @@ import interpreter
 
 with interpreter.Ready():
     from goods import cli
+    from goods.core.errors import GoodsError
+    from goods.core.workspace import experiment_name
 
 
 def main() -> None:
@@ -19,7 +21,10 @@ def main() -> None:
         help="name of the finished run to learn from (default: stack)",
     )
     parser.add_argument(
-        "--name", default="student", help="of the student: configs/<competition>/NAME.yaml (default: student)"
+        "--name",
+        type=experiment_name,
+        default="student",
+        help="of the student: configs/<competition>/NAME.yaml (default: student)",
     )
     parser.add_argument(
         "--unlabelled", type=Path, metavar="FILE", help="further cards like test.parquet, labelled first"
@@ -43,6 +48,11 @@ def main() -> None:
     )
     config = load_experiment(path, args.set)
     if config.model.taught_by is not None:
+        if args.experiment == config.name:
+            raise GoodsError(
+                f"experiment {config.name}: is to learn from itself; name the run it learns from, such as stack, or "
+                "another student with --name"
+            )
         config = load_experiment(path, [*args.set, f"model.teacher={args.experiment}"])
     with working(ws, alone=False, wait=args.wait):
         distil(ws, competition, config, args.unlabelled, args.images, args.force)

@@ -19,7 +19,11 @@ def main() -> None:
         type=float,
         help="least score of a match (default: that of a pair as likely right as wrong)",
     )
-    parser.add_argument("--neighbours", type=int, help="of each card by title (default: 12)")
+    parser.add_argument(
+        "--neighbours",
+        type=int,
+        help="of each card by title (default: 12; 0: none, only cards that share words or codes are compared)",
+    )
     parser.add_argument("--max-group", type=int, help="most different cards of a group (default: 50)")
     parser.add_argument("--truth", metavar="COLUMN", help="column of known identities, to report on")
     parser.add_argument(
@@ -28,10 +32,14 @@ def main() -> None:
     parser.add_argument("--experiment", metavar="NAME", help="a trained scorer instead of the hand-made one")
     args = parser.parse_args()
 
-    from goods.submit.catalogue import match_file
+    from goods.core.workspace import check_outside
+    from goods.submit.catalogue import check_named, match_file
     from goods.submit.pairs import expecting_of, trained_scorer
 
     out = args.out or args.cards.with_name(f"matched-{args.cards.stem}")
+    if args.out:
+        check_named(args.out)
+    check_outside(args.work, out, "folder")
     cli.check_writable(out)
     scorer = expecting = competition = None
     if args.competition:

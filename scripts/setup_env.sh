@@ -53,6 +53,11 @@ if ! is_set_up && command -v flock >/dev/null; then
     fi
 fi
 if ! is_set_up; then
+    if [ -L "$ROOT/.venv" ]; then # what it leads to may be others' too
+        echo "error: $ROOT/.venv -> $(readlink -- "$ROOT/.venv"): not what $LOCK asks for, and a link is not written" \
+            "through. Set it up where it belongs, or remove $ROOT/.venv to have one made here." >&2
+        exit 2
+    fi
     echo "setting up .venv: $(grep -c '^[^ #].*==' "$LOCK") packages of requirements.lock, about 8 GB (once; a few minutes)"
     base="$(command -v python3.12 || command -v python3.11 || command -v python3 || true)"
     for candidate in python3 python3.11 python3.12 python3.13; do

@@ -148,6 +148,14 @@ def test_answers_are_not_written_among_the_files_of_the_runs(tmp_path, inside):
     ws.check_outside(ws.root / "shop.parquet")
 
 
+def test_answers_are_not_written_among_the_files_of_another_competition(tmp_path):
+    (tmp_path / "elsewhere" / "prepared").mkdir(parents=True)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "other").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(GoodsError, match=r"work/other keeps its own files there"):
+        Workspace(tmp_path / "work", "shop").check_outside(tmp_path / "work" / "other" / "new.csv")
+
+
 def test_labels_of_new_cards_are_not_written_among_the_files_of_the_runs(tmp_path):
     ws, cards = Workspace(tmp_path, "shop"), tmp_path / "new.parquet"
     with pytest.raises(GoodsError, match="keeps its own files there"):

@@ -375,6 +375,31 @@ def test_a_folder_that_cannot_be_is_refused_before_the_work(tmp_path: Path, run_
         assert code == 2 and err.startswith(f"error: {out}: ") and len(err.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("inside", ["shop/prepared", "shop", "shop/runs/mine"])
+def test_groups_are_not_written_among_the_files_of_a_competition(tmp_path: Path, run_script, inside) -> None:
+    good = cards_file(tmp_path / "good.parquet")
+    (tmp_path / "work" / "shop" / "prepared").mkdir(parents=True)
+    code, _, err = run_script("match", good, "--work", tmp_path / "work", "--out", tmp_path / "work" / inside)
+    assert code == 2 and "shop keeps its own files there; name a folder elsewhere" in err
+
+
+@pytest.mark.parametrize("name", ["x.csv", "X.Parquet"])
+def test_a_folder_of_groups_is_not_called_as_a_table_is(tmp_path: Path, run_script, name: str) -> None:
+    good, out = cards_file(tmp_path / "good.parquet"), tmp_path / name
+    code, _, err = run_script("match", good, "--out", out)
+    assert (code, out.exists()) == (2, False)
+    assert err.startswith(
+        f"error: --out {out}: a folder is made, of pairs.parquet and groups.parquet; name it "
+    )
+    out.mkdir()
+    assert run_script("match", good, "--out", out)[0] == 0
+
+
+def test_help_says_what_is_left_without_neighbours(run_script) -> None:
+    told = " ".join(run_script("match", "--help")[1].split())
+    assert "default: 12; 0: none, only cards that share words or codes are compared" in told
+
+
 def test_attributes_may_be_lists(tmp_path: Path) -> None:
     cards_file(tmp_path / "cards.parquet", ["a", "b", "c"], attributes=[["Цвет: белый", "ZX-9"], None, []])
     read = read_catalogue(tmp_path / "cards.parquet").attributes

@@ -234,6 +234,23 @@ def test_an_environment_whose_interpreter_is_away_is_left_as_it_is(checkout, tmp
     assert (tmp_path / "away" / "kept" if folder_is_a_link else kept).read_text() == "a package"
 
 
+def test_an_environment_that_is_a_link_is_not_written_through(checkout, tmp_path):
+    """Others may share what it leads to; one that is as the lock asks for is taken."""
+    shared = (checkout / ".venv").rename(tmp_path / "shared")
+    (checkout / ".venv").symlink_to(shared)
+    assert (
+        bash(checkout / "scripts" / "run_all.sh", tmp_path).stdout
+        == f"ran {checkout}/scripts/run_all.py demo\n"
+    )
+    (shared / ".goods-requirements").write_text("of another lock")
+    done = bash(checkout / "scripts" / "run_all.sh", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        f"error: {checkout}/.venv -> {shared}: not what {checkout}/requirements.lock asks for" in done.stderr
+    )
+    assert f"remove {checkout}/.venv" in done.stderr
+
+
 def group(monkeypatch, tmp_path: Path, own: str, **files: str) -> None:
     """Control groups as a container sees them; in names "__" stands for a folder."""
     (tmp_path / "own").write_text(own)

@@ -20,7 +20,10 @@ from goods.submit.elsewhere import checked_file
     ("tables", "message"),
     [
         ({"train": {"a": [1]}}, "no file whose name says that it holds the test cards"),
-        ({}, r"holds the train cards \(no table at all\)"),
+        (
+            {},
+            r"raw: holds no table \(parquet, CSV .*\); put those of the train and the test cards there, or name",
+        ),
     ],
 )
 def test_a_folder_without_train_or_test_is_refused(tmp_path, configs, tables, message):

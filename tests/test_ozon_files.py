@@ -166,8 +166,8 @@ def test_embeddings_flat_nested_missing_and_broken(raw):
     owner, values = found.embeddings["name"]
     assert owner.tolist() == [0, 2] and values.dtype == np.float32  # product 5's is the train file's: none
     assert len(found.embeddings["main"][0]) == 0
-    noted = {row[0] for row in found.issues.rows if row[1] == "pic_embeddings_resnet_v1"}
-    assert noted == {3, 4}
+    noted = {row[0]: row[2] for row in found.issues.rows if row[1] == "pic_embeddings_resnet_v1"}
+    assert noted.keys() == {3, 4} and noted[3] == "a vector of 3 numbers, where most are of 2"
 
 
 def test_embeddings_of_another_kind_are_refused(raw):
@@ -181,7 +181,8 @@ def test_embeddings_of_endless_numbers_are_left_out(raw):
     with_embeddings(raw, "train_data.parquet", "name_bert_64", values, pa.list_(pa.float64()))
     found = read_ozon(raw)
     assert found.embeddings["name"][0].tolist() == [0, 2, 4]
-    assert {row[0] for row in found.issues.rows if row[1] == "name_bert_64"} == {2, 4}
+    told = {row[0]: row[2] for row in found.issues.rows if row[1] == "name_bert_64"}
+    assert told == dict.fromkeys((2, 4), "a vector with a number that is missing, infinite or beyond 1e+15")
 
 
 def test_prices_that_are_no_numbers_and_contradictions_are_noted(raw):
@@ -234,8 +235,15 @@ def test_too_few_pairs_for_the_folds_are_refused(raw, tmp_path):
     write_pairs(raw, [(1, 2, 1), (1, 3, 0)])
     ws = Workspace(tmp_path / "work", "ozon")
     prepare(ws, OZON.model_copy(update={"max_unreadable": 0.25}), raw)
-    with pytest.raises(GoodsError, match="2 pairs cannot fill 3 folds"):
+    with pytest.raises(GoodsError, match="2 pairs cannot fill 3 folds; lower n_folds"):
         make_folds(ws, OZON)
+
+
+def test_test_pairs_whose_answer_is_known_are_warned_of(raw):
+    assert not read_ozon(raw).warnings
+    write_pairs(raw, [(7, 6, 1), (1, 3, 0), (2, 3, 0)])
+    (told,) = read_ozon(raw).warnings  # test pairs 6 with 7, 7 with 6
+    assert told.startswith("2 of 4 test pairs are train pairs too, such as 6 with 7")
 
 
 def test_pairs_that_all_share_a_product_are_refused(raw, tmp_path):

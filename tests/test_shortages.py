@@ -225,6 +225,33 @@ def test_a_worker_that_ends_without_a_word_is_told_with_what_it_was_at(capsys, m
     assert line.startswith(f"error: {said}") and "goes on where it stopped" in line
 
 
+def test_code_that_ends_the_run_s_own_process_is_told_with_its_line(capfd, monkeypatch):
+    """The exit code stays, and what a process that was forked from it does is not told."""
+    here, really = os.getpid(), os._exit
+
+    class Ended(BaseException): ...
+
+    def end(code: int) -> None:
+        if os.getpid() != here:
+            really(code)
+        raise Ended(code)
+
+    def main() -> None:
+        if os.fork() == 0:
+            os._exit(0)
+        os.wait()
+        exits(Resources("cpu", 1))
+
+    monkeypatch.setattr(os, "_exit", end)
+    monkeypatch.setattr(sys, "argv", ["script"])
+    with pytest.raises(Ended, match=r"^3$"):
+        cli.run(main)
+    (line,) = capfd.readouterr().err.splitlines()
+    assert os._exit is end
+    assert line.startswith("error: ") and "worker_jobs.py, line " in line
+    assert line.endswith(": os._exit(3) ended the run; raise an error in place of it")
+
+
 @pytest.mark.parametrize(
     "error",
     [

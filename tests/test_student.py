@@ -256,6 +256,20 @@ def test_the_script_trains_a_student(tmp_path, run_script, monkeypatch):
     assert code == 2 and "experiment linear is of family linear, which learns from no other" in err
 
 
+@pytest.mark.parametrize("name", ["..", "a/b", "a\\b", ""])
+def test_a_student_has_a_name_and_no_path(tmp_path, run_script, name):
+    code, _, err = run_script("distil", COMPETITION.name, "--name", name, "--work", tmp_path)
+    assert (code, err) == (
+        2,
+        f"error: experiment {name!r}: expected a name, which is that of a folder, and no path\n",
+    )
+
+
+def test_a_student_is_told_to_learn_from_another_than_itself(tmp_path, run_script):
+    code, _, err = run_script("distil", COMPETITION.name, "student", "--work", tmp_path)
+    assert code == 2 and err.startswith("error: experiment student: is to learn from itself; name ")
+
+
 @pytest.mark.parametrize("structure", ["flat", "tree"])
 def test_what_is_read_back_says_the_same(taught, tmp_path, structure):
     ws, _ = taught

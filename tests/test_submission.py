@@ -25,7 +25,17 @@ def table(ids=(1, 2), categories=(10, 20)):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (table().rename(columns={"product_id": "id"}), "columns"),
+        (
+            table().rename(columns={"product_id": "id"}),
+            "column 'product_id' is missing .it has id, predicted_category_id.; "
+            "write product_id, predicted_category_id, in this order",
+        ),
+        (
+            table().reset_index(names="Unnamed: 0"),
+            "column 'Unnamed: 0' is one too many .*; write product_id, predicted_category_id, in this order and "
+            "none beside them .a table's row numbers: to_csv.index=False..",
+        ),
+        (table()[[*COLUMNS[::-1]]], "columns are predicted_category_id, product_id; write product_id, pred"),
         (table().astype({"product_id": "int32"}), "int32"),
         (table(ids=(1, 1)), "occurs twice"),
         (table(ids=(1, 3)), "not exactly those of the test cards"),

@@ -92,6 +92,12 @@ def test_a_study_on_every_fold_is_refused(ws, competition):
         tune(ws, competition, load_experiment(LINEAR, [*SMALL, "tune.folds=[0,1,2]"]))
 
 
+def test_a_study_of_what_builds_on_another_says_how_to_train_that_first(ws, competition):
+    mend = "experiment knn builds on navec, which is not trained; run scripts/train.py configs/.*/navec.yaml first"
+    with pytest.raises(GoodsError, match=mend):
+        tune(ws, competition, load_experiment(LINEAR.with_name("knn.yaml")))
+
+
 @pytest.mark.parametrize(
     ("folds", "message"), [([9], "tuned_on names fold 9, expected 0 to 2"), ([0, 1, 2], "leave one to score")]
 )

@@ -21,7 +21,7 @@ from goods.core.errors import GoodsError, together
 from goods.core.folders import check_folder, check_local, check_writable, current_folder
 from goods.core.log import saying_to, stamped
 from goods.core.path_parser import PathParser
-from goods.core.pipes import ending_unread, show_all_signs, tell, tell_crashes, unread
+from goods.core.pipes import ending_unread, show_all_signs, tell, tell_crashes, telling_exits, unread
 from goods.core.scratch import check_temporary, temporary_files_in
 from goods.core.stopping import stoppable
 from goods.core.warned import told_at_the_end
@@ -260,7 +260,7 @@ def run(main: Callable[[], None]) -> None:
             for folder in folders:
                 check_local(folder)
             check_folder(work)  # --out of some scripts is a file
-            with temporary_files_in(work), told_at_the_end():
+            with temporary_files_in(work), told_at_the_end(), telling_exits():
                 main()
         except BaseException as error:
             if stop.signal is not None or isinstance(

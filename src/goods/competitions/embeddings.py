@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from goods.cards.table import Issues
 from goods.competitions.arrow import columns_of, decoded, read_columns, told
 from goods.core.errors import GoodsError
+from goods.core.wording import count
 
 HUGE = 1e15  # no embedding has such numbers, and their squares would be infinite
 
@@ -47,8 +48,14 @@ def vectors_of(path: Path, column: str, ids: np.ndarray, issues: Issues) -> tupl
     values = pc.list_flatten(listed.filter(pa.array(fits))).to_numpy(zero_copy_only=False)
     vectors = values.astype(np.float32).reshape(-1, width)
     finite = (np.abs(vectors) < HUGE).all(1)  # not so of what is no number
-    for row in np.unique(np.concatenate([owner[(lengths > 0) & ~fits], owner[fits][~finite]])):
-        issues.add(ids[row], column, f"a vector not of {width} numbers", "matched without that vector")
+    kept = "matched without that vector"
+    odd = (lengths > 0) & ~fits
+    for row, first in zip(*np.unique(owner[odd], return_index=True), strict=True):
+        length = count(int(lengths[odd][first]), "number")
+        issues.add(ids[row], column, f"a vector of {length}, where most are of {width}", kept)
+    for row in np.unique(owner[fits][~finite]):
+        problem = f"a vector with a number that is missing, infinite or beyond {HUGE:g}"
+        issues.add(ids[row], column, problem, kept)
     return owner[fits][finite], vectors[finite]
 
 

@@ -49,6 +49,12 @@ def pairs_of(path: Path, split: str) -> pd.DataFrame:
     return pairs
 
 
+def either_way(pairs: pd.DataFrame) -> pd.DataFrame:
+    """low and high, the two products of each pair in whichever order it is given."""
+    first, second = (pairs[column].to_numpy() for column in PAIR_IDS)
+    return pd.DataFrame({"low": np.minimum(first, second), "high": np.maximum(first, second)}, pairs.index)
+
+
 def usable(pairs: pd.DataFrame, known: pd.Index, path: Path, issues: Issues) -> np.ndarray:
     """bool [n]: train pairs that can be learned from; notes what is odd of the others and of test pairs."""
     is_train = (pairs.split == "train").to_numpy()
@@ -61,10 +67,9 @@ def usable(pairs: pd.DataFrame, known: pd.Index, path: Path, issues: Issues) -> 
             f"{first[strange][0] if first[strange][0] not in known else second[strange][0]} is the first); "
             "give the data files that belong to the pairs"
         )
-    low, high = np.minimum(first, second), np.maximum(first, second)
-    key = pd.DataFrame({"low": low, "high": high})
-    again = key.duplicated().to_numpy()
-    variety = pairs.target.groupby([low, high]).transform("nunique").to_numpy()
+    ends = either_way(pairs)
+    again = ends.duplicated().to_numpy()
+    variety = pairs.target.groupby([ends.low, ends.high]).transform("nunique").to_numpy()
     action = "left out of the train pairs" if is_train.all() else "predicted all the same"
     problems = [
         (strange, "names a product that is not in the data"),
@@ -84,6 +89,20 @@ def usable(pairs: pd.DataFrame, known: pd.Index, path: Path, issues: Issues) -> 
             f"{second[0]} ({problem}); give pairs of two products, each with one label"
         )
     return ~bad
+
+
+def pairs_known(pairs: pd.DataFrame) -> list[str]:
+    """A warning where test pairs are train pairs too, in either order."""
+    ends, is_test = pd.MultiIndex.from_frame(either_way(pairs)), (pairs.split == "test").to_numpy()
+    known = ends[is_test].isin(ends[~is_test])
+    if not known.any():
+        return []
+    first, second = pairs.loc[is_test, list(PAIR_IDS)][known].iloc[0]
+    return [
+        f"{known.sum():,} of {count(len(known), 'test pair')} are train pairs too, such as {first} with {second}: "
+        "models have seen their answers, so they are scored better than new pairs would be; where the contest does "
+        f"not mean that, leave them out of {PAIR_FILES['train']}"
+    ]
 
 
 def grouped_categories(pairs: pd.DataFrame, category: pd.Series) -> pd.Series:
@@ -123,7 +142,8 @@ def read_ozon(data: Path) -> RawPairs:
         )
     pairs["category"] = grouped_categories(pairs, level_3(cards.set_index("product_id").levels))
     pairs.insert(0, "product_id", np.arange(len(pairs), dtype=np.int64))
-    return RawPairs(cards, pairs, embeddings, issues, answers_in(data / PAIR_FILES["test"], "target"))
+    warnings = [*answers_in(data / PAIR_FILES["test"], "target"), *pairs_known(pairs)]
+    return RawPairs(cards, pairs, embeddings, issues, warnings)
 
 
 COMPETITION = Competition(read_ozon, PairScores(PAIR_IDS, "target"), problem="pairs", describe=describe)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from goods.cards.labels import Labels
+from goods.competitions.arrow import told
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 
@@ -210,8 +211,19 @@ def class_ids(predictions: Predictions, labels: Labels) -> np.ndarray:
 
 
 def require_columns(table: pd.DataFrame, expected: list[str]) -> None:
-    if list(table.columns) != expected:
-        raise GoodsError(f"submission has columns {list(table.columns)}, expected {expected}")
+    """GoodsError unless the columns are those, in their order."""
+    there = [str(column) for column in table.columns]
+    if there == expected:
+        return
+    mend = f"write {told(expected)}, in this order"
+    if lacking := [column for column in expected if column not in there]:
+        raise GoodsError(f"submission: column {lacking[0]!r} is missing (it has {told(there)}); {mend}")
+    if more := [column for column in there if column not in expected]:
+        raise GoodsError(
+            f"submission: column {more[0]!r} is one too many (it has {told(there)}); {mend} and none beside them (a "
+            "table's row numbers: to_csv(index=False))"
+        )
+    raise GoodsError(f"submission: its columns are {told(there)}; {mend}")
 
 
 def require_ids(table: pd.DataFrame, column: str, ids: pd.Series) -> None:

@@ -74,7 +74,9 @@ class TableSubmission(Submission):
             if what == ID:
                 require_ids(table, column, rows.product_id)
         if len(table) != len(rows):
-            raise GoodsError(f"submission has {count(len(table), 'row')}, expected {len(rows)}")
+            raise GoodsError(
+                f"submission: {count(len(table), 'row')}, expected {len(rows)}; write one for each test card"
+            )
         for name, labels, _ in self._named(said):
             for column in (column for column, what in self.columns.items() if what == name):
                 check_classes(table[column], column, labels)

@@ -28,6 +28,22 @@ def competition_name(word: str) -> str:
     return name
 
 
+def experiment_name(word: str) -> str:
+    """As it is. GoodsError of a path: its run would be elsewhere."""
+    if not is_folder_name(word):
+        raise GoodsError(f"experiment {word!r}: expected a name, which is that of a folder, and no path")
+    return word
+
+
+def check_outside(work: Path, out: Path, what: str, *own: Path) -> None:
+    """GoodsError where what is to be written for the user would lie among the files of a competition that is prepared
+    in the work folder, or is the `own` one's; `what` is to be named anew."""
+    real = Path(os.path.realpath(out))
+    for folder in (*own, *sorted(prepared.parent for prepared in work.glob("*/prepared"))):
+        if real.is_relative_to(os.path.realpath(folder)):
+            raise GoodsError(f"--out {out}: {folder} keeps its own files there; name a {what} elsewhere")
+
+
 @dataclass(frozen=True)
 class Run:
     """runs/<experiment>/, its fold_<k>/ folders and, after a refit, all_folds/."""
@@ -85,10 +101,8 @@ class Workspace:
         return Workspace(self.root, f"{self.competition}/{name}")
 
     def check_outside(self, out: Path) -> None:
-        """GoodsError where what is to be written for the user would lie among the competition's own files."""
-        own = self.whole.path
-        if Path(os.path.realpath(out)).is_relative_to(os.path.realpath(own)):
-            raise GoodsError(f"--out {out}: {own} keeps its own files there; name a file elsewhere")
+        """GoodsError where a file that is to be written for the user would lie among those of a competition."""
+        check_outside(self.root, out, "file", self.whole.path)
 
     @property
     def prepared(self) -> Path:
@@ -166,11 +180,7 @@ class Workspace:
 
     def _below_runs(self, experiment: str, ending: str = "") -> Path:
         """GoodsError where the name would lead elsewhere."""
-        if not is_folder_name(experiment):
-            raise GoodsError(
-                f"experiment {experiment!r}: expected a name, which is that of a folder, and no path"
-            )
-        return self.runs / f"{experiment}{ending}"
+        return self.runs / f"{experiment_name(experiment)}{ending}"
 
     def repeats(self, experiment: str) -> Path:
         """What an experiment scored under all fold assignments together."""

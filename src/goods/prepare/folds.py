@@ -60,8 +60,9 @@ def make_assignment(ws: Workspace, config: CompetitionConfig, force: bool, given
     fold = table.fold.to_numpy()
     sizes = np.bincount(fold[fold != UNSCORED], minlength=config.n_folds)
     if sizes.min() == 0:
+        why = problem.why_no_folds(train) if len(train) >= config.n_folds else ""
         raise GoodsError(
-            f"{len(train)} {problem.name} cannot fill {config.n_folds} folds{problem.why_no_folds(train)}; "
+            f"{len(train)} {problem.name} cannot fill {config.n_folds} folds{why}; "
             "lower n_folds or give more of them"
         )
     write_parquet(ws.folds, table)

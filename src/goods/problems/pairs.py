@@ -64,4 +64,4 @@ class PairsProblem(Problem):
 
     def why_no_folds(self, train: pd.DataFrame) -> str:
         counts = pd.concat([train.variantid1, train.variantid2]).value_counts()
-        return f": product {counts.index[0]} is in {counts.iloc[0]} of them"
+        return f": product {counts.index[0]} is in {counts.iloc[0]} of them" if counts.iloc[0] > 1 else ""

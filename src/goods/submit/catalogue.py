@@ -37,6 +37,7 @@ from goods.matching.expected import Expecting
 from goods.matching.handmade import Scorer
 from goods.submit.new_cards import reader_of
 from goods.submit.raw_batches import whole_file
+from goods.submit.table_writers import WRITERS
 
 IDS = ("product_id", "variantid", "nm", "id")
 TITLES = ("title", "name")
@@ -143,6 +144,15 @@ def _one_of(path: Path, names: list[str], known: tuple[str, ...]) -> str:
         f"{path}: column {known[0]!r} is missing (it has {told(names)}); "
         f"rename a column to it or to {' or '.join(map(repr, known[1:]))}"
     )
+
+
+def check_named(out: Path) -> None:
+    """GoodsError where the folder to be made is called as a table is."""
+    if out.suffix.lower() in WRITERS and not out.is_dir():
+        raise GoodsError(
+            f"--out {out}: a folder is made, of {PAIRS} and {GROUPS}; name it without {out.suffix}, such as "
+            f"{out.with_suffix('')}"
+        )
 
 
 def match_file(

@@ -8,7 +8,7 @@ from goods.config.base import PresetConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
-from goods.core.done import check_done, flaw, fold_content
+from goods.core.done import DONE, check_done, flaw, fold_content
 from goods.core.errors import GoodsError
 from goods.core.execution import has_torch
 from goods.core.hashing import file_hash
@@ -104,8 +104,14 @@ def trained_fold(ws: Workspace, config: ExperimentConfig, name: str, k: int) -> 
 
 
 def trained_config(ws: Workspace, config: ExperimentConfig, name: str) -> ExperimentConfig:
-    """What an experiment below `config` was trained with; GoodsError where that is not what was written."""
+    """What an experiment below `config` was trained with; GoodsError where there is none, or it is not what was
+    written."""
     run = ws.run(name)
+    if not run.config.is_file() and not run.path.joinpath(DONE).exists():
+        raise GoodsError(
+            f"experiment {config.name} builds on {name}, which is not trained; "
+            f"run scripts/train.py {given_to_a_script(ws, name)} first"
+        )
     if wrong := flaw(run.path):
         raise GoodsError(
             f"experiment {config.name} builds on {name}, of which {wrong}; "

@@ -6,17 +6,17 @@ import pandas as pd
 
 from goods.cards.hiding import like_test
 from goods.config.experiment import ExperimentConfig
-from goods.config.loading import load_experiment
 from goods.core.errors import GoodsError
 from goods.core.wording import count
 from goods.core.workspace import Workspace
 from goods.problems.base import Problem
 from goods.problems.kinds import load_rows
+from goods.train.foundations import trained_config
 
 
 def looks_at_photos(ws: Workspace, config: ExperimentConfig) -> bool:
     """Whether the experiment or any that its models ask does."""
-    below = (load_experiment(ws.run(name).config) for name in config.model.upstream)
+    below = (trained_config(ws, config, name) for name in config.model.upstream)
     return config.model.needs_photos or any(looks_at_photos(ws, other) for other in below)
 
 

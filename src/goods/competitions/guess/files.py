@@ -10,7 +10,7 @@ from pathlib import Path
 from goods.competitions.arrow import told
 from goods.competitions.content import SPREADSHEET
 from goods.competitions.guess.columns import is_called
-from goods.competitions.table_files import AS_FOUND, PARQUET, Table, is_table, suffix_of
+from goods.competitions.table_files import AS_FOUND, KNOWN, PARQUET, Table, is_table, suffix_of
 from goods.core.errors import GoodsError
 
 ROLES = {  # in the order in which names are asked
@@ -78,12 +78,15 @@ def find_sources(data: Path) -> Sources:
             found.of[role] = source
     for role in ("train", "test"):
         if role not in found.of:
-            there = (
-                ", ".join(found.other + [source.told for source in found.of.values()]) or "no table at all"
-            )
+            there = found.other + [source.told for source in found.of.values()]
             refuse_workbooks(data)
+            if not there:
+                raise GoodsError(
+                    f"{data}: holds no table ({KNOWN}); put those of the train and the test cards there, or name the "
+                    "folder that has them with --data"
+                )
             raise GoodsError(
-                f"{data}: no file whose name says that it holds the {role} cards ({there}); rename it to "
+                f"{data}: no file whose name says that it holds the {role} cards ({told(there)}); rename it to "
                 f"{role} with its own suffix"
             )
     found.other += add_labels(found, labels)
