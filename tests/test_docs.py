@@ -197,6 +197,11 @@ def test_links_of_a_page_lead_to_files_and_headings(page):
             assert not anchor or anchor in anchors(path), f"{page.name}: {link}"
 
 
+@each_page
+def test_a_heading_is_no_row_of_the_table_above_it(page):
+    assert re.findall(r"^\|.*\n(#+ .*)", page.read_text(encoding="utf-8"), re.MULTILINE) == []
+
+
 def test_names_of_headings_are_those_of_the_site():
     found = anchors(ROOT / "docs" / "howto.md")
     assert {"see-where-it-errs", "how-to-", "glossary-of-reasons"} <= found

@@ -67,9 +67,11 @@ def plain(tmp_path, **settings):
         return fasttext.train_supervised(str(file), **{**given, **settings})
 
 
+@pytest.mark.parametrize("least", [1, 2, 4])
 @pytest.mark.parametrize("n_grams", [1, 2, 3])
-def test_a_line_is_the_mean_of_the_rows_that_fasttext_takes(tmp_path, n_grams):
-    model = plain(tmp_path, wordNgrams=n_grams, epoch=30)
+def test_a_line_is_the_mean_of_the_rows_that_fasttext_takes(tmp_path, n_grams, least):
+    """Among them lines with words that are too rare to have a row, which count in the runs."""
+    model = plain(tmp_path, wordNgrams=n_grams, epoch=30, minCount=least)
     inputs = model.get_input_matrix()
     offsets, rows = input_rows(LINES, model.words, n_grams, 50)
     means = [inputs[rows[a:b]].mean(0) for a, b in pairwise(offsets)]
@@ -99,6 +101,17 @@ def test_without_rounding_it_is_fasttexts_own_training(tmp_path):
     theirs = np.array([trained.get_sentence_vector(line) for line in LINES]) @ trained.get_output_matrix().T
     # fastText's rate falls in steps of a hundred words
     assert theirs.max() > 1 and np.corrcoef(own.ravel(), theirs.ravel())[0, 1] > 0.995
+
+
+def test_a_card_all_of_whose_words_are_rare_teaches_many_classes_nothing(tmp_path):
+    """Of so few cards the end of a line is rare, too."""
+    settings = {"fields": ("title",), "loss": "ova", "exact_classes": 1, "min_count": 4, "title_repeat": 1}
+    settings |= {"dim": 8, "buckets": 50, "word_ngrams": 1, "epochs": 40}
+    cards = toy_cards(3).assign(title=["чай чай чай чай", "хлеб хлеб хлеб хлеб", "ёж"], target=[0, 1, 2])
+    model = FastTextModel(FastTextConfig(family="fasttext", **settings), toy_context(tmp_path))
+    model.fit(cards, None)
+    assert sorted(model.model.words) == ["хлеб", "чай"]
+    assert model.predict(cards).argmax(1)[:2].tolist() == [0, 1]
 
 
 def test_many_classes_are_trained_repeatably_with_small_pushes_rounded(tmp_path, monkeypatch):

@@ -118,6 +118,9 @@ def test_words_are_weighed_by_whether_both_names_have_them(tmp_path):
     again.load(tmp_path)
     np.testing.assert_array_equal(again.predict(pairs), model.predict(pairs))
     assert ((model.predict(pairs)[:, 1] > 0.5) == pairs.target).all()
+    (tmp_path / "weights.npz").write_bytes(b"PK")
+    with pytest.raises(GoodsError, match=r"weights\.npz: damaged"):
+        again.load(tmp_path)
 
 
 def test_names_without_words_leave_the_share_of_matches():

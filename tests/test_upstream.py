@@ -170,6 +170,16 @@ def test_similarities_depend_neither_on_threads_nor_on_what_else_is_asked(tmp_pa
         np.testing.assert_array_equal(other, said[0][: len(other)])
 
 
+@pytest.mark.parametrize(("file", "size"), [("target.npz", 0), ("target.npz", 100), ("index.faiss", 10)])
+def test_damaged_files_are_one_message(tmp_path, file, size):
+    vectors = np.eye(4)
+    model = knn_on(vectors, np.arange(4), vectors, toy_context(tmp_path))
+    model.save(tmp_path)
+    (tmp_path / file).write_bytes((tmp_path / file).read_bytes()[:size])
+    with pytest.raises(GoodsError, match="damaged"):
+        KnnModel(model.config, model.context).load(tmp_path)
+
+
 def test_cards_without_a_vector_are_in_no_list(tmp_path):
     """As those without a photo: of many the lists would be theirs."""
     vectors, target = clustered(900)

@@ -47,12 +47,14 @@ class StackConfig(PresetConfig):
         0.2,
         gt=0,
         le=1,
-        description="share of the candidates that a tree's splits are sought on, of few a larger one",
+        description="of loss Logloss: share of the candidates that a tree's splits are sought on, of few a larger one",
     )
     border_count: int = Field(
-        64, ge=1, le=254, description="of a feature: values between which a split may lie"
+        64, ge=1, le=254, description="of loss Logloss: values of a feature between which a split may lie"
     )
-    leaf_estimation_iterations: int = Field(3, ge=1, le=100, description="Newton steps to a leaf's value")
+    leaf_estimation_iterations: int = Field(
+        3, ge=1, le=100, description="of loss Logloss: Newton steps to a leaf's value"
+    )
     max_cards: int = Field(30_000, ge=1, description="cards a booster is fitted on, drawn at random")
     multiclass_iterations: int = Field(100, ge=1)
     multiclass_cells: int = Field(

@@ -15,7 +15,7 @@ import faiss
 import numpy as np
 import pandas as pd
 
-from goods.core.artifacts import read_json, write_json, write_npz
+from goods.core.artifacts import read_json, read_npz, write_json, write_npz
 from goods.core.errors import GoodsError
 from goods.matching.index import Lists, build_index, one_thread, search
 from goods.models.base import Context
@@ -176,9 +176,9 @@ class KnnModel:
         check_upstream(self.context, folder, settings["upstream"])
         try:
             self.index = faiss.read_index(str(folder / "index.faiss"))
-            with np.load(folder / "target.npz", allow_pickle=False) as arrays:
-                self.target, self.known = arrays["target"], arrays["known"]
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
+        except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]
             raise GoodsError(f"{folder}: missing or damaged model files ({reason}); train it again") from None
+        arrays = read_npz(folder / "target.npz", "target", "known")
+        self.target, self.known = arrays["target"], arrays["known"]
         self.temperature, self.prior_share = settings["temperature"], settings["prior_share"]

@@ -17,7 +17,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from goods.config.base import FamilyConfig
-from goods.core.artifacts import read_json, write_json, write_npz
+from goods.core.artifacts import read_json, read_npz, write_json, write_npz
 from goods.core.calibration import logit, two_classes
 from goods.core.errors import GoodsError
 from goods.matching.cleanup import SURE
@@ -102,10 +102,9 @@ class PairWordsModel:
 
     def load(self, folder: Path) -> None:
         settings: dict[str, Any] = read_json(folder / "model.json")
+        self.weights = read_npz(folder / "weights.npz", "weights")["weights"]
         try:
-            with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
-                self.weights = arrays["weights"]
             self.columns, self.intercept = settings["columns"], settings["intercept"]
             self._align()
-        except (OSError, ValueError, KeyError) as error:
+        except (ValueError, KeyError) as error:
             raise GoodsError(f"{folder}: missing or damaged model files ({error}); train it again") from None

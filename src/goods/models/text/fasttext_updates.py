@@ -51,29 +51,32 @@ def input_rows(
     lines: Sequence[str], words: list[str], n_grams: int, buckets: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """(offsets int64 [n + 1], rows int32) of the input matrix that each line is the mean of: its words and the end of
-    the line, then runs of up to `n_grams` of them."""
+    the line, then runs of up to `n_grams` of them. What is not among the `words`, as too rare, counts in runs alone."""
     number_of = {word: number for number, word in enumerate(words)}
-    end = number_of[END]
-    numbers = [[*(number_of[word] for word in line.split()), end] for line in lines]
+    numbers = [
+        [number_of.setdefault(word, len(number_of)) for word in (*line.split(), END)] for line in lines
+    ]
     lengths = np.array([len(line) for line in numbers], np.int64)
     starts = np.concatenate([[0], np.cumsum(lengths)])
-    more = sum(np.maximum(lengths - step, 0) for step in range(1, n_grams))
-    offsets = np.concatenate([[0], np.cumsum(lengths + more)])
-    rows = np.empty(offsets[-1], np.int32)
-    hashes = np.array([word_hash(word) for word in words], np.int64)
     flat = np.fromiter((number for line in numbers for number in line), np.int32, starts[-1])
-    _fill(starts, flat, hashes, n_grams, buckets, offsets, rows)
+    known = np.diff(np.concatenate([[0], np.cumsum(flat < len(words))])[starts])
+    more = sum(np.maximum(lengths - step, 0) for step in range(1, n_grams))
+    offsets = np.concatenate([[0], np.cumsum(known + more)])
+    rows = np.empty(offsets[-1], np.int32)
+    hashes = np.array([word_hash(word) for word in number_of], np.int64)
+    _fill(starts, flat, len(words), hashes, n_grams, buckets, offsets, rows)
     return offsets, rows
 
 
 @compiled()
-def _fill(starts, words, hashes, n_grams, buckets, offsets, rows):  # pragma: no cover
-    n_words, factor = len(hashes), np.uint64(116049371)
+def _fill(starts, words, n_words, hashes, n_grams, buckets, offsets, rows):  # pragma: no cover
+    factor = np.uint64(116049371)
     for line in range(len(starts) - 1):
         here, stop = offsets[line], starts[line + 1]
         for i in range(starts[line], stop):
-            rows[here] = words[i]
-            here += 1
+            if words[i] < n_words:
+                rows[here] = words[i]
+                here += 1
         for i in range(starts[line], stop):
             run = np.uint64(hashes[words[i]])
             for j in range(i + 1, min(stop, i + n_grams)):
@@ -113,6 +116,8 @@ def _train(offsets, rows, target, inputs, outputs, rate, least, starts, sigmoid)
     for epoch in range(n_epochs):
         for card in range(n):
             begin, end = offsets[card], offsets[card + 1]
+            if begin == end:
+                continue
             now = rate * np.float32(1 - done / total)
             done += end - begin
             share = np.float32(1 / (end - begin))
