@@ -276,6 +276,21 @@ def test_the_share_of_matches_is_found_by_scores_that_were_calibrated_on_another
     assert score[good].mean() > labels[good].mean() + 0.1  # as they are, scores are far too sure
 
 
+def test_where_no_pair_is_likely_the_highest_score_is_told(tmp_path: Path, capsys) -> None:
+    path = cards_file(tmp_path / "cards.parquet")
+    sure = Expected(-20.0, "as was made up")
+    report = match_file(
+        path, tmp_path / "out", {}, None, lambda cards, left, right: left * 0 + 0.9, lambda _: sure
+    )
+    assert report["matching_pairs"] == 0 and report["expected_precision"] is None
+    assert (
+        "match: no candidate scores 1 or more (as was made up); the highest score is 0.9, --threshold takes pairs "
+        "from a score of your own\n"
+    ) in capsys.readouterr().err
+    match_file(path, tmp_path / "out", {"threshold": 0.5}, None, lambda cards, left, right: left * 0 + 0.9)
+    assert "no candidate" not in capsys.readouterr().err
+
+
 def test_a_csv_file_is_matched_as_a_parquet_file_is(tmp_path: Path, run_script) -> None:
     path = cards_file(tmp_path / "cards.parquet", kind=[1, 1, 2, 3, 3, 4, None, None, 5])
     pd.read_parquet(path).to_csv(tmp_path / "cards.csv", index=False)

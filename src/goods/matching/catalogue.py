@@ -80,6 +80,7 @@ def match(
         groups = with_texts(groups, ["product_id", "group"], texts)
     report = {
         "threshold": threshold,
+        "highest_score": float(score.max()) if len(score) else None,
         **told_of(expected, score[good]),
         "empty_titles": int((cards.title.str.strip() == "").sum()),
         "matching_pairs": len(pairs),
@@ -96,11 +97,12 @@ def match(
 
 
 def told_of(expected: Expected | None, score: np.ndarray) -> dict[str, Any]:
-    """Which share of pairs of these scores is expected to be right, and how that was found; null where it is not
-    known."""
-    if expected is None or not len(score):
+    """Which share of pairs of these scores is expected to be right, null of none, and how that was found; null where
+    nothing is expected."""
+    if expected is None:
         return {"expected_precision": None, "expected_by": None}
-    return {"expected_precision": float(expected.right(score).mean()), "expected_by": expected.how}
+    share = float(expected.right(score).mean()) if len(score) else None
+    return {"expected_precision": share, "expected_by": expected.how}
 
 
 def pair_table(ids: np.ndarray, left: np.ndarray, right: np.ndarray, score: np.ndarray) -> pd.DataFrame:

@@ -185,6 +185,12 @@ def match_file(
     if (right := report["expected_precision"]) is not None:
         least = f"of a score of {report['threshold']:.2f} or more"
         say(f"match: {right:.0%} of the pairs, {least}, are expected to be right, {report['expected_by']}")
+    if not len(pairs) and (highest := report["highest_score"]) is not None:
+        by = f" ({report['expected_by']})" if config.threshold is None and report["expected_by"] else ""
+        say(
+            f"match: no candidate scores {report['threshold']:.6g} or more{by}; the highest score is {highest:.6g}, "
+            "--threshold takes pairs from a score of your own"
+        )
     if nameless := report["empty_titles"]:
         having = count(nameless, "card has", "cards have")
         say(
