@@ -47,7 +47,17 @@ def test_new_cards_are_told_that_the_order_of_their_ids_says_nothing(tmp_path, m
 
 def test_new_cards_without_the_photos_an_experiment_looks_at_are_loud(labeller, tmp_path, capsys):
     predict(labeller, tmp_path / "new.parquet", "image-frozen")
-    assert "warning: image-frozen looks at photos: 100% of the cards" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert (
+        "warning: image-frozen looks at photos: 100% of the cards" in err
+        and "their folder with --images" in err
+    )
+    one = tmp_path / "one"
+    one.mkdir()
+    photo = min(labeller[1].rglob("*.jpg"))
+    (one / photo.name).write_bytes(photo.read_bytes())
+    predict(labeller, tmp_path / "new.parquet", "image-frozen", images=one)
+    assert f"put those that are missing into {one} (" in capsys.readouterr().err
     predict(labeller, tmp_path / "new.parquet", "image-frozen", images=labeller[1])
     predict(labeller, tmp_path / "new.parquet", "linear")
     assert "warning" not in capsys.readouterr().err

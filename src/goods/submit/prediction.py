@@ -59,7 +59,7 @@ def predict_file(
     with tempfile.TemporaryDirectory(prefix="goods-cards-") as folder:
         rows = rows if stay else rows * PATIENT
         cards = NewCards(path, competition, images, Path(folder), rows, not plain, load_ids(ws.whole))
-        warn_of_photos(ws, experiment, cards.photos / len(cards), spaces)
+        warn_of_photos(ws, experiment, cards.photos / len(cards), images, spaces)
         warn_of_ids(experiment, spaces)
         warn_of_shares(experiment, spaces)
         by = answering(asked, stay)
@@ -100,17 +100,20 @@ def check_out(out: Path, cards: Path) -> None:
         check_apart(file, cards, "file")
 
 
-def warn_of_photos(ws: Workspace, experiment: str, here: float, spaces: list[Workspace]) -> None:
+def warn_of_photos(
+    ws: Workspace, experiment: str, here: float, images: Path | None, spaces: list[Workspace]
+) -> None:
     """Say so where an experiment that looks at photos meets fewer of them than it was fitted on: `here` is the share of
-    the cards that have one."""
+    the cards that have one, `images` where they were looked for."""
     if not any(sees_photos(space, experiment) for space in spaces):
         return
     known, _ = like_test(load_cards(ws.whole))
     fitted = has_photo(select(known, "train")).mean()
     if here < fitted - FEWER:
+        mend = f"put those that are missing into {images}" if images else "give their folder with --images"
         say(
             f"warning: {experiment} looks at photos: {fitted:.0%} of the cards it was fitted on have one, {here:.0%} "
-            f"of these: more labels will be wrong than its score says; give their folder with --images ({LAYOUT})"
+            f"of these: more labels will be wrong than its score says; {mend} ({LAYOUT})"
         )
 
 
