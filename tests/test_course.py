@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 from conftest import OZON, as_written, ozon_config, small_configs
 
+from goods.budget import pace
 from goods.budget.course import Course
 from goods.budget.estimates import ENDING, PAGE, ROW
 from goods.budget.fallback import PRIOR, best_answer, score_of_shares
@@ -24,6 +27,7 @@ from goods.budget.plan import Plan
 from goods.competitions.loading import load_competition
 from goods.config.loading import load_experiment
 from goods.config.strict_yaml import read_yaml
+from goods.core import cgroups
 from goods.core.artifacts import read_json
 from goods.core.deadline import process_began
 from goods.core.last_run import last_run
@@ -67,6 +71,34 @@ def test_a_pace_is_good_for_a_minute_from_when_it_was_measured(monkeypatch):
         machine_pace()
     _measured.clear()
     assert set(done) == {119.0, 180.0}
+
+
+@pytest.mark.parametrize(
+    ("cores", "limit", "others"),
+    [({0, 1}, None, 0.5), ({1}, None, 0.0), ({0, 1}, 0.5, 0.25), ({0, 1}, 4.0, 0.5)],
+)
+def test_others_are_those_on_the_cores_that_a_run_may_use(monkeypatch, cores, limit, others):
+    """Of each second the run has a quarter of the second core, others all of the first, of which an eighth in the run's
+    container."""
+    clock = [0.0]
+
+    def core_times(percpu: bool = False) -> object:
+        kind = namedtuple("Times", "user system idle")
+        first, second = kind(clock[0], 0.0, 0.0), kind(0.25 * clock[0], 0.0, 0.75 * clock[0])
+        return [first, second] if percpu else kind(*map(sum, zip(first, second, strict=True)))
+
+    def task() -> int:
+        clock[0] += 0.03
+        return 0
+
+    now = SimpleNamespace(perf_counter=lambda: clock[0], process_time=lambda: 0.25 * clock[0])
+    monkeypatch.setattr(pace, "time", now)
+    monkeypatch.setattr(pace, "task", task)
+    monkeypatch.setattr(psutil, "cpu_times", core_times)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores)
+    monkeypatch.setattr(cgroups, "cpu_limit", lambda: limit)
+    monkeypatch.setattr(cgroups, "cpu_taken", lambda: 0.375 * clock[0], raising=False)
+    assert pace._measure() == Machine(pytest.approx(1.0), pytest.approx(others))
 
 
 def test_the_time_of_guests_is_counted_once():

@@ -267,12 +267,22 @@ def group(monkeypatch, tmp_path: Path, own: str, **files: str) -> None:
 
 GIGABYTE = 2**30
 LIMITED = {
-    "version 2": ("0::/\n", {"cpu-max": "50000 100000\n", "memory-max": "{m}\n", "memory-current": "{u}\n"}),
+    "version 2": (
+        "0::/\n",
+        {
+            "cpu-max": "50000 100000\n",
+            "cpu-stat": "usage_usec 3500000\nuser_usec 9\n",
+            "memory-max": "{m}\n",
+            "memory-current": "{u}\n",
+        },
+    ),
     "version 2, the parent's": (
         "0::/jobs/one\n",
         {
             "jobs__cpu-max": "50000 100000\n",
+            "jobs__cpu-stat": "usage_usec 3500000\n",
             "jobs__one__cpu-max": "max 100000\n",
+            "jobs__one__cpu-stat": "usage_usec 7\n",
             "jobs__memory-max": "{m}\n",
             "jobs__memory-current": "{u}\n",
             "jobs__one__memory-max": "max\n",
@@ -284,6 +294,7 @@ LIMITED = {
         {
             "cpu,cpuacct__cpu-cfs_quota_us": "50000\n",
             "cpu,cpuacct__cpu-cfs_period_us": "100000\n",
+            "cpu,cpuacct__cpuacct-usage": "3500000000\n",
             "memory__memory-limit_in_bytes": "{m}\n",
             "memory__memory-usage_in_bytes": "{u}\n",
         },
@@ -297,7 +308,7 @@ def test_limits_of_a_container_are_seen(monkeypatch, tmp_path, kind):
     files = {name: text.format(m=4 * GIGABYTE, u=2 * GIGABYTE) for name, text in files.items()}
     group(monkeypatch, tmp_path, own, **files)
     monkeypatch.setattr(execution.psutil, "virtual_memory", lambda: SimpleNamespace(available=90 * GIGABYTE))
-    assert cgroups.cpu_limit() == 0.5
+    assert cgroups.cpu_limit() == 0.5 and cgroups.cpu_taken() == 3.5
     assert execution.free_memory() == 2 * GIGABYTE
     monkeypatch.setattr(execution, "cores", lambda: 8)
     assert execution.at_once(5, execution.Resources("cpu", 1)) == 1
@@ -316,7 +327,7 @@ def test_files_that_the_kernel_would_drop_are_not_counted_as_taken(monkeypatch, 
 @pytest.mark.parametrize("own", ["", "0::/\n", "0::/gone\n1:cpu:/\n2:memory:/\n"])
 def test_without_limits_all_that_is_there_may_be_used(monkeypatch, tmp_path, own):
     group(monkeypatch, tmp_path, own, **{"cpu-max": "max 100000\n", "memory-max": "max\n"})
-    assert cgroups.cpu_limit() is None and cgroups.free_memory() is None
+    assert cgroups.cpu_limit() is None and cgroups.free_memory() is None and cgroups.cpu_taken() is None
 
 
 def test_half_a_core_is_one_job_and_a_limit_stays_what_a_process_began_with(monkeypatch, tmp_path):

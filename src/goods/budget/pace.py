@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import psutil
 from goods.budget.costs import cost_of
 from goods.budget.size import Size
 from goods.config.experiment import ExperimentConfig
+from goods.core import cgroups
 from goods.core.artifacts import read_json
 from goods.core.done import DONE
 from goods.core.errors import GoodsError
@@ -78,15 +80,28 @@ def machine() -> Machine:
 
 
 def _measure() -> Machine:
-    started, times, before, own = time.perf_counter(), 0, psutil.cpu_times(), time.process_time()
+    started, times, before, own = time.perf_counter(), 0, _cores(), time.process_time()
     while times < TIMES and time.perf_counter() - started < ENOUGH:
         task()
         times += 1
-    took, after = time.perf_counter() - started, psutil.cpu_times()
-    idle = unused(after) - unused(before)
-    passed = total(after) - total(before)
-    others = 1 - (idle + time.process_time() - own) / passed if passed else 0.0
+    took, after = time.perf_counter() - started, _cores()
+    passed, taken = (later - earlier for later, earlier in zip(after, before, strict=True))
+    others = (taken - (time.process_time() - own)) / passed if passed else 0.0
     return Machine(bounded(took / (times * REFERENCE)), min(max(others, 0.0), 1.0))
+
+
+def _cores() -> tuple[float, float]:
+    """Seconds so far of the cores that this process may use, and those of them that any took. What a container has of
+    them is its own: those outside take nothing of it."""
+    cores = psutil.cpu_times(percpu=True)
+    if hasattr(os, "sched_getaffinity"):
+        usable = os.sched_getaffinity(0)
+        cores = [times for number, times in enumerate(cores) if number in usable] or cores
+    limit, taken = cgroups.cpu_limit(), cgroups.cpu_taken()
+    if limit is not None and taken is not None and limit < len(cores):
+        return limit * time.perf_counter(), taken
+    passed = sum(map(total, cores))
+    return passed, passed - sum(map(unused, cores))
 
 
 def total(times: Any) -> float:

@@ -15,14 +15,27 @@ OWN = Path("/proc/self/cgroup")  # lines "number:controllers:path"; the path of 
 def cpu_limit() -> float | None:
     """CPUs' worth of time; None where there is no limit. It stays what it was when it was first asked for: threads, and
     with them bytes, follow from it, and a plan within limits asks thousands of times."""
-    found = []
+    return min((limit for limit, _ in _cpu_limits()), default=None)
+
+
+def cpu_taken() -> float | None:
+    """Seconds that all processes within the least limit of CPUs have taken so far; None where there is no limit, or
+    none tells."""
+    _, folder = min(_cpu_limits(), default=(0.0, None))
+    if folder is None:
+        return None
+    micro, nano = _stat(folder / "cpu.stat", "usage_usec"), _numbers(folder / "cpuacct.usage")[0]
+    return micro / 1e6 or (nano or 0) / 1e9 or None
+
+
+def _cpu_limits() -> Iterator[tuple[float, Path]]:
+    """CPUs' worth of time that each group that has a limit may take."""
     for folder in _groups("cpu"):
         quota, period = _numbers(folder / "cpu.max")
         if quota is None:
             quota, period = (_numbers(folder / f"cpu.cfs_{name}_us")[0] for name in ("quota", "period"))
         if quota and period and quota > 0:
-            found.append(quota / period)
-    return min(found, default=None)
+            yield quota / period, folder
 
 
 def free_memory() -> int | None:
