@@ -15,9 +15,11 @@ from conftest import ROOT, competition_config
 from goods.cards import lemmas
 from goods.cards.images import ImageStore
 from goods.config.loading import load_experiment
+from goods.core.done import mark_done
 from goods.core.errors import GoodsError
 from goods.core.kept import Kept
 from goods.core.predictions import Predictions
+from goods.core.workspace import Workspace
 from goods.models.text import fasttext_model, term_counts
 from goods.models.text.linear_model import LinearModel
 from goods.stack.stage import stack
@@ -122,6 +124,40 @@ def test_models_are_loaded_once_for_all_batches_where_they_fit(labeller, tmp_pat
     again = in_batches(labeller, tmp_path / "b.parquet", "linear", path)
     assert len(loads) == 3 * COMPETITION.n_folds  # of 20 cards, 14 at a time
     pd.testing.assert_frame_equal(again, staying)
+
+
+@pytest.mark.parametrize("change", [shutil.rmtree, lambda fold: mark_done(fold, "of another training")])
+def test_models_of_two_trainings_do_not_label_cards_of_one_file(labeller, tmp_path, monkeypatch, change):
+    ws, path = Workspace(tmp_path / "work", COMPETITION.name), labeller[1] / "test.parquet"
+    shutil.copytree(labeller[0].root, ws.root)
+    given = new_cards.NewCards.batches
+
+    def changing(cards):
+        for number, batch in enumerate(given(cards)):
+            if number == 1:
+                change(ws.run("linear").fold(1))
+            yield batch
+
+    monkeypatch.setattr(new_cards.NewCards, "batches", changing)
+    monkeypatch.setattr(batches, "free_memory", lambda: 0)
+    with pytest.raises(
+        GoodsError, match=r"^experiment linear: .* made anew meanwhile; run the same command again"
+    ):
+        in_batches((ws,), tmp_path / "a.parquet", "linear", path, rows=2)
+    assert not list(tmp_path.glob("*a.parquet*"))
+
+
+def test_models_that_are_in_memory_label_cards_while_others_are_trained(labeller, tmp_path, monkeypatch):
+    ws, path = Workspace(tmp_path / "work", COMPETITION.name), labeller[1] / "test.parquet"
+    shutil.copytree(labeller[0].root, ws.root)
+    given = new_cards.NewCards.batches
+
+    def changing(cards):
+        shutil.rmtree(ws.run("linear").path)
+        yield from given(cards)
+
+    monkeypatch.setattr(new_cards.NewCards, "batches", changing)
+    assert len(in_batches((ws,), tmp_path / "a.parquet", "linear", path)) == 20
 
 
 @pytest.fixture(scope="module")

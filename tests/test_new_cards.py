@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from goods.submit.catalogue import read_catalogue
 from goods.submit.empty import EmptyCards, are_empty
 from goods.submit.new_cards import NewCards
 from goods.submit.prediction import predict_file, warn_of_ids
+from goods.submit.raw_batches import check_file
 
 CONFIGS = ROOT / "configs" / "kazanexpress2023"
 COMPETITION = competition_config()
@@ -142,6 +144,14 @@ def test_cards_are_not_replaced_by_what_was_odd_about_them(labeller, tmp_path):
     ):
         predict(labeller, tmp_path / "new.parquet", path=cards)
     assert cards.is_file()
+
+
+def test_cards_that_come_through_a_pipe_are_to_be_saved_first(tmp_path):
+    os.mkfifo(tmp_path / "cards")
+    with pytest.raises(
+        GoodsError, match="cards: a pipe or a device; cards are read more than once: save them"
+    ):
+        check_file(tmp_path / "cards")
 
 
 @pytest.mark.parametrize("name", ["new.xlsx", "new"])

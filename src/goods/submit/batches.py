@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,13 +11,22 @@ from pathlib import Path
 import pandas as pd
 
 from goods.config.competition import CompetitionConfig
+from goods.core.done import read_done
+from goods.core.errors import GoodsError
 from goods.core.execution import MEMORY, Remote, Resources, allowed, free_memory, remote, resources
 from goods.core.kept import Kept
 from goods.core.predictions import Predictions
 from goods.core.trimming import trim_memory
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
-from goods.submit.predictor import Predictor, asked_first, model_folders, saved_config, size_of
+from goods.submit.predictor import (
+    Predictor,
+    asked_first,
+    done_folders,
+    model_folders,
+    saved_config,
+    size_of,
+)
 
 LOADED = 3  # bytes of memory that a byte of a model's files takes
 KEPT = 1 << 28  # bytes of what the models of all folds make of a batch alike
@@ -50,15 +59,45 @@ class Asked:
         """Whether its models may stay in memory from batch to batch."""
         return self.memory < free_memory() / 2
 
+    def made_of(self) -> list[tuple[Path, str | None]]:
+        """Folders that answers come from, and the keys of what they were made of."""
+        folders = [f for space, one in self.spaces for f in done_folders(space, one, self.experiment)]
+        return [(f, done.key if (done := read_done(f)) else None) for f in [self.ws.whole.prepared, *folders]]
+
     def predictors(self, stay: bool) -> list[Predictor]:
         kept = Kept(KEPT)
         return [Predictor(s, one, self.experiment, self.images, kept, stay) for s, one in self.spaces]
+
+
+@contextmanager
+def of_one_training(asked: Asked) -> Iterator[Callable[[], None]]:
+    """Within, models are loaded that are all to be of one training: what is given raises GoodsError where they, or what
+    they build on, have been made anew since, and so does whatever else was met for that."""
+    before = asked.made_of()
+
+    def check() -> None:
+        try:
+            same = asked.made_of() == before
+        except GoodsError:  # it is being made
+            same = False
+        if not same:
+            raise GoodsError(
+                f"experiment {asked.experiment}: it, or what it builds on, was made anew meanwhile; run the same "
+                "command again"
+            )
+
+    try:
+        yield check
+    except Exception:
+        check()
+        raise
 
 
 class Here:
     """By models of this process, which `stay` in memory or not."""
 
     def __init__(self, asked: Asked, stay: bool) -> None:
+        self.loads_again = not stay
         self.predictors = asked.predictors(stay)
         self.steps = sum(one.steps for one in self.predictors)
 
@@ -71,7 +110,7 @@ class Here:
 class Elsewhere:
     """By models that other machines hold: a batch has one to itself, as it has this one here."""
 
-    steps = 1
+    steps, loads_again = 1, True
 
     def __init__(self, asked: Asked, stay: bool, machines: Remote) -> None:
         self.asked, self.stay, self.machines = asked, stay, machines

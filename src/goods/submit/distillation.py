@@ -33,10 +33,10 @@ from goods.core.predictions import joined
 from goods.core.wording import size
 from goods.core.workspace import ALL, Workspace
 from goods.prepare.prepared import parts, prepared_key
-from goods.submit.batches import Asked
+from goods.submit.batches import Asked, of_one_training
 from goods.submit.new_cards import NewCards
 from goods.submit.prediction import bar_over
-from goods.submit.predictor import model_folders, saved_config, size_of
+from goods.submit.predictor import done_folders, saved_config, size_of
 from goods.submit.raw_batches import check_file
 from goods.train.stage import train
 from goods.train.teaching import CARDS, SAID, check_further
@@ -96,12 +96,7 @@ def label(
     key = content_hash(
         file_hash(unlabelled),
         None if images is None else content_of_all(images, ws.cache / f"unlabelled-{config.name}.npz"),
-        [
-            (path.name, file_hash(done))
-            for path in model_folders(ws, competition, teacher)
-            for done in (path / DONE, path.parent / DONE)  # a stack's folds are finished with their run
-            if done.is_file()
-        ],
+        [file_hash(folder / DONE) for folder in done_folders(ws, competition, teacher)],
         prepared_key(ws),
         code_hash(__name__, reader_module(competition.reader)),
     )
@@ -133,9 +128,9 @@ def write_labelled(
 ) -> None:
     known = load_cards(ws).product_id
     finished = Asked(ws, competition, teacher, images)
-    (asked,) = finished.predictors(stay=finished.fits)
     cards, said = [], []
-    with tempfile.TemporaryDirectory(prefix="goods-cards-") as temporary:
+    with of_one_training(finished) as check, tempfile.TemporaryDirectory(prefix="goods-cards-") as temporary:
+        (asked,) = finished.predictors(stay=finished.fits)
         new = NewCards(unlabelled, competition, images, Path(temporary), known=known)
         with bar_over(new, teacher, asked.steps) as bar:
             for batch in new.batches():
@@ -143,6 +138,7 @@ def write_labelled(
                 if len(mine):
                     said.append(asked.predict(mine, partial(bar, len(batch))))
                     cards.append(mine[[*COLUMNS, *beside_text(mine)]])
+        check()
     if not cards:
         raise GoodsError(
             f"--unlabelled {unlabelled}: all of its cards are train or test cards already; name a file of others"

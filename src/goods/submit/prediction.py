@@ -25,7 +25,7 @@ from goods.core.predictions import BLOCK
 from goods.core.progress import bar
 from goods.core.workspace import Workspace
 from goods.stack.config import StackConfig
-from goods.submit.batches import Asked, answering
+from goods.submit.batches import Asked, answering, of_one_training
 from goods.submit.empty import EmptyCards, are_empty
 from goods.submit.entries import joined
 from goods.submit.new_cards import LAYOUT, NewCards, issues_beside, write_issues
@@ -56,13 +56,14 @@ def predict_file(
     asked = Asked(ws, competition, experiment, images)
     spaces = [space for space, _ in asked.spaces]
     stay = asked.fits
-    with tempfile.TemporaryDirectory(prefix="goods-cards-") as folder:
+    with of_one_training(asked) as check, tempfile.TemporaryDirectory(prefix="goods-cards-") as folder:
         rows = rows if stay else rows * PATIENT
         cards = NewCards(path, competition, images, Path(folder), rows, not plain, load_ids(ws.whole))
         warn_of_photos(ws, experiment, cards.photos / len(cards), images, spaces)
         warn_of_ids(experiment, spaces)
         warn_of_shares(experiment, spaces)
         by = answering(asked, stay)
+        check()
         labels = [(space.attribute, Labels.load(space)) for space in spaces]
         submission = competition_of(competition).submission
         shares = cache(lambda: [EmptyCards.of(space) for space in spaces])
@@ -73,6 +74,8 @@ def predict_file(
                     found = [e.answered(empty, one) for e, one in zip(shares(), found, strict=True)]
                 said = [(*named, p) for named, p in zip(labels, found, strict=True)]
                 write(table(batch, said))
+            if by.loads_again:
+                check()
         write_issues(out, cards.issues)
         return len(cards)
 

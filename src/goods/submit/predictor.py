@@ -15,6 +15,7 @@ import pandas as pd
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
+from goods.core.done import DONE
 from goods.core.kept import Kept
 from goods.core.log import say
 from goods.core.predictions import Predictions, mean_of
@@ -102,6 +103,12 @@ def model_folders(ws: Workspace, competition: CompetitionConfig, experiment: str
     config = saved_config(ws, experiment)
     folders = [ws.run(config.name).fold(k) for k in judges(config, competition)]
     return folders + [f for name in asked_first(config) for f in model_folders(ws, competition, name)]
+
+
+def done_folders(ws: Workspace, competition: CompetitionConfig, experiment: str) -> list[Path]:
+    """Folders whose DONE is of what an experiment's answer comes from: a stack's folds are finished with their run."""
+    models = model_folders(ws, competition, experiment)
+    return [place for folder in models for place in (folder, folder.parent) if (place / DONE).is_file()]
 
 
 def size_of(folder: Path) -> int:

@@ -67,6 +67,10 @@ def is_csv(path: Path) -> bool:
 def check_file(path: Path, tables: Tables | None = None) -> None:
     if path.is_dir():
         raise GoodsError(f"{path}: a folder, expected a parquet or csv file of cards")
+    if path.exists() and not path.is_file():
+        raise GoodsError(
+            f"{path}: a pipe or a device; cards are read more than once: save them to a file, and name that"
+        )
     if not path.is_file():
         raise GoodsError(f"{path}: no such file; name a parquet or csv file of cards")
     if tables is None and not is_csv(path) and not is_parquet(path):  # else they know their kinds of files
