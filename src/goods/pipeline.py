@@ -57,6 +57,7 @@ from goods.submit.copies import REPORT, keep_report
 from goods.submit.entries import key_of, overall
 from goods.submit.stage import submit
 from goods.train.best import TUNED, load_best
+from goods.train.rows import check_folds
 from goods.train.stage import train
 
 
@@ -101,6 +102,10 @@ def run_all_stages(
     for space, part in spaces:
         with about(space.attribute if competition.targets else ""):
             make_folds(space, part, options.force)
+    with together() as apart:
+        for space, _ in spaces:
+            with apart():
+                check_folds(space)
     for space, part in spaces:
         with about(space.attribute if competition.targets else ""):
             courses.append(course_of(space, part, stack_experiment, options, ends, start))

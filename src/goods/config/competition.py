@@ -11,6 +11,7 @@ from goods.config.refusals import refused
 from goods.config.table import TableConfig
 from goods.core.errors import GoodsError
 from goods.core.meant import meant
+from goods.core.workspace import OWN, is_folder_name
 
 
 class CompetitionConfig(Strict):
@@ -57,7 +58,15 @@ class CompetitionConfig(Strict):
 
     @model_validator(mode="after")
     def targets_once(self) -> Self:
+        """Each names a folder of its own below that of the competition."""
         check_once("targets", self.targets)
+        for name in self.targets:
+            if not is_folder_name(name):
+                raise ValueError(f"targets has {name!r}, which cannot name a folder; name it otherwise")
+            if name in OWN:
+                raise ValueError(
+                    f"targets has {name!r}, a folder that work/{self.name} has already; name it otherwise"
+                )
         return self
 
     @model_validator(mode="before")

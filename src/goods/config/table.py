@@ -145,6 +145,16 @@ class TableConfig(Strict):
         read.update(*map(listed, (self.title, self.description, self.attributes, self.shop)))
         if self.labels is None and (given := [column for column in self.targets.values() if column in read]):
             wrong.append(f"column {given[0]!r} is a target and read as a part of the cards; leave it in one")
+        wrong += [
+            f"column {column!r} is of two targets, {names[0]} and {names[1]}; leave one out"
+            for column in dict.fromkeys(self.targets.values())
+            if len(names := [name for name, of in self.targets.items() if of == column]) > 1
+        ]
+        if self.id is None and ID in self.targets.values() and not self.submission.columns:
+            wrong.append(
+                f"{ID!r} would hold the row's number and a target; name both as submission.columns, such as "
+                f"{{row: {ID}, answer: {next(name for name, of in self.targets.items() if of == ID)}}}"
+            )
         known = {ID, CONFIDENCE, *self.targets}
         if unknown := set(self.submission.columns.values()) - known:
             wrong.append(

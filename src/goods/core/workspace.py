@@ -10,6 +10,8 @@ from goods.core.errors import GoodsError
 
 LONGEST = 200  # bytes of a folder's name; file systems have 255
 ALL = -1  # in place of a fold: no fold is left out
+# folders of a competition, which those of its targets lie beside
+OWN = frozenset({"prepared", "raw", "cache", "runs", "logs", "locks", "unlabelled"})
 
 
 def is_folder_name(name: str) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from goods.cards.hiding import like_test
+from goods.cards.table import select
 from goods.config.experiment import ExperimentConfig
 from goods.core.errors import GoodsError
 from goods.core.wording import count
 from goods.core.workspace import Workspace
+from goods.prepare.folds import load_dealt
 from goods.problems.base import Problem
-from goods.problems.kinds import load_rows
+from goods.problems.kinds import load_rows, problem_of
 from goods.train.foundations import trained_config
 
 
@@ -25,6 +28,15 @@ def rows_seen(ws: Workspace, config: ExperimentConfig) -> tuple[pd.DataFrame, fl
     rows whose photos are hidden from them: as many as it takes to have no more than test has."""
     rows = load_rows(ws)
     return like_test(rows) if "image" in rows and looks_at_photos(ws, config) else (rows, 0.0)
+
+
+def check_folds(ws: Workspace) -> None:
+    """GoodsError where `check_classes` would find a fold that nothing can be fitted for."""
+    problem = problem_of(ws)
+    train = select(problem.rows(ws), "train")
+    folds = load_dealt(ws, train)
+    for k in np.unique(folds.fold[folds.scored]):
+        check_classes(ws, problem, train, train[folds.may_fit(problem, train, k)], k)
 
 
 def check_classes(ws: Workspace, problem: Problem, train: pd.DataFrame, known: pd.DataFrame, k: int) -> None:
