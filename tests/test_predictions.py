@@ -17,6 +17,16 @@ def test_best_classes_are_ordered_and_ties_go_to_the_lower_class():
     assert values.tolist() == [[np.float32(0.4), np.float32(0.4), np.float32(0.1)]]
 
 
+def test_of_equal_classes_at_the_end_of_the_list_the_lower_are_kept():
+    """As the classes of which a card's neighbours say nothing are, often more than there is room for."""
+    dense = np.full((3, 100), 0.001, np.float32)
+    dense[:2, [50, 70]] = 0.5, 0.2
+    dense[1] = np.linspace(0, 1, 100)
+    classes, values = best_classes(dense, 8)
+    assert classes.tolist() == np.argsort(-dense, axis=1, kind="stable")[:, :8].tolist()
+    assert (values == np.take_along_axis(dense, classes, 1)).all()
+
+
 def test_the_mean_of_predictions_joins_by_id_and_sums_classes():
     ids = np.array([7, 8])
     one = Predictions(

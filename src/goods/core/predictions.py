@@ -100,10 +100,14 @@ BLOCK = 4096  # cards predicted at once: bounds the dense block of probabilities
 def best_classes(dense: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """(classes int32 [n, k], values float32 [n, k]) of the k largest per row, ties to the lower class."""
     k = min(k, dense.shape[1])
-    order = np.argpartition(-dense, k - 1, axis=1)[:, :k] if k < dense.shape[1] else None
-    if order is None:
-        order = np.tile(np.arange(k), (len(dense), 1))
-    order.sort(axis=1)
+    least = np.partition(dense, -k, axis=1)[:, [-k]]
+    kept = dense >= least
+    over = np.flatnonzero(kept.sum(1) > k)  # more are as large as the last that is kept
+    larger = dense[over] > least[over]
+    equal = kept[over] & ~larger
+    room = k - larger.sum(1, keepdims=True)
+    kept[over] = larger | (equal & (np.cumsum(equal, axis=1, dtype=np.int32) <= room))
+    order = np.nonzero(kept)[1].reshape(len(dense), k)
     values = np.take_along_axis(dense, order, 1)
     ranked = np.argsort(-values, axis=1, kind="stable")
     return np.take_along_axis(order, ranked, 1).astype(np.int32), np.take_along_axis(values, ranked, 1)
