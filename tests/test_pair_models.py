@@ -186,7 +186,11 @@ def test_a_catalogue_is_scored_as_the_test_pairs_are(trained_pairs, offers):
     )
     np.testing.assert_allclose(found, expected, atol=1e-6)
     products = contest_products(
-        OZON, offers / "test_data.parquet", cards, asked.assign(product_id=range(len(asked)))
+        OZON,
+        offers / "test_data.parquet",
+        cards,
+        cards.product_id.to_numpy(),
+        asked.assign(product_id=range(len(asked))),
     )
     prepared, ids = Products.load(trained_pairs), set(cards.product_id)
     rows = [i for i, id_ in enumerate(prepared.cards.product_id) if id_ in ids]
@@ -217,7 +221,7 @@ def test_columns_of_a_catalogue_that_cannot_be_read_are_told(offers, tmp_path, c
     pairs = pd.DataFrame(
         {"product_id": [0], "variantid1": cards.product_id[:1], "variantid2": cards.product_id[1]}
     )
-    contest_products(OZON, tmp_path / "cards.parquet", cards, pairs)
+    contest_products(OZON, tmp_path / "cards.parquet", cards, cards.product_id.to_numpy(), pairs)
     told = f"column 'categories': {len(table)} of {len(table)} cells cannot be read, such as that of product "
     assert f"{told}{table.variantid[0]}: 'Home, Cups'; write that column as JSON" in capsys.readouterr().err
 

@@ -13,7 +13,7 @@ from toy_models import killed_after, navec_config, toy_cards, toy_context, train
 from goods.core.compiled import _made_of
 from goods.models import row_adamw
 from goods.models.learner import Learner
-from goods.models.row_adamw import RowAdamW
+from goods.models.row_adamw import RowAdamW, powers
 from goods.models.tables import Table
 from goods.models.text.navec_model import NavecModel
 
@@ -135,6 +135,15 @@ def test_a_state_that_was_saved_goes_on_to_the_same_bytes():
             take_step(each, optimizer, step, reads[step])
     first.catch_up(), second.catch_up()
     assert torch.equal(table.weight, copied.weight)
+
+
+@pytest.mark.parametrize("beta", [0.9, 0.98, 0.999])
+def test_powers_are_made_again_only_where_the_steps_behind_have_doubled_and_are_the_same(beta):
+    powers.cache_clear()
+    for steps in range(1, 600):
+        made = powers(beta, steps.bit_length())
+        assert np.array_equal(made[: steps + 1], (beta ** np.arange(steps + 1)).astype(np.float32))
+    assert powers.cache_info().misses == 10
 
 
 def test_tables_that_are_let_go_of_are_even_and_read_as_any_others():

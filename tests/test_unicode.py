@@ -246,7 +246,7 @@ def test_what_matching_reads_of_new_products_is_as_it_looks(tmp_path):
     pd.DataFrame([row, row | {"variantid": 2}]).to_parquet(path)
     cards = read_catalogue(path)[["product_id", "title"]]
     pairs = pd.DataFrame({"product_id": [0], "variantid1": [1], "variantid2": [2]})
-    found = contest_products(OZON, path, cards, pairs).cards.iloc[0]
+    found = contest_products(OZON, path, cards, cards.product_id.to_numpy(), pairs).cards.iloc[0]
     assert found.attributes == "Цвет: синий"
     assert json.loads(found.colours) == ["белый"]
     assert json.loads(found.characteristics) == {"цвет": ["синий", "синий"]}

@@ -115,8 +115,12 @@ class Course(Estimated):
         most = MARGIN * self.left()
         if not self.is_answered(before):
             return most
-        joined = [whole, *(plan for plan, _, _ in self.ladder.down(whole, -inf) if plan.joined)]
-        return min(ALONE * self.left(), max(most, self.seconds(joined[-1])))
+        least = whole
+        for plan, _, _ in self.ladder.down(whole, -inf):
+            if not plan.joined:  # nor is any below it
+                break
+            least = plan
+        return min(ALONE * self.left(), max(most, self.seconds(least)))
 
     def take_more_rows(self) -> None:
         """Fit an experiment alone that has answered on a share of the rows again on more of them, as far as there is

@@ -12,7 +12,7 @@ are read once in a while do not go on for ten times the way of that step.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -86,7 +86,7 @@ class RowAdamW(AdamW):
 
     def _even(self, weight: torch.Tensor, rows: np.ndarray) -> None:
         behind, state, group = self.behind[weight], self.state[weight], self._group_of(weight)
-        fading = [(beta ** np.arange(behind.now + 1)).astype(np.float32) for beta in group["betas"]]
+        fading = [powers(beta, behind.now.bit_length()) for beta in group["betas"]]
         _catch_up(
             rows,
             weight.detach().numpy(),
@@ -152,6 +152,12 @@ class RowAdamW(AdamW):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
         self.behind = {weight: Behind(len(weight)) for weight in self.behind}
+
+
+@cache
+def powers(beta: float, bits: int) -> np.ndarray:
+    """float32 [2^bits] β^0, β^1, …: made anew only where the steps behind have doubled."""
+    return (beta ** np.arange(1 << bits)).astype(np.float32)
 
 
 def each_row_once(gradient: torch.Tensor) -> torch.Tensor:

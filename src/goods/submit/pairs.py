@@ -101,7 +101,7 @@ def trained_scorer(
         products = (
             Products.of(cards.assign(product_id=ids), pairs)
             if path is None
-            else contest_products(competition, path, cards, pairs)
+            else contest_products(competition, path, cards, ids, pairs)
         )
         return predict_pairs(ws, competition, experiment, products, pairs).proba_of(1)
 
@@ -124,11 +124,11 @@ def expecting_of(ws: Workspace) -> Expecting:
 
 
 def contest_products(
-    competition: CompetitionConfig, path: Path, cards: pd.DataFrame, pairs: pd.DataFrame
+    competition: CompetitionConfig, path: Path, cards: pd.DataFrame, numbers: np.ndarray, pairs: pd.DataFrame
 ) -> Products:
-    """`cards`, the rows of `path` in order, with what the file tells in columns of the contest's format; their ids,
-    which the `pairs` have, are `numbered`."""
-    describe, numbers = competition_of(competition).describe, numbered(cards.product_id)
+    """`cards`, the rows of `path` in order, with what the file tells in columns of the contest's format; their
+    `numbers` int64 [n], which the `pairs` have, in place of their ids."""
+    describe = competition_of(competition).describe
     if describe is None:
         return Products.of(cards.assign(product_id=numbers), pairs)
     issues, ids = Issues(), cards.product_id.to_numpy()

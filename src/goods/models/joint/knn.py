@@ -32,7 +32,10 @@ class KnnConfig(FamilyConfig):
     neighbours: int = Field(32, ge=1)
     index: Literal["auto", "exact", "lists", "hnsw"] = "auto"
     exact_up_to: int = Field(
-        20_000, ge=0, description="cards that 'auto' still compares one by one; inverted lists beyond"
+        20_000,
+        ge=0,
+        description="cards, those of the inner split not counted, that 'auto' still compares one by one; inverted "
+        "lists beyond",
     )
     probes: int = Field(16, ge=1, description="lists looked into, of 2·√n")
     links: int = Field(32, ge=4, description="hnsw: neighbours of a node")
