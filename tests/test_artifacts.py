@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import ROOT
 
-from goods.core.artifacts import cached_npz, read_json, read_npz, write_json, write_npz
+from goods.core.artifacts import cached_npz, let_read, read_json, read_npz, write_json, write_npz
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.scratch import own_folder
@@ -129,3 +130,15 @@ def test_files_may_be_read_by_whom_the_umask_lets(tmp_path, umask, mode):
     run = [sys.executable, "-c", line, str(tmp_path / "a.txt")]
     subprocess.run(run, check=True, umask=umask, env={"PYTHONPATH": str(ROOT / "src")}, timeout=60)
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == mode
+
+
+def test_the_file_of_another_user_stays_as_that_user_wants_it(tmp_path, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    path.touch(0o600)
+
+    def refused(*_):
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(Path, "chmod", refused)
+    let_read(path)
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -14,7 +14,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +59,12 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def let_read(path: Path) -> None:
-    """Whom the umask lets read and write a file may do so: safetensors leaves its files to their owner alone."""
+    """Whom the umask lets read and write a file may do so: safetensors leaves its files to their owner alone. What
+    another user has left is as that user wants it."""
     mode = path.stat().st_mode
     if mode & MODE != MODE:
-        path.chmod(mode | MODE)
+        with suppress(PermissionError):
+            path.chmod(mode | MODE)
 
 
 def on_disk(paths: Collection[Path]) -> None:

@@ -21,7 +21,7 @@ def plain_id(value: Any) -> Id:
 
 
 def are_numbers(ids: pd.Series) -> bool:
-    """Whether a column has whole numbers, none of them null, and no texts."""
+    """Whether a column has whole numbers, and nulls at most beside them."""
     return ids.dtype.kind in "iu"
 
 

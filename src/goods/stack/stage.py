@@ -55,10 +55,7 @@ def stack_key(ws: Workspace, competition: CompetitionConfig, config: ExperimentC
         code_hash(__name__),
         prepared_key(ws),
         file_hash(ws.folds),
-        [
-            [file_hash(r.oof), file_hash(r.test), read_json(r.report)["tuned_on"]]
-            for r in base_runs(ws, config)
-        ],
+        list(built_on(ws, config).values()),
     )
 
 
@@ -70,7 +67,15 @@ def stack_inputs(ws: Workspace, competition: CompetitionConfig, config: Experime
         "code": module_hashes(__name__),
         "prepared": prepared_key(ws),
         "folds": file_hash(ws.folds),
-        "built on": {r.path.name: [file_hash(r.oof), file_hash(r.test)] for r in base_runs(ws, config)},
+        "built on": built_on(ws, config),
+    }
+
+
+def built_on(ws: Workspace, config: ExperimentConfig) -> dict[str, list[Any]]:
+    """Of each base experiment what it says, and the folds that it was tuned on."""
+    return {
+        r.path.name: [file_hash(r.oof), file_hash(r.test), read_json(r.report)["tuned_on"]]
+        for r in base_runs(ws, config)
     }
 
 
