@@ -10,7 +10,7 @@ with interpreter.Ready():
 
 
 def main() -> None:
-    from goods.config.presets import PRESETS
+    from goods.config.presets import PRESETS, USUAL
 
     parser = cli.parser(__doc__, "bash scripts/run_all.sh kazanexpress2023 --data DIR", force=True, wait=True)
     parser.add_argument(
@@ -22,7 +22,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the raw files")
     cli.add_out(parser)
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="quick")
+    parser.add_argument("--preset", choices=sorted(PRESETS), default=USUAL)
     parser.add_argument(
         "--refit", action="store_true", help="test cards get models fitted on all folds, not the folds' mean"
     )

@@ -136,7 +136,7 @@ def test_what_an_earlier_run_within_limits_has_trained_answers_where_nothing_fit
         explain(ws, competition, "stack", ["5000"], 3)
     assert str(caught.value) == (
         "experiment stack is of family linear, not stack: the limits of its run left the stack out; run "
-        "scripts/run_all.sh kazanexpress2023 again with higher limits, or without"
+        "scripts/run_all.sh kazanexpress2023 again with wider limits, or without"
     )
 
 

@@ -197,8 +197,11 @@ def test_no_photos_and_few_are_told_apart(tmp_path, monkeypatch, capsys, photos,
 def test_who_asks_the_shares_of_the_classes_is_warned(tmp_path, monkeypatch, capsys, model, said):
     monkeypatch.setattr(predictor, "saved_config", lambda *_: SimpleNamespace(model=model))
     predictor.warn_of_shares("stack", [Workspace(tmp_path, "shop")])
-    (line,) = capsys.readouterr().err.splitlines()
+    predictor.warn_of_shares("stack-light", [Workspace(tmp_path, "shop/colour")])
+    line, light = capsys.readouterr().err.splitlines()
     assert line.startswith(f"warning: stack is nothing but the shares of the classes: {said}")
+    assert line.endswith("; run scripts/run_all.sh shop again with wider limits, or without")
+    assert "; run scripts/run_all.sh shop --preset light again with" in light
 
 
 def test_a_trained_scorer_of_a_catalogue_is_looked_at_before_it_is_asked(tmp_path, monkeypatch, capsys):

@@ -13,7 +13,7 @@ from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig, preset_model
 from goods.config.loading import load_experiment
-from goods.config.presets import PRESETS
+from goods.config.presets import PRESETS, USUAL
 from goods.core.errors import GoodsError, together
 from goods.core.log import say
 from goods.core.workspace import Workspace
@@ -31,7 +31,7 @@ class Options:
     work: Path
     out: Path
     data: Path | None = None
-    preset: str = "quick"
+    preset: str = USUAL
     offline: bool = False
     text_weights: Path | None = None
     image_weights: Path | None = None

@@ -30,7 +30,7 @@ from goods.problems.splitting import assign_folds
 from goods.stack.candidates import Candidates, make_candidates, side_by_side
 from goods.stack.config import StackConfig
 from goods.stack.features import CandidateFeatures
-from goods.train.commands import given_to_a_script
+from goods.train.commands import given_to_a_script, run_again
 
 PARTS = 5  # of the cards of a single scored fold, for the second level
 
@@ -51,7 +51,7 @@ def finished_run(ws: Workspace, experiment: str) -> Run:
     if not isinstance(config.model, StackConfig) and read_json(run.report).get("limits"):
         raise GoodsError(
             f"experiment {config.name} is of family {config.model.family}, not stack: the limits of its run left the "
-            f"stack out; run scripts/run_all.sh {ws.whole.competition} again with higher limits, or without"
+            f"stack out; run {run_again(ws, config.name)} again with wider limits, or without"
         )
     stack_config(config)
     return run

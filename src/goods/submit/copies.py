@@ -63,6 +63,15 @@ def keep_report(report: Path, key: str) -> None:
                 copy_file(file, folder / file.relative_to(report.parent.resolve()))
 
 
+def is_of_another(result: Path, key: str) -> bool:
+    """Whether the submission that is there is, as its kept copy tells, not of the run that has `key`."""
+    if not result.is_file():
+        return False
+    copies = [folder / KEY for folder in kept(result.parent, read_hash(result))]
+    told = [one.read_text(encoding="utf-8", errors="replace").strip() for one in copies if one.is_file()]
+    return bool(told) and key not in told
+
+
 def linked(page: Path) -> list[Path]:
     """Files below a page's folder that it links to, itself or through further pages; not what is kept besides: the
     submission, the page."""

@@ -25,7 +25,7 @@ from goods.models.base import Model
 from goods.models.prior import PairPriorConfig, PriorConfig
 from goods.stack.config import StackConfig
 from goods.submit.entries import joined
-from goods.train.commands import how_to_have
+from goods.train.commands import how_to_have, run_again
 from goods.train.finished import load_run_models
 from goods.train.fold import top_k
 from goods.train.keys import judges
@@ -48,7 +48,7 @@ def warn_of_shares(experiment: str, spaces: list[Workspace]) -> None:
             all_alike = "pair gets the share of matches" if pairs else "card gets the most frequent one"
             say(
                 f"warning: {experiment}{of} is nothing but the shares of the classes: every {all_alike}; run "
-                "scripts/run_all.sh again with wider limits, or without"
+                f"{run_again(space, experiment)} again with wider limits, or without"
             )
 
 

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 from goods.config.loading import DEFAULTS, SHIPPED, competition_folders, first_with
+from goods.config.presets import PRESETS, USUAL
 from goods.core.workspace import Workspace
 from goods.train.best import TUNED, best_path
 
@@ -30,6 +31,12 @@ def given_to_a_script(ws: Workspace, experiment: str) -> str:
         return f"{shlex.quote(str(best))}{target}{study}"
     made = f"{folder}/EXPERIMENT.yaml{target} --set name={experiment}"
     return f"{made} (EXPERIMENT: what it is a variant of)"
+
+
+def run_again(ws: Workspace, experiment: str) -> str:
+    """The command that makes a competition's preset of which the experiment is the last."""
+    named = [preset for preset, file in PRESETS.items() if file == f"{experiment}.yaml" and preset != USUAL]
+    return f"scripts/run_all.sh {ws.whole.competition}" + "".join(f" --preset {preset}" for preset in named)
 
 
 def how_to_have(ws: Workspace, experiment: str) -> str:
