@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from goods.core.calibration import fit_temperature
+from goods.core.calibration import fit_adjustment, fit_temperature
+from goods.core.predictions import BLOCK
 
 
 def loss(logits, target, temperature, weight=None):
@@ -29,3 +30,21 @@ def test_no_temperature_is_likelier_whether_classes_are_known_or_not(unknown, we
 
 def test_where_no_card_s_class_is_known_the_temperature_is_one():
     assert fit_temperature(np.array([[0.0, -np.inf]]), np.array([1])) == 1.0
+
+
+def drawn_with(taken: float, n: int = 2 * BLOCK + 100):
+    """Logits that give a class `taken` · log(1 + its cards) too much and are 1.5 times too large, the targets, and
+    these logarithms."""
+    rng = np.random.default_rng(0)
+    log_count = np.log1p(np.array([1, 10, 100, 1000]))
+    right = rng.normal(0, 2, (n, 4))
+    target = (right + rng.gumbel(size=right.shape)).argmax(1)
+    return (1.5 * (right + taken * log_count)).astype(np.float32), target, log_count
+
+
+def test_what_frequent_classes_were_given_too_much_is_found_beside_the_temperature():
+    assert fit_adjustment(*drawn_with(0.4)) == pytest.approx((1.5, 0.4), abs=0.05)
+
+
+def test_frequent_classes_are_never_given_more():
+    assert fit_adjustment(*drawn_with(-0.4))[1] == 0

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from toy_models import KINDS, accuracy, killed_after, toy_cards, toy_context, trainer
 
+from goods.core.artifacts import write_json
 from goods.core.errors import GoodsError
 from goods.core.ids import id_array
 from goods.core.predictions import Predictions
@@ -57,6 +58,31 @@ def test_of_a_train_card_it_learns_the_class_alone(tmp_path):
     model = student().build(toy_context(tmp_path, scores={"stack": taught_by(train, 0.2)}))
     model.fit(train, toy_cards(24, 1))
     assert accuracy(model, toy_cards(40, 2)) > 0.95
+
+
+def test_frequent_classes_are_given_what_the_inner_split_has_of_them(tmp_path):
+    cards, valid = toy_cards(400), toy_cards(80, 1)
+    train = cards[cards.index % 4 >= np.arange(400) % 3 * 2]  # of one class thrice as many as of another
+    log_count = np.log1p(np.bincount(train.target))
+    unsure = valid.assign(title="", attributes="", description="")
+    model = student().build(toy_context(tmp_path))
+    model.fit(train.reset_index(drop=True), unsure)
+    expected = (model.predict(unsure) * log_count).sum(1).mean()
+    assert expected == pytest.approx(log_count[valid.target].mean(), abs=1e-3)
+    assert 0 < model.strength < 1
+
+
+def test_on_all_folds_frequent_classes_lose_as_much_as_in_the_folds_on_average(tmp_path):
+    train, said = toy_cards(120)[lambda cards: (cards.target < 2) | (cards.index < 40)], []
+    for strengths in ((0.0, 0.0), (0.3, 0.5)):
+        folds = [tmp_path / str(k) for k in range(2)]
+        for folder, strength in zip(folds, strengths, strict=True):
+            write_json(folder / "model.json", {"temperature": 1.5, "epochs": 2, "strength": strength})
+        model = student().build(toy_context(tmp_path))
+        model.refit(train, folds)
+        said.append(np.log(model.predict(train)))
+    lost = said[0] - said[1] - 0.4 * np.log1p(np.bincount(train.target))
+    np.testing.assert_allclose(lost, np.broadcast_to(lost[:, :1], lost.shape), atol=1e-4)
 
 
 def test_equal_fits_leave_equal_bytes_with_any_number_of_threads_and_after_a_kill(tmp_path, monkeypatch):

@@ -1,8 +1,11 @@
-"""Temperature scaling (Guo et al. 2017, arXiv 1706.04599) on an inner split; log-odds and probabilities."""
+"""Temperature scaling (Guo et al. 2017, arXiv 1706.04599) and logit adjustment (Menon et al. 2021, arXiv 2007.07314) on
+an inner split; log-odds and probabilities."""
 
 from __future__ import annotations
 
 import numpy as np
+
+from goods.core.predictions import BLOCK
 
 
 def fit_temperature(logits: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> float:
@@ -34,6 +37,32 @@ def fit_temperature(logits: np.ndarray, target: np.ndarray, weight: np.ndarray |
 
     best = minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded", options={"xatol": 1e-3})
     return float(np.exp(best.x))
+
+
+def fit_adjustment(logits: np.ndarray, target: np.ndarray, log_count: np.ndarray) -> tuple[float, float]:
+    """The T > 0 and the 0 ≤ s ≤ 1 that minimise the negative log-likelihood of softmax(logits / T - s · log_count):
+    what frequent classes were given too much is taken from them.
+
+    logits float [n, C], finite; target int [n]; log_count float [C] of the cards learned.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax
+
+    def loss(given: np.ndarray) -> tuple[float, np.ndarray]:
+        """Of (1 / T, s), in which it is convex, and its gradient."""
+        total, gradient = 0.0, np.zeros(2)
+        for start in range(0, len(target), BLOCK):
+            block, own = logits[start : start + BLOCK].astype(np.float64), target[start : start + BLOCK]
+            said = log_softmax(given[0] * block - given[1] * log_count, axis=1)
+            rows, proba = np.arange(len(own)), np.exp(said)
+            total -= said[rows, own].sum()
+            gradient[0] += (proba * block).sum() - block[rows, own].sum()
+            gradient[1] += log_count[own].sum() - (proba * log_count).sum()
+        return total / len(target), gradient / len(target)
+
+    bounds = [(np.exp(-4), np.exp(4)), (0, 1)]
+    sharpness, strength = minimize(loss, [1.0, 0.0], jac=True, method="L-BFGS-B", bounds=bounds).x
+    return float(1 / sharpness), float(strength)
 
 
 def logit(proba: np.ndarray, least: float) -> np.ndarray:

@@ -100,7 +100,11 @@ class NeuralModel(ABC):
             self.net, self.temperature = net.eval(), 1.0
             if valid_rows is not None:
                 logits = run_network(net, valid_rows, self.context, self.predict_batch)
-                self.temperature = fit_temperature(logits, valid_rows.target)
+                self.calibrate(logits, valid_rows.target)
+
+    def calibrate(self, logits: np.ndarray, target: np.ndarray) -> None:
+        """Learn from the inner split what the trained network says too surely, logits float32 [n, C] of its targets."""
+        self.temperature = fit_temperature(logits, target)
 
     def check_given(self, train: pd.DataFrame) -> None:
         """GoodsError where the cards cannot be fitted on."""

@@ -1,5 +1,9 @@
 """A small network over a student's terms; of cards that its teacher labels it learns how sure the teacher is of which
-class (Hinton et al. 2015, arXiv 1503.02531)."""
+class (Hinton et al. 2015, arXiv 1503.02531).
+
+It gives too much to frequent classes. What is to be taken from them is learned where temperatures are, on inner splits,
+and taken from the last layer's bias, so that nobody who asks it needs to know.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,8 @@ from safetensors.numpy import load_file, save_file
 from torch import nn
 
 from goods.cards.ragged import runs
+from goods.core.artifacts import read_json
+from goods.core.calibration import fit_adjustment
 from goods.core.predictions import Predictions
 from goods.models.base import Context
 from goods.models.network import Network
@@ -88,9 +94,26 @@ class StudentNetworkModel(NeuralModel):
         super().__init__(config, replace(context, threads=1))  # sums have the order of one thread
         self.terms = StudentTerms(config)
         self.counted: WeighedTerms | None = None  # of the cards of a fit, until they are encoded
+        self.log_count, self.strength = np.zeros(context.labels.n_classes), 0.0
 
     def prepare(self, train: pd.DataFrame) -> None:
         self.counted = self.terms.of(train, fit=True)
+        self.log_count = np.log1p(np.bincount(train.target, minlength=self.context.labels.n_classes))
+
+    def calibrate(self, logits: np.ndarray, target: np.ndarray) -> None:
+        self.temperature, strength = fit_adjustment(logits, target, self.log_count)
+        self._adjust(strength)
+
+    def refit(self, train: pd.DataFrame, folds: list[Path]) -> None:
+        super().refit(train, folds)
+        self._adjust(float(np.mean([read_json(folder / "model.json")["strength"] for folder in folds])))
+
+    def _adjust(self, strength: float) -> None:
+        """Less `strength` · log(1 + cards) for each class, of logits that `temperature` divides."""
+        self.strength = strength
+        taken = torch.from_numpy(self.temperature * strength * self.log_count)
+        with torch.no_grad():
+            self._fitted().last.bias -= taken.float()
 
     def encode(self, cards: pd.DataFrame) -> TermRows:
         return self._rows(cards, self.terms.of(cards))
@@ -110,8 +133,12 @@ class StudentNetworkModel(NeuralModel):
     def build(self, restore: bool = False) -> StudentNetwork:
         return StudentNetwork(self.config, len(self.terms), self.context.labels.n_classes)
 
+    def settings(self) -> dict[str, Any]:
+        return {"strength": self.strength}
+
     def save_parts(self, folder: Path) -> None:
         save_file(self.terms.arrays(), folder / FILE)
 
     def load_parts(self, folder: Path, settings: dict[str, Any]) -> None:
+        self.strength = float(settings["strength"])
         self.terms.load(load_file(folder / FILE))
