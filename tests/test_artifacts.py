@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,15 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from goods.core.artifacts import cached_npz, let_read, read_json, read_npz, write_json, write_npz
+from goods.core.artifacts import (
+    atomic,
+    cached_npz,
+    let_read,
+    read_json,
+    read_npz,
+    write_json,
+    write_npz,
+)
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.scratch import own_folder
@@ -142,3 +151,33 @@ def test_the_file_of_another_user_stays_as_that_user_wants_it(tmp_path, monkeypa
     monkeypatch.setattr(Path, "chmod", refused)
     let_read(path)
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_write_of_the_file_and_what_is_being_written_stays(
+    tmp_path,
+):
+    path, dead, alive = (
+        tmp_path / name for name in ("a.json", ".a.json.x1y2z3a4.json", ".a.json.b1y2z3a4.json")
+    )
+    others = [
+        tmp_path / name for name in (".b.json.x1y2z3a4.json", ".a.json.x1y2z3a4.txt", "a.json.x1y2z3a4.json")
+    ]
+    for file in (dead, alive, *others):
+        file.write_text("{")
+    with alive.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        write_json(path, [1])
+    assert set(tmp_path.iterdir()) == {path, alive, *others}
+    assert read_json(path) == [1]
+
+
+def test_writers_of_one_file_do_not_take_each_other_for_killed_ones(tmp_path):
+    path = tmp_path / "a.json"
+    with atomic(path) as first:
+        first.write_text("1")
+        with atomic(path) as second:
+            second.write_text("2")
+            assert first.exists()
+        assert read_json(path) == 2
+    assert read_json(path) == 1
+    assert list(tmp_path.iterdir()) == [path]

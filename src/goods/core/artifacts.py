@@ -6,6 +6,7 @@ the name finds all of the file.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ import pandas as pd
 
 from goods.core.errors import GoodsError
 from goods.core.log import say
+from goods.core.scratch import remove_if_dead
 
 # as `atomic` names them: .DONE.x1y2z3a4, .oof.npz.x1y2z3a4.npz
 TEMPORARY = re.compile(r"\.[^.]+\.[a-z0-9_]{8}|\..+(\.[^.]+)\.[a-z0-9_]{8}\1")
@@ -34,13 +37,15 @@ MANY = 200  # files that are forced to the disk together rather than one by one
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary sibling to write to, renamed to `path` on success and removed on failure."""
+    """A temporary sibling to write to, renamed to `path` on success and removed on failure; those of writers that were
+    killed are removed at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # tempfile leaves out a link and the .. behind it, which together lead elsewhere
     real = path.parent.resolve()
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=real)
-    os.close(handle)
-    temporary = path.with_name(Path(name).name)
+    for other in real.glob(f".{escape(path.name)}.{'[a-z0-9_]' * 8}{escape(path.suffix)}"):
+        remove_if_dead(other)
+    held, name = _held_sibling(path, real)
+    temporary = path.with_name(name)
     try:
         yield temporary
         temporary.chmod(MODE)
@@ -49,6 +54,18 @@ def atomic(path: Path) -> Iterator[Path]:
         _force(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(held)
+
+
+def _held_sibling(path: Path, folder: Path) -> tuple[int, str]:
+    """What holds a new file beside `path` as long as the process lives, and its name."""
+    while True:
+        held, made = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=folder)
+        with suppress(OSError):  # where a file system has no locks, nobody takes one for dead
+            fcntl.flock(held, fcntl.LOCK_EX)
+        if os.fstat(held).st_nlink:
+            return held, Path(made).name
+        os.close(held)  # taken for dead before it was held
 
 
 def remove_leftovers(folder: Path) -> None:

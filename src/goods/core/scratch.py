@@ -143,7 +143,7 @@ def _held_folder(place: Path, prefix: str) -> tuple[Path, int]:
     """A folder of this process, and what holds it as long as the process lives. It has its name only once it is held,
     as others remove what has such a name and nobody holds; `place` itself may be held, by this very process."""
     for other in place.glob(f"{prefix}*"):
-        _remove_if_dead(other)
+        remove_if_dead(other)
     made = Path(tempfile.mkdtemp(prefix=f".{prefix}", dir=place.resolve()))
     held = os.open(made, os.O_RDONLY)
     try:
@@ -154,14 +154,15 @@ def _held_folder(place: Path, prefix: str) -> tuple[Path, int]:
         raise
 
 
-def _remove_if_dead(folder: Path) -> None:
+def remove_if_dead(path: Path) -> None:
+    """A file or folder that its process holds as long as it lives."""
     try:
-        held = os.open(folder, os.O_RDONLY)
+        held = os.open(path, os.O_RDONLY)
     except OSError:
         return
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
     except OSError:  # its process lives
         pass
     finally:
