@@ -226,14 +226,21 @@ def test_columns_of_a_catalogue_that_cannot_be_read_are_told(offers, tmp_path, c
     assert f"{told}{table.variantid[0]}: 'Home, Cups'; write that column as JSON" in capsys.readouterr().err
 
 
+def test_scores_that_tell_of_no_match_at_all_are_taken_as_they_are(trained_pairs):
+    """Candidates far easier than the train pairs say "none" so often that the likelihood leaves not one match."""
+    score = np.array([0.95] * 5 + [0.001] * 5_000, np.float32)
+    expected = expecting_of(trained_pairs)(score)
+    assert expected.shift == 0 and expected.even == 0.5 and "rather fewer are" in expected.how
+    likely = expecting_of(trained_pairs)(np.array([0.95] * 500 + [0.1] * 5_000, np.float32))
+    assert likely.shift != 0 and "of matches among these candidates" in likely.how
+
+
 def test_a_catalogue_is_grouped_by_a_trained_experiment(trained_pairs, offers, tmp_path):
     path = offers / "test_data.parquet"
     scorer = trained_scorer(trained_pairs, OZON, "stack", path)
     expecting = expecting_of(trained_pairs)
     report = match_file(path, tmp_path, {"threshold": 0.7}, scorer=scorer, expecting=expecting)
-    assert (
-        "of matches among these candidates" in report["expected_by"] and 0 < report["expected_precision"] < 1
-    )
+    assert "as its scores" in report["expected_by"] and 0.5 < report["expected_precision"] < 1
     groups = pd.read_parquet(tmp_path / "groups.parquet")
     assert sorted(groups.product_id) == sorted(pd.read_parquet(path).variantid)
     assert (groups["size"] > 1).any() and report["largest_group"] <= 50

@@ -116,6 +116,14 @@ def expecting_of(ws: Workspace) -> Expecting:
 
     def expecting(score: np.ndarray) -> Expected:
         share = share_of_matches(score, labelled) if len(score) else labelled
+        if (
+            share * len(score) < 1
+        ):  # easier pairs than those it was trained on: not one match is left by likelihood
+            return Expected(
+                0.0,
+                f"as its scores say, found on pairs of which {labelled:.0%} were matches; rather fewer are, for how "
+                "many of these candidates match they do not tell",
+            )
         among = f"{share:.1%} of matches among these candidates, {labelled:.0%} where it was trained"
         how = f"as its scores tell of {among}"
         return Expected(shift_between(labelled, share), how)
