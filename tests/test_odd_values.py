@@ -151,6 +151,15 @@ def test_a_class_called_as_nothing_is_told(tmp_path):
     ]
 
 
+def test_a_class_of_an_attribute_called_as_nothing_is_told_with_the_attribute(tmp_path):
+    train = columns(kind=["nan", "a", "b"] * 4, size=["x", "y", None, "None"] * 3)
+    raw = read(tmp_path, train, asked(), target={"kind": "kind", "cut": "size"})
+    assert raw.warnings == [
+        "kind: 4 train cards are of a class called 'nan': leave those cells empty if they have none",
+        "cut: 3 train cards are of a class called 'None': leave those cells empty if they have none",
+    ]
+
+
 def test_whole_ids_that_become_texts_by_other_files_are_told(tmp_path):
     raw = read(tmp_path, columns(sku=[f"A{i}" for i in range(N)]), asked())
     assert [warning.partition(":")[0] for warning in raw.warnings] == [

@@ -99,6 +99,30 @@ def test_half_a_model_of_fasttext_is_noticed(ws, small_disk):
     assert caught.value.errno == errno.ENOSPC and caught.value.filename == str(small_disk / "model.bin")
 
 
+FILLING = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+import numpy as np
+from goods import cli
+from goods.models.image import photo_pixels
+
+photo_pixels.load_arrays = lambda store, refs, size, threads: np.ones((len(refs), size, size, 3), np.uint8)
+store = SimpleNamespace(fingerprint=lambda ref: int(ref))
+context = SimpleNamespace(cache=Path(sys.argv[2]), images=store, threads=1, progress=False)
+cli.run(lambda: photo_pixels.pixels(context, [str(i) for i in range(500)], 32, store=True))
+"""
+
+
+def test_decoded_photos_that_a_disk_cannot_take_end_in_one_line(small_disk):
+    done = subprocess.run(
+        [sys.executable, "-c", FILLING, "--work", small_disk], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "no space left in" in done.stderr and str(small_disk) in done.stderr
+    assert not list(small_disk.glob(".*")) and not list(small_disk.glob("*.np?"))
+
+
 def test_a_fold_that_finds_the_disk_full_names_it_and_goes_on_later(
     ws, competition, small_disk, capsys, monkeypatch
 ):

@@ -115,15 +115,18 @@ def add_classes(
 
 
 def nothings_told(cards: pd.DataFrame) -> list[str]:
-    """A warning for each class whose name is how tools write that there is none."""
-    if "category_id" not in cards:
-        return []
-    sizes = cards.category_id.dropna().value_counts()
-    return [
-        f"{count(int(sizes[name]), 'train card is', 'train cards are')} of a class called {name!r}: leave those cells "
-        "empty if they have none"
-        for name in sorted(name for name in sizes.index if isinstance(name, str) and name.lower() in NOTHINGS)
-    ]
+    """A warning for each class, of several targets with the target, whose name is how tools write that there is
+    none."""
+    told = []
+    for column in (c for c in map(str, cards) if c == "category_id" or c.startswith("target_")):
+        sizes = cards[column].dropna().value_counts()
+        where = f"{column.removeprefix('target_')}: " if column != "category_id" else ""
+        told += [
+            f"{where}{count(int(sizes[name]), 'train card is', 'train cards are')} of a class called {name!r}: leave "
+            "those cells empty if they have none"
+            for name in sorted(n for n in sizes.index if isinstance(n, str) and n.lower() in NOTHINGS)
+        ]
+    return told
 
 
 def tree_of(

@@ -52,6 +52,12 @@ def atomic(path: Path) -> Iterator[Path]:
         _force(temporary)
         temporary.replace(path)
         _force(path.parent)
+    except OSError as error:
+        if (
+            error.errno is not None and error.filename is None
+        ):  # a write; once the file is removed no disk is full
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
         os.close(held)

@@ -67,16 +67,17 @@ def pixels(
         return load_arrays(image_store(context), refs, size), np.arange(len(refs))
     index.unlink(missing_ok=True)
     hashes = np.empty(len(refs), np.uint64)
-    with atomic(path) as temporary:
-        shape = (len(refs), size, size, 3)
-        out = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+    # written, not mapped: where the disk is full a write is an error, and what is mapped ends the process
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        header = np.lib.format.header_data_from_array_1_0(np.empty((0, size, size, 3), np.uint8))
+        np.lib.format.write_array_header_1_0(file, header | {"shape": (len(refs), size, size, 3)})
         for start in track(
             range(0, len(refs), DECODED), "decode", unit="batches", hidden=not context.progress
         ):
             block = slice(start, start + DECODED)
             part = load_arrays(image_store(context), refs[block], size, context.threads)
-            out[block], hashes[block] = part, row_hashes(part)
-        out.flush()
+            file.write(np.ascontiguousarray(part).data)
+            hashes[block] = row_hashes(part)
     write_npz(index, keys=keys, hashes=hashes)
     return np.load(path, mmap_mode="r", allow_pickle=False), np.arange(len(refs))
 
