@@ -113,7 +113,7 @@ class StudentNetworkModel(NeuralModel):
         self.strength = strength
         taken = torch.from_numpy(self.temperature * strength * self.log_count)
         with torch.no_grad():
-            self._fitted().last.bias -= taken.float()
+            self._fitted().last.bias.sub_(taken.float())
 
     def encode(self, cards: pd.DataFrame) -> TermRows:
         return self._rows(cards, self.terms.of(cards))
