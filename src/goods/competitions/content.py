@@ -34,9 +34,8 @@ BEGINS = {  # first bytes → what it is, the mend
     b"SQLite format 3\x00": ("a database (sqlite), which is not read", "export its table as CSV"),
     b"ARROW1": ("an arrow (feather) file, which is not read", "write it as parquet"),
 }
-NO_TEXT = re.compile(
-    rb"[\x00-\x08\x0e-\x19\x1c-\x1f]"
-)  # a byte that no text has: PAR1 may be the name of a column
+# a byte that no text has: PAR1 may be the name of a column
+NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")
 
 
 def check_text(path: Path, head: bytes) -> None:

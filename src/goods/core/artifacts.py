@@ -53,9 +53,8 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _force(path.parent)
     except OSError as error:
-        if (
-            error.errno is not None and error.filename is None
-        ):  # a write; once the file is removed no disk is full
+        # of a write: once the temporary file is removed no disk is full
+        if error.errno is not None and error.filename is None:
             error.filename = str(path)
         raise
     finally:

@@ -116,9 +116,8 @@ def expecting_of(ws: Workspace) -> Expecting:
 
     def expecting(score: np.ndarray) -> Expected:
         share = share_of_matches(score, labelled) if len(score) else labelled
-        if (
-            share * len(score) < 1
-        ):  # easier pairs than those it was trained on: not one match is left by likelihood
+        # easier pairs than those it was trained on: not one match is left by likelihood
+        if share * len(score) < 1:
             return Expected(
                 0.0,
                 f"as its scores say, found on pairs of which {labelled:.0%} were matches; rather fewer are, for how "
