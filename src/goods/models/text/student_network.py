@@ -112,7 +112,7 @@ class StudentNetworkModel(NeuralModel):
         self.strength = strength
         taken = torch.from_numpy(self.temperature * strength * self.log_count)
         with torch.no_grad():
-            self._fitted().last.bias -= taken.float()
+            self._fitted().last.bias.sub_(taken.float())
 
     def encode(self, cards: pd.DataFrame) -> TermRows:
         return TermRows(self.terms.of(cards), cards.target.to_numpy(), self.context.labels.n_classes)
