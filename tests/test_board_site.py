@@ -58,7 +58,7 @@ def test_a_file_made_elsewhere_is_checked_in_either_format(trained, call, tmp_pa
     wrong = {
         "lacking.csv": (table.iloc[1:], "not exactly those of the test cards"),
         "unknown.csv": (table.assign(predicted_category_id=99), "category 99"),
-        "named.parquet": (table.rename(columns={"product_id": "id"}), "columns"),
+        "named.parquet": (table.rename(columns={"product_id": "id"}), "column 'product_id' is missing"),
         "empty.csv": (
             table.assign(predicted_category_id=[None, *table.predicted_category_id[1:]]),
             "predicted_category_id of row 0 is empty, expected a class such as ",

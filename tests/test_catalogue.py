@@ -385,9 +385,9 @@ def test_bad_input_ends_with_code_2_and_one_message(tmp_path: Path, run_script) 
 def test_a_folder_that_cannot_be_is_refused_before_the_work(tmp_path: Path, run_script, monkeypatch) -> None:
     monkeypatch.setattr("goods.submit.catalogue.match", lambda *_: pytest.fail("matched all the same"))
     good = cards_file(tmp_path / "good.parquet")
-    for out in (good, good / "below"):
+    for out, named in ((good, f"--out {good}"), (good / "below", f"{good / 'below'}")):
         code, _, err = run_script("match", good, "--out", out)
-        assert code == 2 and err.startswith(f"error: {out}: ") and len(err.strip().splitlines()) == 1
+        assert code == 2 and err.startswith(f"error: {named}: ") and len(err.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize("inside", ["shop/prepared", "shop", "shop/runs/mine"])

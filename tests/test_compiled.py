@@ -19,6 +19,7 @@ from goods.core.compiled import FOLDER, _made_of, compiled
 STEP, OTHER = 2, np.float32(0.5)
 COMPILED = ("models.row_adamw", *(f"models.text.{name}" for name in ("byte_margins", "fasttext_updates")))
 COMPILED += tuple(f"models.text.{name}" for name in ("hashed_terms", "one_vs_rest", "student_terms"))
+COMPILED += ("stack.likelihood",)
 
 
 def inner(x):

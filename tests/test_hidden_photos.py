@@ -104,7 +104,7 @@ def test_new_cards_without_photos_are_no_surprise_to_models_that_saw_none(withou
     ws, _ = without_test_photos
     cards = select(load_cards(ws), "test")
     for experiment in ("image-frozen", "stack"):
-        warn_of_photos(ws, experiment, has_photo(cards).mean(), [ws])
+        warn_of_photos(ws, experiment, has_photo(cards).mean(), None, [ws])
     assert "warning" not in capsys.readouterr().err
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from pathlib import Path
@@ -82,9 +83,14 @@ def test_what_is_done_does_not_fail_for_want_of_the_note_of_where_that_is(tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_holds_no_place_and_fails_nothing():
-    with noted_in(Path("/dev/full")), within("fold 0"):
+def test_a_full_disk_holds_no_place_and_fails_nothing(tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", refused)
+    with noted_in(tmp_path / "place"), within("fold 0"):
         pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_is_read_as_it_is_shown_and_one_that_is_gone_or_empty_is_none(tmp_path):

@@ -56,7 +56,7 @@ def twice(folder):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.drop(columns="sex_confidence"), "columns"),
+        (lambda t: t.drop(columns="sex_confidence"), "column 'sex_confidence' is missing"),
         (lambda t: t.assign(sex="для всех"), "is no class of sex"),
         (lambda t: t.assign(sex_confidence=2.0), "outside 0 … 1"),
         (lambda t: t[1:], "not exactly those"),
