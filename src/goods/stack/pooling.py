@@ -112,7 +112,7 @@ def fit_log_pool(
     log_proba = table.log_proba.astype(np.float64)
     sds = [1 / np.sqrt(2 * PENALTY * n_cards), BIAS_SD, CLASS_WEIGHT_SD]
     precision = np.repeat(1 / np.square(sds), [n_models, n_bias, n_own])  # of the priors around `initial`
-    curvature = curvatures(table, parts(initial)[0], n_classes)
+    curvature = curvatures(table, log_proba, parts(initial)[0], n_classes)
     curved = np.concatenate([curvature[0], curvature[1][:n_bias], curvature[2].ravel()[:n_own]]) + precision
     unit = np.sqrt(n_cards / curved)  # a sixth of the steps: a weight is of all cards, a class's term of few
 
@@ -129,11 +129,10 @@ def fit_log_pool(
 
 
 def curvatures(
-    table: Candidates, weights: np.ndarray, n_classes: int
+    table: Candidates, log_proba: np.ndarray, weights: np.ndarray, n_classes: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Second derivatives of a log-linear pool's loss, summed over cards: by each of its `weights` float [M], by each
-    class's bias [C] and by its own weights [C, M]."""
-    log_proba = table.log_proba.astype(np.float64)
+    class's bias [C] and by its own weights [C, M]; `log_proba` float64 [m, M] as the table has it."""
     proba = softmax_by_card(table, log_proba @ weights)
     starts, group = table.segments
     centred = log_proba - np.add.reduceat(proba[:, None] * log_proba, starts)[group]

@@ -56,8 +56,7 @@ def keep(result: Path, files: dict[str, str], most: int | None = None) -> Path:
 def keep_report(report: Path, key: str) -> None:
     """Copy a report of the run that has `key`, and the files it links to, to where submissions of that run are kept."""
     for folder in kept(report.parent):
-        of_run = folder / KEY
-        if of_run.is_file() and of_run.read_text(encoding="utf-8", errors="replace").strip() == key:
+        if key_of_kept(folder) == key:
             copy_file(report, folder / REPORT)
             for file in linked(report):
                 copy_file(file, folder / file.relative_to(report.parent.resolve()))
@@ -67,9 +66,14 @@ def is_of_another(result: Path, key: str) -> bool:
     """Whether the submission that is there is, as its kept copy tells, not of the run that has `key`."""
     if not result.is_file():
         return False
-    copies = [folder / KEY for folder in kept(result.parent, read_hash(result))]
-    told = [one.read_text(encoding="utf-8", errors="replace").strip() for one in copies if one.is_file()]
+    told = {key_of_kept(folder) for folder in kept(result.parent, read_hash(result))} - {None}
     return bool(told) and key not in told
+
+
+def key_of_kept(folder: Path) -> str | None:
+    """Key of the run that a kept submission is of; None where nothing tells."""
+    file = folder / KEY
+    return file.read_text(encoding="utf-8", errors="replace").strip() if file.is_file() else None
 
 
 def linked(page: Path) -> list[Path]:
