@@ -326,3 +326,37 @@ def test_names_of_columns_with_halves_of_signs_are_read(tmp_path, configs):
         (data / f"{name}.jsonl").write_text(text)
     new_competition("shop", data, configs)
     assert load_competition("shop", configs).table.target == "kind"
+
+
+@pytest.mark.parametrize(
+    ("name", "tree", "found"),
+    [
+        (
+            "taxonomy",
+            {"node": [1, 2, 3, 4], "label": ["all", "a", "b", "c"], "parent": [None, 1, 1, 2]},
+            {"id": "label", "title": "label", "parent": "parent", "key": "node"},
+        ),
+        (
+            "categories",
+            {"category": ["all", "a", "b", "c"], "parent_category": [None, "all", "all", "a"]},
+            {"id": "category", "title": "category", "parent": "parent_category"},
+        ),
+    ],
+)
+def test_classes_by_name_find_their_tree(tmp_path, configs, capsys, name, tree, found):
+    n = 40
+    data = write(
+        tmp_path / "raw",
+        train={"id": [f"a{i}" for i in range(n)], "title": words(n), "category": ["b", "c"] * (n // 2)},
+        test={"id": ["b1", "b2"], "title": words(2)},
+        **{name: tree},
+    )
+    new_competition("named", data, configs)
+    assert "looks like a tree" not in capsys.readouterr().err
+    assert table_of(configs, "named")["tree"] == {"file": f"{name}.csv"} | found
+    ws = Workspace(tmp_path / "work", "named")
+    prepare(ws, load_competition("named", configs), None)
+    assert dict(zip(Labels.load(ws).ids, Labels.load(ws).paths, strict=True)) == {
+        "b": ("b",),
+        "c": ("a", "c"),
+    }

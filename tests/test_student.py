@@ -22,7 +22,10 @@ from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.stack.stage import stack
 from goods.submit.distillation import cards_learned, distil, label
+from goods.submit.entries import record_experiment
+from goods.submit.ledger import rows_of
 from goods.submit.prediction import predict_file
+from goods.submit.stage import submit
 from goods.train.foundations import check_joined
 from goods.train.stage import train
 
@@ -79,6 +82,11 @@ def test_its_score_is_told_to_be_optimistic_where_test_cards_are_train_cards(tmp
     assert own["score"] > teacher["score"] + 0.3
     assert "linear names them, which has seen the labels of every fold" in own["warning"]
     assert "(optimistic: linear has seen every fold)" in capsys.readouterr().err
+    submit(ws, COMPETITION, "student", tmp_path / "out")
+    assert f"warning: student {own['warning']}" in capsys.readouterr().err
+    record_experiment(ws, COMPETITION, "student", tmp_path / "out")
+    row = rows_of(tmp_path / "out" / "leaderboard.csv").query("kind == 'experiment'").iloc[-1]
+    assert "has seen the labels of every fold" in row.note
 
 
 def test_it_needs_nothing_but_its_own_folder_to_label_new_cards(taught, tmp_path):

@@ -23,21 +23,21 @@ from goods.core.meant import meant
 from goods.core.numbers import is_nothing, whole_number
 from goods.core.wording import count
 
-Columns = tuple[str, ...]  # those of a category's id, title and parent
+Columns = tuple[str, ...]  # those of a category's id, title, parent and, where parents are not of ids, key
 
 COLUMNS: Columns = ("id", "title", "parent_id")
 SHOWN, SIGNS = 5, 40  # roots that are named, signs of the title of each
 
 
 class Nodes(NamedTuple):
-    """A tree's file: id, title, parent_id of each row as they are written."""
+    """A tree's file: id, title, parent_id and, if any, key of each row as they are written."""
 
     path: Path
-    rows: list[tuple[str, str, str]]
+    rows: list[tuple[str, ...]]
 
 
 def read_tree_csv(path: Path, columns: Columns = COLUMNS, texts: bool = False) -> dict[Id, CategoryPath]:
-    """Category → its path; `columns` are those of its id, title and parent, ids are texts where `texts`."""
+    """Category → its path; ids are texts where `texts`."""
     return tree_of_rows(rows_of(path, columns), columns, texts)
 
 
@@ -56,7 +56,10 @@ def tree_of_rows(nodes: Nodes, columns: Columns, texts: bool) -> dict[Id, Catego
             raise GoodsError(f"{path}: row {row}: {columns[0]!r} is empty; number that category")
         ids.append(id_)
     require_unique(pd.Series(ids, dtype="str" if texts else "int64"), columns[0], path)
-    parents = [known(row, columns[2], fields[2]) for row, fields in enumerate(rows)]
+    if len(columns) > len(COLUMNS):
+        parents = parents_by_key(nodes, columns[3], ids)
+    else:
+        parents = [known(row, columns[2], fields[2]) for row, fields in enumerate(rows)]
     title_of = {id_: fields[1] for id_, fields in zip(ids, rows, strict=True)}
     parent_of: dict[Id, Id | None] = {
         id_: parent if parent in title_of and parent != id_ else None
@@ -79,6 +82,26 @@ def tree_of_rows(nodes: Nodes, columns: Columns, texts: bool) -> dict[Id, Catego
         above, names = tuple(str(n) for n in chain[::-1]), tuple(title_of[n] for n in chain[::-1])
         tree[id_] = CategoryPath(above, names, is_leaf=id_ not in inner)
     return tree
+
+
+def parents_by_key(nodes: Nodes, column: str, ids: list[Id]) -> list[Id | None]:
+    """The parent of each row, which names it by its key, such as a number where ids are names."""
+    keys = [key_of(fields[3]) for fields in nodes.rows]
+    if None in keys:
+        raise GoodsError(f"{nodes.path}: row {keys.index(None)}: {column!r} is empty; number that category")
+    require_unique(pd.Series(keys, dtype="str"), column, nodes.path)
+    of_key = dict(zip(keys, ids, strict=True))
+    parents = [key_of(fields[2]) for fields in nodes.rows]
+    return [None if parent is None else of_key.get(parent, parent) for parent in parents]
+
+
+def key_of(text: str) -> str | None:
+    """As the same key is written elsewhere, where one column may have decimals for its empty cells."""
+    try:
+        found = whole_number(text)
+    except ValueError:
+        return text.strip()
+    return None if found is None else str(found)
 
 
 def root_told(id_: Id, title: str, parent: Id | None) -> str:
@@ -137,7 +160,7 @@ def rows_of(path: Path, columns: Columns) -> Nodes:
                 f"{separator!r} in it in quotes"
             )
     at = [names.index(column) for column in columns]
-    return Nodes(path, [(fields[at[0]], fields[at[1]], fields[at[2]]) for fields in rows])
+    return Nodes(path, [tuple(fields[i] for i in at) for fields in rows])
 
 
 def text_of(path: Path) -> str:

@@ -56,11 +56,15 @@ class CategoryTree(Strict):
     id: str = Field("id", description="the file's column of ids, which targets are of")
     title: str = Field("title", description="the file's column of names")
     parent: str = Field("parent_id", description="the file's column of the ids of parents")
+    key: str | None = Field(
+        None,
+        description="the file's column that parents are of, where targets are of another, such as names; none: id",
+    )
 
     @property
-    def node(self) -> tuple[str, str, str]:
-        """The file's columns."""
-        return self.id, self.title, self.parent
+    def node(self) -> tuple[str, ...]:
+        """The file's columns: of ids, names, parents and, where parents are not of ids, of what they are of."""
+        return self.id, self.title, self.parent, *([] if self.key is None else [self.key])
 
     @model_validator(mode="after")
     def one_way(self) -> Self:

@@ -114,6 +114,12 @@ def limits_of(report: dict[str, Any]) -> str:
     return f"within {' and '.join(within)}: {'; '.join(said) or 'nothing left out'}"
 
 
+def doubt_of(ws: Workspace, experiment: str) -> str:
+    """Why the score of a finished experiment may promise too much, as it says itself; empty where it says nothing."""
+    doubt = read_json(ws.run(experiment).report).get("warning")
+    return f"{experiment} {doubt}" if doubt else ""
+
+
 def lag_of(ws: Workspace, experiment: str) -> str:
     """That one of the experiments that a finished one joins is better alone, in a sentence; empty where none is."""
     run = ws.run(experiment)
@@ -151,13 +157,14 @@ def record_experiment(
 ) -> None:
     """Add the row of a finished experiment; of one that was not finished `anew` just now only where it has none, as
     after a run that was killed before. `repeats`: its report under several assignments."""
+    spaces = [space for space, _ in parts(ws, competition)]
     row = entry_of(ws, competition, experiment)
+    row |= {"note": next(filter(None, (doubt_of(space, experiment) for space in spaces)), "")}
     if repeats is not None:
         row |= {name: repeats[name] for name in ("score", "sd", "folds")}
         row["note"] = (
             f"mean of {len(repeats['scores'])} fold assignments, ± {repeats['between']:.4f} between them"
         )
-    spaces = [space for space, _ in parts(ws, competition)]
     memory = [memory_of(read_json(space.run(experiment).report)) for space in spaces]
     known = [found for found in (*memory, peak_memory() if anew else None) if found is not None]
     record(out / LEDGER, row | ({"memory_mb": max(known)} if known else {}), anew)

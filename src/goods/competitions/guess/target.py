@@ -6,6 +6,8 @@ from goods.competitions.guess.columns import Column, Columns, decides, separator
 from goods.competitions.guess.files import Sources
 from goods.competitions.guess.guess import LIKELY, SURE, UNSURE, Guess
 
+TOPS = {"0", "-1"}  # what some trees write for the parent of a node without one
+
 
 def guess_target(
     made: Guess, sources: Sources, columns: dict[str, Columns], answers: Columns, key: str | None
@@ -82,12 +84,16 @@ def guess_tree(
 
 
 def tree_file(tree: Columns, classes: Column) -> dict[str, str] | None:
-    """Its columns of ids, names and parents."""
-    wanted = set(map(str, classes.there))
-    ids = [c for c in tree.values() if c.unique and wanted <= set(map(str, c.there))]
-    parents = [c for c in tree.values() if c.called("parent")]
+    """Its columns of ids, which the classes are among, of names and of parents; and that of keys, where parents are
+    of another than the ids, as classes are names and parents numbers."""
+    wanted, parents = set(classes.ids), [c for c in tree.values() if c.called("parent")]
+    ids = [c for c in tree.values() if c.unique and c not in parents and wanted <= set(c.ids)]
     if not ids or not parents:
         return None
-    titles = [c for c in tree.values() if c not in (ids[0], parents[0])]
-    best = max(titles, key=lambda c: (c.called("title"), c.is_text), default=None)
-    return None if best is None else {"id": ids[0].name, "title": best.name, "parent": parents[0].name}
+    best, other = ids[0], parents[0]
+    above = set(other.ids) - TOPS
+    keys = [c for c in (best, *tree.values()) if c.unique and c is not other and above <= set(c.ids)]
+    titles = [c for c in tree.values() if c not in (best, other, *keys)]
+    title = max(titles, key=lambda c: (c.called("title"), c.is_text), default=best)
+    found = {"id": best.name, "title": title.name, "parent": other.name}
+    return found | ({} if not keys or keys[0] is best else {"key": keys[0].name})
