@@ -21,7 +21,7 @@ from goods.core.errors import GoodsError
 from goods.core.log import say
 from goods.core.progress import live
 from goods.core.workspace import Workspace
-from goods.train.commands import given_to_a_script
+from goods.train.commands import given_to_a_script, how_to_have
 
 HEAVY = {"catboost", "numpy", "pandas", "pydantic", "sklearn", "torch", "yaml"}
 
@@ -53,6 +53,20 @@ def test_what_is_tuned_is_trained_by_what_its_study_writes(tmp_path, studied):
         best.touch()
     study = "" if studied else " (scripts/tune.py configs/shop/linear.yaml writes it)"
     assert given_to_a_script(ws, "linear-tuned") == f"{best}{study}"
+
+
+@pytest.mark.parametrize(
+    ("experiment", "how"),
+    [
+        (
+            "stack-light",
+            "run scripts/run_all.sh shop --preset light, or for it alone, where what it joins is ",
+        ),
+        ("mine", "run scripts/run_all.sh shop for all of a preset, or for it alone scripts/train.py "),
+    ],
+)
+def test_a_stack_of_a_preset_is_made_by_the_preset(tmp_path, experiment, how):
+    assert how_to_have(Workspace(tmp_path, "shop"), experiment).startswith(how)
 
 
 @pytest.fixture

@@ -146,6 +146,17 @@ def test_a_sample_of_other_names_is_matched_by_its_ids(tmp_path, configs, capsys
     assert len(checked_file(ws, competition, data / "sample_submission.csv")) == 12
 
 
+def test_a_sample_in_a_code_page_of_cyrillic_passes_as_it_is_written(tmp_path, configs):
+    data = with_sample(tmp_path, "")
+    rows = [f"{200 + i};k0" for i in range(12)]
+    text = "\n".join(["Код товара;Подраздел магазина", *rows]) + "\n"
+    (data / "sample_submission.csv").write_bytes(text.encode("cp1251"))
+    new_competition("cyrillic", data, configs)
+    ws = prepared(tmp_path, configs, "cyrillic")
+    competition = load_competition("cyrillic", configs)
+    assert len(checked_file(ws, competition, data / "sample_submission.csv")) == 12
+
+
 def test_a_sample_of_numbered_rows_is_matched_by_the_numbers(tmp_path, configs):
     train, test = parts_of(12, 1, 2)
     del train["id"], test["id"], test["label"]

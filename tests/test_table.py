@@ -185,6 +185,27 @@ def test_a_tree_file_names_classes_without_a_card(tmp_path):
     assert labels.paths == [("B", "C"), ("B", "D"), ("E",)]
 
 
+def test_classes_that_a_tree_file_has_by_their_names_are_told_how(tmp_path):
+    data = write_csv(
+        tmp_path / "raw",
+        {"id": ["a1", "a2"], "text": ["x", "y"], "cat": ["cups", "jugs"]},
+        {"id": ["b"], "text": ["z"]},
+    )
+    rows = {"no": [1, 2, 3, 4], "label": ["all", "old", "cups", "jugs"], "up": [None, 1, 2, 1]}
+    pd.DataFrame(rows).to_csv(data / "tree.csv", index=False)
+    tree = {"file": "tree.csv", "id": "no", "parent": "up", "title": "label"}
+    section = {"files": CSV, "id": "id", "title": "text", "target": "cat", "tree": tree}
+    with pytest.raises(GoodsError) as problem:
+        competition_of(config_of(section)).read(data)
+    assert str(problem.value).endswith(
+        "class cups is not in tree.csv; add it to the tree or correct the row, or write tree: {id: label, key: no}, "
+        "as it is there by its name"
+    )
+    section["tree"] = tree | {"id": "label", "key": "no"}
+    _, ws = prepared(tmp_path, data, section)
+    assert Labels.load(ws).paths == [("old", "cups"), ("jugs",)]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -143,9 +143,12 @@ def tree_of(
         found = tree_of_rows(nodes, tree.node, texts)
         unknown = ~classes.isin(list(found))
         if unknown.any():
+            lost = classes[unknown].iloc[0]
+            named = tree.key is None and str(lost) in {fields[1].strip() for fields in nodes.rows}
+            by_name = f", or write tree: {{id: {tree.title}, key: {tree.id}}}, as it is there by its name"
             raise GoodsError(
-                f"{path}: class {classes[unknown].iloc[0]} is not in {tree.file}; add it to the tree or correct "
-                "the row"
+                f"{path}: class {lost} is not in {tree.file}; add it to the tree or correct the row"
+                f"{by_name if named else ''}"
             )
         return found
     columns = [tree.column] if tree.column else list(tree.columns)

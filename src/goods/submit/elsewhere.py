@@ -5,6 +5,7 @@ reads: prepared/, runs/<experiment>/ test.npz, the files
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pandas as pd
 
 from goods.cards.labels import Labels
 from goods.cards.table import select
-from goods.competitions.dialect import SEPARATORS
+from goods.competitions.dialect import SEPARATORS, code_page_of
 from goods.competitions.loading import competition_of
 from goods.competitions.submission import CsvFormat, Said, Submission
 from goods.config.competition import CompetitionConfig
@@ -65,9 +66,11 @@ def read_submission(path: Path, submission: Submission, texts: list[str]) -> pd.
 
 
 def read_csv(path: Path, submission: Submission, texts: list[str]) -> pd.DataFrame:
-    csv = submission.csv or CsvFormat()
+    """In UTF-8 or, as a contest's own sample may be, the code page that its letters speak for."""
+    csv, content = submission.csv or CsvFormat(), path.read_bytes()
     table = pd.read_csv(
-        path,
+        io.BytesIO(content),
+        encoding=encoding_of(content),
         sep=csv.separator,
         header=0 if csv.header else None,
         names=None if csv.header else submission.names(),
@@ -81,6 +84,14 @@ def read_csv(path: Path, submission: Submission, texts: list[str]) -> pd.DataFra
     if len(table.columns) == 1 and other:
         raise GoodsError(f"{path}: its columns are divided by {other[0]!r}, expected {csv.separator!r}")
     return table
+
+
+def encoding_of(content: bytes) -> str:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return code_page_of(content) or "utf-8"
+    return "utf-8"
 
 
 @dataclass(frozen=True)

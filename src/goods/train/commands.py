@@ -41,6 +41,11 @@ def run_again(ws: Workspace, experiment: str) -> str:
 
 def how_to_have(ws: Workspace, experiment: str) -> str:
     """What to run for an experiment of any kind that is not finished."""
+    if f"{experiment}.yaml" in PRESETS.values():
+        return (
+            f"run {run_again(ws, experiment)}, or for it alone, where what it joins is trained, scripts/stack.py "
+            f"{given_to_a_script(ws, experiment)}"
+        )
     return (
         f"run scripts/run_all.sh {ws.whole.competition} for all of a preset, or for it alone scripts/train.py "
         f"{given_to_a_script(ws, experiment)} (where it is a stack, scripts/stack.py with the same)"
