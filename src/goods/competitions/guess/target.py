@@ -83,11 +83,28 @@ def guess_tree(
 
 def tree_file(tree: Columns, classes: Column) -> dict[str, str] | None:
     """Its columns of ids, names and parents."""
-    wanted = set(map(str, classes.there))
-    ids = [c for c in tree.values() if c.unique and wanted <= set(map(str, c.there))]
+    ids = ids_of_tree(tree, classes)
     parents = [c for c in tree.values() if c.called("parent")]
-    if not ids or not parents:
+    if ids is None or not parents:
         return None
-    titles = [c for c in tree.values() if c not in (ids[0], parents[0])]
+    titles = [c for c in tree.values() if c not in (ids, parents[0])]
     best = max(titles, key=lambda c: (c.called("title"), c.is_text), default=None)
-    return None if best is None else {"id": ids[0].name, "title": best.name, "parent": parents[0].name}
+    return None if best is None else {"id": ids.name, "title": best.name, "parent": parents[0].name}
+
+
+def ids_of_tree(tree: Columns, classes: Column) -> Column | None:
+    """The column that has all classes, each once."""
+    wanted = set(map(str, classes.there))
+    return next((c for c in tree.values() if c.unique and wanted <= set(map(str, c.there))), None)
+
+
+def why_no_tree(made: Guess, tree: Columns, answers: Columns) -> str:
+    """Why a file that looks like a tree is not the one of the section."""
+    if made.section.get("tree"):
+        return "the tree is told otherwise"
+    target = made.section.get("target")
+    if not isinstance(target, str):
+        return "there are several targets" if target else "the target is not known"
+    if ids_of_tree(tree, answers[target]) is None:
+        return "the classes of the target are not among its ids"
+    return "it lacks a column of parents or one of titles"
