@@ -17,6 +17,7 @@ from conftest import competition_config
 from table_contests import config_of
 
 from goods.cards.table import Issues
+from goods.competitions.guess.section import guess
 from goods.competitions.loading import competition_of
 from goods.competitions.table_cards import cards_of
 from goods.competitions.table_files import AS_FOUND, Table
@@ -260,12 +261,26 @@ def test_cells_of_json_that_are_of_several_kinds_are_read_as_those_of_the_compet
     assert found.title.tolist() == ["чай", "5", "true", ""]
 
 
-def test_halves_of_signs_in_cells_of_json_are_replaced(tmp_path):
-    config = config_of({"files": {"train": "a.jsonl", "test": "b.jsonl"}, "title": "name", "target": "kind"})
-    path = tmp_path / "new.jsonl"
-    path.write_text('{"name": "чай \\ud83d"}\n{"name": "мёд"}', encoding="utf-8")
-    (table,) = competition_of(config).tables(path)
-    assert table["name"].to_pylist() == ["чай \ufffd", "мёд"]
+def test_halves_of_signs_in_json_are_replaced_wherever_they_stand(tmp_path):
+    row = {"id": "a\ud83d", "name\ud83d": "чай \ud83d", "kind": "b\ud83d", "more": {"k\ud83d": ["\ud83d"]}}
+    others = [{"id": f"a{i}", "name\ud83d": f"чай {i}", "kind": "bc"[i % 2], "more": None} for i in range(4)]
+    for name, rows in (("train", [row, *others]), ("test", [{"id": "t\ud83d", "name\ud83d": "чай"}])):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    table = Table((tmp_path / "train.jsonl",), AS_FOUND)
+    assert table.names == ["id", "name\ufffd", "kind", "more"]
+    assert table.frame(table.names).iloc[0].tolist() == [
+        "a\ufffd",
+        "чай \ufffd",
+        "b\ufffd",
+        '{"k\ufffd": ["\ufffd"]}',
+    ]
+    found = guess(tmp_path).section
+    assert (found["id"], found["title"], found["target"]) == ("id", "name\ufffd", "kind")
+    raw = competition_of(config_of(found)).read(tmp_path)
+    assert (
+        raw.cards.product_id[[0, 5]].tolist() == ["a\ufffd", "t\ufffd"]
+        and raw.cards.category_id[0] == "b\ufffd"
+    )
 
 
 @pytest.mark.parametrize("begin", ["PAR1", "GIF8", "ARROW1", "%PDF-", "BZh91AY&SY"])

@@ -147,9 +147,7 @@ def classes_of(column: pd.Series, whole: bool, path: Path) -> pd.Series:
     )
     if whole:
         return whole_numbers(said, path)
-    return one_spelling(
-        said.map(lambda cell: None if cell is None else writable(class_text(cell))).astype(object)
-    )
+    return one_spelling(said.map(lambda cell: None if cell is None else class_text(cell)).astype(object))
 
 
 def one_spelling(classes: pd.Series) -> pd.Series:
@@ -184,7 +182,7 @@ def arrow_of(column: pd.Series) -> pa.Array | pa.ChunkedArray:
     try:
         return pa.array(column, from_pandas=True)
     except UNCONVERTED:
-        return pa.array([writable(class_text(cell)) or None for cell in column.tolist()], pa.string())
+        return pa.array([class_text(cell) or None for cell in column.tolist()], pa.string())
 
 
 def words_of(column: pd.Series) -> list[str]:
