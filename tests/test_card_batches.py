@@ -6,6 +6,7 @@ import re
 import shutil
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -158,6 +159,26 @@ def test_models_that_are_in_memory_label_cards_while_others_are_trained(labeller
 
     monkeypatch.setattr(new_cards.NewCards, "batches", changing)
     assert len(in_batches((ws,), tmp_path / "a.parquet", "linear", path)) == 20
+
+
+@pytest.mark.parametrize(("read", "method"), [("Labels", "load"), ("EmptyCards", "of")])
+def test_names_and_shares_of_classes_are_of_the_training_of_the_models(
+    labeller, tmp_path, monkeypatch, read, method
+):
+    ws, path = Workspace(tmp_path / "work", COMPETITION.name), tmp_path / "cards.parquet"
+    shutil.copytree(labeller[0].root, ws.root)
+    raw = pd.read_parquet(labeller[1] / "test.parquet")
+    raw.assign(text_fields="{}", shop_title="").to_parquet(path)
+    given = getattr(getattr(prediction, read), method)
+
+    def later(space: Workspace) -> object:
+        mark_done(ws.prepared, "of other cards")
+        return given(space)
+
+    monkeypatch.setattr(prediction, read, SimpleNamespace(**{method: later}))
+    with pytest.raises(GoodsError, match=r"^experiment linear: .* made anew meanwhile; run the same command"):
+        in_batches((ws,), tmp_path / "a.parquet", "linear", path)
+    assert not list(tmp_path.glob("*a.parquet*"))
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,9 @@ from conftest import competition_config
 from table_contests import config_of
 
 from goods.cards.table import Issues
+from goods.competitions.guess.section import guess
 from goods.competitions.loading import competition_of
+from goods.competitions.table_cards import cards_of
 from goods.competitions.table_files import AS_FOUND, Table
 from goods.core.errors import GoodsError
 from goods.core.trimming import trim_memory
@@ -231,6 +233,54 @@ def test_a_file_that_is_called_csv_and_is_none_is_told_what_it_is(tmp_path, cont
     ):
         with pytest.raises(GoodsError, match=re.escape(f"{path}: {told}")):
             read()
+
+
+def test_cells_of_json_that_are_of_several_kinds_are_read_as_those_of_the_competition_s_own_cards(tmp_path):
+    section = {
+        "files": {"train": "a.jsonl", "test": "b.jsonl"},
+        "id": "id",
+        "title": "name",
+        "target": "kind",
+    }
+    config = config_of(section | {"numbers": ["price"], "attributes": "more"})
+    names = ["id", "name", "price", "more"]
+    rows = [
+        [1, "чай", "2,5", {"a": 1}],
+        ["x2", 5, 7, "a: 1; b"],
+        ["3", True, None, 4],
+        [4.0, None, 10**30, []],
+    ]
+    path, contest = tmp_path / "new.jsonl", competition_of(config)
+    lines = (json.dumps(dict(zip(names, row, strict=True))) for row in rows)
+    path.write_text("\n".join(lines), encoding="utf-8")
+    given = raw_batches.raw_batches(path, 9, tmp_path, contest.tables)
+    (found,) = (contest.read_new(file, Issues()) for _, file in given)
+    own = cards_of(Table((path,), AS_FOUND).frame(names), path, "test", config.table, Issues())
+    pd.testing.assert_frame_equal(found, own)
+    assert found.product_id.tolist() == ["1", "x2", "3", "4"]
+    assert found.title.tolist() == ["чай", "5", "true", ""]
+
+
+def test_halves_of_signs_in_json_are_replaced_wherever_they_stand(tmp_path):
+    row = {"id": "a\ud83d", "name\ud83d": "чай \ud83d", "kind": "b\ud83d", "more": {"k\ud83d": ["\ud83d"]}}
+    others = [{"id": f"a{i}", "name\ud83d": f"чай {i}", "kind": "bc"[i % 2], "more": None} for i in range(4)]
+    for name, rows in (("train", [row, *others]), ("test", [{"id": "t\ud83d", "name\ud83d": "чай"}])):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    table = Table((tmp_path / "train.jsonl",), AS_FOUND)
+    assert table.names == ["id", "name\ufffd", "kind", "more"]
+    assert table.frame(table.names).iloc[0].tolist() == [
+        "a\ufffd",
+        "чай \ufffd",
+        "b\ufffd",
+        '{"k\ufffd": ["\ufffd"]}',
+    ]
+    found = guess(tmp_path).section
+    assert (found["id"], found["title"], found["target"]) == ("id", "name\ufffd", "kind")
+    raw = competition_of(config_of(found)).read(tmp_path)
+    assert (
+        raw.cards.product_id[[0, 5]].tolist() == ["a\ufffd", "t\ufffd"]
+        and raw.cards.category_id[0] == "b\ufffd"
+    )
 
 
 @pytest.mark.parametrize("begin", ["PAR1", "GIF8", "ARROW1", "%PDF-", "BZh91AY&SY"])

@@ -55,6 +55,13 @@ def test_good_pairs_are_merged_and_the_rest_stay_alone() -> None:
     assert grouped([(0, 1, 0.5)], 2, threshold=0.5) == [0, 0]
 
 
+@pytest.mark.parametrize("threshold", [0.1, 0.2, 0.7, 0.9])
+def test_a_pair_at_the_threshold_is_good_whichever_way_its_score_is_rounded(threshold: float) -> None:
+    """0.7 and 0.9 of 32 bits are less than of 64, 0.1 and 0.2 more."""
+    pairs = [(0, 1, threshold), (2, 3, threshold), (2, 4, threshold), (3, 4, threshold)]
+    assert grouped(pairs, 5, threshold) == [0, 0, 2, 2, 2]
+
+
 def test_a_chain_whose_ends_disagree_is_not_merged() -> None:
     assert grouped([(0, 1, 0.9), (1, 2, 0.8), (0, 2, 0.05)], 3) == [0, 0, 2]
     assert grouped([(0, 1, 0.9), (1, 2, 0.8), (0, 2, 0.3)], 3) == [0, 0, 0]  # mean 0.55

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -19,12 +20,14 @@ from goods.config.experiment import ExperimentConfig
 from goods.core import log, warned
 from goods.core.artifacts import write_text
 from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
+from goods.matching.cleanup import of_matches
 from goods.models.prior import PairPriorConfig, PriorConfig
 from goods.prepare.order import IDS, ROWS, told
 from goods.prepare.unreadable import check_unreadable
 from goods.stack.level import base_runs, finished_run
-from goods.submit import pairs, predictor
+from goods.submit import batches, pairs, predictor
 from goods.submit.predictor import saved_config
 from goods.train.foundations import scored_run, trained_fold
 from goods.train.gather import headline
@@ -210,6 +213,25 @@ def test_a_trained_scorer_of_a_catalogue_is_looked_at_before_it_is_asked(tmp_pat
     monkeypatch.setattr(pairs, "check_finished", lambda *_: None)
     pairs.trained_scorer(Workspace(tmp_path, "shop"), SimpleNamespace(), "stack")
     assert "nothing but the shares" in capsys.readouterr().err
+
+
+def test_pairs_are_not_scored_by_models_of_two_trainings(tmp_path, monkeypatch):
+    """As where another run trains the experiment while its models are loaded, those it builds on first."""
+    training, cards = ["one"], pd.DataFrame({"product_id": [1, 2], "title": ["кружка", "кружка"]})
+
+    def scored(*_: object) -> Predictions:
+        training[0] = "another"
+        return of_matches(np.arange(1), np.full(1, 0.5))
+
+    monkeypatch.setattr(batches.Asked, "made_of", lambda _: list(training))
+    monkeypatch.setattr(pairs, "predict_pairs", scored)
+    monkeypatch.setattr(pairs, "check_finished", lambda *_: None)
+    monkeypatch.setattr(pairs, "warn_of_shares", lambda *_: None)
+    scorer = pairs.trained_scorer(Workspace(tmp_path, "shop"), SimpleNamespace(), "stack")
+    with pytest.raises(
+        GoodsError, match=r"experiment stack: .* made anew meanwhile; run the same command again"
+    ):
+        scorer(cards, np.array([0]), np.array([1]))
 
 
 def test_rows_of_an_id_that_stands_twice_are_its_own():

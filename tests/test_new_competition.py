@@ -19,6 +19,7 @@ from table_contests import SECTIONS, raw_files
 from goods.cards.labels import Labels
 from goods.competitions.guess.checks import is_card
 from goods.competitions.guess.columns import Column
+from goods.competitions.guess.section import guess
 from goods.competitions.guess.stage import new_competition
 from goods.competitions.loading import load_competition
 from goods.config.loading import load_experiment
@@ -240,6 +241,30 @@ def test_what_only_looks_like_a_tree_takes_no_trees_place_and_is_told(tmp_path, 
     assert table_of(configs, "one")["tree"]["file"] == "tree.csv"
     told = capsys.readouterr().err
     assert "not used: bottles.csv, brands.csv)" in told and "looks like a tree" not in told
+
+
+SAMPLED = {"sample_submission": {"id": ["b1", "b2"], "code": [10, 10], "size": [1, 1]}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        (SAMPLED, "there are several targets"),
+        ({"test": {"id": ["b1", "b2"], "title": words(2), "code": [10, 11]}}, "the target is not known"),
+        ({"tree": {"cat": [10, 11, 12], "name": ["a", "b", "c"]}}, "it lacks a column of parents"),
+    ],
+)
+def test_why_a_tree_is_not_used_is_told_as_it_is(tmp_path, changed, why):
+    train = {"id": [f"a{i}" for i in range(40)], "title": words(40), "code": [10 + i % 3 for i in range(40)]}
+    if changed is SAMPLED:
+        train["size"] = [i % 2 for i in range(40)]
+    tables = {
+        "train": train,
+        "test": {"id": ["b1", "b2"], "title": words(2)},
+        "tree": {"cat": [1, 10, 11, 12], "name": ["all", "a", "b", "c"], "parent": [None, 1, 1, 1]},
+    }
+    made = guess(write(tmp_path / "raw", **tables | changed))
+    assert f"not used, as {why}: tree.csv, which looks like a tree" in made.warnings
 
 
 @pytest.mark.parametrize("order", [1, -1])

@@ -46,7 +46,8 @@ def vectors_of(path: Path, column: str, ids: np.ndarray, issues: Issues) -> tupl
     width = int(np.bincount(lengths[lengths > 0]).argmax())
     fits = lengths == width
     values = pc.list_flatten(listed.filter(pa.array(fits))).to_numpy(zero_copy_only=False)
-    vectors = values.astype(np.float32).reshape(-1, width)
+    with np.errstate(over="ignore"):  # what is beyond 32 bits is left out as endless
+        vectors = values.astype(np.float32).reshape(-1, width)
     finite = (np.abs(vectors) < HUGE).all(1)  # not so of what is no number
     kept = "matched without that vector"
     odd = (lengths > 0) & ~fits

@@ -21,7 +21,7 @@ from goods.competitions.table_classes import add_classes, nothings_told, tree_of
 from goods.competitions.table_files import Table, files_of, tell
 from goods.competitions.table_inputs import PARTS, TableInputs, inputs_of
 from goods.competitions.table_submission import TableSubmission
-from goods.competitions.table_values import are_whole, are_whole_ids, ids_of
+from goods.competitions.table_values import are_whole, are_whole_ids, arrow_of, ids_of
 from goods.config.competition import CompetitionConfig
 from goods.config.table import ID, TableConfig
 from goods.core.errors import GoodsError
@@ -146,7 +146,7 @@ def tables(config: TableConfig, path: Path, known: pd.Series | None = None) -> I
             sample.attrs["texts"] = False
         whole = (known is None or are_numbers(known)) and are_whole_ids([frame], config.id, sample)
         frame[config.id] = ids_of(frame[config.id], whole, config.id, path)
-    yield pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    yield pa.table({name: arrow_of(frame[name]) for name in frame})
 
 
 def competition(config: CompetitionConfig) -> Competition:

@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from goods.cards.literals import paired
 from goods.competitions.arrow import (
     as_texts,
     check_names,
@@ -31,6 +30,7 @@ from goods.competitions.arrow import (
 )
 from goods.competitions.dialect import CUT, Dialect, dialect_of
 from goods.competitions.swallowed import DOUBLE, QUOTES_MEND, check_rows
+from goods.competitions.table_values import writable
 from goods.config.table import Columns, TextFormat, listed
 from goods.core.errors import GoodsError
 from goods.core.log import say
@@ -262,15 +262,14 @@ def json_rows(path: Path) -> list[dict[str, Any]]:
         for row in found if isinstance(found, list) else [found]:
             if not isinstance(row, dict):
                 raise GoodsError(f"{path}: line {line} holds no object; give an object for each card")
-            rows.append(
-                {
-                    name if name.isprintable() else paired(name): (
-                        json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
-                    )
-                    for name, value in row.items()
-                }
-            )
+            rows.append({writable(name): cell_of(value) for name, value in row.items()})
     return rows
+
+
+def cell_of(value: Any) -> Any:
+    """A value of JSON that a file can hold, what is nested in it as a JSON text."""
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    return writable(text) if isinstance(text, str) else text
 
 
 def columns_of_rows(value: Any) -> bool:

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from goods.cards.fields import as_text, is_nothing, plain_value
 from goods.cards.literals import paired
 from goods.cards.table import Issues
 from goods.cards.text import squeeze
 from goods.cards.unicode import plain
+from goods.competitions.arrow import UNCONVERTED
 from goods.competitions.raw import check_filled, integer_ids
 from goods.core import numbers
 from goods.core.errors import GoodsError
@@ -145,9 +147,7 @@ def classes_of(column: pd.Series, whole: bool, path: Path) -> pd.Series:
     )
     if whole:
         return whole_numbers(said, path)
-    return one_spelling(
-        said.map(lambda cell: None if cell is None else writable(class_text(cell))).astype(object)
-    )
+    return one_spelling(said.map(lambda cell: None if cell is None else class_text(cell)).astype(object))
 
 
 def one_spelling(classes: pd.Series) -> pd.Series:
@@ -174,6 +174,15 @@ def class_text(cell: Any) -> str:
 def writable(text: str) -> str:
     """Halves of signs, which JSON can hold and no file, joined or replaced."""
     return text if text.isprintable() else paired(text)
+
+
+def arrow_of(column: pd.Series) -> pa.Array | pa.ChunkedArray:
+    """The cells as they are; as texts, null where empty, where arrow has no type for all of them: cells of JSON are of
+    any."""
+    try:
+        return pa.array(column, from_pandas=True)
+    except UNCONVERTED:
+        return pa.array([class_text(cell) or None for cell in column.tolist()], pa.string())
 
 
 def words_of(column: pd.Series) -> list[str]:

@@ -210,6 +210,7 @@ class Levels:
 
 
 def colour_features(colours: Sets, left: np.ndarray, right: np.ndarray) -> Columns:
+    """float32 [n] of products `left` and `right` int [n]: colours both have, their share, whether none is common."""
     found = overlap(colours, left, right, "colours")
     return {name: found[name] for name in ("colours_common", "colours_jaccard", "colours_disagree")}
 

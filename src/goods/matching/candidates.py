@@ -51,7 +51,7 @@ def distinct(values: np.ndarray) -> np.ndarray:
 def recall(
     left: np.ndarray, right: np.ndarray, source: np.ndarray, identity: np.ndarray
 ) -> dict[str, float | int]:
-    """Share of the pairs of one identity that are candidates, in total and by source; null without any such pair."""
+    """Share of the pairs of one identity that are candidates, in total and by source; 0 without any such pair."""
     code = pd.factorize(np.asarray(identity))[0]  # -1 where unknown
     sizes = np.bincount(code[code >= 0]).astype(np.int64)
     true = int((sizes * (sizes - 1) // 2).sum())

@@ -106,12 +106,14 @@ def told_of(expected: Expected | None, score: np.ndarray) -> dict[str, Any]:
 
 
 def pair_table(ids: np.ndarray, left: np.ndarray, right: np.ndarray, score: np.ndarray) -> pd.DataFrame:
+    """product_id1 < product_id2, score; sorted. `left`, `right` int [m] are places among `ids` int64 [n]."""
     ends = np.sort(np.stack([ids[left], ids[right]], axis=1), axis=1)
     pairs = pd.DataFrame({"product_id1": ends[:, 0], "product_id2": ends[:, 1], "score": score})
     return pairs.sort_values(["product_id1", "product_id2"], ignore_index=True)
 
 
 def group_table(ids: np.ndarray, group: np.ndarray) -> pd.DataFrame:
+    """product_id, group (its smallest id), size int32 of each card; `ids` int64 [n], `group` int [n] from 0."""
     smallest = pd.Series(ids).groupby(group).transform("min").to_numpy()
     size = np.bincount(group, minlength=len(ids)).astype(np.int32)[group]
     return pd.DataFrame({"product_id": ids, "group": smallest, "size": size})

@@ -63,6 +63,7 @@ def padded(rows: dict[int, list[float]], n: int) -> np.ndarray:
 def in_blocks(
     values: np.ndarray, left: np.ndarray, right: np.ndarray, alike: float
 ) -> tuple[np.ndarray, np.ndarray]:
+    """As `compared`, of the `values` [products, MOST] of `left` and `right` int [n], some pairs at a time."""
     parts = [
         compared(values[left[i : i + BLOCK]], values[right[i : i + BLOCK]], alike)
         for i in range(0, len(left), BLOCK)

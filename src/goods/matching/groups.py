@@ -104,4 +104,5 @@ def untouched(left: np.ndarray, right: np.ndarray, scored: np.ndarray) -> np.nda
 
 
 def ends_of(pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """(int64 [n], int64 [n]) ids of both products of each pair."""
     return pairs.variantid1.to_numpy(np.int64), pairs.variantid2.to_numpy(np.int64)

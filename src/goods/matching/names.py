@@ -131,4 +131,5 @@ def tfidf(names: Sequence[str]) -> dict[str, csr_matrix]:
 
 
 def tfidf_features(rows: dict[str, csr_matrix], left: np.ndarray, right: np.ndarray) -> Columns:
+    """float32 [n] cosines of the `rows` [products, terms] of products `left` and `right` int [n]."""
     return {f"tfidf_{name}": row_dot(matrix, matrix, left, right) for name, matrix in rows.items()}

@@ -45,6 +45,7 @@ def diagnostics(
 
 
 def right(level: Level, predictions: Predictions) -> np.ndarray:
+    """bool [n]: cards whose first class is theirs."""
     return predictions.classes[:, 0] == level.target
 
 
@@ -76,6 +77,7 @@ def calibration_report(
 
 
 def calibration_of(confidence: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
+    """Of the first classes' probabilities float [n], and whether they are right bool [n]."""
     return {
         "ece": round(expected_calibration_error(confidence, correct), 6),
         "reliability": reliability(confidence, correct).round(6).tolist(),

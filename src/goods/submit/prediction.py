@@ -63,10 +63,16 @@ def predict_file(
         warn_of_ids(experiment, spaces)
         warn_of_shares(experiment, spaces)
         by = answering(asked, stay)
-        check()
         labels = [(space.attribute, Labels.load(space)) for space in spaces]
+        check()
         submission = competition_of(competition).submission
-        shares = cache(lambda: [EmptyCards.of(space) for space in spaces])
+
+        @cache
+        def shares() -> list[EmptyCards]:
+            found = [EmptyCards.of(space) for space in spaces]
+            check()  # they are read when the first card asks for them
+            return found
+
         table = submission.table if plain else submission.with_confidence
         with written(out) as write, bar_over(cards, experiment, by.steps) as step:
             for batch, found in by.answers(cards.batches(), step):

@@ -34,9 +34,9 @@ def check_folds(ws: Workspace) -> None:
     """GoodsError where `check_classes` would find a fold that nothing can be fitted for."""
     problem = problem_of(ws)
     train = select(problem.rows(ws), "train")
-    folds = load_dealt(ws, train)
+    folds, targets = load_dealt(ws, train), train[["target"]]  # texts are not copied for each fold
     for k in np.unique(folds.fold[folds.scored]):
-        check_classes(ws, problem, train, train[folds.may_fit(problem, train, k)], k)
+        check_classes(ws, problem, train, targets[folds.may_fit(problem, train, k)], k)
 
 
 def check_classes(ws: Workspace, problem: Problem, train: pd.DataFrame, known: pd.DataFrame, k: int) -> None:

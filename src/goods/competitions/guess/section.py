@@ -11,12 +11,11 @@ from goods.competitions.guess.guess import LIKELY, SURE, UNSURE, Guess
 from goods.competitions.guess.photos import guess_photo
 from goods.competitions.guess.renamed import renamed
 from goods.competitions.guess.sample import guess_sample
-from goods.competitions.guess.target import guess_target
+from goods.competitions.guess.target import guess_target, why_no_tree
 from goods.competitions.table_files import tell
 from goods.config.competition import CompetitionConfig
 from goods.core.wording import count, rows_told
 
-NO_IDS = "the classes of the target are not among its ids"
 NEARLY = 0.9  # share of the values of an id that are different, at least
 
 UNREADABLE = float(CompetitionConfig.model_fields["max_unreadable"].default)  # share of a column's cells
@@ -44,7 +43,7 @@ def guess(data: Path) -> Guess:
     answers = guess_labels(made, sources, columns)
     guess_target(made, sources, columns, answers, key)
     if "tree" in sources.of and "file" not in (made.section.get("tree") or {}):
-        why = "the tree is told otherwise" if made.section.get("tree") else NO_IDS
+        why = why_no_tree(made, columns["tree"], answers)
         made.warnings.append(f"not used, as {why}: {sources.of['tree'].told}, which looks like a tree")
     left = [train[name] for name in train if name in test and name not in (key, made.section.get("target"))]
     binary = [column.name for column in left if column.binary > 0.5]

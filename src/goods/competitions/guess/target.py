@@ -84,16 +84,33 @@ def guess_tree(
 
 
 def tree_file(tree: Columns, classes: Column) -> dict[str, str] | None:
-    """Its columns of ids, which the classes are among, of names and of parents; and that of keys, where parents are
-    of another than the ids, as classes are names and parents numbers."""
-    wanted, parents = set(classes.ids), [c for c in tree.values() if c.called("parent")]
-    ids = [c for c in tree.values() if c.unique and c not in parents and wanted <= set(c.ids)]
-    if not ids or not parents:
+    """Its columns of ids, of names and of parents; and that of keys, where parents are of another than the ids, as
+    classes are names and parents numbers."""
+    ids = ids_of_tree(tree, classes)
+    parent = next((c for c in tree.values() if c.called("parent")), None)
+    if ids is None or parent is None:
         return None
-    best, other = ids[0], parents[0]
-    above = set(other.ids) - TOPS
-    keys = [c for c in (best, *tree.values()) if c.unique and c is not other and above <= set(c.ids)]
-    titles = [c for c in tree.values() if c not in (best, other, *keys)]
-    title = max(titles, key=lambda c: (c.called("title"), c.is_text), default=best)
-    found = {"id": best.name, "title": title.name, "parent": other.name}
-    return found | ({} if not keys or keys[0] is best else {"key": keys[0].name})
+    above = set(parent.ids) - TOPS
+    keys = [c for c in (ids, *tree.values()) if c.unique and c is not parent and above <= set(c.ids)]
+    titles = [c for c in tree.values() if c not in (ids, parent, *keys)]
+    title = max(titles, key=lambda c: (c.called("title"), c.is_text), default=ids)
+    found = {"id": ids.name, "title": title.name, "parent": parent.name}
+    return found | ({} if not keys or keys[0] is ids else {"key": keys[0].name})
+
+
+def ids_of_tree(tree: Columns, classes: Column) -> Column | None:
+    """The column that has all classes, each once."""
+    wanted = set(classes.ids)
+    return next((c for c in tree.values() if c.unique and wanted <= set(c.ids)), None)
+
+
+def why_no_tree(made: Guess, tree: Columns, answers: Columns) -> str:
+    """Why a file that looks like a tree is not the one of the section."""
+    if made.section.get("tree"):
+        return "the tree is told otherwise"
+    target = made.section.get("target")
+    if not isinstance(target, str):
+        return "there are several targets" if target else "the target is not known"
+    if ids_of_tree(tree, answers[target]) is None:
+        return "the classes of the target are not among its ids"
+    return "it lacks a column of parents"
