@@ -157,6 +157,7 @@ def competition(config: CompetitionConfig) -> Competition:
         TableSubmission.of(table),
         read_new=partial(read_new, table),
         tables=partial(tables, table),
+        row_ids=table.id is None,
         settings=table.model_dump(
             mode="json", exclude={"submission": {"columns", "csv", "separator", "header"}}
         ),
