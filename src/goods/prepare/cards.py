@@ -144,8 +144,12 @@ def write_targets(
                 f"leave it out of targets in competition.yaml"
             )
         validate(view, len(classes))
-        names, nodes = [(str(c),) for c in classes], [(str(i),) for i in range(len(classes))]
-        labels = Labels(list(classes), names, nodes, raw.kinds.get(name))
+        labels = Labels(
+            list(classes),
+            [(str(c),) for c in classes],
+            [(str(i),) for i in range(len(classes))],
+            raw.kinds.get(name),
+        )
         check_metric(config, labels)
         tables[name] = (view.reset_index(drop=True), labels)
         described.append(f"{name} known of {len(known)}")
