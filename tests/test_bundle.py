@@ -16,7 +16,7 @@ from conftest import ROOT, copied
 from goods.competitions.loading import load_competition
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
-from goods.core.done import flaw
+from goods.core.done import flaw, mark_done
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.presets import Options
@@ -116,6 +116,27 @@ def test_what_was_not_finished_is_no_hindrance_and_what_is_somebody_else_s_is_on
     assert sorted(path.name for path in bundle.out.iterdir()) == ["dataset", "kernel"]
     with pytest.raises(GoodsError, match="not an empty folder; name another"):
         bundled(made, bundle.out)
+
+
+def test_nothing_is_made_of_models_of_two_trainings(made, tmp_path):
+    work = copied(made, tmp_path).work
+    fold = Workspace(work, NAME).run("linear").fold(0)
+
+    def trained_again(lines: list[str], folder: Path) -> None:
+        mark_done(fold, "another")
+
+    bundle = Bundle(tmp_path / "bundle")
+    competition, workspace = load_competition(NAME, made.configs), Workspace(work, NAME)
+    with pytest.raises(
+        GoodsError, match=r"experiment stack: .* made anew meanwhile; run the same command again"
+    ):
+        make_bundle(bundle, workspace, competition, "stack", made.configs, trained_again)
+    assert not list(bundle.out.iterdir())
+
+
+def test_it_does_not_go_among_the_files_that_it_is_made_of(made):
+    with pytest.raises(GoodsError, match="keeps its own files there; name a folder elsewhere"):
+        bundled(made, made.work / NAME / "runs" / "bundle")
 
 
 def test_local_weights_go_along_and_the_copied_settings_name_them(made, tmp_path):

@@ -19,7 +19,7 @@ from goods.prepare.stage import prepare
 from goods.problems.cards import CardsProblem
 from goods.problems.folds import UNSCORED, Folds
 from goods.problems.grouping import balanced_folds, groups_by, groups_of, joined
-from goods.problems.windows import windows
+from goods.problems.windows import times, windows
 from goods.stack.features import CandidateFeatures
 from goods.stack.finished import FinishedStack
 from goods.stack.stage import stack
@@ -289,3 +289,9 @@ def test_repeats_need_folds_that_are_dealt(ws, tmp_path):
         make_folds(ws, competition_config(repeats=2), given=given(ws, tmp_path))
     with pytest.raises(ValidationError, match="leave repeats out"):
         competition_config(repeats=2, order_by="product_id")
+
+
+def test_a_card_without_its_place_in_time_is_told_with_its_cell_as_the_file_has_it():
+    cards = pd.DataFrame({"product_id": [7, 8], "number:year": [2020.0, np.nan]})
+    with pytest.raises(GoodsError, match=r"order_by: number:year of product_id 8 is nan; expected a number"):
+        times(cards, "number:year")

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from goods.core.artifacts import read_json, write_json
 from goods.core.ids import Id
 from goods.core.workspace import Workspace
 
+Kind = Literal[
+    "bool", "float64"
+]  # of texts "true" and "0.5" that the contest's files have as flags and as floats
+
 
 @dataclass(frozen=True)
 class Labels:
-    """Class index ↔ contest id (a whole number or a text) ↔ path in the tree.
+    """Class index ↔ contest id (a whole number or a text, which stands for a flag or float as `kind` says) ↔ path in
+    the tree.
 
     `paths[c]` are the node names from below the root down to the leaf, `nodes[c]` their contest ids
     (or, where a tree comes from names, the path prefixes joined by "->").
@@ -23,6 +30,7 @@ class Labels:
     ids: list[Id]
     paths: list[tuple[str, ...]]
     nodes: list[tuple[str, ...]]
+    kind: Kind | None = None
 
     @property
     def n_classes(self) -> int:
@@ -32,6 +40,15 @@ class Labels:
     def names(self) -> list[str]:
         """Of each class, the last of its path."""
         return [path[-1] for path in self.paths]
+
+    @cached_property
+    def written(self) -> pd.Series:
+        """The contest's ids of the classes as its files have them: int64, text, bool or float64 [C]."""
+        ids = pd.Series(self.ids, dtype=object)
+        if self.kind == "bool":
+            return ids == "true"
+        texts = any(isinstance(id_, str) for id_ in self.ids)
+        return ids.astype(self.kind or ("str" if texts else "int64"))
 
     @cached_property
     def node_index(self) -> dict[str, int]:
@@ -51,11 +68,15 @@ class Labels:
             {"index": i, "id": id_, "path": list(path), "nodes": list(nodes)}
             for i, (id_, path, nodes) in enumerate(zip(self.ids, self.paths, self.nodes, strict=True))
         ]
-        write_json(ws.labels, {"classes": rows})
+        write_json(ws.labels, {"classes": rows} | ({} if self.kind is None else {"kind": self.kind}))
 
     @staticmethod
     def load(ws: Workspace) -> Labels:
-        rows = read_json(ws.labels)["classes"]
+        told = read_json(ws.labels)
+        rows = told["classes"]
         return Labels(
-            [r["id"] for r in rows], [tuple(r["path"]) for r in rows], [tuple(r["nodes"]) for r in rows]
+            [r["id"] for r in rows],
+            [tuple(r["path"]) for r in rows],
+            [tuple(r["nodes"]) for r in rows],
+            told.get("kind"),
         )

@@ -28,6 +28,7 @@ class Competition:
     `generate`: makes the raw files itself.
     `tables`: file of new cards and, as `known`, ids of the competition's own cards (None: of none) → its rows in
     parts, of which `read_new` reads parquet files; None: parquet or CSV.
+    `row_ids`: cards are numbered by their rows, for want of ids.
     `settings`: what of the YAML decides how raw files are read.
     """
 
@@ -38,6 +39,7 @@ class Competition:
     describe: Callable[[Path, np.ndarray, Issues], Described] | None = None
     generate: Callable[[Path, CompetitionConfig], None] | None = None
     tables: Callable[..., Iterator[pa.Table]] | None = None
+    row_ids: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from goods.cards.fields import is_nothing, plain_value
+from goods.cards.labels import Kind
 from goods.cards.literals import TooDeep
 from goods.cards.table import Issues
 from goods.cards.text import MAX_CHARS
@@ -41,7 +42,8 @@ class Raw:
 
     `tree` maps each category id to its path; empty where the contest has none: a category is known by its id. Where
     attributes are asked for, cards have their class names in `target_<name>` columns (null where unknown) in place of
-    `category_id`, and `targets` holds the classes of each. `warnings`: what the files' columns give cause to look at.
+    `category_id`, and `targets` holds the classes of each. `kinds`: of an attribute, or of the single "target", whose
+    classes are flags or floats in the files and texts here. `warnings`: what the files' columns give cause to look at.
     """
 
     cards: pd.DataFrame
@@ -49,6 +51,7 @@ class Raw:
     issues: Issues
     targets: Mapping[str, tuple[Id, ...]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
 
 
 @dataclass

@@ -100,7 +100,8 @@ def require_answers(answers: pd.Series, labels: Labels) -> None:
     empty = answers.index[answers.isna()]
     if len(empty):
         raise GoodsError(
-            f"submission: {answers.name} of row {empty[0]} is empty, expected a class such as {labels.ids[0]!r}"
+            f"submission: {answers.name} of row {empty[0]} is empty, expected a class such as "
+            f"{labels.written.tolist()[0]!r}"
         )
 
 

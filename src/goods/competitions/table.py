@@ -17,7 +17,7 @@ from goods.cards.table import Issues
 from goods.competitions.base import Competition, Configured
 from goods.competitions.raw import Raw, answers_told, require_disjoint
 from goods.competitions.table_cards import ROW, cards_of, columns_of_cards
-from goods.competitions.table_classes import add_classes, nothings_told, tree_of, with_labels
+from goods.competitions.table_classes import add_classes, kinds_of, nothings_told, tree_of, with_labels
 from goods.competitions.table_files import Table, files_of, tell
 from goods.competitions.table_inputs import PARTS, TableInputs, inputs_of
 from goods.competitions.table_submission import TableSubmission
@@ -69,7 +69,7 @@ def read(config: TableConfig, data: Path) -> Raw:
             f"ids of {frames['test'][0].name} are whole numbers, those of other files texts: so are those submitted; "
             f"number {config.id!r} everywhere"
         )
-    return Raw(cards, tree, issues, targets, warnings)
+    return Raw(cards, tree, issues, targets, warnings, kinds_of(frame, config))
 
 
 def answers_in_test(config: TableConfig, table: Table) -> list[str]:
@@ -157,6 +157,7 @@ def competition(config: CompetitionConfig) -> Competition:
         TableSubmission.of(table),
         read_new=partial(read_new, table),
         tables=partial(tables, table),
+        row_ids=table.id is None,
         settings=table.model_dump(
             mode="json", exclude={"submission": {"columns", "csv", "separator", "header"}}
         ),

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from goods.cards.fields import is_nothing
+from goods.cards.fields import is_nothing, plain_value
+from goods.cards.labels import Kind
 from goods.cards.table import Issues
 from goods.competitions.raw import CategoryPath, tree_from_names
 from goods.competitions.table_files import Table
@@ -112,6 +113,18 @@ def add_classes(
             cards_without = count(int(without.sum()), "train card")
             say(f"table: {cards_without} without {column!r} {counts} as unlabelled")
     return targets
+
+
+def kinds_of(frame: pd.DataFrame, config: TableConfig) -> dict[str, Kind]:
+    """Of each target whose classes are flags or floats in the files: which."""
+    found: dict[str, Kind] = {}
+    for name, column in config.targets.items():
+        cells = {type(plain_value(cell)) for cell in frame[column].tolist() if not is_nothing(cell)}
+        if cells == {bool}:
+            found[name] = "bool"
+        elif cells == {float} and not are_whole([frame], column):
+            found[name] = "float64"
+    return found
 
 
 def nothings_told(cards: pd.DataFrame) -> list[str]:

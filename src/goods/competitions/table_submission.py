@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_numeric_dtype, is_string_dtype
 
 from goods.cards.labels import Labels
 from goods.competitions.submission import (
@@ -21,10 +21,13 @@ from goods.competitions.submission import (
     text_ids,
 )
 from goods.competitions.table_files import TEXT, suffix_of
+from goods.competitions.table_values import class_text
 from goods.config.table import CONFIDENCE, ID, TARGET, TableConfig, listed
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.wording import count
+
+KINDS = {"i": "whole numbers", "f": "numbers", "b": "true and false"}  # of dtypes
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,7 @@ class TableSubmission(Submission):
         return self.table(rows, said).assign(**sure)
 
     def texts(self, rows: pd.DataFrame, said: list[Said]) -> list[str]:
-        classes = {
-            name for name, labels, _ in self._named(said) if any(isinstance(id_, str) for id_ in labels.ids)
-        }
+        classes = {name for name, labels, _ in self._named(said) if is_string_dtype(labels.written)}
         ids = set(text_ids(ID, rows))
         return [column for column, what in self.columns.items() if what in ids | classes]
 
@@ -103,22 +104,24 @@ def check_classes(answers: pd.Series, column: str, labels: Labels) -> None:
     unknown = answers[index_of(answers, labels) < 0]
     if len(unknown):
         raise GoodsError(
-            f"submission: {column} of row {unknown.index[0]} is {unknown.iloc[0]!r}, expected a class such as "
-            f"{labels.ids[0]!r}"
+            f"submission: {column} of row {unknown.index[0]} is {unknown.tolist()[0]!r}, expected a class such as "
+            f"{labels.written.tolist()[0]!r}"
         )
-    if not any(isinstance(id_, str) for id_ in labels.ids) and answers.dtype != np.int64:
+    expected = labels.written.dtype
+    whole = expected.kind == "f" and answers.dtype.kind == "i"  # as a file without types has them
+    if not is_string_dtype(expected) and answers.dtype != expected and not whole:
         raise GoodsError(
-            f"submission column {column!r} is {answers.dtype}, expected int64; write the contest's classes as whole "
-            f"numbers, such as {labels.ids[0]}"
+            f"submission column {column!r} is {answers.dtype}, expected {expected}; write the contest's classes as "
+            f"{KINDS[expected.kind]}, such as {labels.written.tolist()[0]}"
         )
 
 
 def index_of(answers: pd.Series, labels: Labels) -> np.ndarray:
     """int [n] class of each of the contest's ids, -1 for what is none."""
-    return pd.Index(labels.ids, dtype=object).get_indexer(pd.Index(answers, dtype=object))
+    told = answers if labels.kind is None else answers.map(class_text)
+    return pd.Index(labels.ids, dtype=object).get_indexer(pd.Index(told, dtype=object))
 
 
 def answer_of(labels: Labels, predictions: Predictions) -> pd.Series:
-    """The contest's ids of the classes to submit: int64, or text."""
-    chosen = pd.Series(np.array(labels.ids, dtype=object)[predictions.classes[:, 0]])
-    return chosen.astype("str" if any(isinstance(id_, str) for id_ in labels.ids) else "int64")
+    """The contest's ids of the classes to submit, as `Labels.written`."""
+    return labels.written.take(predictions.classes[:, 0]).reset_index(drop=True)

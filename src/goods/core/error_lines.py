@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from goods.core.errors import GoodsError
 
+RIGHTS = "mend the right to it, or name another place"
+MENDS = {
+    errno.EACCES: RIGHTS,
+    errno.EPERM: RIGHTS,
+    errno.EROFS: "name a place that can be written to",
+    errno.ENAMETOOLONG: "give it a shorter name",
+    errno.ENOENT: "name one that is there; if another program has removed it, run the same command again",
+}
+MEND = "mend that, then run the same command again"  # of all others
 LOOP = re.compile(r"Symlink loop from '(.*)'")  # as pathlib has it
 
 
@@ -29,12 +40,16 @@ def told_of(error: BaseException, folders: list[Path]) -> str | None:
 
     if (told := shortage(error, folders)) is not None:
         return told
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        source, _, why = error.args[0][0]  # of all that copytree could not copy
+        return f"{source}: cannot be copied ({' '.join(str(why).split())}); {RIGHTS}"
     if not isinstance(error, OSError) or error.strerror is None:
         return None
     if isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError):
         place = error.filename2 or error.filename
         return f"{place}: {error.strerror}: a folder is wanted where a file is, or the other way round; move it away"
-    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    where = "" if error.filename is None else f"{error.filename}: "
+    return f"{where}{error.strerror}; {MENDS.get(error.errno or 0, MEND)}"
 
 
 def check_words(words: Iterable[str]) -> None:

@@ -144,7 +144,12 @@ def write_targets(
                 f"leave it out of targets in competition.yaml"
             )
         validate(view, len(classes))
-        labels = Labels(list(classes), [(str(c),) for c in classes], [(str(i),) for i in range(len(classes))])
+        labels = Labels(
+            list(classes),
+            [(str(c),) for c in classes],
+            [(str(i),) for i in range(len(classes))],
+            raw.kinds.get(name),
+        )
         check_metric(config, labels)
         tables[name] = (view.reset_index(drop=True), labels)
         described.append(f"{name} known of {len(known)}")
@@ -168,7 +173,8 @@ def make_labels(raw: Raw) -> Labels:
         )
     ids += sorted({id_ for id_, path in raw.tree.items() if path.is_leaf} - set(ids))
     tree = raw.tree or {i: CategoryPath((str(i),), (str(i),), is_leaf=True) for i in ids}
-    return Labels(ids, [tuple(map(plain, tree[i].names)) for i in ids], [tree[i].nodes for i in ids])
+    names, nodes = [tuple(map(plain, tree[i].names)) for i in ids], [tree[i].nodes for i in ids]
+    return Labels(ids, names, nodes, raw.kinds.get("target"))
 
 
 def usable_images(raw: Raw, sources: Sources) -> dict[Id, str]:

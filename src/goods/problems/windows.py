@@ -38,7 +38,7 @@ def times(train: pd.DataFrame, column: str) -> np.ndarray:
     if found.isna().any():
         row = int(np.flatnonzero(found.isna())[0])
         raise GoodsError(
-            f"order_by: {column} of product_id {train.product_id.iloc[row]} is {values.iloc[row]!r}; "
+            f"order_by: {column} of product_id {train.product_id.iloc[row]} is {values.tolist()[row]!r}; "
             "expected a number or a "
             "date such as 2024-05-31 of every train card"
         )

@@ -24,8 +24,9 @@ from goods.core.errors import GoodsError
 from goods.core.folders import disk_used
 from goods.core.hashing import content_hash, content_of
 from goods.core.scratch import RUN, own_folder
-from goods.core.workspace import Workspace
+from goods.core.workspace import Workspace, check_outside
 from goods.prepare.prepared import parts
+from goods.submit.batches import Asked, of_one_training
 from goods.submit.entries import overall
 from goods.submit.needed import pins
 from goods.submit.new_cards import reader_of
@@ -68,12 +69,15 @@ def make_bundle(
     bytes of each part. It gets its names in `bundle.out` once all of it is there, so that it may be tried again."""
     reader_of(competition)
     check_empty(bundle.out)
-    bundle.out.mkdir(parents=True, exist_ok=True)
-    with own_folder(bundle.out, RUN) as folder:
-        made = replace(bundle, out=folder)
-        fill(made, ws, competition, experiment, configs, wheels)
-        for part in (made.kernel, made.dataset):
-            part.rename(bundle.out / part.name)
+    check_outside(ws.root, bundle.out, "folder", ws.whole.path)
+    with of_one_training(Asked(ws, competition, experiment, None)) as check:
+        bundle.out.mkdir(parents=True, exist_ok=True)
+        with own_folder(bundle.out, RUN) as folder:
+            made = replace(bundle, out=folder)
+            fill(made, ws, competition, experiment, configs, wheels)
+            check()
+            for part in (made.kernel, made.dataset):
+                part.rename(bundle.out / part.name)
     return {path.name: disk_used(path) for path in sorted(bundle.dataset.iterdir())}
 
 

@@ -12,7 +12,6 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
@@ -27,6 +26,7 @@ from goods.core.errors import GoodsError
 from goods.core.filehashes import FileHashes
 from goods.core.folders import walk
 from goods.core.hashing import content_hash, file_hash
+from goods.core.ids import are_numbers
 from goods.core.locks import one_at_a_time
 from goods.core.log import say
 from goods.core.predictions import joined
@@ -132,9 +132,10 @@ def write_labelled(
     with of_one_training(finished) as check, tempfile.TemporaryDirectory(prefix="goods-cards-") as temporary:
         (asked,) = finished.predictors(stay=finished.fits)
         new = NewCards(unlabelled, competition, images, Path(temporary), known=known)
+        of_rows = competition_of(competition).row_ids
         with bar_over(new, teacher, asked.steps) as bar:
             for batch in new.batches():
-                mine = batch[~np.isin(batch.product_id.to_numpy(), known.to_numpy())].reset_index(drop=True)
+                mine = further(batch, known, of_rows, unlabelled)
                 if len(mine):
                     said.append(asked.predict(mine, partial(bar, len(batch))))
                     cards.append(mine[[*COLUMNS, *beside_text(mine)]])
@@ -146,6 +147,21 @@ def write_labelled(
     write_parquet(folder / CARDS, pd.concat(cards, ignore_index=True))
     joined(said).save(folder / SAID)
     say(f"distil: {sum(map(len, cards))} further cards labelled by {teacher}")
+
+
+def further(batch: pd.DataFrame, known: pd.Series, of_rows: bool, path: Path) -> pd.DataFrame:
+    """The cards of a batch whose ids are none of those `known`, as which they are texts or whole numbers; ids `of_rows`
+    go on after those known, as row 0 of one file is not that of another."""
+    if of_rows:
+        return batch.assign(product_id=batch.product_id + known.max() + 1)
+    if not are_numbers(known):
+        batch = batch.assign(product_id=batch.product_id.astype("str"))
+    elif not are_numbers(batch.product_id):
+        raise GoodsError(
+            f"--unlabelled {path}: its ids are texts such as {batch.product_id.iloc[0]!r}, those of the competition's "
+            "own cards whole numbers; number them"
+        )
+    return batch[~batch.product_id.isin(known)].reset_index(drop=True)
 
 
 def summary(ws: Workspace, config: ExperimentConfig, teacher: str) -> str:

@@ -64,7 +64,7 @@ class RerankerModel(NeuralModel):
         for name in self.config.experiments:
             if name not in self.context.scores:
                 raise GoodsError(f"experiment {name} is not trained; train it first")
-            cards = cards[np.isin(cards.product_id.to_numpy(), self.context.scores[name].product_id)]
+            cards = cards[cards.product_id.isin(self.context.scores[name].product_id)]
         if cards.empty:
             return cards
         lists = self.out_of_fold(cards)

@@ -1,0 +1,80 @@
+"""Classes that files have as flags or floats are submitted as such: a contest that compares finds no "true" equal to
+True."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from table_contests import config_of, prepared
+
+from goods.cards.labels import Labels
+from goods.cards.table import load_cards, select
+from goods.competitions.loading import competition_of
+from goods.core.errors import GoodsError
+from goods.core.predictions import Predictions
+from goods.prepare.prepared import parts
+from goods.submit.elsewhere import checked_file
+
+SECTION = {"files": {"train": "train.parquet", "test": "test.parquet"}, "id": "sku", "title": "name"}
+ONE = {**SECTION, "target": "new", "submission": {"csv": True}}
+SEVERAL = {**SECTION, "target": ["new", "size", "day", "code"]}
+
+
+def write_files(folder: Path) -> Path:
+    train = pd.DataFrame(
+        {
+            "sku": range(4),
+            "name": ["чайник", "стол", "нож", "стул"],
+            "new": [True, False, True, None],
+            "size": [36.5, 37, 37, 36.5],
+            "day": pd.to_datetime(["2020-01-01", "2021-01-01"] * 2),
+            "code": [1.0, 2.0, None, 2.0],
+        }
+    )
+    train.to_parquet(folder / "train.parquet")
+    train[["sku", "name"]].iloc[:2].assign(sku=[10, 11]).to_parquet(folder / "test.parquet")
+    return folder
+
+
+def answers(ws, config) -> tuple[pd.DataFrame, list, pd.DataFrame]:
+    """The last class for the first test card, the first for the second; what is said, and the test rows."""
+    rows = select(load_cards(ws), "test")
+    said = []
+    for space, _ in parts(ws, config):
+        labels = Labels.load(space)
+        classes = np.array([[labels.n_classes - 1], [0]], np.int32)
+        one = Predictions(rows.product_id.to_numpy(), classes, np.ones((2, 1), np.float32))
+        said.append((space.attribute, labels, one))
+    return competition_of(config).submission.table(rows, said), said, rows
+
+
+def test_flags_and_floats_are_submitted_as_the_train_file_has_them(tmp_path):
+    config = config_of(SEVERAL)
+    _, ws = prepared(tmp_path, write_files(tmp_path), SEVERAL)
+    table, said, rows = answers(ws, config)
+    assert [str(dtype) for dtype in table.dtypes] == ["int64", "bool", "float64", "str", "int64"]
+    assert table.new.tolist() == [True, False] and table["size"].tolist() == [37, 36.5]
+    competition_of(config).submission.check(table, rows, said)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_flags_of_a_file_are_checked_as_flags(tmp_path, suffix):
+    config = config_of(ONE)
+    _, ws = prepared(tmp_path, write_files(tmp_path), ONE)
+    table, *_ = answers(ws, config)
+    for new, wrong in (
+        (table.new, None),
+        (["true", "false"], "is str, expected bool; write the contest's classes as true and false, such as"),
+        ([1, 0], "new of row 0 is 1, expected a class such as False"),
+        ([True, None], "new of row 1 is empty, expected a class such as False"),
+    ):
+        if suffix == ".csv" and isinstance(new, list) and new[0] == "true":
+            wrong = None  # a file without types
+        path, other = tmp_path / f"other{suffix}", table.assign(new=new)
+        other.to_parquet(path) if suffix == ".parquet" else other.to_csv(path, index=False)
+        if wrong is None:
+            checked_file(ws, config, path)
+            continue
+        with pytest.raises(GoodsError, match=wrong):
+            checked_file(ws, config, path)
