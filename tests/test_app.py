@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import urllib.request
 from importlib.util import find_spec
 from io import BytesIO
@@ -149,10 +150,10 @@ def test_a_photo_is_read_as_those_of_train_cards_are(tmp_path):
         picture(gr, str(tmp_path / "text.png"))
 
 
-@pytest.mark.skipif(HAS_GRADIO, reason="gradio is installed")
-def test_without_gradio_one_message_says_what_to_install(stacked, competition):
-    with pytest.raises(GoodsError, match="pip install 'gradio"):
-        page_of(stacked, competition, "stack")
+def test_without_gradio_one_message_says_what_to_install(ws, competition, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    with pytest.raises(GoodsError, match=r"^package gradio: the app needs it; pip install 'goods\[app\]'$"):
+        page_of(ws, competition, "stack")
 
 
 @pytest.fixture

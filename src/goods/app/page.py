@@ -57,9 +57,7 @@ def gradio_module() -> Any:
     try:
         import gradio
     except ModuleNotFoundError:
-        raise GoodsError(
-            "package gradio: the app needs it; install it: .venv/bin/pip install 'gradio>=6'"
-        ) from None
+        raise GoodsError("package gradio: the app needs it; pip install 'goods[app]'") from None
     return gradio
 
 
