@@ -1,5 +1,5 @@
-"""How long a page takes to open in Chromium: of a file of this machine, over the DevTools protocol. Wants the package
-websocket-client.
+"""How long a page takes to open in Chromium: of a file of this machine, over the DevTools protocol. Wants the extra
+`browser`, and Chromium.
 
 reads:  pages, such as submissions/<competition>/report.html
 writes: a row per page to stdout
@@ -18,6 +18,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ READ = """({load: performance.getEntriesByType("navigation")[0].loadEventEnd,
   paint: performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0,
   task: Math.max(0, ...tasks)})"""
 PATIENCE = 60  # seconds
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
 
 
 class Tab:
@@ -69,12 +71,12 @@ class Tab:
 @contextmanager
 def tab() -> Iterator[Tab]:
     """Of a browser of its own, which has nothing cached."""
-    browser = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))))
+    assert BROWSER is not None
     # what the browser leaves running for a moment may still write there
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"]
         flags += ["--remote-allow-origins=*", f"--user-data-dir={folder}"]
-        running = subprocess.Popen([browser, *flags], stderr=subprocess.DEVNULL)
+        running = subprocess.Popen([BROWSER, *flags], stderr=subprocess.DEVNULL)
         try:
             port = Path(folder) / "DevToolsActivePort"
             until = time.monotonic() + PATIENCE
@@ -95,6 +97,8 @@ def main() -> None:
     )
     parser.add_argument("pages", type=Path, nargs="+")
     args = parser.parse_args()
+    if BROWSER is None or find_spec("websocket") is None:
+        parser.error("pages are opened in a browser: install chromium, and pip install 'goods[browser]'")
     print("page  MB  loaded, s  first paint, s  longest task, s")
     for page in args.pages:
         with tab() as fresh:

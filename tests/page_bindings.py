@@ -81,8 +81,8 @@ NOT_RUN = {  # how a bound command begins → why it cannot be run in a test
     r"kaggle |.* --kaggle ": "sends to the real service; tests/test_board_site.py sends to one of its own",
     r"pip |.* -m pip ": "asks a package index",
     r".*/ray start|.* --executor ray --address": "needs a cluster; tests/test_ray.py runs one of this machine",
-    r".* benchmarks/page\.py": "needs Chromium, and a package that no requirement names",
-    r".* scripts/app\.py": "needs gradio, which no requirement names; tests/test_app.py asks what it answers",
+    r".* benchmarks/page\.py": "needs Chromium, and a package of the extra browser",
+    r".* scripts/app\.py": "needs gradio, a package of the extra app; tests/test_app.py asks what it answers",
     r".* -m pytest |bash scripts/test\.sh -m exhaustive": "the tests themselves",
     r"\.venv/bin/jupyter lab": "needs jupyterlab; tests/test_notebook.py runs the notebooks",
 }

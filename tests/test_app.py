@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import sys
 import urllib.request
 from importlib.util import find_spec
+from inspect import cleandoc
 from io import BytesIO
 from types import SimpleNamespace
 
@@ -81,10 +83,19 @@ def test_a_single_experiment_answers_without_reasons(trained, competition):
 
 
 def test_a_tree_adds_up_what_is_below_a_node_and_escapes_names():
-    lines = as_tree([(("A", "a<b>"), 0.5), (("B", "c"), 0.3), (("A", "d"), 0.2)]).splitlines()
-    assert (
-        lines[0] == "- A **70.0%**" and lines[1] == "    - a\\<b\\> **50.0%**" and lines[3] == "- B **30.0%**"
-    )
+    tree = as_tree([(("A", "a<b>"), 0.5), (("B", "c"), 0.3), (("A", "d"), 0.2)])
+    lines = [
+        "- A **70.0%**",
+        "    - a\\<b\\> **50.0%**",
+        "    - d **20.0%**",
+        "- B **30.0%**",
+        "    - c **30.0%**",
+    ]
+    assert tree.splitlines()[1:] == lines
+
+
+def test_a_tree_of_one_top_keeps_its_steps_in_what_gradio_makes_of_a_text():
+    assert cleandoc(as_tree([(("A", "a"), 1.0)])) == "- A **100.0%**\n    - a **100.0%**"
 
 
 def test_two_typed_products_are_told_alike_or_apart(trained_pairs):
@@ -102,7 +113,7 @@ def test_two_typed_products_are_told_alike_or_apart(trained_pairs):
 
 
 def test_a_tree_has_no_nodes_of_next_to_nothing():
-    assert as_tree([(("A", "a"), 0.9), (("A", "b"), 0.0004), (("B", "c"), 0.0001)]).count("\n") == 1
+    assert as_tree([(("A", "a"), 0.9), (("A", "b"), 0.0004), (("B", "c"), 0.0001)]).count("- ") == 2
 
 
 def test_little_is_told_as_less_than_a_percent_and_names_are_escaped():
@@ -149,10 +160,10 @@ def test_a_photo_is_read_as_those_of_train_cards_are(tmp_path):
         picture(gr, str(tmp_path / "text.png"))
 
 
-@pytest.mark.skipif(HAS_GRADIO, reason="gradio is installed")
-def test_without_gradio_one_message_says_what_to_install(stacked, competition):
-    with pytest.raises(GoodsError, match="pip install 'gradio"):
-        page_of(stacked, competition, "stack")
+def test_without_gradio_one_message_says_what_to_install(ws, competition, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    with pytest.raises(GoodsError, match=r"^package gradio: the app needs it; pip install 'goods\[app\]'$"):
+        page_of(ws, competition, "stack")
 
 
 @pytest.fixture
@@ -166,8 +177,9 @@ def url(stacked, competition):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not HAS_GRADIO, reason="gradio is not installed")
-def test_the_page_answers_over_http(url, shop):
+def test_the_page_answers_over_http(url, shop, tmp_path):
     from gradio_client import Client, handle_file
+    from gradio_client.exceptions import AppError
 
     client = Client(url, verbose=False)
     label, tree, reasons, nearest, shares = client.predict(
@@ -175,20 +187,25 @@ def test_the_page_answers_over_http(url, shop):
     )
     assert label["label"] == "Дом → Кружки" and "Кружки" in tree and reasons["data"] and nearest["data"]
     assert ">Дом → Кружки<" in shares and "&lt; 1 %" in shares
+    (tmp_path / "text.png").write_text("no photo")
+    with pytest.raises(AppError, match=r"^The photo cannot be read: not an image"):
+        client.predict("кружка", "", "", "", handle_file(tmp_path / "text.png"), api_name="/card")
     labelled = client.predict(handle_file(str(shop / "test.parquet")), api_name="/file")
     assert len(pd.read_parquet(labelled)) == len(pd.read_parquet(shop / "test.parquet"))
 
 
 @in_a_browser
 @pytest.mark.parametrize("width", [400, 1280])
-def test_a_typed_title_is_answered_in_a_browser(url, width):
+def test_a_typed_title_is_answered_in_a_browser(url, stacked, competition, width):
+    said = CardAnswers(stacked, competition, "stack").answer({"title": "кружка керамическая"})
+    why = reason_table(said.reasons[:1], description).feature.tolist()
     with visit(url, width) as visitor:
         visitor.types("Title", "кружка керамическая")
         visitor.presses("Which category?")
-        first, leaf, *_ = visitor.reads(".tree li")
+        (first, *_), (leaf, *_) = visitor.reads(".tree li"), visitor.reads(".tree li li")
         assert first.startswith("Дом ") and leaf.startswith("Кружки ") and leaf.endswith("%")
         cells = visitor.reads("[role=gridcell]")
-        assert any("of linear" in cell for cell in cells) and "Дом → Кружки" in cells
+        assert why and set(why) <= set(cells) and "Дом → Кружки" in cells
         assert visitor.broken("[role=gridcell], th") == [] and visitor.overflow() <= 0
 
 

@@ -174,5 +174,5 @@ def test_reading_a_model_imports_nothing_that_its_config_or_its_file_names(tmp_p
 def test_without_skops_the_family_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "skops", None)
     monkeypatch.setitem(sys.modules, "skops.io", None)
-    with pytest.raises(GoodsError, match=r"pip install 'skops>=0\.12'"):
+    with pytest.raises(GoodsError, match=r"pip install 'goods\[sklearn\]'"):
         estimator(tmp_path, "sklearn.linear_model.LogisticRegression").warm(toy_cards())

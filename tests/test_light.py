@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -90,3 +91,16 @@ def test_networks_are_an_extra_and_the_full_set_is_pinned():
     assert not core & {*networks, *REFUSED} and "torch" in networks
     pinned = {line.partition("==")[0] for line in (ROOT / "requirements.txt").read_text().split()}
     assert core | networks <= pinned
+
+
+def test_every_extra_that_a_message_or_a_page_has_installed_is_one():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = {
+        (name, file.relative_to(ROOT).as_posix())
+        for folder, kind in (("src", "py"), ("benchmarks", "py"), ("configs", "yaml"), ("docs", "md"))
+        for file in (ROOT / folder).rglob(f"*.{kind}")
+        for line in re.findall(r"install .*'(?:goods|\.)\[(.+)\]'", file.read_text(encoding="utf-8"))
+        for name in line.split(",")
+    }
+    assert {"app", "ray", "sklearn"} <= {name for name, _ in named}
+    assert [one for one in sorted(named) if one[0] not in project["optional-dependencies"]] == []

@@ -1,6 +1,7 @@
 """What presets train, and experiments of theirs that cannot work."""
 
 import shutil
+import sys
 
 import pytest
 import yaml
@@ -51,9 +52,13 @@ def test_what_a_preset_trains_and_what_a_local_text_encoder_adds(
     [
         (["linear", "words"], "family pair_words is for a competition that matches products"),
         (["linear", "joined"], "stack: joined is of family stack itself; name its experiments"),
+        (["linear", "sklearn-logreg"], r"models are kept by skops, .+; pip install 'goods\[sklearn\]'"),
     ],
 )
-def test_an_experiment_that_cannot_work_is_refused_before_anything_is_done(tmp_path, experiments, message):
+def test_an_experiment_that_cannot_work_is_refused_before_anything_is_done(
+    tmp_path, experiments, message, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "skops", None)
     name = "kazanexpress2023"
     configs = small_configs(tmp_path / "configs", name, experiments)
     shop = write_shop(tmp_path / "shop")

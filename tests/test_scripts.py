@@ -67,6 +67,18 @@ def test_a_folder_of_before_is_not_measured_in(name, rest, monkeypatch, capsys, 
     assert f"{tmp_path} is there already" in capsys.readouterr().err
 
 
+def test_without_a_browser_and_its_client_the_benchmark_of_pages_says_what_to_install(
+    monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "websocket", None)
+    monkeypatch.setattr(sys, "argv", ["page.py", str(tmp_path / "report.html")])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(ROOT / "benchmarks" / "page.py"), run_name="__main__")
+    assert stop.value.code == 2
+    assert "install chromium, and pip install 'goods[browser]'" in capsys.readouterr().err
+
+
 def test_the_readme_names_scripts_that_are_there():
     named = set(re.findall(r"scripts/(\w+)\.py", (ROOT / "README.md").read_text(encoding="utf-8")))
     assert named and named <= set(SCRIPTS)

@@ -232,7 +232,7 @@ def test_nothing_but_a_folder_of_the_work_folder_is_deleted(tmp_path, run_script
 
 
 def test_what_a_machine_lacks_is_said_with_what_will_not_work(monkeypatch, tmp_path):
-    absent = {"torch", "timm"}
+    absent = {"torch", "timm", "umap-learn"}
     monkeypatch.setattr(machine, "_version", lambda name: None if name in absent else "1.0")
     monkeypatch.setattr(machine, "find_spec", lambda name: None)
     monkeypatch.setattr(machine.execution, "has_torch", lambda: False)
@@ -242,6 +242,8 @@ def test_what_a_machine_lacks_is_said_with_what_will_not_work(monkeypatch, tmp_p
         found["networks"].word == "note"
         and "timm, torch missing: will not work: navec" in found["networks"].said
     )
+    assert "; pip install 'goods[networks]' (kornia 1.0" in found["networks"].said
+    assert found["maps"].said.endswith("; pip install umap-learn")
     assert found["GPU"].said == "not looked for: torch is not installed"
     assert "--offline" in found["model hub"].said and found["packages"].word == "ok"
     absent.add("catboost")

@@ -117,7 +117,9 @@ class CardAnswers:
 
 
 def as_tree(categories: list[tuple[tuple[str, ...], float]]) -> str:
-    """Markdown: the categories as a tree, each node with the sum of what is below it, without those of next to none."""
+    """Markdown: the categories as a tree, each node with the sum of what is below it, without those of next to none.
+
+    It begins with an empty line: gradio takes off of all lines but the first what they are indented by alike."""
     mass: dict[tuple[str, ...], float] = {}
     for path, proba in categories:
         for depth in range(1, len(path) + 1):
@@ -132,7 +134,7 @@ def as_tree(categories: list[tuple[tuple[str, ...], float]]) -> str:
             lines += below(child)
         return lines
 
-    return "\n".join(below(()))
+    return "\n".join(["", *below(())])
 
 
 def escaped(text: str) -> str:

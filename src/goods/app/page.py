@@ -57,9 +57,7 @@ def gradio_module() -> Any:
     try:
         import gradio
     except ModuleNotFoundError:
-        raise GoodsError(
-            "package gradio: the app needs it; install it: .venv/bin/pip install 'gradio>=6'"
-        ) from None
+        raise GoodsError("package gradio: the app needs it; pip install 'goods[app]'") from None
     return gradio
 
 
@@ -78,6 +76,7 @@ def card_tab(gr: Any, answers: CardAnswers, with_photo: bool) -> None:
                 sources=["upload", "clipboard"],
                 visible=with_photo,
             )
+            photo.preprocess = also_unreadable(photo.preprocess)
             asked = gr.Button("Which category?", variant="primary")
         with gr.Column():
             label = gr.Label(label="Category")
@@ -114,6 +113,18 @@ def refusal(gr: Any, message: str) -> Exception:
 
 def has_text(text: str | None) -> bool:
     return bool((text or "").strip())
+
+
+def also_unreadable(preprocess: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
+    """The path of a file that gradio cannot open too: `picture` then says why, in words of ours."""
+
+    def path_of(payload: Any) -> str | None:
+        try:
+            return preprocess(payload)
+        except Exception:  # of pillow, whatever broken bytes lead to
+            return payload.path
+
+    return path_of
 
 
 def picture(gr: Any, path: str | None) -> Image.Image | None:

@@ -147,6 +147,9 @@ class FamilyConfig(Strict):
     second_level: ClassVar[bool] = False  # fitted by stack/ on finished runs, not fold by fold by train/
     part: ClassVar[bool] = False  # of another family's config, no experiment by itself
 
+    def check_installed(self) -> None:
+        """GoodsError where a package is missing that this family alone works with."""
+
     @property
     def upstream(self) -> tuple[str, ...]:
         """Experiments this one builds on, fold by fold; they are trained first."""

@@ -30,13 +30,14 @@ def check_problem(ws: Workspace, config: ExperimentConfig) -> None:
 
 
 def check_family(config: ExperimentConfig, found: Problem, competition: str) -> None:
-    """GoodsError where an experiment for cards meets pairs of them, or the other way round, or a neural network one
-    without torch."""
+    """GoodsError where an experiment for cards meets pairs of them, or the other way round, or one lacks a package that
+    it works with, a neural network torch."""
     if config.model.on_gpu and not has_torch():
         raise GoodsError(
             f"experiment {config.name}: family {config.model.family} runs on torch, which is not installed; "
             "pip install 'goods[networks]', or take --preset light"
         )
+    config.model.check_installed()
     wanted = PROBLEMS[config.model.problem]
     if wanted is not found:
         raise GoodsError(

@@ -26,12 +26,13 @@ CORE = (
     *("optuna", "pandas", "pillow", "pyarrow", "pydantic", "pymorphy3", "safetensors", "scikit-learn"),
     *("scipy", "sqlalchemy"),
 )
-PARTS = {
+PARTS = {  # packages, what works with them alone, what to have pip install
     "networks": (
         ("kornia", "lightning", "timm", "torch", "torchvision", "transformers"),
         "navec, knn, transformer, image, fusion, contrastive and encoders of pairs; --preset light does without",
+        "'goods[networks]'",
     ),
-    "maps": (("umap-learn",), "probe without --no-maps"),
+    "maps": (("umap-learn",), "probe without --no-maps", "umap-learn"),
 }
 WITHOUT = "will not work"
 
@@ -81,12 +82,12 @@ def _packages() -> Iterator[Finding]:
         yield Finding(WRONG, "packages", f"missing: {', '.join(missing)}; pip install them, or goods again")
     else:
         yield Finding(FINE, "packages", ", ".join(f"{name} {installed}" for name, installed in found.items()))
-    for part, (names, used_by) in PARTS.items():
+    for part, (names, used_by, wanted) in PARTS.items():
         found = {name: _version(name) for name in names}
         missing = [name for name, installed in found.items() if installed is None]
         told = ", ".join(f"{name} {installed}" for name, installed in found.items() if installed)
         if missing:
-            lacks = f"{', '.join(missing)} missing: {WITHOUT}: {used_by}; pip install 'goods[{part}]'"
+            lacks = f"{', '.join(missing)} missing: {WITHOUT}: {used_by}; pip install {wanted}"
             yield Finding(NOTE, part, lacks + (f" ({told} are there)" if told else ""))
         else:
             yield Finding(FINE, part, told)

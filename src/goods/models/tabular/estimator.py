@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from goods.config.base import FamilyConfig
 from goods.core.errors import GoodsError
 from goods.core.meant import meant
+from goods.models.tabular.estimator_files import check_skops
 from goods.models.text.linear import FieldFeatures
 from goods.models.textfields import TextField
 
@@ -35,6 +36,9 @@ class EstimatorConfig(FamilyConfig):
         if self.features != "tabular" and not self.fields:
             raise ValueError("fields is empty: name at least one, such as title, or set features: tabular")
         return self
+
+    def check_installed(self) -> None:
+        check_skops()
 
 
 def built(estimator: str, params: dict[str, Any], seed: int) -> Any:

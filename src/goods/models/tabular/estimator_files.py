@@ -21,7 +21,7 @@ def check_skops() -> None:
         import skops.io  # noqa: F401
     except ImportError:
         raise GoodsError(
-            "family sklearn: its models are kept by skops, which is missing; pip install 'skops>=0.12'"
+            "family sklearn: its models are kept by skops, which is missing; pip install 'goods[sklearn]'"
         ) from None
 
 
