@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import combinations
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -220,28 +219,24 @@ def test_dead_workers_are_told_of_where_places_go_and_their_folder_stays(monkeyp
     assert caught.value.__notes__ == ["in fold 0"]
 
 
-HOLDER = """
-import sys, time
-from pathlib import Path
-from goods.core.execution import gpu_token
-with gpu_token(Path(sys.argv[1]), 1) as gpu:
-    print(gpu, flush=True)
-    time.sleep(600)
-"""
+def hold_gpu(folder: Path, told: Connection) -> None:
+    with gpu_token(folder, 1) as gpu:
+        told.send(gpu)
+        time.sleep(600)
 
 
 def test_a_killed_job_gives_its_gpu_back(tmp_path):
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "0\n"
+    fork = get_context("fork")
+    told, telling = fork.Pipe(duplex=False)
+    holder = fork.Process(target=hold_gpu, args=(tmp_path, telling), daemon=True)
+    holder.start()
+    assert told.recv() == 0
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(held_gpu, tmp_path)
         time.sleep(0.3)
         assert not waiting.done()
-        holder.send_signal(signal.SIGKILL)
-        holder.wait()
+        holder.kill()
+        holder.join()
         assert waiting.result(timeout=10) == 0
 
 

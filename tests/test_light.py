@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -34,6 +35,22 @@ class Refuse:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Refuse())
 """
+COMMANDS = f"""\
+import json, runpy, sys
+from contextlib import redirect_stderr
+from io import StringIO
+from pathlib import Path
+told = []
+for words in json.loads(sys.argv[1]):
+    sys.argv, code = ["goods", *words, "--work", "work"], 0
+    with redirect_stderr(StringIO()) as err:
+        try:
+            runpy.run_module("goods", run_name="__main__")
+        except SystemExit as end:
+            code = end.code
+    told.append((code, err.getvalue(), Path("work/{NAME}/prepared").exists()))
+print(json.dumps(told))
+"""
 OWN = {
     "competition": f"reader: {NAME}\nn_folds: 2\n",
     "linear": "tune: {trials: 2, startup_trials: 1, shares: [1.0]}\n",
@@ -44,7 +61,8 @@ OWN = {
 
 @pytest.fixture
 def goods(tmp_path: Path):
-    """Calls `goods` in a folder with a small shop, where torch and what stands on it cannot be imported."""
+    """Calls commands of `goods`, one after the other in a process, in a folder with a small shop, where torch and what
+    stands on it cannot be imported: of each its code, its stderr and whether cards are prepared afterwards."""
     (tmp_path / "hook").mkdir()
     (tmp_path / "hook" / "sitecustomize.py").write_text(REFUSE.format(names=set(REFUSED)))
     write_shop(tmp_path / "shop", n_train=120, n_test=20)
@@ -53,9 +71,11 @@ def goods(tmp_path: Path):
         (tmp_path / "configs" / NAME / f"{name}.yaml").write_text(text)
     env = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{tmp_path / 'hook'}"}
 
-    def call(*words: str) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "goods", *words, "--work", "work"]
-        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    def call(*commands: tuple[str, ...]) -> list[tuple[int | None, str, bool]]:
+        command = [sys.executable, "-c", COMMANDS, json.dumps(commands)]
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return json.loads(done.stdout.splitlines()[-1])
 
     return call
 
@@ -63,17 +83,16 @@ def goods(tmp_path: Path):
 @pytest.mark.parametrize("workers", [pytest.param((), marks=pytest.mark.slow), ("--workers", "1")])
 def test_the_light_preset_runs_where_torch_cannot_be_imported(goods, tmp_path, workers):
     run = ("run", NAME, "--data", "shop", "--out", "out", *workers)
-    done = goods(*run)
-    assert done.returncode == 2 and not (tmp_path / "work" / NAME / "prepared").exists()
+    predict = ("predict", NAME, "stack-light", "shop/test.parquet", "--out", "labelled.parquet")
+    refused, light, labelled = goods(run, (*run, "--preset", "light"), predict)
+    assert (refused[0], refused[2]) == (2, False)
     assert (
-        "torch, which is not installed; pip install 'goods[networks]', or take --preset light" in done.stderr
+        "torch, which is not installed; pip install 'goods[networks]', or take --preset light" in refused[1]
     )
-    done = goods(*run, "--preset", "light")
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert not light[0] and light[2], light[1][-2000:]
     assert len(pd.read_parquet(tmp_path / "out" / NAME / "result.parquet")) == 20
-    done = goods("predict", NAME, "stack-light", "shop/test.parquet", "--out", "labelled.parquet")
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "predict stack-light: 20 cards labelled in labelled.parquet" in done.stderr
+    assert not labelled[0], labelled[1][-2000:]
+    assert "predict stack-light: 20 cards labelled in labelled.parquet" in labelled[1]
 
 
 def test_a_stack_without_networks_is_all_the_light_preset_names():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import threading
 import time
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 
 import pytest
 from conftest import ROOT, competition_config, small_configs, write_shop
@@ -19,15 +20,13 @@ from goods.pipeline import run_all
 from goods.prepare.folds import make_folds
 from goods.presets import Options
 
-HOLD = """
-import sys, time
-from pathlib import Path
-from goods.core.locks import working
-from goods.core.workspace import Workspace
-with working(Workspace(Path(sys.argv[1]), "shop"), alone=sys.argv[2] == "alone"):
-    print("held", flush=True)
-    time.sleep(float(sys.argv[3]))
-"""
+FORK = get_context("fork")  # a Python of its own takes a second to import what holds locks
+
+
+def hold(ws: Workspace, alone: bool, seconds: float, held: Event) -> None:
+    with working(ws, alone):
+        held.set()
+        time.sleep(seconds)
 
 
 @pytest.fixture
@@ -35,16 +34,17 @@ def shop_ws(tmp_path):
     return Workspace(tmp_path, "shop")
 
 
-def holder(tmp_path, how, seconds=60.0):
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path), how, str(seconds)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout.readline() == "held\n"
+def holder(ws, alone=True, seconds=60.0):
+    """A process that holds the workspace for so long."""
+    held = FORK.Event()
+    process = FORK.Process(target=hold, args=(ws, alone, seconds, held), daemon=True)
+    process.start()
+    assert held.wait(60)
     return process
 
 
 def test_a_run_that_is_alone_keeps_others_out_and_says_who_it_is(tmp_path, shop_ws):
-    process = holder(tmp_path, "alone")
+    process = holder(shop_ws)
     try:
         for alone in (True, False):
             message = rf"in use by process {process.pid} \(.+since 20.+--wait"
@@ -52,7 +52,7 @@ def test_a_run_that_is_alone_keeps_others_out_and_says_who_it_is(tmp_path, shop_
                 pass
     finally:
         process.kill()
-        process.wait()
+        process.join()
 
 
 def test_whole_runs_with_one_folder_of_submissions_do_not_mix_their_pages(tmp_path):
@@ -91,15 +91,15 @@ def test_a_lock_file_that_is_none_is_told(tmp_path, shop_ws):
 
 
 def test_a_killed_run_holds_nothing(tmp_path, shop_ws):
-    process = holder(tmp_path, "alone")
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process = holder(shop_ws)
+    process.kill()
+    process.join()
     with working(shop_ws, alone=True):
         pass
 
 
 def test_those_that_train_side_by_side_keep_out_only_one_that_changes_all(tmp_path, shop_ws):
-    process = holder(tmp_path, "together")
+    process = holder(shop_ws, alone=False)
     try:
         with working(shop_ws, alone=False):
             pass
@@ -110,7 +110,7 @@ def test_those_that_train_side_by_side_keep_out_only_one_that_changes_all(tmp_pa
             pass
     finally:
         process.kill()
-        process.wait()
+        process.join()
 
 
 def test_probe_which_fills_caches_keeps_off_a_run_that_is_alone(tmp_path, run_script, monkeypatch):
@@ -123,16 +123,16 @@ def test_probe_which_fills_caches_keeps_off_a_run_that_is_alone(tmp_path, run_sc
 
 
 def test_one_waits_where_it_is_told_to(tmp_path, shop_ws, capsys):
-    process = holder(tmp_path, "alone", 1.0)
+    process = holder(shop_ws, seconds=1.0)
     started = time.monotonic()
     with working(shop_ws, alone=True, wait=True):
-        assert process.poll() is not None or time.monotonic() - started > 0.5
-    process.wait()
+        assert not process.is_alive() or time.monotonic() - started > 0.5
+    process.join()
     assert f"waiting for process {process.pid}" in capsys.readouterr().err
 
 
-def test_a_target_is_held_with_its_competition(tmp_path):
-    process = holder(tmp_path, "alone")
+def test_a_target_is_held_with_its_competition(tmp_path, shop_ws):
+    process = holder(shop_ws)
     try:
         with (
             pytest.raises(GoodsError, match="in use by"),
@@ -141,7 +141,7 @@ def test_a_target_is_held_with_its_competition(tmp_path):
             pass
     finally:
         process.kill()
-        process.wait()
+        process.join()
 
 
 def test_jobs_of_one_folder_come_one_after_the_other(tmp_path):

@@ -1,5 +1,5 @@
-import subprocess
-import sys
+from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -125,22 +125,17 @@ def test_an_unfinished_run_is_not_submitted(ws, competition, tmp_path):
         submit(ws, competition, "linear", tmp_path)
 
 
-APPEND = """
-import os, sys
-from pathlib import Path
-from goods.submit.ledger import append_leaderboard
-
-for run in range(3):
-    if not os.fork():
-        break
-else:
-    sys.exit(max(os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(3)))
-for i in range(30):
-    append_leaderboard(Path(sys.argv[1]), {"competition": "c", "rows": 30 * run + i})
-"""
+def append(board: Path, first: int) -> None:
+    for i in range(30):
+        append_leaderboard(board, {"competition": "c", "rows": first + i})
 
 
 def test_no_row_is_lost_where_runs_end_at_the_same_time(tmp_path):
     board = tmp_path / "leaderboard.csv"
-    subprocess.run([sys.executable, "-c", APPEND, board], check=True, timeout=120)
+    runs = [get_context("fork").Process(target=append, args=(board, 30 * run)) for run in range(3)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join(120)
+    assert [run.exitcode for run in runs] == [0] * 3
     assert sorted(pd.read_csv(board).rows) == list(range(90))

@@ -11,8 +11,6 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from goods.report.curves import DOTS
-from goods.report.page import new_figure, svg
 from goods.submit.ledger import LEDGER, SUBMISSION, locked, rows_of
 
 FEWEST = 3  # submissions that an order can be seen in
@@ -61,6 +59,9 @@ def scored(ledger: pd.DataFrame) -> pd.DataFrame:
 
 def picture(rows: pd.DataFrame, metric: str) -> Markup:
     """Board over out-of-fold score, bars of two standard deviations over folds, the line where both are equal."""
+    from goods.report.curves import DOTS  # matplotlib: only who makes a page pays
+    from goods.report.figures import new_figure, svg
+
     figure, axis = new_figure(5, 4)
     ends = [min(rows.score.min(), rows.board.min()), max(rows.score.max(), rows.board.max())]
     axis.plot(ends, ends, color="#8888", linewidth=1)

@@ -9,8 +9,8 @@ from markupsafe import Markup
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from goods.report.curves import DOTS
+from goods.report.figures import new_figure, svg
 from goods.report.judged import SIZES, Judged
-from goods.report.page import new_figure, svg
 
 
 def class_rows(judged: Judged) -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from goods.core.wording import count
+from goods.report.figures import new_figure, plain_label, svg
 from goods.report.judged import Judged
-from goods.report.page import new_figure, plain_label, svg
 
 BRANCHES, CHILDREN = 6, 12  # heat maps, and children of a node that one shows
 LABEL = 28  # characters of a name on a heat map

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from goods.report.figures import new_figure, plain_label, svg
 from goods.report.judged import Judged
-from goods.report.page import new_figure, plain_label, svg
 
 BEFORE, AFTER = "#d9730d", "#2f6fdb"
 DOTS: dict[str, Any] = {"color": AFTER, "alpha": 0.85}  # they stand out on a light page and on a dark one

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from sklearn.preprocessing import normalize
 
 from goods.cards.labels import Labels
-from goods.report.page import plain_label, png
+from goods.report.figures import plain_label, png
 from goods.report.probes import CLUSTERED, reduced
 
 COLOURED = 20  # categories with a colour of their own on the map

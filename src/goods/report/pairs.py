@@ -31,7 +31,7 @@ from goods.problems.kinds import load_rows
 from goods.report.board import board_of
 from goods.report.experiments import experiment_row, taken_rows
 from goods.report.key import is_main, page_key, page_path, submission_link
-from goods.report.page import holds, made_now, new_figure, plain_label, render, svg
+from goods.report.page import holds, made_now, render
 from goods.report.sentences import apart_told, cleanup_told, scored_folds, sd_told, spread_told, tuned_told
 from goods.submit.entries import finished_report, joined, lag_of, limits_of, made_of
 
@@ -128,6 +128,8 @@ def category_row(name: str, target: np.ndarray, match: np.ndarray, category: np.
 
 def curves_plot(target: np.ndarray, match: np.ndarray, category: np.ndarray) -> Markup:
     """Precision over recall of each category."""
+    from goods.report.figures import new_figure, plain_label, svg  # matplotlib: only who makes a page pays
+
     figure, axis = new_figure(6.5, 4)
     for name in np.unique(category):
         own = category == name
