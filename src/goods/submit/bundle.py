@@ -26,6 +26,7 @@ from goods.core.hashing import content_hash, content_of
 from goods.core.scratch import RUN, own_folder
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
+from goods.submit.batches import Asked, of_one_training
 from goods.submit.entries import overall
 from goods.submit.needed import pins
 from goods.submit.new_cards import reader_of
@@ -69,9 +70,11 @@ def make_bundle(
     reader_of(competition)
     check_empty(bundle.out)
     bundle.out.mkdir(parents=True, exist_ok=True)
-    with own_folder(bundle.out, RUN) as folder:
+    asked = Asked(ws, competition, experiment, None)
+    with of_one_training(asked) as check, own_folder(bundle.out, RUN) as folder:
         made = replace(bundle, out=folder)
         fill(made, ws, competition, experiment, configs, wheels)
+        check()
         for part in (made.kernel, made.dataset):
             part.rename(bundle.out / part.name)
     return {path.name: disk_used(path) for path in sorted(bundle.dataset.iterdir())}

@@ -29,6 +29,7 @@ from goods.matching.products import Products, Vectors
 from goods.models.base import Model
 from goods.models.pairs.pairs_model import PairsModel, in_short
 from goods.problems.kinds import load_rows
+from goods.submit.batches import Asked, of_one_training
 from goods.submit.predictor import saved_config, warn_of_shares
 from goods.submit.raw_batches import whole_file
 from goods.train.finished import load_run_models
@@ -103,7 +104,10 @@ def trained_scorer(
             if path is None
             else contest_products(competition, path, cards, ids, pairs)
         )
-        return predict_pairs(ws, competition, experiment, products, pairs).proba_of(1)
+        with of_one_training(Asked(ws, competition, experiment, None)) as check:
+            said = predict_pairs(ws, competition, experiment, products, pairs)
+            check()
+        return said.proba_of(1)
 
     return scorer
 
