@@ -39,6 +39,14 @@ class FieldTerms(Strict):
     chars: Lengths | None = None
 
 
+class NetworkTrainer(TrainerConfig):
+    """Of the network: what is not set is as it learns best, not as encoders do."""
+
+    epochs: int = Field(6, ge=1)
+    batch_size: int = Field(256, ge=1)
+    lr: float = Field(0.003, gt=0)
+
+
 class StudentConfig(FamilyConfig):
     family: Literal["student"]
     one_core: ClassVar[bool] = True
@@ -59,10 +67,7 @@ class StudentConfig(FamilyConfig):
     hidden: int = Field(192, ge=1, description="units of the network")
     dropout: float = Field(0.3, ge=0, lt=1, description="of the network's units")
     term_dropout: float = Field(0.2, ge=0, lt=1, description="of a card's terms, where the network learns")
-    trainer: TrainerConfig = Field(
-        default_factory=lambda: TrainerConfig.model_validate({"epochs": 6, "batch_size": 256, "lr": 0.003}),
-        description="of the network",
-    )
+    trainer: NetworkTrainer = Field(NetworkTrainer(), description="of the network")
 
     def for_cards(self, n: int) -> StudentConfig:
         if self.structure != "auto":
