@@ -26,19 +26,20 @@ from goods.core.folders import check_writable
 from goods.core.log import say
 from goods.core.workspace import Workspace
 
+OF_THE_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)  # which is told as of any other file
+
 POLL = 0.3  # seconds between two looks at a lock that is held
 
 
 @contextmanager
 def working(ws: Workspace, alone: bool, wait: bool = False) -> Iterator[None]:
-    """Hold the work folder of a competition: `alone`, rid of what killed runs left half-written, or beside others that
+    """Hold the work folder of a competition, rid of what killed runs left half-written: `alone`, or beside others that
     are not alone.
 
     Where that cannot be, `wait` until it can, or GoodsError says who holds it.
     """
     with _held(ws.whole.path, ws.whole.path / "locks", "--work", alone, wait):
-        if alone:
-            remove_leftovers(ws.whole.path)
+        remove_leftovers(ws.whole.path, alone)
         yield
 
 
@@ -59,6 +60,12 @@ def _held(what: Path, folder: Path, option: str, alone: bool, wait: bool) -> Ite
     try:
         lock = ReadWriteLock(path, is_singleton=False)
         _acquire(lock, what, option, alone, wait)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in OF_THE_DISK:
+            raise
+        raise GoodsError(
+            f"{path}: cannot be locked ({error}); mend the right to write to it, or give another {option}"
+        ) from None
     except sqlite3.DatabaseError as error:
         raise GoodsError(f"{path}: damaged ({error}); remove it and run again") from None
     mine = folder / f"holder-{socket.gethostname()}-{os.getpid()}.json"
