@@ -15,7 +15,7 @@ from filelock import ReadWriteLock
 
 from goods.core.artifacts import atomic
 from goods.core.errors import GoodsError
-from goods.core.locks import one_at_a_time, working, writing
+from goods.core.locks import one_at_a_time, sole_writer, working, writing
 from goods.core.workspace import Workspace
 from goods.pipeline import run_all
 from goods.prepare.folds import make_folds
@@ -93,6 +93,18 @@ def test_what_nobody_holds_any_more_is_gone_beside_other_runs_too(shop_ws):
         (folder / name).touch()
     with working(shop_ws, alone=False):
         assert {path.name for path in folder.iterdir()} == {held.name, "oof.npz"}
+
+
+def test_one_file_is_written_by_one_run_at_a_time_and_nothing_stays_beside_it(tmp_path):
+    out = tmp_path / "a[b]" / "labelled.parquet"
+    with sole_writer(out):
+        with pytest.raises(GoodsError, match=r"^--out .+labelled\.parquet: another run is writing it; wait"):
+            sole_writer(out).__enter__()
+        with sole_writer(out.with_suffix(".csv")):
+            pass
+    with sole_writer(out):
+        pass
+    assert list(out.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 
 import psutil
@@ -24,6 +25,7 @@ from goods.core.artifacts import remove_leftovers, write_json
 from goods.core.errors import GoodsError
 from goods.core.folders import check_writable
 from goods.core.log import say
+from goods.core.scratch import own_folder
 from goods.core.workspace import Workspace
 
 OF_THE_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)  # which is told as of any other file
@@ -95,6 +97,20 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def sole_writer(out: Path) -> Iterator[None]:
+    """Hold a file or folder that one command makes, as --out names it; GoodsError where another is at it. Nothing stays
+    beside it, and where a file system has no locks, nothing is held."""
+    mark = f".{out.name}.held-"
+    with ExitStack() as opened:
+        with suppress(OSError):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            own = opened.enter_context(own_folder(out.parent, mark))
+            if any(other.name != own.name for other in out.parent.glob(f"{escape(mark)}*")):
+                raise GoodsError(f"--out {out}: another run is writing it; wait for its end, or name another")
+        yield
 
 
 def in_use_by(ws: Workspace) -> tuple[str, bool]:

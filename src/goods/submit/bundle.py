@@ -23,6 +23,7 @@ from goods.core.done import DONE, LOGS, check_done, mark_done, read_done
 from goods.core.errors import GoodsError
 from goods.core.folders import disk_used
 from goods.core.hashing import content_hash, content_of
+from goods.core.locks import sole_writer
 from goods.core.scratch import RUN, own_folder
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
@@ -71,7 +72,7 @@ def make_bundle(
     check_empty(bundle.out)
     bundle.out.mkdir(parents=True, exist_ok=True)
     asked = Asked(ws, competition, experiment, None)
-    with of_one_training(asked) as check, own_folder(bundle.out, RUN) as folder:
+    with sole_writer(bundle.out), of_one_training(asked) as check, own_folder(bundle.out, RUN) as folder:
         made = replace(bundle, out=folder)
         fill(made, ws, competition, experiment, configs, wheels)
         check()
