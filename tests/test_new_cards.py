@@ -159,7 +159,9 @@ def test_a_second_run_does_not_write_the_file_that_another_is_writing(labeller, 
 
     def beside(cards):
         monkeypatch.setattr(NewCards, "batches", batches)
-        with pytest.raises(GoodsError, match=f"^--out {out}: another run is writing it; wait for its end, or"):
+        with pytest.raises(
+            GoodsError, match=f"^--out {out}: another run is writing it; wait for its end, or"
+        ):
             predict(labeller, out)
         yield from batches(cards)
 

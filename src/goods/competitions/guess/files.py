@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from goods.competitions.arrow import told
 from goods.competitions.content import SPREADSHEET
@@ -78,27 +79,27 @@ def find_sources(data: Path) -> Sources:
             found.of[role] = source
     if lacking := [role for role in ("train", "test") if role not in found.of]:
         refuse_workbooks(data)
-        raise GoodsError(f"{data}: {without(lacking, found)}")
+        refuse(data, lacking, found)
     found.other += add_labels(found, labels)
     return found
 
 
-def without(lacking: list[str], found: Sources) -> str:
-    """What to do where no table is told to hold the cards of these roles."""
+def refuse(data: Path, lacking: list[str], found: Sources) -> NoReturn:
+    """GoodsError where no table is told to hold the cards of these roles."""
     there = found.other + [source.told for source in found.of.values()]
     if not there:
-        return (
-            f"holds no table ({KNOWN}); put those of the train and the test cards there, or name the folder that has "
-            "them with --data"
+        raise GoodsError(
+            f"{data}: holds no table ({KNOWN}); put those of the train and the test cards there, or name the folder "
+            "that has them with --data"
         )
-    what = f"no file whose name says that it holds the {' or the '.join(lacking)} cards ({told(there)}); "
+    cards = f"no file whose name says that it holds the {' or the '.join(lacking)} cards ({told(there)})"
     if len(there) == 1:
-        return what + (
-            "give two files of the same columns: train with the rows whose class is known, test with those to be "
-            "labelled, or with some that are set aside, where all are known"
+        raise GoodsError(
+            f"{data}: {cards}; give two files of the same columns: train with the rows whose class is known, test with "
+            "those to be labelled, or with some that are set aside, where all are known"
         )
     them, their = ("it", "its") if len(lacking) == 1 else ("them", "their")
-    return f"{what}rename {them} to {' and '.join(lacking)} with {their} own suffix"
+    raise GoodsError(f"{data}: {cards}; rename {them} to {' and '.join(lacking)} with {their} own suffix")
 
 
 def take_tree(sources: list[Source]) -> None:

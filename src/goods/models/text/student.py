@@ -67,7 +67,9 @@ class StudentConfig(FamilyConfig):
     hidden: int = Field(192, ge=1, description="units of the network")
     dropout: float = Field(0.3, ge=0, lt=1, description="of the network's units")
     term_dropout: float = Field(0.2, ge=0, lt=1, description="of a card's terms, where the network learns")
-    trainer: NetworkTrainer = Field(NetworkTrainer(), description="of the network")
+    trainer: NetworkTrainer = Field(
+        default_factory=lambda: NetworkTrainer.model_validate({}), description="of the network"
+    )
 
     def for_cards(self, n: int) -> StudentConfig:
         if self.structure != "auto":
