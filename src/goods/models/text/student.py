@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from goods.config.base import FamilyConfig, LocalPath, Strict
 from goods.config.trainer import TrainerConfig
@@ -27,6 +27,8 @@ OPTIMISTIC = (
     "score is optimistic as far as these are like train cards"
 )
 
+TRAINER = {"epochs": 6, "batch_size": 256, "lr": 0.003}
+
 NETWORK_FROM = 50_000  # cards, train, test and further ones: with fewer the SVMs are the better student
 
 
@@ -37,14 +39,6 @@ class FieldTerms(Strict):
     weight: float = Field(1.0, gt=0, le=1e6)
     words: int = Field(1, ge=0, le=3)
     chars: Lengths | None = None
-
-
-class NetworkTrainer(TrainerConfig):
-    """Of the network: what is not set is as it learns best, not as encoders do."""
-
-    epochs: int = Field(6, ge=1)
-    batch_size: int = Field(256, ge=1)
-    lr: float = Field(0.003, gt=0)
 
 
 class StudentConfig(FamilyConfig):
@@ -67,9 +61,15 @@ class StudentConfig(FamilyConfig):
     hidden: int = Field(192, ge=1, description="units of the network")
     dropout: float = Field(0.3, ge=0, lt=1, description="of the network's units")
     term_dropout: float = Field(0.2, ge=0, lt=1, description="of a card's terms, where the network learns")
-    trainer: NetworkTrainer = Field(
-        default_factory=lambda: NetworkTrainer.model_validate({}), description="of the network"
+    trainer: TrainerConfig = Field(
+        default_factory=lambda: TrainerConfig.model_validate(TRAINER), description="of the network"
     )
+
+    @field_validator("trainer", mode="before")
+    @classmethod
+    def as_it_learns_best(cls, given: Any) -> Any:
+        """What is not set is as the network learns best, not as encoders do."""
+        return TRAINER | given if isinstance(given, dict) else given
 
     def for_cards(self, n: int) -> StudentConfig:
         if self.structure != "auto":
