@@ -17,7 +17,7 @@ workers=()
 if [[ " $* " != *no:xdist* && " $* " != *" --pdb "* ]]; then
     cores="$("$PYTHON" -c 'from goods.core import execution; print(execution.cores())')"
     # a worker begun anew in place of one that has crashed would begin with the test that crashed it
-    # files come in the order of tests/conftest.py, the longest first, not by how many tests they have
+    # files come in the order of tests/sessions.py, the longest first, not by how many tests they have
     workers=(-n "$cores" --dist loadfile --no-loadscope-reorder --max-worker-restart 0)
 fi
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" # a worker's share of the cores

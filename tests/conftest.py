@@ -1,24 +1,20 @@
-"""What tests share: the small shop, workspaces and finished runs of it, scripts called in this process."""
+"""What tests share: the small shop, workspaces and finished runs of it, scripts called in this process.
+
+How they are run is in sessions.py.
+"""
 
 from __future__ import annotations
 
-import gc
-import os
 import runpy
 import shutil
 import sys
-import tempfile
-from functools import lru_cache
-from multiprocessing.util import get_temp_dir
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, settings
-from matplotlib.figure import Figure
 from ozon_offers import OZON, QUICK, ozon_config, ozon_workspace
-from runs import CONFIGS, DRAWN, built_once, copied, own_copy, piped_run, small_configs
+from runs import CONFIGS, built_once, copied, own_copy, piped_run, small_configs
 from school import write_school
 from shop import write_shop
 
@@ -28,10 +24,8 @@ from goods.config.competition import CompetitionConfig
 from goods.config.loading import DEFAULTS, load_experiment
 from goods.core.done import mark_done, read_done
 from goods.core.predictions import Predictions
-from goods.core.scratch import own_folder
 from goods.core.workspace import Workspace
 from goods.demo.offers import generate
-from goods.matching.neighbours import projections
 from goods.models.base import Context
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
@@ -41,10 +35,7 @@ if TYPE_CHECKING:
     from goods.presets import Options
     from goods.stack.level import Level
 
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-# the clock counts what other jobs take: an example may last as long as it does
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any machine")
+pytest_plugins = ("sessions",)
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 sys.path.append(str(ROOT / "scripts"))  # which a script finds beside it, and `runpy` does not
@@ -53,37 +44,6 @@ SCRIPTS = sorted(
     for path in (ROOT / "scripts").glob("*.py")
     if "cli.run(main)" in path.read_text(encoding="utf-8")
 )
-
-
-# files that take longest, in the order of their seconds: begun last, one would be left when other workers have nothing
-LONGEST = [
-    *("crashes", "notebook", "devices", "extensions", "execution", "pipeline", "determinism", "stopping"),
-    *("refit", "own_fold_labels", "container", "budget", "artifact_corpus", "new_competition", "probing"),
-    *("upstream", "contrastive", "light", "wildberries", "leaks", "backbones", "neural", "rare_classes"),
-]
-
-# looking for garbage among all that is imported, again and again, takes a twentieth of all time
-gc.set_threshold(20_000, 20, 20)
-
-
-def pytest_collection_finish() -> None:
-    gc.collect()
-    gc.freeze()
-
-
-def pytest_unconfigure() -> None:
-    gc.unfreeze()  # libraries count what is left in the end
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is exhaustive is run where -m names it, and not by the way where it says `not slow`; the longest first."""
-    begun = {f"test_{name}.py": number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: begun.get(item.path.name, len(begun)))
-    if "exhaustive" in config.option.markexpr:
-        return
-    left_out = [item for item in items if item.get_closest_marker("exhaustive") is not None]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")
@@ -281,50 +241,6 @@ def run_program(capsys, monkeypatch):
 def run_script(run_program):
     """Call scripts/<name>.py in this process; returns (exit code, stdout, stderr)."""
     return lambda name, *args: run_program(ROOT / "scripts" / f"{name}.py", name, *args)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def temporary_files(tmp_path_factory):
-    """Temporary files of a session do not stay, of one that is killed until the next."""
-    tmp_path_factory.getbasetemp()  # pytest's own stay where they are
-    get_temp_dir()  # multiprocessing removes its own, after this folder is gone
-    with (
-        own_folder(Path(tempfile.gettempdir()), "goods-tests-") as folder,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setattr(tempfile, "tempdir", str(folder))
-        yield
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_job_at_a_time():
-    """Starting worker processes takes longer than fitting a tiny shop, and so does drawing projections of titles."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("goods.core.execution.cores", lambda: 1)
-        patch.setattr("goods.budget.pace.FRESH", 1e9)  # of which one measurement takes half a second
-        patch.setattr("goods.matching.neighbours.projections", lru_cache(1)(projections))
-        yield
-
-
-@pytest.fixture(autouse=True, scope="session")
-def no_pictures():
-    """Pages have empty pictures where `pictures` is not asked for: drawing takes as long as all else of a tiny run."""
-
-    def save(self: Figure, file: IO, **given: object) -> None:
-        if given.get("format") == "svg":
-            file.write("<svg></svg>")
-        else:
-            DRAWN(self, file, **given)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", save)
-        yield
-
-
-@pytest.fixture
-def pictures(monkeypatch) -> None:
-    """Pages have their pictures."""
-    monkeypatch.setattr(Figure, "savefig", DRAWN)
 
 
 @pytest.fixture(scope="session")

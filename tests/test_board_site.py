@@ -1,6 +1,7 @@
 """Submissions made elsewhere, what a board says, and sending one to a contest's site."""
 
 import json
+import os
 import sys
 from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -77,12 +78,14 @@ def test_a_file_made_elsewhere_is_checked_in_either_format(trained, call, tmp_pa
     table.assign(product_id=[f"a{i}" for i in range(30)]).to_csv(tmp_path / "texts.csv", index=False)
     (tmp_path / "text.txt").write_text("a")
     (tmp_path / "nothing.csv").touch()
+    os.mkfifo(tmp_path / "pipe.csv")
     refused = {
         "semicolons.csv": "its columns are divided by ';', expected ','",
         "rowless.csv": "holds no rows; give one for each of the 30 test rows",
         "texts.csv": "is str, expected int64; write the test cards' ids, which are whole numbers such as 5000",
         "text.txt": "expected .parquet or .csv",
         "none.csv": "no such file; name a .parquet or .csv",
+        "pipe.csv": "a pipe or a device, which can be read but once; save what it gives as a .parquet or .csv file",
         "nothing.csv": "not readable (No columns to parse from file); write it again",
         "": "a folder, expected a .parquet or .csv file",
     }

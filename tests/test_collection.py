@@ -6,9 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import LONGEST, pytest_collection_modifyitems
 from runs import built_once
-from test_environment import bash, checkout  # noqa: F401  # a fixture
+from sessions import LONGEST, pytest_collection_modifyitems
+from test_set_up import bash, checkout  # noqa: F401  # a fixture
 
 WORKERS = "-n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0"
 

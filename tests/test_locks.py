@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -11,10 +12,11 @@ from multiprocessing.synchronize import Event
 
 import pytest
 from conftest import ROOT, competition_config, small_configs, write_shop
+from filelock import ReadWriteLock
 
 from goods.core.artifacts import atomic
 from goods.core.errors import GoodsError
-from goods.core.locks import one_at_a_time, working, writing
+from goods.core.locks import one_at_a_time, sole_writer, working, writing
 from goods.core.workspace import Workspace
 from goods.pipeline import run_all
 from goods.prepare.folds import make_folds
@@ -81,6 +83,46 @@ def test_what_killed_runs_left_half_written_is_gone_once_a_run_is_alone(shop_ws)
     with working(shop_ws, alone=True):
         assert {path.name for path in folder.iterdir()} == {".fold_0.lock", ".gitignore", "oof.npz"}
         assert len(list(shop_ws.path.glob("locks/holder-*.json"))) == 1
+
+
+def test_what_nobody_holds_any_more_is_gone_beside_other_runs_too(shop_ws):
+    folder = shop_ws.run("linear").path
+    writer = atomic(folder / "oof.npz")
+    held = writer.__enter__()
+    for name in (".oof.npz.a1b2c3d4.npz", ".DONE.a1b2c3d4", "oof.npz"):
+        (folder / name).touch()
+    with working(shop_ws, alone=False):
+        assert {path.name for path in folder.iterdir()} == {held.name, "oof.npz"}
+
+
+def test_one_file_is_written_by_one_run_at_a_time_and_nothing_stays_beside_it(tmp_path):
+    out = tmp_path / "a[b]" / "labelled.parquet"
+    with sole_writer(out):
+        with pytest.raises(GoodsError, match=r"^--out .+labelled\.parquet: another run is writing it; wait"):
+            sole_writer(out).__enter__()
+        with sole_writer(out.with_suffix(".csv")):
+            pass
+    with sole_writer(out):
+        pass
+    assert list(out.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (sqlite3.SQLITE_READONLY, r"work\.db: cannot be locked \(no\); mend the right to .+ another --work$"),
+        (sqlite3.SQLITE_FULL, "^no$"),  # as of any other file
+    ],
+)
+def test_a_lock_that_cannot_be_written_is_not_called_damaged(shop_ws, monkeypatch, code, told):
+    def refused(*_, **__):
+        error = sqlite3.OperationalError("no")
+        error.sqlite_errorcode = code
+        raise error
+
+    monkeypatch.setattr(ReadWriteLock, "acquire_read", refused)
+    with pytest.raises((GoodsError, sqlite3.OperationalError), match=told), working(shop_ws, alone=False):
+        pass
 
 
 def test_a_lock_file_that_is_none_is_told(tmp_path, shop_ws):

@@ -149,9 +149,25 @@ def test_cards_are_not_replaced_by_what_was_odd_about_them(labeller, tmp_path):
 def test_cards_that_come_through_a_pipe_are_to_be_saved_first(tmp_path):
     os.mkfifo(tmp_path / "cards")
     with pytest.raises(
-        GoodsError, match="cards: a pipe or a device; cards are read more than once: save them"
+        GoodsError, match=r"cards: a pipe or a device, .+; save what it gives as a parquet or csv"
     ):
         check_file(tmp_path / "cards")
+
+
+def test_a_second_run_does_not_write_the_file_that_another_is_writing(labeller, tmp_path, monkeypatch):
+    out, batches = tmp_path / "new.csv", NewCards.batches
+
+    def beside(cards):
+        monkeypatch.setattr(NewCards, "batches", batches)
+        with pytest.raises(
+            GoodsError, match=f"^--out {out}: another run is writing it; wait for its end, or"
+        ):
+            predict(labeller, out)
+        yield from batches(cards)
+
+    monkeypatch.setattr(NewCards, "batches", beside)
+    predict(labeller, out)
+    assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
 
 
 @pytest.mark.parametrize("name", ["new.xlsx", "new"])

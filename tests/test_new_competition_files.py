@@ -19,7 +19,22 @@ from goods.submit.elsewhere import checked_file
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ({"train": {"a": [1]}}, "no file whose name says that it holds the test cards"),
+        (
+            {"train": {"a": [1]}},
+            r"holds the test cards \(train\.csv\); give two files of the same columns: train with .+, test with",
+        ),
+        (
+            {"products": {"a": [1]}},
+            r"that it holds the train or the test cards \(products\.csv\); give two files of the same columns: train",
+        ),
+        (
+            {"train": {"a": [1]}, "other": {"a": [1]}},
+            r"holds the test cards \(other\.csv, train\.csv\); rename it to test with its own suffix",
+        ),
+        (
+            {"one": {"a": [1]}, "other": {"a": [1]}},
+            r"train or the test cards \(one\.csv, other\.csv\); rename them to train and test with their own suffix",
+        ),
         (
             {},
             r"raw: holds no table \(parquet, CSV .*\); put those of the train and the test cards there, or name",

@@ -8,7 +8,9 @@ from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from unittest.mock import MagicMock
 
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
 from conftest import ROOT, competition_config
@@ -140,6 +142,18 @@ def test_cells_are_python_and_name_what_the_package_has(path):
     tree = ast.parse("\n".join(sources(path)))
     named = names_of_goods(tree)
     assert named and [name for name in named if not exists(name)] == []
+
+
+def test_the_first_look_finds_the_work_folder_of_the_clone_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GOODS_WORK", raising=False)
+    monkeypatch.setenv("GOODS_COMPETITION", "nowhere")
+    begins = sources(EDA)[0]
+    with (
+        plt.rc_context(),
+        pytest.raises(SystemExit, match=f"^{ROOT / 'work' / 'nowhere'}/.+ is missing: run"),
+    ):
+        exec(begins, {"get_ipython": MagicMock})
 
 
 def test_a_name_that_is_not_there_is_found():

@@ -42,6 +42,18 @@ def test_what_is_left_goes_by_what_steps_take_where_they_differ(capsys, clock):
     assert capsys.readouterr().err.splitlines() == ["train: 2 of 3 done, about 10 s left"]
 
 
+def test_steps_that_a_busy_machine_halts_do_not_make_what_is_left_leap(monkeypatch, clock):
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    with live() as view, bar("folds", 100, "cards") as row:
+        for took in [1] * 50 + [20, 20]:
+            clock[0] += took
+            row.update()
+        clock[0] += 3
+        view.live.refresh()
+    assert "52/100" in terminal.getvalue() and "0:01:20" in terminal.getvalue()  # 48 · 90 / 52 - 3 s
+
+
 def test_hidden_bars_and_short_work_say_nothing(capsys, clock):
     assert list(track(range(3), "short")) == [0, 1, 2]
     with bar("hidden", 2, hidden=True) as shown:

@@ -95,6 +95,8 @@ def test_a_trial_in_a_journal_is_stale_once_nothing_beats_for_it(tmp_path, monke
         ("sqlite://", "--storage sqlite://: names no file, .+; expected journal or an address"),
         ("sqlite:///file::memory:?uri=true", "names no file, .+; expected journal or an address"),
         ("sqlite:///file:x?mode=memory&uri=true", "names no file, .+; expected journal or an address"),
+        ("sqlite:///file:x.db?mode=ro&uri=true", "may only be read, .+; expected journal or an address"),
+        ("sqlite:///file:x.db?immutable=1&uri=true", "may only be read, .+; expected journal or an address"),
         ("sqlite:///file:no/x.db?uri=true", "no folder no; make it or name another"),
         ("sqlite:///x.db?timeout=soon", "could not convert string to float: 'soon'; expected journal"),
         ("mysql://host:port/name", "invalid literal .+; expected journal or an address"),

@@ -18,10 +18,12 @@ from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.core.workspace import ALL, Workspace
 from goods.models.base import Context
+from goods.models.text.student import StudentConfig
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.stack.stage import stack
-from goods.submit.distillation import cards_learned, distil, label
+from goods.submit import distillation
+from goods.submit.distillation import cards_learned, distil, label, write_labelled
 from goods.submit.entries import record_experiment
 from goods.submit.ledger import rows_of
 from goods.submit.prediction import predict_file
@@ -162,6 +164,33 @@ def test_the_number_of_cards_to_learn_from_is_told_without_reading_them(taught, 
     monkeypatch.setattr(pd, "read_parquet", of_one_column)
     monkeypatch.setattr(Predictions, "load", None)
     assert cards_learned(ws, student_config(f"model.further={ws.path / 'unlabelled' / 'student'}")) == learned
+
+
+def test_known_cards_are_told_apart_without_reading_them(taught, monkeypatch):
+    ws, folder = taught
+    expected, read, found = load_cards(ws).product_id, pd.read_parquet, []
+
+    class Found(Exception): ...
+
+    def new_cards(*_: object, known: pd.Series) -> None:
+        found.append(known)
+        raise Found
+
+    def of_two_columns(path: Path, columns: list[str]) -> pd.DataFrame:
+        assert columns == ["product_id", "split"]
+        return read(path, columns=columns)
+
+    monkeypatch.setattr(pd, "read_parquet", of_two_columns)
+    monkeypatch.setattr(distillation, "NewCards", new_cards)
+    with pytest.raises(Found):
+        write_labelled(ws, COMPETITION, "linear", folder / "more" / "test.parquet", None, folder)
+    assert found[0].equals(expected)
+
+
+def test_a_network_is_trained_as_is_best_for_it_where_settings_say_nothing():
+    given = {"family": "student", "fields": {"title": {}}, "trainer": {"epochs": 2}}
+    trainer = StudentConfig.model_validate(given).trainer
+    assert (trainer.epochs, trainer.batch_size, trainer.lr) == (2, 256, 0.003)
 
 
 def test_further_cards_are_those_that_are_neither_train_nor_test(taught):

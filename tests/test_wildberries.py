@@ -22,7 +22,7 @@ from goods.competitions.loading import load_competition
 from goods.competitions.wildberries import ATTRIBUTES, read_school
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
-from goods.core.errors import GoodsError
+from goods.core.errors import GoodsError, SeveralErrors
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
 from goods.pipeline import run_all
@@ -86,6 +86,19 @@ def test_an_attribute_of_too_few_cards_for_the_folds_is_named(ws, attributes):
     told = r"^attribute sex: \d+ groups of cards cannot fill 200 folds; lower n_folds"
     with pytest.raises(GoodsError, match=told):
         make_folds(ws.target("sex"), of_sex)
+
+
+def test_all_attributes_that_nothing_can_be_learned_of_are_told_together(tmp_path, school, attributes):
+    path = school / "wb_school_train.parquet"
+    train = pd.read_parquet(path)
+    train.assign(characteristics=train.characteristics[0]).to_parquet(path)
+    ws = Workspace(tmp_path / "work", "wildberries")
+    with pytest.raises(SeveralErrors) as caught:
+        prepare(ws, attributes, school)
+    assert [line.partition(":")[0] for line in caught.value.lines] == [
+        f"attribute {name}" for name in attributes.targets
+    ]
+    assert not ws.cards.exists()
 
 
 def test_the_whole_way_to_a_result_with_confidences(tmp_path, school, run_script):

@@ -32,6 +32,13 @@ def cosine(found: WordVectors, a: str, b: str) -> float:
     return float(first @ second / np.linalg.norm(first) / np.linalg.norm(second))
 
 
+@pytest.mark.parametrize(("title", "shop"), [("cup red tall", "big tin can"), ("cup red", "big")])
+def test_words_at_the_ends_of_two_fields_are_no_neighbours_nor_too_few(title, shop):
+    """Neither of a single card."""
+    joined, apart = vectors_of([title], [shop]), vectors_of([title, ""], ["", shop])
+    assert joined.shapes == apart.shapes and np.array_equal(joined.table, apart.table)
+
+
 DAIRY = [
     f"{kind} {maker} {n} мл"
     for kind in ("кефир", "ряженка")

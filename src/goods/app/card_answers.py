@@ -26,6 +26,7 @@ from goods.models.text.linear import FieldFeatures
 from goods.report.card_explaining import explain_table
 from goods.report.reasons import Explained
 from goods.stack.level import tabulate
+from goods.submit.batches import Asked, of_one_training
 from goods.submit.empty import EmptyCards, are_empty
 from goods.submit.predictor import Predictor
 
@@ -54,9 +55,12 @@ class CardAnswers:
 
     def __init__(self, ws: Workspace, competition: CompetitionConfig, experiment: str) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="goods-app-")
-        self.labels, self.train = Labels.load(ws), select(load_cards(ws), "train")
-        self.empty = EmptyCards.of(ws)
-        self.predictor = Predictor(ws, competition, experiment, Path(self.folder.name), Kept(KEPT), stay=True)
+        photos = Path(self.folder.name)
+        with of_one_training(Asked(ws, competition, experiment, photos)) as check:
+            self.labels, self.train = Labels.load(ws), select(load_cards(ws), "train")
+            self.empty = EmptyCards.of(ws)
+            self.predictor = Predictor(ws, competition, experiment, photos, Kept(KEPT), stay=True)
+            check()
         self.words = FieldVectorizer(
             FieldFeatures(weight=1.0, words=(1, 2), max_features=ALL_TERMS), char_min_df=1
         )

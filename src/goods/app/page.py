@@ -152,7 +152,10 @@ def pair_tab(gr: Any, answers: PairAnswers) -> None:
         for which, texts in {"first": (first, of_first), "second": (second, of_second)}.items():
             if not any(map(has_text, texts)):
                 raise refusal(gr, f"Type a name of the {which} product, or its attributes.")
-        said = answers.answer((first or "", second or ""), (of_first or "", of_second or ""))
+        try:
+            said = answers.answer((first or "", second or ""), (of_first or "", of_second or ""))
+        except GoodsError as error:
+            raise refusal(gr, str(error)) from None
         sides = [("the same", said.proba), ("not the same", 1 - said.proba)]
         sides.sort(key=lambda side: -side[1])
         return sides[0][0], reason_table([said], described), as_bars(sides)

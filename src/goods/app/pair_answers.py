@@ -19,6 +19,7 @@ from goods.matching.attributes import told_attributes
 from goods.matching.products import Products
 from goods.models.pairs.pairs_model import PairsModel
 from goods.report.reasons import Explained, mean_reasons
+from goods.submit.batches import Asked, of_one_training
 from goods.submit.pairs import check_finished, predict_pairs
 from goods.submit.predictor import saved_config
 from goods.train.finished import load_run_models
@@ -48,8 +49,11 @@ class PairAnswers:
             {"product_id": [0], "variantid1": [0], "variantid2": [1], "target": np.array([-1], np.int32)}
         )
         products = Products.of(cards, pairs)
-        said = predict_pairs(self.ws, self.competition, self.experiment, products, pairs)
-        return Explained("the same product", float(said.proba_of(1)[0]), *self.reasons(products, pairs))
+        with of_one_training(Asked(self.ws, self.competition, self.experiment, None)) as check:
+            said = predict_pairs(self.ws, self.competition, self.experiment, products, pairs)
+            reasons = self.reasons(products, pairs)
+            check()
+        return Explained("the same product", float(said.proba_of(1)[0]), *reasons)
 
     def reasons(self, products: Products, pairs: pd.DataFrame) -> tuple[float, list]:
         config = saved_config(self.ws, self.experiment)

@@ -72,8 +72,8 @@ def word_vectors_of(fields: Sequence[Ragged], words: Sequence[str], width: int) 
     """Of the texts in `fields`, rows of numbers into `words`: the same bytes on any number of threads."""
     names, known = np.unique([shape(word) for word in words] or [""], return_inverse=True)
     numbers = np.concatenate([known[field.values] for field in fields])
-    ends = np.concatenate([np.repeat(np.arange(len(f.lengths)), f.lengths) for f in fields])
-    texts = np.cumsum(np.concatenate([[0], np.diff(ends) != 0])) if len(ends) else ends
+    lengths = np.concatenate([field.lengths for field in fields])
+    texts = np.repeat(np.arange(len(lengths)), lengths)  # of each field of a card its own
     frequent = np.argsort(-np.bincount(numbers, minlength=len(names)), kind="stable")[:MOST_WORDS]
     place = np.full(len(names), -1, np.int64)
     place[frequent] = np.arange(len(frequent))
@@ -90,7 +90,7 @@ def association(numbers: np.ndarray, texts: np.ndarray, n: int) -> sparse.csr_ma
     total = sparse.csr_matrix((n, n))
     for start in range(0, len(numbers), BLOCK):
         for step in range(1, WINDOW + 1):
-            stop = min(start + BLOCK, len(numbers) - step)
+            stop = max(start, min(start + BLOCK, len(numbers) - step))
             first, second = numbers[start:stop], numbers[start + step : stop + step]
             together = (texts[start:stop] == texts[start + step : stop + step]) & (first >= 0) & (second >= 0)
             places = (first[together], second[together])

@@ -126,6 +126,13 @@ def count_cards(ws: Workspace) -> int:
     return int((pd.read_parquet(ws.cards, columns=["split"]).split != UNLABELLED).sum())
 
 
+def load_asked_ids(ws: Workspace) -> pd.Series:
+    """Ids of the train and test cards, as `load_cards` has them."""
+    check_prepared(ws)
+    cards = pd.read_parquet(ws.cards, columns=["product_id", "split"])
+    return cards.product_id[cards.split != UNLABELLED].reset_index(drop=True)
+
+
 def load_ids(ws: Workspace) -> pd.Series:
     """Ids of all cards, those without a label among them."""
     check_prepared(ws)

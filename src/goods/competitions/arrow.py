@@ -86,9 +86,20 @@ def columns_of(path: Path) -> list[str]:
 
 
 def check_names(names: Iterable[str], path: Path) -> None:
-    """GoodsError where a file has several columns of one name."""
+    """GoodsError where a file has several columns of one name, or without one."""
+    names = list(names)
+    check_nameless([i for i, name in enumerate(names, 1) if not name], path)
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise GoodsError(f"{path}: there are several columns {told(twice[:1])!r}; keep one")
+
+
+def check_nameless(numbers: list[int], path: Path) -> None:
+    """GoodsError where a file has several columns without a name, which are those `numbers`, from 1 on."""
+    if len(numbers) > 1:
+        which = told([str(number) for number in numbers])
+        raise GoodsError(
+            f"{path}: there are several columns without a name; give each one (they are columns {which})"
+        )
 
 
 def as_texts(names: list[str], read: list[str] | None = None) -> pyarrow.csv.ConvertOptions:
@@ -103,8 +114,9 @@ def as_texts(names: list[str], read: list[str] | None = None) -> pyarrow.csv.Con
 
 
 def told(names: list[str]) -> str:
-    """Names of columns in one line that a message has room for."""
-    shown = [(name if name.isprintable() else ascii(name))[:NAME] for name in names[:NAMES]]
+    """Names of columns in one line that a message has room for; one without a name by its number, from 1 on."""
+    named = [name or f"column {i} without a name" for i, name in enumerate(names, 1)]
+    shown = [(name if name.isprintable() else ascii(name))[:NAME] for name in named[:NAMES]]
     return ", ".join(shown) + (f" and {len(names) - NAMES} more" if len(names) > NAMES else "")
 
 

@@ -20,6 +20,7 @@ import pyarrow.csv
 
 from goods.competitions.arrow import (
     as_texts,
+    check_nameless,
     check_names,
     columns_of,
     frame_of,
@@ -228,8 +229,7 @@ def without_headers(table: pa.Table, path: Path) -> pa.Table:
 def without_nameless(table: pa.Table, path: Path) -> pa.Table:
     """Of several columns without a name the one that holds anything: spreadsheets write separators without end."""
     full = [i for i, name in enumerate(table.column_names) if name or table[i].null_count < len(table)]
-    if [table.column_names[i] for i in full].count("") > 1:
-        raise GoodsError(f"{path}: there are several columns without a name; give each one")
+    check_nameless([i + 1 for i in full if not table.column_names[i]], path)
     return table.select(full)
 
 

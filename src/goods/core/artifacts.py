@@ -73,11 +73,12 @@ def _held_sibling(path: Path, folder: Path) -> tuple[int, str]:
         os.close(held)  # taken for dead before it was held
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary siblings that killed writers left below the folder, where nobody may be writing."""
+def remove_leftovers(folder: Path, alone: bool) -> None:
+    """Remove the temporary siblings that killed writers left below the folder: `alone`, where nobody else may be
+    writing, all there are, else those that nobody holds."""
     for place, _, names in os.walk(folder):
-        for name in filter(TEMPORARY.fullmatch, names):
-            (Path(place) / name).unlink(missing_ok=True)
+        for left in (Path(place) / name for name in names if TEMPORARY.fullmatch(name)):
+            left.unlink(missing_ok=True) if alone else remove_if_dead(left)
 
 
 def let_read(path: Path) -> None:

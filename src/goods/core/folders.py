@@ -128,6 +128,18 @@ def check_writable(folder: Path) -> None:
         ) from None
 
 
+def check_is_file(path: Path, kind: str) -> None:
+    """GoodsError where a file that is to be read is none; `kind` says what may be named, "a .csv file"."""
+    if path.is_dir():
+        raise GoodsError(f"{path}: a folder, expected {kind}")
+    if path.exists() and not path.is_file():
+        raise GoodsError(
+            f"{path}: a pipe or a device, which can be read but once; save what it gives as {kind}, and name that"
+        )
+    if not path.is_file():
+        raise GoodsError(f"{path}: no such file; name {kind}")
+
+
 def check_apart(out: Path, cards: Path, what: str) -> None:
     """GoodsError where a file to be written is that of the cards; `what` is to be named anew."""
     if out.exists() and cards.exists() and out.samefile(cards):

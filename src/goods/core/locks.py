@@ -13,8 +13,9 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 
 import psutil
@@ -24,21 +25,23 @@ from goods.core.artifacts import remove_leftovers, write_json
 from goods.core.errors import GoodsError
 from goods.core.folders import check_writable
 from goods.core.log import say
+from goods.core.scratch import own_folder
 from goods.core.workspace import Workspace
+
+OF_THE_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)  # which is told as of any other file
 
 POLL = 0.3  # seconds between two looks at a lock that is held
 
 
 @contextmanager
 def working(ws: Workspace, alone: bool, wait: bool = False) -> Iterator[None]:
-    """Hold the work folder of a competition: `alone`, rid of what killed runs left half-written, or beside others that
+    """Hold the work folder of a competition, rid of what killed runs left half-written: `alone`, or beside others that
     are not alone.
 
     Where that cannot be, `wait` until it can, or GoodsError says who holds it.
     """
     with _held(ws.whole.path, ws.whole.path / "locks", "--work", alone, wait):
-        if alone:
-            remove_leftovers(ws.whole.path)
+        remove_leftovers(ws.whole.path, alone)
         yield
 
 
@@ -59,6 +62,12 @@ def _held(what: Path, folder: Path, option: str, alone: bool, wait: bool) -> Ite
     try:
         lock = ReadWriteLock(path, is_singleton=False)
         _acquire(lock, what, option, alone, wait)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in OF_THE_DISK:
+            raise
+        raise GoodsError(
+            f"{path}: cannot be locked ({error}); mend the right to write to it, or give another {option}"
+        ) from None
     except sqlite3.DatabaseError as error:
         raise GoodsError(f"{path}: damaged ({error}); remove it and run again") from None
     mine = folder / f"holder-{socket.gethostname()}-{os.getpid()}.json"
@@ -88,6 +97,20 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def sole_writer(out: Path) -> Iterator[None]:
+    """Hold a file or folder that one command makes, as --out names it; GoodsError where another is at it. Nothing stays
+    beside it, and where a file system has no locks, nothing is held."""
+    mark = f".{out.name}.held-"
+    with ExitStack() as opened:
+        with suppress(OSError):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            own = opened.enter_context(own_folder(out.parent, mark))
+            if any(other.name != own.name for other in out.parent.glob(f"{escape(mark)}*")):
+                raise GoodsError(f"--out {out}: another run is writing it; wait for its end, or name another")
+        yield
 
 
 def in_use_by(ws: Workspace) -> tuple[str, bool]:

@@ -24,10 +24,20 @@ class Bar:
 
     def __init__(self, title: str, total: int, unit: str) -> None:
         self.title, self.total, self.unit, self.n, self.done = title, total, unit, 0, 0.0
+        self.started = time.monotonic()
+        self.ends: float | None = None
 
     def update(self, n: int = 1, share: float | None = None) -> None:
         self.n += n
         self.done += n / max(1, self.total) if share is None else share
+        if self.done:
+            now = time.monotonic()
+            self.ends = now + (now - self.started) * max(0.0, 1 / self.done - 1)
+
+    def left(self) -> float | None:
+        """Seconds that the rest will take at the pace of all that is done, as a busy machine halts some steps for long;
+        None before the first."""
+        return None if self.ends is None else max(0.0, self.ends - time.monotonic())
 
 
 class LineBar(Bar):
@@ -35,15 +45,15 @@ class LineBar(Bar):
 
     def __init__(self, title: str, total: int, unit: str) -> None:
         super().__init__(title, total, unit)
-        self.started = self.told = time.monotonic()
+        self.told = self.started
 
     def update(self, n: int = 1, share: float | None = None) -> None:
         super().update(n, share)
         now = time.monotonic()
-        if now - self.told < EVERY or not 0 < self.n < self.total or not self.done:
+        left = self.left()
+        if now - self.told < EVERY or not 0 < self.n < self.total or left is None:
             return
         self.told = now
-        left = (now - self.started) * max(0.0, 1 / self.done - 1)
         say(f"{self.title}: {self.n:,} of {self.total:,} {self.unit}, about {seconds(left)} left")
 
 
@@ -52,7 +62,7 @@ class LiveBar(Bar):
 
     def __init__(self, title: str, total: int, unit: str, view: View) -> None:
         super().__init__(title, total, unit)
-        self.view, self.task = view, view.progress.add_task(title, total=total, unit=unit)
+        self.view, self.task = view, view.progress.add_task(title, total=total, unit=unit, bar=self)
 
     def update(self, n: int = 1, share: float | None = None) -> None:
         super().update(n, share)
@@ -110,13 +120,18 @@ def _columns(width: int) -> list[Any]:
     """Of the rows of a terminal `width` signs wide: what is too much for it comes off the title, never off a number."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import TimeElapsedColumn as Elapsed
-    from rich.progress import TimeRemainingColumn as Remaining
     from rich.table import Column
     from rich.text import Text
 
     class Title(TextColumn):
         def render(self, task: Any) -> Text:
             return Text(task.description, no_wrap=True, overflow="ellipsis")
+
+    class Remaining(TextColumn):
+        def render(self, task: Any) -> Text:
+            left = task.fields["bar"].left()
+            told = "-:--:--" if left is None else str(timedelta(seconds=round(left)))
+            return Text(told, style="progress.remaining")
 
     whole = [Column(no_wrap=True) for _ in range(4)]
     return [
@@ -125,7 +140,7 @@ def _columns(width: int) -> list[Any]:
         MofNCompleteColumn(table_column=whole[0]),
         TextColumn("{task.fields[unit]}", markup=False, table_column=whole[1]),
         Elapsed(table_column=whole[2]),
-        Remaining(table_column=whole[3]),
+        Remaining("", table_column=whole[3]),
     ]
 
 

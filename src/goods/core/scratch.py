@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from glob import escape
 from multiprocessing import current_process
 from pathlib import Path
 
@@ -142,7 +143,7 @@ def _set(values: dict[str, str | None]) -> None:
 def _held_folder(place: Path, prefix: str) -> tuple[Path, int]:
     """A folder of this process, and what holds it as long as the process lives. It has its name only once it is held,
     as others remove what has such a name and nobody holds; `place` itself may be held, by this very process."""
-    for other in place.glob(f"{prefix}*"):
+    for other in place.glob(f"{escape(prefix)}*"):
         remove_if_dead(other)
     made = Path(tempfile.mkdtemp(prefix=f".{prefix}", dir=place.resolve()))
     held = os.open(made, os.O_RDONLY)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from goods.core.progress import track
 from goods.matching.attributes import brands_of, entries_of, keys_and_values, told_attributes
@@ -88,7 +89,7 @@ class HandmadeScorer:
             logit += AGREE[kind] * agree + DISAGREE[kind] * disagree
         common, equal = (row_dot(s.matrix, s.matrix, left, right) for s in (self.keys, self.values))
         logit += EACH_DIFFERENT * np.minimum(common - equal, MOST_DIFFERENT)
-        return (1 / (1 + np.exp(-logit))).astype(np.float32)
+        return expit(logit).astype(np.float32)
 
     def agreement(self, left: np.ndarray, right: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """By kind, bool [m]: both sides have some and share one; have some comparable and share none."""

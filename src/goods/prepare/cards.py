@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from goods.cards.labels import Labels
+from goods.cards.labels import Kind, Labels
 from goods.cards.rawtext import normalise
 from goods.cards.table import COLUMNS, PHOTO, UNLABELLED, beside_text, validate
 from goods.cards.unicode import plain
@@ -20,7 +20,7 @@ from goods.competitions.raw import CategoryPath, Raw
 from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import write_json, write_parquet
 from goods.core.done import begin, mark_done
-from goods.core.errors import GoodsError
+from goods.core.errors import GoodsError, together
 from goods.core.ids import Id, plain_id
 from goods.core.log import say
 from goods.core.meant import meant
@@ -129,35 +129,39 @@ def write_targets(
 ) -> list[str]:
     """The cards of all attributes together, and for each attribute its known train cards and all test cards."""
     tables, described, beside = {}, [], beside_text(cards)
-    for name in config.targets:
-        classes = raw.targets[name]
-        index_of = {class_: i for i, class_ in enumerate(classes)}
-        column = cards[f"target_{name}"].map(index_of).fillna(-1).astype("int32")
-        cards[f"target_{name}"] = column
-        asked = (cards.split == "test") | (column >= 0)
-        view = cards[asked].assign(target=column)[[*COLUMNS, *beside]]
-        known = view.target[view.target >= 0]
-        if known.nunique() < 2:
-            raise GoodsError(
-                f"attribute {name}: its known train cards are of {count(known.nunique(), 'class', 'classes')}, "
-                "two are needed; "
-                f"leave it out of targets in competition.yaml"
-            )
-        validate(view, len(classes))
-        labels = Labels(
-            list(classes),
-            [(str(c),) for c in classes],
-            [(str(i),) for i in range(len(classes))],
-            raw.kinds.get(name),
-        )
-        check_metric(config, labels)
-        tables[name] = (view.reset_index(drop=True), labels)
-        described.append(f"{name} known of {len(known)}")
+    with together() as apart:
+        for name in config.targets:
+            classes = raw.targets[name]
+            index_of = {class_: i for i, class_ in enumerate(classes)}
+            column = cards[f"target_{name}"].map(index_of).fillna(-1).astype("int32")
+            cards[f"target_{name}"] = column
+            asked = (cards.split == "test") | (column >= 0)
+            view = cards[asked].assign(target=column)[[*COLUMNS, *beside]].reset_index(drop=True)
+            with apart():
+                tables[name] = view, labels_of(config, name, view, classes, raw.kinds.get(name))
+            described.append(f"{name} known of {(view.target >= 0).sum()}")
     cards["target"] = np.int32(-1)
     write(ws, cards[[*COLUMNS, *beside, *(f"target_{name}" for name in config.targets)]], None)
     for name, (view, labels) in tables.items():
         write(ws.target(name), view, labels)
     return described
+
+
+def labels_of(
+    config: CompetitionConfig, name: str, view: pd.DataFrame, classes: tuple[Id, ...], kind: Kind | None
+) -> Labels:
+    """Of an attribute whose cards are the `view`; GoodsError where there is nothing to learn of it."""
+    known = view.target[view.target >= 0].nunique()
+    if known < 2:
+        raise GoodsError(
+            f"attribute {name}: its known train cards are of {count(known, 'class', 'classes')}, two are needed; leave "
+            "it out of targets in competition.yaml"
+        )
+    validate(view, len(classes))
+    names = [(str(c),) for c in classes]
+    labels = Labels(list(classes), names, [(str(i),) for i in range(len(classes))], kind)
+    check_metric(config, labels)
+    return labels
 
 
 def make_labels(raw: Raw) -> Labels:

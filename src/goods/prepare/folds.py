@@ -18,6 +18,7 @@ from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import read_json, write_json, write_parquet
 from goods.core.code import code_hash
 from goods.core.errors import GoodsError
+from goods.core.folders import check_is_file
 from goods.core.hashing import content_hash, file_hash
 from goods.core.log import say
 from goods.core.wording import count
@@ -166,8 +167,7 @@ def keep_given(ws: Workspace, problem: Problem, config: CompetitionConfig, name:
 
 
 def existing(path: Path) -> Path:
-    if not path.is_file():
-        raise GoodsError(f"{path}: no such file; name one by --from, folds or validation")
+    check_is_file(path, "a .parquet or .csv file of folds (by --from, folds or validation)")
     return path
 
 

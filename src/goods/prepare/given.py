@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from goods.core.errors import GoodsError, within
+from goods.core.folders import check_is_file
 from goods.core.numbers import EXACT, ROUNDED
 from goods.problems.folds import UNSCORED
 from goods.problems.grouping import groups_by
@@ -83,8 +84,7 @@ def check_parted(path: Path, fold: np.ndarray, groups: np.ndarray | None, train:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise GoodsError(f"{path}: no such file; name a .parquet or .csv of folds")
+    check_is_file(path, "a .parquet or .csv file of folds")
     kind = path.suffix.lower()
     if kind not in (".parquet", ".csv"):
         raise GoodsError(f"{path}: expected a .parquet or .csv file")

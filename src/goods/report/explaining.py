@@ -20,6 +20,7 @@ from goods.report.card_explaining import explain_cards
 from goods.report.pair_explaining import explain_pair
 from goods.report.reasons import as_text
 from goods.stack.glossary import description
+from goods.submit.batches import Asked, of_one_training
 
 TRUE, SUBMITTED, SPLIT = "true class", "submitted class", "split"
 SAME = {0: "not the same product", 1: "the same product"}
@@ -32,7 +33,10 @@ def explain(ws: Workspace, competition: CompetitionConfig, experiment: str, ids:
     if competition.targets:
         named = ", ".join(f"{competition.name}/{target}" for target in competition.targets)
         raise GoodsError(f"competition {competition.name} has several targets; name one of {named}")
-    return EXPLAINERS[problem_of(ws).name](ws, competition, experiment, ids, most)
+    with of_one_training(Asked(ws, competition, experiment, None)) as check:
+        told = EXPLAINERS[problem_of(ws).name](ws, competition, experiment, ids, most)
+        check()
+    return told
 
 
 def _cards(ws: Workspace, competition: CompetitionConfig, experiment: str, ids: list[str], most: int) -> str:

@@ -23,7 +23,10 @@ ENTRIES = 20_000  # entries whose terms are looked up at once
 
 
 class Numbers:
-    """Train cards with each term, by class and fold. Bands and terms are of all train cards and know no classes."""
+    """Train cards with each term, by class and fold.
+
+    Which bands and terms there are is of all train cards, those of a card's own fold among them: that knows no classes,
+    and so tells none. What a term says of a class is counted without the card's own fold."""
 
     def __init__(
         self, titles: pd.Series, attributes: pd.Series, target: np.ndarray, fold: np.ndarray, n_classes: int

@@ -23,6 +23,7 @@ from goods.core.done import DONE, LOGS, check_done, mark_done, read_done
 from goods.core.errors import GoodsError
 from goods.core.folders import disk_used
 from goods.core.hashing import content_hash, content_of
+from goods.core.locks import sole_writer
 from goods.core.scratch import RUN, own_folder
 from goods.core.workspace import Workspace, check_outside
 from goods.prepare.prepared import parts
@@ -70,14 +71,14 @@ def make_bundle(
     reader_of(competition)
     check_empty(bundle.out)
     check_outside(ws.root, bundle.out, "folder", ws.whole.path)
-    with of_one_training(Asked(ws, competition, experiment, None)) as check:
-        bundle.out.mkdir(parents=True, exist_ok=True)
-        with own_folder(bundle.out, RUN) as folder:
-            made = replace(bundle, out=folder)
-            fill(made, ws, competition, experiment, configs, wheels)
-            check()
-            for part in (made.kernel, made.dataset):
-                part.rename(bundle.out / part.name)
+    bundle.out.mkdir(parents=True, exist_ok=True)
+    asked = Asked(ws, competition, experiment, None)
+    with sole_writer(bundle.out), of_one_training(asked) as check, own_folder(bundle.out, RUN) as folder:
+        made = replace(bundle, out=folder)
+        fill(made, ws, competition, experiment, configs, wheels)
+        check()
+        for part in (made.kernel, made.dataset):
+            part.rename(bundle.out / part.name)
     return {path.name: disk_used(path) for path in sorted(bundle.dataset.iterdir())}
 
 

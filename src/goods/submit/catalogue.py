@@ -30,6 +30,7 @@ from goods.config.refusals import refusals, shown
 from goods.core.artifacts import write_json, write_parquet
 from goods.core.errors import GoodsError, SeveralErrors
 from goods.core.folders import check_apart
+from goods.core.locks import sole_writer
 from goods.core.log import say
 from goods.core.wording import count
 from goods.matching.catalogue import MatchConfig, match
@@ -175,11 +176,12 @@ def match_file(
     for table in (PAIRS, GROUPS):
         check_apart(out / table, path, "folder")
     cards = read_catalogue(path, truth, competition)
-    out.mkdir(parents=True, exist_ok=True)  # before the work: where it cannot be, nothing need be matched
-    pairs, groups, report = match(cards, config, scorer, expecting)
-    write_parquet(out / PAIRS, pairs)
-    write_parquet(out / GROUPS, groups)
-    write_json(out / "report.json", report)
+    with sole_writer(out):
+        out.mkdir(parents=True, exist_ok=True)  # before the work: where it cannot be, nothing need be matched
+        pairs, groups, report = match(cards, config, scorer, expecting)
+        write_parquet(out / PAIRS, pairs)
+        write_parquet(out / GROUPS, groups)
+        write_json(out / "report.json", report)
     merged = f"{count(report['groups'], 'group')} of two or more among {count(len(groups), 'card')}"
     say(f"match: {count(len(pairs), 'pair')}, {merged}")
     if (right := report["expected_precision"]) is not None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
-from goods.cards.table import COLUMNS, beside_text, count_cards, load_cards
+from goods.cards.table import COLUMNS, beside_text, count_cards, load_asked_ids
 from goods.competitions.loading import competition_of, reader_module
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
@@ -126,7 +126,7 @@ def write_labelled(
     images: Path | None,
     folder: Path,
 ) -> None:
-    known = load_cards(ws).product_id
+    known = load_asked_ids(ws)
     finished = Asked(ws, competition, teacher, images)
     cards, said = [], []
     with of_one_training(finished) as check, tempfile.TemporaryDirectory(prefix="goods-cards-") as temporary:

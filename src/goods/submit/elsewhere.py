@@ -19,6 +19,7 @@ from goods.competitions.loading import competition_of
 from goods.competitions.submission import CsvFormat, Said, Submission
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
+from goods.core.folders import check_is_file
 from goods.core.ids import as_whole
 from goods.core.predictions import Predictions
 from goods.core.wording import count
@@ -51,10 +52,7 @@ def read_submission(path: Path, submission: Submission, texts: list[str]) -> pd.
     """A .parquet file, or a .csv as the contest asks for it, whose columns `texts` stay as they are written; GoodsError
     where it is none."""
     kind = path.suffix.lower()
-    if path.is_dir():
-        raise GoodsError(f"{path}: a folder, expected a .parquet or .csv file")
-    if not path.is_file():
-        raise GoodsError(f"{path}: no such file; name a .parquet or .csv")
+    check_is_file(path, "a .parquet or .csv file")
     if kind not in (".parquet", ".csv"):
         raise GoodsError(f"{path}: expected .parquet or .csv")
     try:

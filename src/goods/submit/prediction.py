@@ -20,6 +20,7 @@ from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
 from goods.core.errors import GoodsError
 from goods.core.folders import check_apart, check_writable
+from goods.core.locks import sole_writer
 from goods.core.log import say
 from goods.core.predictions import BLOCK
 from goods.core.progress import bar
@@ -56,7 +57,11 @@ def predict_file(
     asked = Asked(ws, competition, experiment, images)
     spaces = [space for space, _ in asked.spaces]
     stay = asked.fits
-    with of_one_training(asked) as check, tempfile.TemporaryDirectory(prefix="goods-cards-") as folder:
+    with (
+        sole_writer(out),
+        of_one_training(asked) as check,
+        tempfile.TemporaryDirectory(prefix="goods-cards-") as folder,
+    ):
         rows = rows if stay else rows * PATIENT
         cards = NewCards(path, competition, images, Path(folder), rows, not plain, load_ids(ws.whole))
         warn_of_photos(ws, experiment, cards.photos / len(cards), images, spaces)

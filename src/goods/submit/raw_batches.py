@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from goods.competitions.arrow import is_parquet, readable
 from goods.competitions.table_files import csv_blocks
 from goods.core.errors import GoodsError
+from goods.core.folders import check_is_file
 
 READ = 1 << 20  # bytes of a column that are read ahead
 RAW = "raw.parquet"  # whatever `path` is called: others have names in the same folder, and a name may be too long
@@ -65,14 +66,7 @@ def is_csv(path: Path) -> bool:
 
 
 def check_file(path: Path, tables: Tables | None = None) -> None:
-    if path.is_dir():
-        raise GoodsError(f"{path}: a folder, expected a parquet or csv file of cards")
-    if path.exists() and not path.is_file():
-        raise GoodsError(
-            f"{path}: a pipe or a device; cards are read more than once: save them to a file, and name that"
-        )
-    if not path.is_file():
-        raise GoodsError(f"{path}: no such file; name a parquet or csv file of cards")
+    check_is_file(path, "a parquet or csv file of cards")
     if tables is None and not is_csv(path) and not is_parquet(path):  # else they know their kinds of files
         raise GoodsError(
             f"{path}: neither parquet nor a csv file by its name; cards are read from .parquet and .csv (not packed): "

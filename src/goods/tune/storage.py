@@ -152,6 +152,8 @@ def sqlite_file(address: URL) -> Path:
         name, asked = unquote(parts.path), parse_qs(parts.query)
     if name in ("", ":memory:") or "memory" in asked.get("mode", ()):
         raise ArgumentError("names no file, so that no trial would be kept")
+    if "ro" in asked.get("mode", ()) or "1" in asked.get("immutable", ()):
+        raise ArgumentError("may only be read, so that no trial would be kept")
     return Path(name)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from goods.competitions.arrow import told
 from goods.competitions.content import SPREADSHEET
@@ -76,21 +77,29 @@ def find_sources(data: Path) -> Sources:
             found.other.append(source.told)
         else:
             found.of[role] = source
-    for role in ("train", "test"):
-        if role not in found.of:
-            there = found.other + [source.told for source in found.of.values()]
-            refuse_workbooks(data)
-            if not there:
-                raise GoodsError(
-                    f"{data}: holds no table ({KNOWN}); put those of the train and the test cards there, or name the "
-                    "folder that has them with --data"
-                )
-            raise GoodsError(
-                f"{data}: no file whose name says that it holds the {role} cards ({told(there)}); rename it to "
-                f"{role} with its own suffix"
-            )
+    if lacking := [role for role in ("train", "test") if role not in found.of]:
+        refuse_workbooks(data)
+        refuse(data, lacking, found)
     found.other += add_labels(found, labels)
     return found
+
+
+def refuse(data: Path, lacking: list[str], found: Sources) -> NoReturn:
+    """GoodsError where no table is told to hold the cards of these roles."""
+    there = found.other + [source.told for source in found.of.values()]
+    if not there:
+        raise GoodsError(
+            f"{data}: holds no table ({KNOWN}); put those of the train and the test cards there, or name the folder "
+            "that has them with --data"
+        )
+    cards = f"no file whose name says that it holds the {' or the '.join(lacking)} cards ({told(there)})"
+    if len(there) == 1:
+        raise GoodsError(
+            f"{data}: {cards}; give two files of the same columns: train with the rows whose class is known, test with "
+            "those to be labelled, or with some that are set aside, where all are known"
+        )
+    them, their = ("it", "its") if len(lacking) == 1 else ("them", "their")
+    raise GoodsError(f"{data}: {cards}; rename {them} to {' and '.join(lacking)} with {their} own suffix")
 
 
 def take_tree(sources: list[Source]) -> None:

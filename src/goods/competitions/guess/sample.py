@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from goods.competitions.arrow import told
 from goods.competitions.dialect import dialect_of
 from goods.competitions.guess.columns import Columns
 from goods.competitions.guess.files import Source, Sources
@@ -31,7 +32,7 @@ def guess_sample(made: Guess, sources: Sources, columns: dict[str, Columns], key
         names = list(known) if names[0] in ids else list(known)[::-1]
     if not set(names) <= set(known):
         made.warnings.append(
-            f"the sample submission has columns {', '.join(names)}; say under submission what they hold"
+            f"the sample submission has columns {told(names)}; say under submission what they hold"
         )
         return
     submission: dict[str, Any] = {"columns": {name: known[name] for name in names}, "csv": True}

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from goods.config.base import FamilyConfig, LocalPath, Strict
 from goods.config.trainer import TrainerConfig
@@ -26,6 +26,8 @@ OPTIMISTIC = (
     "learned test and further cards as {teacher} names them, which has seen the labels of every fold: its out-of-fold "
     "score is optimistic as far as these are like train cards"
 )
+
+TRAINER = {"epochs": 6, "batch_size": 256, "lr": 0.003}
 
 NETWORK_FROM = 50_000  # cards, train, test and further ones: with fewer the SVMs are the better student
 
@@ -60,9 +62,14 @@ class StudentConfig(FamilyConfig):
     dropout: float = Field(0.3, ge=0, lt=1, description="of the network's units")
     term_dropout: float = Field(0.2, ge=0, lt=1, description="of a card's terms, where the network learns")
     trainer: TrainerConfig = Field(
-        default_factory=lambda: TrainerConfig.model_validate({"epochs": 6, "batch_size": 256, "lr": 0.003}),
-        description="of the network",
+        default_factory=lambda: TrainerConfig.model_validate(TRAINER), description="of the network"
     )
+
+    @field_validator("trainer", mode="before")
+    @classmethod
+    def as_it_learns_best(cls, given: Any) -> Any:
+        """What is not set is as the network learns best, not as encoders do."""
+        return TRAINER | given if isinstance(given, dict) else given
 
     def for_cards(self, n: int) -> StudentConfig:
         if self.structure != "auto":
