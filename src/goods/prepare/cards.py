@@ -158,7 +158,7 @@ def labels_of(
             "it out of targets in competition.yaml"
         )
     validate(view, len(classes))
-    names = [(str(c),) for c in classes]
+    names: list[tuple[str, ...]] = [(str(c),) for c in classes]
     labels = Labels(list(classes), names, [(str(i),) for i in range(len(classes))], kind)
     check_metric(config, labels)
     return labels
