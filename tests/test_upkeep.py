@@ -25,6 +25,7 @@ from goods.core.locks import working
 from goods.core.workspace import Workspace
 from goods.pipeline import run_all
 from goods.presets import Options
+from goods.train.stage import train
 from goods.upkeep import machine
 from goods.upkeep import status as status_module
 from goods.upkeep.cleaning import PORTIONS, remove
@@ -131,6 +132,19 @@ def test_runs_of_other_presets_are_told_of_last(options):
     shutil.copytree(runs / "linear", runs / "mine")
     *_, (name, (word, why)) = states(options).items()
     assert (name, word, why) == ("mine", "done", "not of preset quick")
+
+
+def test_runs_of_other_presets_grow_stale_too(options, monkeypatch):
+    ws = Workspace(options.work, NAME)
+    mine = load_experiment(ws.run("linear").config).model_copy(update={"name": "mine"})
+    train(ws, load_competition(NAME, options.configs), mine)
+    assert states(options)["mine"] == ("done", "not of preset quick")
+    monkeypatch.setattr("goods.train.keys.code_hash", lambda *modules: f"new {modules}")
+    assert states(options)["mine"][0] == "stale"
+    assert states(options)["mine"][1].startswith("not of preset quick; ")
+    ws.run("mine").config.write_text("family: linear", encoding="utf-8")
+    as_written(ws.run("mine").path)
+    assert states(options)["mine"][0] == "stale" and "config.yaml" in states(options)["mine"][1]
 
 
 def test_what_builds_on_a_stale_experiment_is_stale_until_that_is_done(options, monkeypatch):

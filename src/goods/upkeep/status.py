@@ -133,10 +133,25 @@ def states_of_target(
     named = {state.name for state in found}
     for folder in sorted(space.runs.glob("*/")):
         if folder.name not in named:
-            word, why = word_of(folder)
+            word, why = state_by_itself(course, folder)
             told = f"of preset {options.preset}"
             told = f"{told}, {NO_PHOTOS}" if folder.name in dropped else f"not {told}"
-            yield State(f"{prefix}{folder.name}", word, told + why, disk_used(folder))
+            yield State(
+                f"{prefix}{folder.name}", word, "; ".join(filter(None, (told, why))), disk_used(folder)
+            )
+
+
+def state_by_itself(course: Course, folder: Path) -> tuple[str, str]:
+    """(word, why) of a run that is not of the preset, trained again by the config that it was trained with."""
+    word, why = word_of(folder)
+    saved = course.ws.run(folder.name).config
+    if word != DONE or not saved.is_file():
+        return word, why
+    try:
+        state = joined_state(course, load_experiment(saved))
+    except GoodsError as error:
+        return STALE, str(error)
+    return state.word, state.why
 
 
 def wanting_photos(course: Course, preset: ExperimentConfig) -> set[str]:
