@@ -28,6 +28,7 @@ LINEAR = CONFIGS / "demo" / "linear.yaml"
         ("linaer", ["linear", "navec"], "; did you mean 'linear'?"),
         ("Linear", ["linear", "LINEAR2"], "; did you mean 'linear'?"),
         ("titel", ["Title", "text"], "; did you mean 'Title'?"),
+        ("alfa", ["alpha", "C"], "; did you mean 'alpha'?"),
         ("forest", ["linear", "navec"], ""),
         ("", ["linear"], ""),
         ("linear", [], ""),

@@ -18,6 +18,7 @@ from goods.config.presets import PRESETS
 from goods.core.artifacts import atomic, write_text
 from goods.core.errors import GoodsError
 from goods.core.meant import among
+from goods.core.wording import in_a_line
 from goods.core.workspace import Workspace
 
 COLUMNS = frozenset(
@@ -97,7 +98,7 @@ def write_frame(path: Path, split: str, frame: pd.DataFrame) -> None:
         with atomic(path) as temporary:
             frame.to_parquet(temporary, index=False)
     except (ValueError, TypeError, OverflowError, pa.ArrowException) as error:
-        told = " ".join(str(error).split())[:200]
+        told = in_a_line(error)
         raise GoodsError(
             f"frames: {split} cannot be written as parquet ({told}); give columns of one type"
         ) from None

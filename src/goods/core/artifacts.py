@@ -26,6 +26,7 @@ import pandas as pd
 from goods.core.errors import GoodsError
 from goods.core.log import say
 from goods.core.scratch import remove_if_dead
+from goods.core.wording import in_a_line
 
 # as `atomic` names them: .DONE.x1y2z3a4, .oof.npz.x1y2z3a4.npz
 TEMPORARY = re.compile(r"\.[^.]+\.[a-z0-9_]{8}|\..+(\.[^.]+)\.[a-z0-9_]{8}\1")
@@ -177,5 +178,5 @@ def _readable(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise GoodsError(f"{path}: missing; run the stage that writes it first") from None
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        reason = " ".join(str(error).split())[:200] or "it is empty"
+        reason = in_a_line(error) or "it is empty"
         raise GoodsError(f"{path}: damaged ({reason}); run the stage that writes it again") from None

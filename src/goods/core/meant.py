@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-CLOSE = 0.7  # of difflib's ratio: two letters of "linear" that changed places have 0.83
+CLOSE = 0.65  # of difflib's ratio: two letters of "linear" that changed places have 0.83, alfa and alpha 0.67
 
 
 def meant(name: str, known: Iterable[str]) -> str:

@@ -23,6 +23,7 @@ from goods.core.execution import (
 from goods.core.log import say
 from goods.core.ray_worker import SOURCE, Home, Outcome, on_worker, source_hash
 from goods.core.scratch import NAMES, folder_in, own_folder, system_temporary
+from goods.core.wording import in_a_line
 
 MISSING = "--executor ray: Ray is not installed; pip install 'goods[ray]'"
 RETRIES = 3  # of a job whose machine or process is lost
@@ -195,7 +196,7 @@ class RayJobs:
         try:
             return ray.get(reference)
         except ray.exceptions.RayError as error:
-            told = " ".join(str(error).split())[:300] or type(error).__name__
+            told = in_a_line(error) or type(error).__name__
             raise GoodsError(
                 f"a job was lost on the cluster ({type(error).__name__}: {told}); run the same command again: it goes "
                 "on where it stopped"

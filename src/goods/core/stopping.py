@@ -51,8 +51,9 @@ class Stop:
         loaded, and a further signal would be told there in tracebacks."""
         if not self.told:
             self.told = True
+            again = "again, without --force," if "--force" in sys.argv else "again"
             print(
-                f"{_erased() or before}stopped; run the same command again to go on",
+                f"{_erased() or before}stopped; run the same command {again} to go on",
                 file=sys.stderr,
                 flush=True,
             )

@@ -1,10 +1,11 @@
-"""Numbers of things, and sizes of files, in words."""
+"""Numbers of things, sizes of files and errors of libraries, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 SHOWN = 5  # rows that are named
+LONGEST = 200  # signs of what a library says
 
 
 def count(n: int, one: str, several: str | None = None) -> str:
@@ -25,3 +26,9 @@ def size(n: float) -> str:
     if n >= 2**30:
         return f"{round(n / 2**30, 1):g} GB"
     return f"{round(n / 2**20, 1 if n < 10 * 2**20 else None):g} MB"
+
+
+def in_a_line(error: BaseException) -> str:
+    """What a library says of an error, in a line, cut where it is long."""
+    told = " ".join(str(error).split())
+    return told if len(told) <= LONGEST else f"{told[: LONGEST - 1]}…"

@@ -24,6 +24,7 @@ from goods.core.calibration import fit_temperature, to_proba
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
 from goods.core.ids import id_array
+from goods.core.wording import in_a_line
 from goods.models.base import Context
 from goods.models.inference import run_network, scratch_folder, threads
 from goods.models.network import Network, cpu_weights
@@ -174,6 +175,6 @@ class NeuralModel(ABC):
             net = self.build(restore=True)
             net.load_state_dict(load_file(folder / "network.safetensors"))
         except (OSError, KeyError, ValueError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = in_a_line(error)
             raise GoodsError(f"{folder}: missing or damaged model files ({reason}); train it again") from None
         self.net = net.eval()

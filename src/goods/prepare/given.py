@@ -10,6 +10,7 @@ import pandas as pd
 from goods.core.errors import GoodsError, within
 from goods.core.folders import check_is_file
 from goods.core.numbers import EXACT, ROUNDED
+from goods.core.wording import in_a_line
 from goods.problems.folds import UNSCORED
 from goods.problems.grouping import groups_by
 
@@ -92,9 +93,7 @@ def read_table(path: Path) -> pd.DataFrame:
         with within(str(path)):
             table = pd.read_parquet(path) if kind == ".parquet" else pd.read_csv(path, dtype=str)
     except (OSError, ValueError) as error:
-        raise GoodsError(
-            f"{path}: not readable ({' '.join(str(error).split())[:200]}); write it again"
-        ) from None
+        raise GoodsError(f"{path}: not readable ({in_a_line(error)}); write it again") from None
     if table.empty:
         raise GoodsError(f"{path}: holds no rows; give a row for each card")
     if twice := [

@@ -201,4 +201,6 @@ def judges(folds: list[FoldStack], config: ExperimentConfig) -> list[FoldStack]:
 def describe(report: dict[str, Any]) -> str:
     methods = ", ".join(f"{m} {r['score']:.4f} ± {r['sd']:.4f}" for m, r in report["methods"].items())
     more = seen_without(report) + apart_from_folds(report, "; its score lies ")
+    if report["score"] != report["methods"][report["winner"]]["score"]:
+        more = f", with the method of each fold that is best on the others {report['score']:.4f}{more}"
     return f"{report['metric']} {methods}; {report['winner']} goes on{more}"

@@ -22,7 +22,7 @@ from goods.core.errors import GoodsError
 from goods.core.folders import check_is_file
 from goods.core.ids import as_whole
 from goods.core.predictions import Predictions
-from goods.core.wording import count
+from goods.core.wording import count, in_a_line
 from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.problems.kinds import load_rows
@@ -58,9 +58,7 @@ def read_submission(path: Path, submission: Submission, texts: list[str]) -> pd.
     try:
         return pd.read_parquet(path) if kind == ".parquet" else read_csv(path, submission, texts)
     except (OSError, ValueError) as error:
-        raise GoodsError(
-            f"{path}: not readable ({' '.join(str(error).split())[:200]}); write it again"
-        ) from None
+        raise GoodsError(f"{path}: not readable ({in_a_line(error)}); write it again") from None
 
 
 def read_csv(path: Path, submission: Submission, texts: list[str]) -> pd.DataFrame:

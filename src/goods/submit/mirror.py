@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from goods.core.log import say
+from goods.core.wording import in_a_line
 
 VARIABLE = "GOODS_MLFLOW"  # a tracking URI: http://host:5000, sqlite:///runs.db, a folder as file:///…
 LONGEST = 500  # characters of a parameter
@@ -24,7 +25,7 @@ def mirror(row: dict[str, Any], numbers: tuple[str, ...]) -> None:
     except ImportError:
         say(f"{VARIABLE}: the package mlflow is not there; pip install 'goods[mlflow]'")
     except Exception as error:  # of a server, a database, a file: whatever MLflow meets
-        told = " ".join(str(error).split())[:200]
+        told = in_a_line(error)
         say(f"{VARIABLE}: {place} did not take the row of {row['experiment']} ({told}); the ledger has it")
 
 

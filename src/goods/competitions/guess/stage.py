@@ -12,7 +12,7 @@ from pathlib import Path
 from goods.competitions.guess.configs import write_configs
 from goods.competitions.guess.section import guess
 from goods.competitions.loading import load_competition
-from goods.config.loading import DEFAULTS
+from goods.config.loading import DEFAULTS, SHIPPED
 from goods.core.errors import GoodsError
 from goods.core.log import say
 
@@ -41,4 +41,7 @@ def new_competition(name: str, data: Path, configs: Path, force: bool = False) -
             f"{paths[0]}: fill in table.{key}, which the files do not tell: one of {', '.join(map(repr, choices))}"
         )
     load_competition(name, configs)
-    say(f"new_competition: next, set the contest's metric there, then bash scripts/run_all.sh {name}")
+    elsewhere = "" if configs.resolve() == SHIPPED else f", which looks for {name}/ below configs/"
+    say(
+        f"new_competition: next, set the contest's metric there, then bash scripts/run_all.sh {name}{elsewhere}"
+    )

@@ -15,6 +15,7 @@ from torch import nn
 from goods.config.base import PACKAGED, SCRATCH
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash, content_of
+from goods.core.wording import in_a_line
 from goods.models import hub
 from goods.models.image.backbone import Backbone, SmallCnn
 from goods.models.image.image import ImageConfig
@@ -67,9 +68,7 @@ def _load(net: nn.Module, path: Path, in_order: bool) -> None:
         state = {k: v for k, v in state.items() if k in own}  # without the classifier
         net.load_state_dict(state)
     except (OSError, ValueError, RuntimeError, AttributeError, KeyError, SafetensorError) as error:
-        raise GoodsError(
-            f"{path}: does not fit the backbone ({' '.join(str(error).split())[:200]}); {HELP}"
-        ) from None
+        raise GoodsError(f"{path}: does not fit the backbone ({in_a_line(error)}); {HELP}") from None
     except Exception as error:  # pickle.UnpicklingError: not plain weights
         raise GoodsError(f"{path}: not a file of plain weights ({type(error).__name__}); {HELP}") from None
 
@@ -94,7 +93,7 @@ def load_backbone(config: ImageConfig, seed: int, empty: bool = False) -> Backbo
         except GoodsError:
             raise
         except Exception as error:  # network, hub and file errors of many kinds
-            reason = " ".join(str(error).split())[:200]
+            reason = in_a_line(error)
             raise GoodsError(
                 f"timm weights of {name!r} could not be loaded from the hub ({reason}); {HELP}"
             ) from None

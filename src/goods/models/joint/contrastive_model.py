@@ -26,6 +26,7 @@ from goods.core.done import begin, check_done, is_done, mark_done
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
 from goods.core.locks import one_at_a_time
+from goods.core.wording import in_a_line
 from goods.models.base import Context
 from goods.models.image import backbone_weights
 from goods.models.joint.contrastive import ContrastiveConfig
@@ -108,7 +109,7 @@ class ContrastiveModel(NeuralModel):
             try:
                 self._load_encoders(folder)
             except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
-                reason = " ".join(str(error).split())[:200]
+                reason = in_a_line(error)
                 raise GoodsError(f"{folder}: damaged ({reason}); delete it and run again") from None
         assert self.encoders.net is not None
         return self.encoders.net

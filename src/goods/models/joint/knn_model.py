@@ -17,6 +17,7 @@ import pandas as pd
 
 from goods.core.artifacts import read_json, read_npz, write_json, write_npz
 from goods.core.errors import GoodsError
+from goods.core.wording import in_a_line
 from goods.matching.index import Lists, build_index, one_thread, search
 from goods.models.base import Context
 from goods.models.joint.knn import KnnConfig, SourceConfig
@@ -177,7 +178,7 @@ class KnnModel:
         try:
             self.index = faiss.read_index(str(folder / "index.faiss"))
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = in_a_line(error)
             raise GoodsError(f"{folder}: missing or damaged model files ({reason}); train it again") from None
         arrays = read_npz(folder / "target.npz", "target", "known")
         self.target, self.known = arrays["target"], arrays["known"]

@@ -10,6 +10,7 @@ from typing import Any
 
 from goods.core.artifacts import atomic
 from goods.core.errors import GoodsError
+from goods.core.wording import in_a_line
 
 THEN = (1980, 1, 1, 0, 0, 0)  # when all files of an archive are from
 SCHEMA = "schema.json"
@@ -32,7 +33,7 @@ def unreadable(estimator: Any) -> str:
     try:
         foreign = skops.io.get_untrusted_types(data=skops.io.dumps(estimator))
     except Exception as error:  # whatever its parts raise when asked for their state
-        return f"skops cannot write it: {' '.join(str(error).split())[:200]}"
+        return f"skops cannot write it: {in_a_line(error)}"
     return f"not among the types that skops trusts: {', '.join(foreign[:3])}" if foreign else ""
 
 
@@ -53,7 +54,7 @@ def read_estimator(path: Path) -> Any:
     try:
         return skops.io.load(path, trusted=[])
     except Exception as error:  # whatever broken bytes lead to
-        told = " ".join(str(error).split())[:200]
+        told = in_a_line(error)
         raise GoodsError(f"{path}: not readable ({told}); train this fold again") from None
 
 

@@ -20,6 +20,7 @@ from goods.core.calibration import fit_temperature, to_proba
 from goods.core.errors import GoodsError
 from goods.core.log import say
 from goods.core.warned import rare_classes
+from goods.core.wording import in_a_line
 from goods.models.base import Context
 from goods.models.tabular.columns import Columns, check_beside_text
 from goods.models.tabular.estimator import EstimatorConfig, built
@@ -78,7 +79,7 @@ class EstimatorModel:
             with rare_classes():
                 self.fitted.fit(x, label)
         except (TypeError, ValueError) as error:
-            told = " ".join(str(error).split())[:300]
+            told = in_a_line(error)
             raise GoodsError(f"estimator {self.config.estimator}: {told}; mend its params") from None
 
     def _logits(self, x: sp.csr_matrix) -> np.ndarray:

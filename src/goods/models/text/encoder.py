@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
-from goods.core.wording import count
+from goods.core.wording import count, in_a_line
 from goods.models import hub
 
 HELP = "give --text-weights DIR (a Hugging Face folder) or --offline (trained from scratch)"
@@ -153,7 +153,7 @@ def load_encoder(weights: str, max_tokens: int) -> Encoder:
             )
     except Exception as error:  # network, file and format errors of many kinds
         tried = "the folder" if local else "the local hub cache" if only_files else "the hub"
-        reason = " ".join(str(error).split())[:160]
+        reason = in_a_line(error)
         raise GoodsError(f"text weights {weights!r}: not loaded from {tried} ({reason}); {HELP}") from None
     missing = [name for name in report["missing_keys"] if "pooler" not in name and "position_ids" not in name]
     if missing or report.get("mismatched_keys"):
@@ -193,6 +193,6 @@ def unfit(encoder: Encoder, max_tokens: int) -> str | None:
     except Exception as error:  # of many kinds, as are the models
         positions = getattr(config, "max_position_embeddings", None)
         places = f"{positions} positions; " if positions is not None else ""
-        reason = f"{places}{' '.join(str(error).split())[:160]}"
+        reason = f"{places}{in_a_line(error)}"
         return f"do not encode {max_tokens} tokens ({reason}); lower model.max_tokens or use an encoder model"
     return None
