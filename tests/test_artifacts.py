@@ -129,6 +129,19 @@ def test_a_damaged_cache_is_told_of_and_a_missing_one_is_not(tmp_path, capsys):
     assert capsys.readouterr().err == f"{path}: damaged, what it held is made again\n"
 
 
+@pytest.mark.parametrize("read", [read_json, read_npz])
+def test_what_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch, read):
+    def refused(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", "report")
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    monkeypatch.setattr(np, "load", refused)
+    with pytest.raises(
+        GoodsError, match=r"report: cannot be read \(Permission denied\); mend the right to it$"
+    ):
+        read(tmp_path / "report")
+
+
 def test_nothing_pickled_is_loaded(tmp_path):
     np.savez(tmp_path / "objects.npz", a=np.array([{"code": 1}], dtype=object))
     with pytest.raises(GoodsError, match=r"objects\.npz: damaged"):

@@ -78,3 +78,17 @@ def test_flags_of_a_file_are_checked_as_flags(tmp_path, suffix):
             continue
         with pytest.raises(GoodsError, match=wrong):
             checked_file(ws, config, path)
+
+
+@pytest.mark.parametrize("column", ["sku", "new"])
+def test_bytes_that_are_no_text_are_told_and_no_id_or_class_is_made_of_them(tmp_path, column):
+    """Two cells of cp1251 were one class of replacement signs."""
+    data = write_files(tmp_path)
+    for split in ("train", "test"):
+        table = pd.read_parquet(data / f"{split}.parquet")
+        if column in table:
+            table[column] = [f"{word}{row}".encode("cp1251") for row, word in enumerate(table["name"])]
+            table.to_parquet(data / f"{split}.parquet")
+    where = rf"\.parquet: row 0: '{column}' b'.*' is not in UTF-8; write that column as text"
+    with pytest.raises(GoodsError, match=where):
+        prepared(tmp_path, data, ONE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from goods.competitions.table_submission import TableSubmission
 from goods.core.errors import GoodsError
 from goods.core.ids import as_whole, same_kind
 from goods.core.predictions import Predictions
+from goods.submit import elsewhere
 from goods.submit.elsewhere import read_csv, read_submission
 
 ROWS = pd.DataFrame({"product_id": pd.Series(["007", "012", "NA"], dtype="str"), "split": "test"})
@@ -95,3 +98,25 @@ def test_a_checked_table_has_classes_and_confidences_as_they_are_submitted(chang
     WHOLE.check(good, rows, said)
     with pytest.raises(GoodsError, match=message):
         WHOLE.check(good.assign(**change), rows, said)
+
+
+@pytest.mark.parametrize("columns", [{"label": "target", "sku": "id"}, {"label": "target"}])
+def test_submissions_are_compared_by_their_ids_wherever_these_are(tmp_path, monkeypatch, columns):
+    """Rows were looked up by the first column, whatever stood there; without ids they are in the test cards' order."""
+    said = [
+        (
+            "shop",
+            LABELS,
+            Predictions(ROWS.product_id.to_numpy(), np.int32([[0], [1], [0]]), np.ones((3, 1), "f4")),
+        )
+    ]
+    contest = SimpleNamespace(submission=TableSubmission(columns))
+    monkeypatch.setattr(elsewhere, "competition_of", lambda _: contest)
+    monkeypatch.setattr(elsewhere, "load_rows", lambda _: ROWS)
+    monkeypatch.setattr(elsewhere, "said_of", lambda *_: said)
+    monkeypatch.setattr(elsewhere, "checked_file", lambda _, __, path: pd.read_parquet(path))
+    own = contest.submission.table(ROWS, said)
+    own.iloc[:: -1 if "sku" in columns else 1].to_parquet(tmp_path / "a.parquet")
+    own.assign(label=["01", "02", "02"]).to_parquet(tmp_path / "b.parquet")
+    (found,) = elsewhere.compare(None, None, "linear", tmp_path / "a.parquet", tmp_path / "b.parquet")
+    assert (found.cards, found.differ) == (3, 1)

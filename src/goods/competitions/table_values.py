@@ -93,7 +93,7 @@ def ids_of(column: pd.Series, whole: bool, name: str, path: Path) -> pd.Series:
     check_filled(column, empty_cells(column), path, "give that card an id")
     if whole:
         return whole_ids(column, path)
-    ids = column.map(class_text).astype("str")
+    ids = texts_of(column, path).astype("str")
     odd = ~ids.map(lambda id_: id_.isprintable() and len(id_) <= LONGEST_ID).to_numpy(bool)
     if odd.any():
         row = int(odd.argmax())
@@ -107,7 +107,7 @@ def ids_of(column: pd.Series, whole: bool, name: str, path: Path) -> pd.Series:
 def keys_of(column: pd.Series, whole: bool, path: Path) -> pd.Series:
     """What joins tables: as `ids_of`, of any length and without blanks around texts."""
     check_filled(column, empty_cells(column), path, "give that row one")
-    return whole_ids(column, path) if whole else column.map(class_text).astype("str").str.strip()
+    return whole_ids(column, path) if whole else texts_of(column, path).astype("str").str.strip()
 
 
 def empty_cells(column: pd.Series) -> np.ndarray:
@@ -147,7 +147,7 @@ def classes_of(column: pd.Series, whole: bool, path: Path) -> pd.Series:
     )
     if whole:
         return whole_numbers(said, path)
-    return one_spelling(said.map(lambda cell: None if cell is None else class_text(cell)).astype(object))
+    return one_spelling(texts_of(said, path))
 
 
 def one_spelling(classes: pd.Series) -> pd.Series:
@@ -166,8 +166,24 @@ def one_spelling(classes: pd.Series) -> pd.Series:
     return bare.map(lambda cell: often.get(cell, cell)).astype(object).where(classes.notna(), None)
 
 
+def texts_of(column: pd.Series, path: Path) -> pd.Series:
+    """Cells as the contest writes them, None of None. GoodsError naming the row of bytes that are no text: with what
+    cannot be read replaced, different ones would be one."""
+    found = []
+    for row, cell in enumerate(column.tolist()):
+        try:
+            found.append(None if cell is None else class_text(cell))
+        except UnicodeDecodeError:
+            raise GoodsError(
+                f"{path}: row {row}: {column.name!r} {cell!r:.40} is not in UTF-8; write that column as text"
+            ) from None
+    return pd.Series(found, column.index, object, column.name)
+
+
 def class_text(cell: Any) -> str:
-    """A cell as the contest writes it."""
+    """A cell as the contest writes it; UnicodeDecodeError of bytes that are no text."""
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8")
     return cell if isinstance(cell, str) else as_text(plain_value(cell))
 
 

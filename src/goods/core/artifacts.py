@@ -177,6 +177,8 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise GoodsError(f"{path}: missing; run the stage that writes it first") from None
+    except PermissionError as error:
+        raise GoodsError(f"{path}: cannot be read ({error.strerror}); mend the right to it") from None
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         reason = in_a_line(error) or "it is empty"
         raise GoodsError(f"{path}: damaged ({reason}); run the stage that writes it again") from None

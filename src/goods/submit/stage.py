@@ -53,6 +53,8 @@ def write_submission(
     write_parquet(path, table)
     if csv := competition_of(competition).submission.csv:
         write_csv(path.with_suffix(".csv"), table, csv.separator, csv.header)
+    else:
+        path.with_suffix(".csv").unlink(missing_ok=True)  # of a submission before, of other settings
     space = parts(ws, competition)[0][0]
     config = space.run(experiment).config.read_text(encoding="utf-8")
     files = {"experiment.yaml": config, "competition.yaml": dump(competition), KEY: f"{entry['key']}\n"}
