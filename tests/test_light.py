@@ -117,7 +117,7 @@ def test_every_extra_that_a_message_or_a_page_has_installed_is_one():
     named = {
         (name, file.relative_to(ROOT).as_posix())
         for folder, kind in (("src", "py"), ("benchmarks", "py"), ("configs", "yaml"), ("docs", "md"))
-        for file in (ROOT / folder).rglob(f"*.{kind}")
+        for file in [*(ROOT / folder).rglob(f"*.{kind}"), ROOT / "CONTRIBUTING.md"]
         for line in re.findall(r"install .*'(?:goods|\.)\[(.+)\]'", file.read_text(encoding="utf-8"))
         for name in line.split(",")
     }
