@@ -1,4 +1,8 @@
-"""What tests share: the small shop, workspaces and finished runs of it, scripts called in this process."""
+"""What tests share: the small shop, workspaces and finished runs of it, scripts called in this process.
+
+The process that hands tests out to workers reads it too, before any of them begins: what takes seconds to import, and
+only fixtures need, they import.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,8 @@ from typing import IO, TYPE_CHECKING
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
-from matplotlib.figure import Figure
 from ozon_offers import OZON, QUICK, ozon_config, ozon_workspace
-from runs import CONFIGS, DRAWN, built_once, copied, own_copy, piped_run, small_configs
+from runs import CONFIGS, built_once, copied, drawn, own_copy, piped_run, small_configs
 from school import write_school
 from shop import write_shop
 
@@ -30,14 +33,14 @@ from goods.core.done import mark_done, read_done
 from goods.core.predictions import Predictions
 from goods.core.scratch import own_folder
 from goods.core.workspace import Workspace
-from goods.demo.offers import generate
-from goods.matching.neighbours import projections
 from goods.models.base import Context
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.train.stage import train
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from goods.presets import Options
     from goods.stack.level import Level
 
@@ -299,6 +302,8 @@ def temporary_files(tmp_path_factory):
 @pytest.fixture(autouse=True, scope="session")
 def one_job_at_a_time():
     """Starting worker processes takes longer than fitting a tiny shop, and so does drawing projections of titles."""
+    from goods.matching.neighbours import projections
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("goods.core.execution.cores", lambda: 1)
         patch.setattr("goods.budget.pace.FRESH", 1e9)  # of which one measurement takes half a second
@@ -309,12 +314,15 @@ def one_job_at_a_time():
 @pytest.fixture(autouse=True, scope="session")
 def no_pictures():
     """Pages have empty pictures where `pictures` is not asked for: drawing takes as long as all else of a tiny run."""
+    from matplotlib.figure import Figure
+
+    write = drawn()
 
     def save(self: Figure, file: IO, **given: object) -> None:
         if given.get("format") == "svg":
             file.write("<svg></svg>")
         else:
-            DRAWN(self, file, **given)
+            write(self, file, **given)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", save)
@@ -324,12 +332,14 @@ def no_pictures():
 @pytest.fixture
 def pictures(monkeypatch) -> None:
     """Pages have their pictures."""
-    monkeypatch.setattr(Figure, "savefig", DRAWN)
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", drawn())
 
 
 @pytest.fixture(scope="session")
 def offers(tmp_path_factory) -> Path:
     """Raw files of 700 train pairs."""
+    from goods.demo.offers import generate
+
     folder = tmp_path_factory.mktemp("offers")
     generate(folder, rows=700, seed=3)
     return folder
