@@ -1,6 +1,7 @@
 """What tests share: the small shop, workspaces and finished runs of it, scripts called in this process.
 
-How they are run is in sessions.py.
+How they are run is in sessions.py. The process that hands tests out to workers reads both, before any of them begins:
+what takes seconds to import, and only fixtures need, they import.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from goods.config.loading import DEFAULTS, load_experiment
 from goods.core.done import mark_done, read_done
 from goods.core.predictions import Predictions
 from goods.core.workspace import Workspace
-from goods.demo.offers import generate
 from goods.models.base import Context
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
@@ -246,6 +246,8 @@ def run_script(run_program):
 @pytest.fixture(scope="session")
 def offers(tmp_path_factory) -> Path:
     """Raw files of 700 train pairs."""
+    from goods.demo.offers import generate
+
     folder = tmp_path_factory.mktemp("offers")
     generate(folder, rows=700, seed=3)
     return folder

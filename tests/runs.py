@@ -10,13 +10,13 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 import yaml
 from filelock import FileLock
-from matplotlib.figure import Figure
 from shop import write_shop
 
 from goods.config.loading import read_experiment
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from goods.presets import Options
 
 Built = TypeVar("Built")
-DRAWN = Figure.savefig
 CONFIGS = Path(__file__).parents[1] / "configs"
 KAZAN = "kazanexpress2023"
 SMALL = {
@@ -48,6 +47,14 @@ SMALL = {
     "stack": {"model.iterations": 30},
     "stack-full": {"model.iterations": 30},
 }
+
+
+@cache
+def drawn() -> Callable[..., None]:
+    """How matplotlib saves a figure, which `no_pictures` asks before it has it done otherwise."""
+    from matplotlib.figure import Figure
+
+    return Figure.savefig
 
 
 def small_configs(folder: Path, competition: str, experiments: list[str], n_folds: int = 3) -> Path:
@@ -85,7 +92,7 @@ def piped_run(folder: Path) -> tuple[Path, str, str]:
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr("goods.cli.CONFIGS", configs)
         patch.setattr(sys, "argv", asked)
-        patch.setattr(Figure, "savefig", DRAWN)
+        patch.setattr("matplotlib.figure.Figure.savefig", drawn())
         runpy.run_path(str(CONFIGS.parent / "scripts" / "run_all.py"), run_name="__main__")
     return folder, out.getvalue(), err.getvalue()
 

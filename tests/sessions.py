@@ -8,15 +8,16 @@ import tempfile
 from functools import lru_cache
 from multiprocessing.util import get_temp_dir
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
-from matplotlib.figure import Figure
-from runs import DRAWN
+from runs import drawn
 
 from goods.core.scratch import own_folder
-from goods.matching.neighbours import projections
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # the clock counts what other jobs take: an example may last as long as it does
@@ -70,6 +71,8 @@ def temporary_files(tmp_path_factory):
 @pytest.fixture(autouse=True, scope="session")
 def one_job_at_a_time():
     """Starting worker processes takes longer than fitting a tiny shop, and so does drawing projections of titles."""
+    from goods.matching.neighbours import projections
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("goods.core.execution.cores", lambda: 1)
         patch.setattr("goods.budget.pace.FRESH", 1e9)  # of which one measurement takes half a second
@@ -80,12 +83,15 @@ def one_job_at_a_time():
 @pytest.fixture(autouse=True, scope="session")
 def no_pictures():
     """Pages have empty pictures where `pictures` is not asked for: drawing takes as long as all else of a tiny run."""
+    from matplotlib.figure import Figure
+
+    write = drawn()
 
     def save(self: Figure, file: IO, **given: object) -> None:
         if given.get("format") == "svg":
             file.write("<svg></svg>")
         else:
-            DRAWN(self, file, **given)
+            write(self, file, **given)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", save)
@@ -95,4 +101,4 @@ def no_pictures():
 @pytest.fixture
 def pictures(monkeypatch) -> None:
     """Pages have their pictures."""
-    monkeypatch.setattr(Figure, "savefig", DRAWN)
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", drawn())

@@ -243,21 +243,24 @@ def digest(ws, name):
 
 
 @pytest.mark.parametrize("damage", ["halved", "flipped", "deleted"])
-def test_a_damaged_model_is_told_and_its_fold_alone_trained_again(ws, competition, shop, capsys, damage):
+def test_a_damaged_model_is_told_and_its_fold_alone_trained_again(trained, competition, shop, capsys, damage):
     config = load_experiment(LINEAR)
-    train(ws, competition, config)
-    before, run = digest(ws, "linear"), ws.run("linear")
+    before, run = digest(trained, "linear"), trained.run("linear")
     done = [(run.fold(k) / "DONE").stat().st_mtime_ns for k in range(3)]
     DAMAGES[damage](run.fold(1) / "model.safetensors")
     with pytest.raises(GoodsError, match=r"fold_1: model\.safetensors is .+; run scripts/train\.py"):
-        predict_file(ws, competition, "linear", shop / "test.parquet", None, ws.root / "out.parquet")
-    assert verify(ws)[1] == [next(line for line in verify(ws)[1] if "fold_1: model.safetensors" in line)]
-    train(ws, competition, config)
+        predict_file(
+            trained, competition, "linear", shop / "test.parquet", None, trained.root / "out.parquet"
+        )
+    assert verify(trained)[1] == [
+        next(line for line in verify(trained)[1] if "fold_1: model.safetensors" in line)
+    ]
+    train(trained, competition, config)
     assert "fold_1: model.safetensors is" in capsys.readouterr().err
-    assert digest(ws, "linear") == before
+    assert digest(trained, "linear") == before
     after = [(run.fold(k) / "DONE").stat().st_mtime_ns for k in range(3)]
     assert [a == b for a, b in zip(done, after, strict=True)] == [True, False, True]
-    assert verify(ws)[1] == []
+    assert verify(trained)[1] == []
 
 
 @pytest.mark.parametrize("name", ["cards.parquet", "labels.json", "source.json"])

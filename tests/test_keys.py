@@ -112,14 +112,13 @@ def test_a_reader_is_a_module_of_its_own_in_the_key():
     assert "goods.competitions.wildberries" not in import_closure(reader_module("kazanexpress2023"))
 
 
-def test_folds_are_gathered_again_when_a_metric_changes(ws, competition, edit, capsys):
-    train(ws, competition, config("linear"))
+def test_folds_are_gathered_again_when_a_metric_changes(trained, competition, edit, capsys):
     edit("goods.metrics.classification")
     capsys.readouterr()
-    train(ws, competition, config("linear"))
+    train(trained, competition, config("linear"))
     said = capsys.readouterr().err
     assert "unchanged" not in said
-    assert is_trained(ws, config("linear"), 0)
+    assert is_trained(trained, config("linear"), 0)
 
 
 def trained_folds(ws, name):

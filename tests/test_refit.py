@@ -106,23 +106,24 @@ def test_pseudo_labels_follow_what_gives_them(ws, competition):
     assert not is_trained(ws, linear(*PSEUDO), 1)
 
 
-def test_with_refit_test_cards_get_the_model_of_all_folds(ws, competition, monkeypatch):
-    train(ws, competition, linear())
-    plain_oof, plain_test = (Predictions.load(f) for f in (ws.run("linear").oof, ws.run("linear").test))
+def test_with_refit_test_cards_get_the_model_of_all_folds(trained, competition, monkeypatch):
+    plain_oof, plain_test = (
+        Predictions.load(f) for f in (trained.run("linear").oof, trained.run("linear").test)
+    )
     calls = seen_by_fit(monkeypatch)
-    train(ws, competition, linear("refit=true"))
+    train(trained, competition, linear("refit=true"))
     (fitted, inner), *others = calls
     assert not others  # the folds are as they were
-    cards = select(load_cards(ws), "train")
+    cards = select(load_cards(trained), "train")
     assert sorted([*fitted.product_id, *inner.product_id]) == sorted(cards.product_id)
-    assert Predictions.load(ws.run("linear").oof).hash == plain_oof.hash
-    test = Predictions.load(ws.run("linear").test)
-    assert test.hash == Predictions.load(ws.run("linear").fold(ALL) / "test.npz").hash != plain_test.hash
-    asked = Predictor(ws, competition, "linear", None, Kept(), stay=True)
-    again = asked.predict(select(load_cards(ws), "test"), lambda: None)
+    assert Predictions.load(trained.run("linear").oof).hash == plain_oof.hash
+    test = Predictions.load(trained.run("linear").test)
+    assert test.hash == Predictions.load(trained.run("linear").fold(ALL) / "test.npz").hash != plain_test.hash
+    asked = Predictor(trained, competition, "linear", None, Kept(), stay=True)
+    again = asked.predict(select(load_cards(trained), "test"), lambda: None)
     assert np.allclose(again.proba, test.proba, atol=1e-6)
-    train(ws, competition, linear())  # and back
-    assert Predictions.load(ws.run("linear").test).hash == plain_test.hash
+    train(trained, competition, linear())  # and back
+    assert Predictions.load(trained.run("linear").test).hash == plain_test.hash
 
 
 def test_a_neural_refit_has_no_inner_split_but_the_folds_mean_epochs_and_temperature(

@@ -29,21 +29,20 @@ CONFIGS = ROOT / "configs" / "kazanexpress2023"
 LINEAR = CONFIGS / "linear.yaml"
 
 
-def test_oof_holds_every_train_card_once_and_its_score_recomputes(ws, competition):
-    train(ws, competition, load_experiment(LINEAR))
-    cards = select(load_cards(ws), "train")
-    oof = Predictions.load(ws.run("linear").oof)
+def test_oof_holds_every_train_card_once_and_its_score_recomputes(trained, competition):
+    cards = select(load_cards(trained), "train")
+    oof = Predictions.load(trained.run("linear").oof)
     assert oof.product_id.tolist() == cards.product_id.tolist()
-    report = read_json(ws.run("linear").report)
-    labels, target = Labels.load(ws), cards.target.to_numpy()
+    report = read_json(trained.run("linear").report)
+    labels, target = Labels.load(trained), cards.target.to_numpy()
     assert report["score"] == pytest.approx(score("weighted_f1", target, oof.classes[:, 0], labels), abs=1e-6)
-    fold = load_folds(ws, cards)
+    fold = load_folds(trained, cards)
     by_fold = [score("weighted_f1", target[fold == k], oof.classes[fold == k, 0], labels) for k in range(3)]
     assert report["folds"] == pytest.approx(by_fold, abs=1e-6)
     assert report["score"] > 0.8
     assert (oof.proba.sum(1) <= 1 + 1e-5).all()
-    test = Predictions.load(ws.run("linear").test)
-    assert sorted(test.product_id) == sorted(load_cards(ws).query("split == 'test'").product_id)
+    test = Predictions.load(trained.run("linear").test)
+    assert sorted(test.product_id) == sorted(load_cards(trained).query("split == 'test'").product_id)
 
 
 class Spy:
@@ -114,14 +113,13 @@ def test_forcing_one_fold_redoes_only_that_fold(trained, competition):
     assert run.oof.read_bytes() == oof
 
 
-def test_nothing_is_done_twice_and_a_changed_config_is(ws, competition, capsys):
-    train(ws, competition, load_experiment(LINEAR))
-    before = (ws.run("linear").fold(0) / "DONE").stat().st_mtime_ns
-    train(ws, competition, load_experiment(LINEAR))
+def test_nothing_is_done_twice_and_a_changed_config_is(trained, competition, capsys):
+    before = (trained.run("linear").fold(0) / "DONE").stat().st_mtime_ns
+    train(trained, competition, load_experiment(LINEAR))
     assert "unchanged" in capsys.readouterr().err
-    assert (ws.run("linear").fold(0) / "DONE").stat().st_mtime_ns == before
-    train(ws, competition, load_experiment(LINEAR, ["model.C=0.1"]))
-    assert (ws.run("linear").fold(0) / "DONE").stat().st_mtime_ns != before
+    assert (trained.run("linear").fold(0) / "DONE").stat().st_mtime_ns == before
+    train(trained, competition, load_experiment(LINEAR, ["model.C=0.1"]))
+    assert (trained.run("linear").fold(0) / "DONE").stat().st_mtime_ns != before
 
 
 def test_a_fold_killed_half_way_is_trained_again(trained, competition):
