@@ -255,3 +255,40 @@ def test_the_section_goes_with_its_reader_alone():
         validated(CompetitionConfig, {"name": "a", "reader": "table", "data": "b"}, Path("c.yaml"))
     with pytest.raises(GoodsError, match="goes with reader: table, not with reader: ozon"):
         config_of({"files": CSV, "title": "text", "target": "y"}, reader="ozon")
+
+
+def with_sample(folder: Path, sample: str, **submission: object) -> tuple[Path, dict]:
+    ids = {"id": [3, 4]} if "id" in submission["columns"].values() else {}
+    data = write_csv(
+        folder / "raw", {"id": [1, 2], "name": ["a", "b"], "kind": ["u", "v"]}, ids | {"name": ["c", "d"]}
+    )
+    if not ids:
+        pd.read_csv(data / "train.csv").drop(columns="id").to_csv(data / "train.csv", index=False)
+    (data / "sample.csv").write_text(sample)
+    section = {
+        "files": CSV,
+        "title": "name",
+        "target": "kind",
+        "submission": {"sample": "sample.csv", **submission},
+    }
+    return data, section | ({"id": "id"} if ids else {})
+
+
+def test_a_sample_without_names_of_columns_gives_its_order_from_its_first_row_on(tmp_path):
+    columns = {"kind": "target", "id": "id"}
+    data, section = with_sample(tmp_path, "u,4\nu,3\n", columns=columns, header=False)
+    cards, _ = prepared(tmp_path, data, section)
+    assert cards.product_id[cards.split == "test"].tolist() == [4, 3]
+    (data / "sample.csv").write_text("4\n3\n")
+    with pytest.raises(GoodsError, match=r"sample\.csv: .*; give one with a column for each of kind, id, w"):
+        prepared(tmp_path / "again", data, section)
+
+
+def test_a_sample_without_ids_has_a_row_for_each_test_card(tmp_path):
+    data, section = with_sample(tmp_path, "kind\nu\n", columns={"kind": "target"})
+    with pytest.raises(
+        GoodsError, match=r"sample\.csv: 1 row for 2 test cards; give the sample that belongs to"
+    ):
+        prepared(tmp_path, data, section)
+    (data / "sample.csv").write_text("kind\nu\nu\n")
+    prepared(tmp_path, data, section)

@@ -12,13 +12,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv
 
 from goods.cards.table import Issues
+from goods.competitions.arrow import as_texts, frame_of, readable, told
 from goods.competitions.base import Competition, Configured
+from goods.competitions.dialect import dialect_of
 from goods.competitions.raw import Raw, answers_told, require_disjoint
 from goods.competitions.table_cards import ROW, cards_of, columns_of_cards
 from goods.competitions.table_classes import add_classes, kinds_of, nothings_told, tree_of, with_labels
-from goods.competitions.table_files import Table, files_of, tell
+from goods.competitions.table_files import (
+    TEXT,
+    UNREADABLE_CSV,
+    Table,
+    csv_options,
+    files_of,
+    opened,
+    suffix_of,
+    tell,
+)
 from goods.competitions.table_inputs import PARTS, TableInputs, inputs_of
 from goods.competitions.table_submission import TableSubmission
 from goods.competitions.table_values import are_whole, are_whole_ids, arrow_of, ids_of
@@ -41,7 +53,8 @@ def read(config: TableConfig, data: Path) -> Raw:
         raise GoodsError(
             f"{frames['test'][0]}: table.id is the target, {config.id!r}; name the column of ids"
         )
-    sample = sample_ids(inputs.sample, config)
+    example = rows_of_sample(inputs.sample, config)
+    sample = sample_ids(example, config)
     whole = config.id is None or are_whole_ids([frame for _, frame in frames.values()], config.id, sample)
     parts = {
         part: cards_of(frame, path, PARTS[part], config, issues, whole)
@@ -52,7 +65,8 @@ def read(config: TableConfig, data: Path) -> Raw:
         require_disjoint(
             parts[part].product_id, parts["test"].product_id, name, frames[part][0], frames["test"][0]
         )
-    parts["test"] = in_order_of_sample(parts["test"], sample, inputs.sample, whole)
+    if example is not None and inputs.sample is not None:
+        parts["test"] = in_order_of_sample(parts["test"], example, sample, inputs.sample.where, whole)
     labelled = [part for part in ("train", "validation") if part in parts]
     train = pd.concat([parts.pop(part) for part in labelled], ignore_index=True)
     frame = pd.concat([frames[part][1] for part in labelled], ignore_index=True)
@@ -95,20 +109,40 @@ def frames_of(config: TableConfig, inputs: TableInputs) -> dict[str, tuple[Path,
     return found
 
 
-def sample_ids(table: Table | None, config: TableConfig) -> pd.DataFrame | None:
+def rows_of_sample(table: Table | None, config: TableConfig) -> pd.DataFrame | None:
+    """The contest's sample submission, where it has one; a CSV file is without names where those submitted are."""
+    if table is None:
+        return None
+    columns, path = TableSubmission.of(config).names(), table.parts[0]
+    if config.submission.header or suffix_of(path) not in TEXT:
+        return table.frame(columns)
+    reading, parsing = csv_options(dialect_of(path, table.format))
+    reading.column_names, reading.skip_rows = columns, 0
+    with readable(path, UNREADABLE_CSV, f"give one with a column for each of {told(columns)}, without names"):
+        rows = frame_of(pyarrow.csv.read_csv(opened(path), reading, parsing, as_texts(columns)), path)
+    rows.attrs["texts"] = True
+    return rows
+
+
+def sample_ids(sample: pd.DataFrame | None, config: TableConfig) -> pd.DataFrame | None:
     """The column of ids of the contest's sample submission, where it has one."""
     name = next((name for name, what in TableSubmission.of(config).columns.items() if what == ID), None)
-    return None if table is None or name is None else table.frame([name])
+    return None if sample is None or name is None else sample[[name]]
 
 
 def in_order_of_sample(
-    test: pd.DataFrame, sample: pd.DataFrame | None, table: Table | None, whole: bool
+    test: pd.DataFrame, example: pd.DataFrame, sample: pd.DataFrame | None, path: Path, whole: bool
 ) -> pd.DataFrame:
-    """The test cards in the order of the contest's sample submission. GoodsError where its ids are others than will be
-    submitted."""
-    if table is None or sample is None:
+    """The test cards in the order of the contest's sample submission, which lies at `path`; `sample`: its ids, if it
+    has any. GoodsError where these, or the number of rows, are others than will be submitted."""
+    if sample is None:
+        if len(example) != len(test):
+            raise GoodsError(
+                f"{path}: {count(len(example), 'row')} for {count(len(test), 'test card')}; give the sample that "
+                "belongs to the test file, or remove table.submission.sample"
+            )
         return test
-    ids = ids_of(sample.iloc[:, 0], whole, sample.columns[0], table.where)
+    ids = ids_of(sample.iloc[:, 0], whole, sample.columns[0], path)
     rows = pd.Index(test.product_id).get_indexer(pd.Index(ids))
     if len(ids) != len(test) or (rows < 0).any() or len(set(rows.tolist())) != len(rows):
         odd = [
@@ -117,7 +151,7 @@ def in_order_of_sample(
             "one that is there twice",
         ]
         raise GoodsError(
-            f"{table.where}: {count(len(ids), 'id')} for {count(len(test), 'test card')}, "
+            f"{path}: {count(len(ids), 'id')} for {count(len(test), 'test card')}, "
             f"different in {odd[0]}; give the sample that "
             "belongs to the test file, or remove table.submission.sample"
         )
