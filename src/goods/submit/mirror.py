@@ -9,7 +9,7 @@ from typing import Any
 from goods.core.log import say
 from goods.core.wording import in_a_line
 
-VARIABLE = "GOODS_MLFLOW"  # a tracking URI: http://host:5000, sqlite:///runs.db, a folder as file:///…
+VARIABLE = "GOODS_MLFLOW"  # a tracking URI: http://host:5000, sqlite:///runs.db
 LONGEST = 500  # characters of a parameter
 NAMES = ("competition", "experiment")  # what an experiment and a run of MLflow are called by
 
