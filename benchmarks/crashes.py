@@ -29,10 +29,11 @@ import yaml
 from killed_run import NAME, Kill, attempt, marks
 
 from goods import cli
-from goods.config.loading import override, read_experiment
+from goods.config.loading import load_experiment, override, read_experiment
 from goods.core.artifacts import write_json
 from goods.core.hashing import file_hash
 from goods.core.workspace import Workspace
+from goods.train.best import TUNED
 
 EXPERIMENTS = {
     "linear": ["tune.trials=4"],
@@ -200,6 +201,18 @@ def crashes(folder: Path, args: argparse.Namespace) -> Found:
     return found
 
 
+def load(experiments: list[str]) -> None:
+    """Import what runs of them take seconds to, once for all."""
+    import catboost  # noqa: F401
+    import optuna  # noqa: F401
+
+    configs = [
+        load_experiment(cli.CONFIGS / NAME / f"{name.removesuffix(TUNED)}.yaml") for name in experiments
+    ]
+    if any(config.model.on_gpu for config in configs):
+        import lightning  # noqa: F401
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -217,10 +230,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     folder = args.folder or Path(tempfile.mkdtemp(prefix="crashes-"))
-    import catboost  # noqa: F401  # what a run takes seconds to load, once for all of them
-    import lightning  # noqa: F401
-    import optuna  # noqa: F401
-
+    load(args.experiments)
     found = crashes(folder, args)
     print(yaml.safe_dump(found.table(), sort_keys=False))
     if args.out:
