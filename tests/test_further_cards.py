@@ -33,7 +33,7 @@ def further(tmp_path, monkeypatch):
         folder.mkdir()
         pd.DataFrame(columns).to_parquet(file)
         monkeypatch.setattr(distillation, "Asked", lambda *_: ASKED)
-        monkeypatch.setattr(distillation, "load_cards", lambda _: pd.DataFrame({"product_id": known}))
+        monkeypatch.setattr(distillation, "load_asked_ids", lambda _: pd.Series(known, name="product_id"))
         ws = Workspace(tmp_path / "work", "shop")
         distillation.write_labelled(ws, config_of(section), "linear", file, None, folder)
         return pd.read_parquet(folder / distillation.CARDS)

@@ -16,7 +16,7 @@ from goods.models.text.card_tokens import tokenize
 from goods.models.text.fasttext import FastTextConfig
 from goods.models.text.fasttext_model import FastTextModel
 from goods.models.text.scratch_encoder import scratch_encoder
-from goods.report import curves, maps, page
+from goods.report import curves, figures, maps, page
 
 FORMULA = r"Кофе $\frac{ до $5"  # an even number of $ would be one
 
@@ -60,7 +60,7 @@ def test_names_are_no_formulas_on_a_map(monkeypatch):
     umap = SimpleNamespace(UMAP=lambda **_: SimpleNamespace(fit_transform=lambda rows: points[: len(rows)]))
     monkeypatch.setitem(sys.modules, "umap", umap)
     drawn = []
-    monkeypatch.setattr(maps, "png", lambda figure, dpi: drawn.append(figure) or page.png(figure, dpi))
+    monkeypatch.setattr(maps, "png", lambda figure, dpi: drawn.append(figure) or figures.png(figure, dpi))
     maps.map_of(np.abs(points) + 1, np.arange(30) % 2, categories(FORMULA), FORMULA, seed=0)
     shown = [text.get_text() for text in drawn[0].axes[0].get_legend().get_texts()]
     assert [text.strip().replace(r"\$", "$") for text in shown] == [FORMULA, "_скрытое"]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from goods.cards.labels import Kind, Labels
+from goods.cards.labels import Labels
 from goods.cards.rawtext import normalise
 from goods.cards.table import COLUMNS, PHOTO, UNLABELLED, beside_text, validate
 from goods.cards.unicode import plain
@@ -20,7 +20,7 @@ from goods.competitions.raw import CategoryPath, Raw
 from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import write_json, write_parquet
 from goods.core.done import begin, mark_done
-from goods.core.errors import GoodsError, together
+from goods.core.errors import GoodsError
 from goods.core.ids import Id, plain_id
 from goods.core.log import say
 from goods.core.meant import meant
@@ -129,17 +129,20 @@ def write_targets(
 ) -> list[str]:
     """The cards of all attributes together, and for each attribute its known train cards and all test cards."""
     tables, described, beside = {}, [], beside_text(cards)
-    with together() as apart:
-        for name in config.targets:
-            classes = raw.targets[name]
-            index_of = {class_: i for i, class_ in enumerate(classes)}
-            column = cards[f"target_{name}"].map(index_of).fillna(-1).astype("int32")
-            cards[f"target_{name}"] = column
-            asked = (cards.split == "test") | (column >= 0)
-            view = cards[asked].assign(target=column)[[*COLUMNS, *beside]].reset_index(drop=True)
-            with apart():
-                tables[name] = view, labels_of(config, name, view, classes, raw.kinds.get(name))
-            described.append(f"{name} known of {(view.target >= 0).sum()}")
+    for name in config.targets:
+        index_of = {class_: i for i, class_ in enumerate(raw.targets[name])}
+        cards[f"target_{name}"] = cards[f"target_{name}"].map(index_of).fillna(-1).astype("int32")
+    check_learnable({name: cards[f"target_{name}"] for name in config.targets})
+    for name in config.targets:
+        classes, column = raw.targets[name], cards[f"target_{name}"]
+        asked = (cards.split == "test") | (column >= 0)
+        view = cards[asked].assign(target=column)[[*COLUMNS, *beside]].reset_index(drop=True)
+        validate(view, len(classes))
+        names, nodes = [(str(c),) for c in classes], [(str(i),) for i in range(len(classes))]
+        labels = Labels(list(classes), [*names], [*nodes], raw.kinds.get(name))
+        check_metric(config, labels)
+        tables[name] = view, labels
+        described.append(f"{name} known of {(view.target >= 0).sum()}")
     cards["target"] = np.int32(-1)
     write(ws, cards[[*COLUMNS, *beside, *(f"target_{name}" for name in config.targets)]], None)
     for name, (view, labels) in tables.items():
@@ -147,21 +150,22 @@ def write_targets(
     return described
 
 
-def labels_of(
-    config: CompetitionConfig, name: str, view: pd.DataFrame, classes: tuple[Id, ...], kind: Kind | None
-) -> Labels:
-    """Of an attribute whose cards are the `view`; GoodsError where there is nothing to learn of it."""
-    known = view.target[view.target >= 0].nunique()
-    if known < 2:
+def check_learnable(targets: dict[str, pd.Series]) -> None:
+    """GoodsError naming the attributes of whose classes, -1 where unknown, the train cards know less than two."""
+    known = {name: column[column >= 0].nunique() for name, column in targets.items()}
+    few = {name: count(n, "class", "classes") for name, n in known.items() if n < 2}
+    if len(few) == 1:
+        ((name, classes),) = few.items()
         raise GoodsError(
-            f"attribute {name}: its known train cards are of {count(known, 'class', 'classes')}, two are needed; leave "
-            "it out of targets in competition.yaml"
+            f"attribute {name}: its known train cards are of {classes}, two are needed; leave it out of targets in "
+            "competition.yaml"
         )
-    validate(view, len(classes))
-    names: list[tuple[str, ...]] = [(str(c),) for c in classes]
-    labels = Labels(list(classes), names, [(str(i),) for i in range(len(classes))], kind)
-    check_metric(config, labels)
-    return labels
+    if few:
+        told = ", ".join(f"{name} (of {classes})" for name, classes in few.items())
+        raise GoodsError(
+            f"attributes {told}: their known train cards are to be of two classes and more; leave these out of targets "
+            "in competition.yaml"
+        )
 
 
 def make_labels(raw: Raw) -> Labels:
