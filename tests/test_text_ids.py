@@ -100,16 +100,18 @@ def test_a_checked_table_has_classes_and_confidences_as_they_are_submitted(chang
         WHOLE.check(good.assign(**change), rows, said)
 
 
-@pytest.mark.parametrize("columns", [{"label": "target", "sku": "id"}, {"label": "target"}])
-def test_submissions_are_compared_by_their_ids_wherever_these_are(tmp_path, monkeypatch, columns):
+@pytest.mark.parametrize(
+    ("columns", "targets"),
+    [
+        ({"label": "target", "sku": "id"}, ["shop"]),
+        ({"label": "target"}, ["shop"]),
+        ({"sku": "id", "label": "colour"}, ["size", "colour"]),  # of which the contest asks one
+    ],
+)
+def test_submissions_are_compared_by_their_ids_wherever_these_are(tmp_path, monkeypatch, columns, targets):
     """Rows were looked up by the first column, whatever stood there; without ids they are in the test cards' order."""
-    said = [
-        (
-            "shop",
-            LABELS,
-            Predictions(ROWS.product_id.to_numpy(), np.int32([[0], [1], [0]]), np.ones((3, 1), "f4")),
-        )
-    ]
+    answers = Predictions(ROWS.product_id.to_numpy(), np.int32([[0], [1], [0]]), np.ones((3, 1), "f4"))
+    said = [(target, LABELS, answers) for target in targets]
     contest = SimpleNamespace(submission=TableSubmission(columns))
     monkeypatch.setattr(elsewhere, "competition_of", lambda _: contest)
     monkeypatch.setattr(elsewhere, "load_rows", lambda _: ROWS)

@@ -46,6 +46,10 @@ class Submission(ABC):
         """Columns of a CSV file that has no header."""
         return []
 
+    def asked(self, said: list[Said]) -> list[Said]:
+        """What is said of the targets that the file has columns of."""
+        return said
+
     def classes(self, table: pd.DataFrame, target: str, labels: Labels) -> np.ndarray:
         """int [n] class of each row that a checked table says of a target."""
         raise GoodsError(

@@ -85,6 +85,11 @@ class TableSubmission(Submission):
             if not is_numeric_dtype(table[column]) or not table[column].between(0, 1 + 1e-5).all():
                 raise GoodsError(f"submission: a value of {column!r} is outside 0 … 1; scale them")
 
+    def asked(self, said: list[Said]) -> list[Said]:
+        """A submission of several targets may leave some out."""
+        held = set(self.columns.values())
+        return [one for one in said if {TARGET, one[0]} & held]
+
     def classes(self, table: pd.DataFrame, target: str, labels: Labels) -> np.ndarray:
         column = next(column for column, what in self.columns.items() if what in (TARGET, target))
         return index_of(table[column], labels)

@@ -122,11 +122,13 @@ def compare(
     said = said_of(ws, competition, experiment, rows)
     submission = competition_of(competition).submission
     own = submission.table(rows, said)
-    submission.classes(own, *said[0][:2])  # GoodsError, before anything is read, where they say none
+    submission.classes(
+        own, *submission.asked(said)[0][:2]
+    )  # GoodsError, before anything is read, where they say none
     tables = [checked_file(ws, competition, path) for path in (first, second)]
     for column in submission.id_columns()[:1]:  # without ids rows are in the order of the test cards
         tables = [table.set_index(column, drop=False).loc[own[column]] for table in tables]
-    return [difference(submission, tables, one, experiment) for one in said]
+    return [difference(submission, tables, one, experiment) for one in submission.asked(said)]
 
 
 def difference(submission: Submission, tables: list[pd.DataFrame], said: Said, experiment: str) -> Difference:
