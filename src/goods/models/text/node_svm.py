@@ -55,7 +55,8 @@ def fit_node(
         coef[:, present], intercept[present] = fit_one_vs_rest(used, label, len(present), C, seed, threads)
         return Node(children, columns, coef, intercept)
     with rare_classes():
-        svm = LinearSVC(C=C, tol=1e-2, random_state=seed, max_iter=200).fit(used, label)
+        # "auto" takes the primal where cards outnumber terms, which is several times slower there
+        svm = LinearSVC(C=C, dual=True, tol=1e-2, random_state=seed, max_iter=200).fit(used, label)
     if len(present) == 2:  # scikit-learn keeps one column for two classes
         coef[:, present] = np.stack([-svm.coef_[0], svm.coef_[0]], 1)
         intercept[present] = [-svm.intercept_[0], svm.intercept_[0]]
