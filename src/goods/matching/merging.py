@@ -30,9 +30,8 @@ def merge(
     left, right int [m] are row numbers, each pair once; score float [m]. Pairs below `threshold` speak against merging.
     weight int [n] is what each row counts for in the size of its group.
     """
-    threshold = float(
-        score.dtype.type(threshold)
-    )  # rounded as the scores are: 0.7 of 32 bits is less than 0.7
+    # rounded as the scores are: 0.7 of 32 bits is less than 0.7
+    threshold = float(score.dtype.type(threshold))
     group, refused = np.arange(len(weight), dtype=np.int32), 0
     for first, second, scores in clusters(left, right, score, len(weight), threshold):
         refused += Merger(first, second, scores, max_size, weight).run(threshold, group)

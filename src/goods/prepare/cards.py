@@ -138,8 +138,12 @@ def write_targets(
         asked = (cards.split == "test") | (column >= 0)
         view = cards[asked].assign(target=column)[[*COLUMNS, *beside]].reset_index(drop=True)
         validate(view, len(classes))
-        names, nodes = [(str(c),) for c in classes], [(str(i),) for i in range(len(classes))]
-        labels = Labels(list(classes), [*names], [*nodes], raw.kinds.get(name))
+        labels = Labels(
+            list(classes),
+            [(str(c),) for c in classes],
+            [(str(i),) for i in range(len(classes))],
+            raw.kinds.get(name),
+        )
         check_metric(config, labels)
         tables[name] = view, labels
         described.append(f"{name} known of {(view.target >= 0).sum()}")

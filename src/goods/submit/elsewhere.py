@@ -119,16 +119,14 @@ def compare(
 ) -> list[Difference]:
     """Where the second submission differs from the first, by target; classes only."""
     rows = select(load_rows(ws), "test")
-    said = said_of(ws, competition, experiment, rows)
     submission = competition_of(competition).submission
+    said = submission.asked(said_of(ws, competition, experiment, rows))
     own = submission.table(rows, said)
-    submission.classes(
-        own, *submission.asked(said)[0][:2]
-    )  # GoodsError, before anything is read, where they say none
+    submission.classes(own, *said[0][:2])  # GoodsError, before anything is read, where they say none
     tables = [checked_file(ws, competition, path) for path in (first, second)]
     for column in submission.id_columns()[:1]:  # without ids rows are in the order of the test cards
         tables = [table.set_index(column, drop=False).loc[own[column]] for table in tables]
-    return [difference(submission, tables, one, experiment) for one in submission.asked(said)]
+    return [difference(submission, tables, one, experiment) for one in said]
 
 
 def difference(submission: Submission, tables: list[pd.DataFrame], said: Said, experiment: str) -> Difference:
