@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from threading import Barrier
+from contextlib import closing, suppress
+from threading import Barrier, BrokenBarrierError
 
 import optuna
 import pytest
@@ -54,6 +54,29 @@ def test_startup_trials_side_by_side_are_those_of_one_worker(ws, competition, mo
         found.append((trials, (folder / "best.yaml").read_bytes()))
     assert found[0] == found[1]
     assert workers == [2]
+
+
+def test_workers_that_count_at_the_same_time_run_no_trial_too_many(tmp_path):
+    config = load_experiment(LINEAR, [*SMALL, "tune.trials=1"])
+    url, lock = f"sqlite:///{tmp_path / 'study.db'}", tmp_path / "study.lock"
+    studies = [open_study(config, url, "key") for _ in range(2)]
+    counted = Barrier(2)
+
+    def worker(study, watch):
+        plain = study.optimize
+
+        def slow(*args, **kwargs):
+            with suppress(BrokenBarrierError):
+                counted.wait(2)  # begins once the other has counted as well, if it can
+            plain(*args, **kwargs)
+
+        study.optimize = slow
+        work(study, lambda trial: 1.0, config, FileLock(lock), watch)
+
+    with ThreadPoolExecutor(2) as pool:
+        for future in [pool.submit(worker, *one) for one in studies]:
+            future.result(timeout=60)
+    assert len(studies[0][0].trials) == 1
 
 
 def test_workers_that_start_together_draw_different_trials(tmp_path):

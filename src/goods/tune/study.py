@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import islice
 from typing import Any
 
@@ -44,17 +45,16 @@ def work(
     watch: Watch,
     told: bool = False,
 ) -> None:
-    """Run trials until the study has enough, whoever ran them; `lock` is held while one takes its number; `told`:
-    that others may be waited for goes without saying."""
+    """Run trials until the study has enough, whoever ran them; `lock` is held from counting them until one more has
+    taken its number; `told`: that others may be waited for goes without saying."""
     assert config.tune is not None
-    own = -1
+    own, counting = -1, ExitStack()
 
     def drawn(trial: optuna.Trial) -> float:
         nonlocal own
         assert config.tune is not None
-        own = trial.number
-        with lock:
-            number = take_draw(trial)
+        own, number = trial.number, take_draw(trial)
+        counting.close()
         # a sampler per trial, seeded by its draw: a resumed study goes on as if never stopped
         study.sampler = optuna.samplers.TPESampler(
             seed=config.seed + number, n_startup_trials=config.tune.startup_trials, constant_liar=True
@@ -64,23 +64,27 @@ def work(
 
     while True:
         queue_again(study, watch.stale(), lock)
-        trials = study.get_trials(deepcopy=False)
-        finished = sum(t.state in FINISHED for t in trials)
-        if finished >= config.tune.trials:
-            return
-        waiting = sum(t.state == TrialState.WAITING for t in trials)
-        running = [t.number for t in trials if t.state == TrialState.RUNNING]
-        if finished + len(running) >= config.tune.trials and not waiting:
-            if not told:
-                say(
-                    f"tune {config.name}: waiting for other workers, which hold the last trials {running}; "
-                    f"those of a killed one are queued again after {GRACE_SECONDS} s"
-                )
-            told = True
-            time.sleep(1)
+        with counting:
+            counting.enter_context(lock)
+            trials = study.get_trials(deepcopy=False)
+            finished = sum(t.state in FINISHED for t in trials)
+            if finished >= config.tune.trials:
+                return
+            waiting = sum(t.state == TrialState.WAITING for t in trials)
+            running = [t.number for t in trials if t.state == TrialState.RUNNING]
+            full = finished + len(running) >= config.tune.trials and not waiting
+            if not full:
+                study.optimize(drawn, n_trials=1)
+        if not full:
+            say(f"tune {config.name}: {progress(study, own, config.tune.trials)}")
             continue
-        study.optimize(drawn, n_trials=1)
-        say(f"tune {config.name}: {progress(study, own, config.tune.trials)}")
+        if not told:
+            say(
+                f"tune {config.name}: waiting for other workers, which hold the last trials {running}; "
+                f"those of a killed one are queued again after {GRACE_SECONDS} s"
+            )
+        told = True
+        time.sleep(1)
 
 
 def progress(study: optuna.Study, number: int, wanted: int) -> str:
