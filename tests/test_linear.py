@@ -75,21 +75,40 @@ def many_cards(n: int, seed: int, without: int | None = None) -> pd.DataFrame:
     return cards if without is None else cards[target != without].reset_index(drop=True)
 
 
-def test_blocks_of_classes_solve_what_liblinear_solves():
+@pytest.mark.parametrize("n_classes", [3, 40])
+def test_blocks_of_classes_solve_what_liblinear_solves(n_classes):
     random = np.random.default_rng(0)
     x = sp.random(1200, 60, 0.2, "csr", np.float32, rng=random)
-    label = (x @ random.normal(size=(60, 40))).argmax(1)
-    coef, intercept = fit_one_vs_rest(x, label, 40, C=0.7, seed=1, threads=2)
+    label = (x @ random.normal(size=(60, n_classes))).argmax(1)
+    coef, intercept = fit_one_vs_rest(x, label, n_classes, C=0.7, seed=1, threads=2)
     svm = LinearSVC(C=0.7, tol=1e-6, dual=True, max_iter=100_000, random_state=0).fit(x, label)
-    assert len(svm.classes_) == 40
+    assert len(svm.classes_) == n_classes
 
     def objective(weights: np.ndarray, bias: float, c: int) -> float:
         loss = np.maximum(0, 1 - np.where(label == c, 1, -1) * (x @ weights + bias)) ** 2
         return (weights @ weights + bias**2) / 2 + 0.7 * loss.sum()
 
-    for c in range(40):
+    for c in range(n_classes):
         best = objective(svm.coef_[c], svm.intercept_[c], c)
         assert best - 1e-3 <= objective(coef[:, c], intercept[c], c) <= 1.01 * best
+
+
+def test_a_node_of_many_cards_is_solved_for_all_children_in_one_go(tmp_path, monkeypatch):
+    asked, plain = [], linear_model.fit_node
+
+    def fit_node(x, child, children, C, seed, threads):
+        asked.append(bool(threads))
+        return plain(x, child, children, C, seed, threads)
+
+    monkeypatch.setattr(linear_model, "fit_node", fit_node)
+    said = []
+    for large in (1 << 24, 1):
+        monkeypatch.setattr(linear_model, "LARGE", large)
+        model = LinearModel(TITLES, toy_context(tmp_path))
+        model.fit(toy_cards(40), None)
+        said.append(model.predict(toy_cards(20)))
+    assert set(asked[: len(asked) // 2]) == {False} and set(asked[len(asked) // 2 :]) == {True}
+    np.testing.assert_allclose(*said, atol=0.05)
 
 
 def test_the_largest_children_stay_alone_and_like_ones_are_grouped():

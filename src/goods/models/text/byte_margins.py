@@ -6,7 +6,6 @@ A weight is a byte times the scale of its class. Those that round to 0 are left 
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ import scipy.sparse as sp
 
 from goods.core.compiled import compiled
 from goods.models.text.hashed_terms import WeighedTerms
-from goods.models.text.one_vs_rest import LANES, fit_block
+from goods.models.text.one_vs_rest import fit_blocks
 
 LEVELS = 127  # of a byte to either side
 
@@ -44,17 +43,11 @@ def fit_margins(
     classes are fitted side by side: the same bytes with however many threads."""
     x = sp.csr_matrix((cards.weights, cards.terms, cards.offsets), (len(cards), n_terms))
     there, label = np.unique(target, return_inverse=True)
-    squares = np.bincount(np.repeat(np.arange(len(cards)), np.diff(x.indptr)), x.data**2, len(cards))
-    rate = (1 / (squares + 1 + 0.5 / C)).astype(np.float32)
 
-    def fit(start: int) -> tuple[sp.csc_matrix, np.ndarray, np.ndarray]:
-        rng = np.random.default_rng([seed, start])
-        weights, bias = fit_block(x, (label - start).astype(np.int32), rate, np.float32(0.5 / C), rng)
-        stop = min(start + LANES, len(there))
-        return (*as_bytes(weights[:, : stop - start]), bias[: stop - start])
+    def keep(weights: np.ndarray, bias: np.ndarray) -> tuple[sp.csc_matrix, np.ndarray, np.ndarray]:
+        return (*as_bytes(weights), bias)
 
-    with ThreadPoolExecutor(threads) as pool:
-        parts = list(pool.map(fit, range(0, len(there), LANES)))
+    parts = fit_blocks(x, label, len(there), C, seed, threads, keep)
     found = sp.hstack([part[0] for part in parts], format="csr")
     scales, bias = np.ones(n_classes, np.float32), np.full(n_classes, -np.inf, np.float32)
     scales[there], bias[there] = (np.concatenate([part[i] for part in parts]) for i in (1, 2))

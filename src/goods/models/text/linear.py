@@ -2,8 +2,8 @@
 
 With one classifier per tree node a card's class probability is the product of the softmaxes on its path
 (Silla & Freitas 2011, "local classifier per parent node"). Each node is fitted on its own cards only; one with more
-than 32 children is solved for all of them in one go, and beyond 512 the smaller ones are grouped, so that the cost
-grows little with the number of classes.
+than 32 children, or with many cards, is solved for all of its children in one go, and beyond 512 the smaller ones are
+grouped, so that the cost grows little with the number of classes.
 """
 
 from __future__ import annotations

@@ -23,6 +23,8 @@ PRUNED = -12.0  # below this path log-probability a card is not asked at a node'
 
 AT_ONCE = 1 << 27  # bytes of the weights of all nodes side by side; of more each node is asked by itself
 
+LARGE = 1 << 24  # entries of a node's cards times its children from which blocks save more than they compile
+
 TEMPERATURES = np.geomspace(0.08, 1.5, 12)
 
 
@@ -61,7 +63,8 @@ class LinearModel:
             rows, child = classes.below(self.tree, node)
             if len(children) > 1 and len(rows):
                 of_node = x if len(rows) == x.shape[0] else x[rows]
-                threads = self.context.threads if self.tree.is_grouped(node) else None
+                in_blocks = self.tree.is_grouped(node) or of_node.nnz * len(children) >= LARGE
+                threads = self.context.threads if in_blocks else None
                 self.nodes[node] = fit_node(of_node, child, children, self.config.C, seed, threads)
 
     def _log_proba(self, x: sp.csr_matrix, temperature: float) -> np.ndarray:

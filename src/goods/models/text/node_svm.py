@@ -40,7 +40,7 @@ def fit_node(
 ) -> Node:
     """The decision of cards `x` [n, all features], each of which lies below the child at position `child` [n].
 
-    With `threads` children are fitted in blocks: where there are many, that saves more than the compiler takes.
+    With `threads` children are fitted in blocks, which reach the cards once for all of a block.
     """
     present, label, counts = np.unique(child, return_inverse=True, return_counts=True)
     intercept = np.full(len(children), UNSEEN, np.float32)

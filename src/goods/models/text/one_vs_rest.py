@@ -8,49 +8,73 @@ know nothing of each other: the same bytes with however many threads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import scipy.sparse as sp
 
 from goods.core.compiled import compiled
 
-LANES = 32  # classes of a block
+LANES = 32  # classes of a block, at most
+
+TOGETHER = 8  # numbers that a processor takes at once; a block has a multiple of them
 
 TOLERANCE = 0.1  # of the projected gradient, LIBLINEAR's own for this problem
 
 MOST_EPOCHS = 200
+
+Block = TypeVar("Block")
 
 
 def fit_one_vs_rest(
     x: sp.csr_matrix, label: np.ndarray, n_classes: int, C: float, seed: int, threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """coef float32 [f, m] and intercept float32 [m] of float32 `x` [n, f] and `label` int [n] in 0 … m - 1."""
-    coef, intercept = np.zeros((x.shape[1], n_classes), np.float32), np.zeros(n_classes, np.float32)
+    blocks = fit_blocks(x, label, n_classes, C, seed, threads, lambda weights, bias: (weights, bias))
+    return np.hstack([weights for weights, _ in blocks]), np.concatenate([bias for _, bias in blocks])
+
+
+def fit_blocks(
+    x: sp.csr_matrix,
+    label: np.ndarray,
+    n_classes: int,
+    C: float,
+    seed: int,
+    threads: int,
+    keep: Callable[[np.ndarray, np.ndarray], Block],
+) -> list[Block]:
+    """What `keep` makes of the weights float32 [f, classes] and the bias float32 [classes] of each block, in order."""
     squares = np.bincount(np.repeat(np.arange(x.shape[0]), np.diff(x.indptr)), x.data**2, x.shape[0])
     rate = (1 / (squares + 1 + 0.5 / C)).astype(np.float32)
 
-    def fit(start: int) -> None:
-        stop, rng = min(start + LANES, n_classes), np.random.default_rng([seed, start])
-        weights, bias = fit_block(x, (label - start).astype(np.int32), rate, np.float32(0.5 / C), rng)
-        coef[:, start:stop], intercept[start:stop] = weights[:, : stop - start], bias[: stop - start]
+    def fit(start: int) -> Block:
+        classes, rng = min(LANES, n_classes - start), np.random.default_rng([seed, start])
+        lanes = -(-classes // TOGETHER) * TOGETHER
+        weights, bias = fit_block(x, (label - start).astype(np.int32), lanes, rate, np.float32(0.5 / C), rng)
+        return keep(weights[:, :classes], bias[:classes])
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(fit, range(0, n_classes, LANES)))
-    return coef, intercept
+        return list(pool.map(fit, range(0, n_classes, LANES)))
 
 
 def fit_block(
-    x: sp.csr_matrix, label: np.ndarray, rate: np.ndarray, ridge: np.float32, rng: np.random.Generator
+    x: sp.csr_matrix,
+    label: np.ndarray,
+    lanes: int,
+    rate: np.ndarray,
+    ridge: np.float32,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """weights [f, LANES] and bias [LANES]; a label outside 0 … LANES - 1 is the rest of all of them."""
+    """weights [f, lanes] and bias [lanes]; a label outside 0 … lanes - 1 is the rest of all of them."""
     n, f = x.shape
-    weights, bias = np.zeros((f, LANES), np.float32), np.zeros(LANES, np.float32)
-    alpha = np.zeros((n, LANES), np.float32)
-    active, bound = np.arange(n), np.full(LANES, np.inf, np.float32)
+    weights, bias = np.zeros((f, lanes), np.float32), np.zeros(lanes, np.float32)
+    alpha = np.zeros((n, lanes), np.float32)
+    active, bound = np.arange(n), np.full(lanes, np.inf, np.float32)
     for _ in range(MOST_EPOCHS):
         order = rng.permutation(active)
-        lowest, highest = np.full(LANES, np.inf, np.float32), np.full(LANES, -np.inf, np.float32)
+        lowest, highest = np.full(lanes, np.inf, np.float32), np.full(lanes, -np.inf, np.float32)
         kept = np.empty(len(order), np.bool_)
         epoch(
             x.indptr, x.indices, x.data, label, rate, ridge, order,
@@ -61,7 +85,7 @@ def fit_block(
         elif len(active) == n:
             break
         else:  # solved on what was not shrunk: is it on all?
-            active, bound = np.arange(n), np.full(LANES, np.inf, np.float32)
+            active, bound = np.arange(n), np.full(lanes, np.inf, np.float32)
     return weights, bias
 
 
@@ -72,8 +96,8 @@ def epoch(
     """One pass over the cards in `order`; writes weights, bias, alpha, the extremes of the projected gradient by class,
     and which cards still matter to a class (the others are those shrinking leaves out)."""
     one, zero = np.float32(1), np.float32(0)
-    margin, step = np.zeros(LANES, np.float32), np.zeros(LANES, np.float32)
     lanes = weights.shape[1]  # loops of a length known to the compiler are unrolled and then not vectorised
+    margin, step = np.zeros(lanes, np.float32), np.zeros(lanes, np.float32)
     for k in range(len(order)):
         i = order[k]
         margin[:] = bias
