@@ -32,8 +32,7 @@ def submitted(tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "entry_of", lambda *_: {"key": "a", "metric": "accuracy", "score": 0.5})
     monkeypatch.setattr(stage, "dump", lambda _: "")
     monkeypatch.setattr(stage, "append_leaderboard", lambda *_: None)
-    monkeypatch.setattr(stage, "lag_of", lambda *_: "")
-    monkeypatch.setattr(stage, "doubt_of", lambda *_: "")
+    monkeypatch.setattr(stage, "problems_of", lambda *_: [])
     monkeypatch.setattr(stage, "parts", lambda *_: [(space, None)])
 
     def submit(answer: int, csv: CsvFormat | None) -> list[set[str]]:
