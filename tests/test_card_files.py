@@ -17,10 +17,11 @@ from conftest import competition_config
 from table_contests import config_of
 
 from goods.cards.table import Issues
+from goods.competitions.csv_files import AS_FOUND
 from goods.competitions.guess.section import guess
 from goods.competitions.loading import competition_of
 from goods.competitions.table_cards import cards_of
-from goods.competitions.table_files import AS_FOUND, Table
+from goods.competitions.table_files import Table
 from goods.core.errors import GoodsError
 from goods.core.trimming import trim_memory
 from goods.core.workspace import Workspace
@@ -70,7 +71,7 @@ def test_new_cards_of_a_format_without_a_section_are_read_as_a_table_is(tmp_path
 
 
 def test_an_open_quote_is_told_by_its_row_in_whichever_block_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr("goods.competitions.table_files.CSV_BLOCK", 1 << 16)
+    monkeypatch.setattr("goods.competitions.csv_files.CSV_BLOCK", 1 << 16)
     rows = [f"{i},кружка {'x' * 50},для чая," for i in range(6000)]
     rows[5000], rows[5005] = '5000,"кружка,для чая,', '5005,экран 24",для чая,'
     (tmp_path / "cards.csv").write_text("\n".join([HEADER, *rows, ""]), encoding="utf-8")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from goods.competitions.arrow import told
+from goods.competitions.csv_files import AS_FOUND
 from goods.competitions.dialect import dialect_of
 from goods.competitions.guess.columns import Columns
 from goods.competitions.guess.files import Source, Sources
 from goods.competitions.guess.guess import LIKELY, SURE, Guess
-from goods.competitions.table_files import AS_FOUND, TEXT, suffix_of
+from goods.competitions.table_files import TEXT, suffix_of
 
 
 def guess_sample(made: Guess, sources: Sources, columns: dict[str, Columns], key: str | None) -> None:
