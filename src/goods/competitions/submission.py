@@ -21,6 +21,7 @@ Said = tuple[str, Labels, Predictions]
 class CsvFormat:
     separator: str = ","
     header: bool = True
+    encoding: str = "utf-8"
 
 
 class Submission(ABC):

@@ -174,7 +174,7 @@ def competition(config: CompetitionConfig) -> Competition:
         tables=partial(tables, table),
         row_ids=table.id is None,
         settings=table.model_dump(
-            mode="json", exclude={"submission": {"columns", "csv", "separator", "header"}}
+            mode="json", exclude={"submission": {"columns", "csv", "separator", "header", "encoding"}}
         ),
     )
 

@@ -138,9 +138,11 @@ def write_parquet(path: Path, table: pd.DataFrame) -> None:
         table.to_parquet(temporary, index=False)
 
 
-def write_csv(path: Path, table: pd.DataFrame, separator: str = ",", header: bool = True) -> None:
+def write_csv(
+    path: Path, table: pd.DataFrame, separator: str = ",", header: bool = True, encoding: str = "utf-8"
+) -> None:
     with atomic(path) as temporary:
-        table.to_csv(temporary, index=False, sep=separator, header=header)
+        table.to_csv(temporary, index=False, sep=separator, header=header, encoding=encoding)
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:
