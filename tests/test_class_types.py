@@ -10,6 +10,7 @@ from table_contests import config_of, prepared
 
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards, select
+from goods.competitions import table_classes
 from goods.competitions.loading import competition_of
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
@@ -56,6 +57,12 @@ def test_flags_and_floats_are_submitted_as_the_train_file_has_them(tmp_path):
     assert [str(dtype) for dtype in table.dtypes] == ["int64", "bool", "float64", "str", "int64"]
     assert table.new.tolist() == [True, False] and table["size"].tolist() == [37, 36.5]
     competition_of(config).submission.check(table, rows, said)
+
+
+def test_classes_that_are_texts_by_their_column_s_type_are_not_looked_at_one_by_one(monkeypatch):
+    monkeypatch.setattr(table_classes, "is_nothing", None)
+    frame = pd.DataFrame({"new": pd.Series(["0.5", None], dtype="str")})
+    assert table_classes.kinds_of(frame, config_of(ONE).table) == {}
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])

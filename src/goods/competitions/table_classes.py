@@ -119,6 +119,8 @@ def kinds_of(frame: pd.DataFrame, config: TableConfig) -> dict[str, Kind]:
     """Of each target whose classes are flags or floats in the files: which."""
     found: dict[str, Kind] = {}
     for name, column in config.targets.items():
+        if isinstance(frame[column].dtype, pd.StringDtype):
+            continue
         cells = {type(plain_value(cell)) for cell in frame[column].tolist() if not is_nothing(cell)}
         if cells == {bool}:
             found[name] = "bool"
