@@ -54,10 +54,11 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _force(path.parent)
     except OSError as error:
-        # of a write: once the temporary file is removed no disk is full
-        if error.errno is not None and error.filename is None:
-            error.filename = str(path)
-        raise
+        # one without a name is of what is written, as a disk is no longer full when this file is removed, or of what is
+        # read for it
+        if error.errno is None or (error.filename2 or error.filename) not in (None, str(temporary)):
+            raise
+        raise OSError(error.errno, f"{error.strerror} while it was written", str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
         os.close(held)
