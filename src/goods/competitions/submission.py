@@ -106,7 +106,7 @@ def require_answers(answers: pd.Series, labels: Labels) -> None:
     if len(empty):
         raise GoodsError(
             f"submission: {answers.name} of row {empty[0]} is empty, expected a class such as "
-            f"{labels.written.tolist()[0]!r}"
+            f"{labels.example}"
         )
 
 

@@ -126,19 +126,23 @@ def check_classes(answers: pd.Series, column: str, labels: Labels) -> None:
     if len(unknown):
         raise GoodsError(
             f"submission: {column} of row {unknown.index[0]} is {unknown.tolist()[0]!r}, expected a class such as "
-            f"{labels.written.tolist()[0]!r}"
+            f"{labels.example}"
         )
+    if labels.are_times:  # of another unit, or of a file without types
+        return
     expected = labels.written.dtype
     whole = expected.kind == "f" and answers.dtype.kind == "i"  # as a file without types has them
     if not is_string_dtype(expected) and answers.dtype != expected and not whole:
         raise GoodsError(
             f"submission column {column!r} is {answers.dtype}, expected {expected}; write the contest's classes as "
-            f"{KINDS[expected.kind]}, such as {labels.written.tolist()[0]}"
+            f"{KINDS[expected.kind]}, such as {labels.example}"
         )
 
 
 def index_of(answers: pd.Series, labels: Labels) -> np.ndarray:
     """int [n] class of each of the contest's ids, -1 for what is none."""
+    if labels.are_times:
+        return pd.Index(labels.written).get_indexer(pd.Index(labels.times(answers)))
     told = answers if labels.kind is None else answers.map(class_text)
     return pd.Index(labels.ids, dtype=object).get_indexer(pd.Index(told, dtype=object))
 
