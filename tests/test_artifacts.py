@@ -219,3 +219,14 @@ def test_a_write_that_a_full_disk_ends_names_the_file(tmp_path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert caught.value.filename == str(path)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_ends_a_write_without_a_name_is_not_said_to_be_of_the_written_file(tmp_path):
+    """A file that is read meanwhile may have met it."""
+    path = tmp_path / "a.json"
+    with pytest.raises(OSError, match="Input/output error while it was written: ") as caught, atomic(path):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    assert (caught.value.errno, caught.value.filename) == (errno.EIO, str(path))
+    with pytest.raises(IsADirectoryError) as caught, atomic(path):
+        tmp_path.read_bytes()
+    assert caught.value.filename == str(tmp_path)

@@ -17,10 +17,11 @@ from conftest import competition_config
 from table_contests import config_of
 
 from goods.cards.table import Issues
+from goods.competitions.csv_files import AS_FOUND
 from goods.competitions.guess.section import guess
 from goods.competitions.loading import competition_of
 from goods.competitions.table_cards import cards_of
-from goods.competitions.table_files import AS_FOUND, Table
+from goods.competitions.table_files import Table
 from goods.core.errors import GoodsError
 from goods.core.trimming import trim_memory
 from goods.core.workspace import Workspace
@@ -70,7 +71,7 @@ def test_new_cards_of_a_format_without_a_section_are_read_as_a_table_is(tmp_path
 
 
 def test_an_open_quote_is_told_by_its_row_in_whichever_block_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr("goods.competitions.table_files.CSV_BLOCK", 1 << 16)
+    monkeypatch.setattr("goods.competitions.csv_files.CSV_BLOCK", 1 << 16)
     rows = [f"{i},кружка {'x' * 50},для чая," for i in range(6000)]
     rows[5000], rows[5005] = '5000,"кружка,для чая,', '5005,экран 24",для чая,'
     (tmp_path / "cards.csv").write_text("\n".join([HEADER, *rows, ""]), encoding="utf-8")
@@ -211,10 +212,33 @@ def parquet_of_a_card() -> bytes:
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "a picture (png), not a table; name the file of the cards"),
         (b"GIF89a\x01\x00\x01\x00\x80", "a picture (gif), not a table; name the file of the cards"),
         (b"%PDF-1.4\n%\xe2\xe3\n4 0 obj stream\nx\x9c\x03\x00", "a pdf document, not a table; name the file"),
+        (b"%PDF-1.4\n1 0 obj << /Type /Catalog >> endobj\n", "a pdf document, not a table; name the file"),
+        (b"{\\rtf1\\ansi id,title\\par}", "a text document (rtf), not a table; name the file"),
+        (b"\r\n<!doctype html>\n<html><body>404</body></html>", "a web page, not a table; download the file"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+            "a pointer of git-lfs in place of the",
+        ),
         (b"ARROW1\x00\x00", "an arrow (feather) file, which is not read; write it as parquet"),
         (bz2.compress(b"id,title\n1,a\n"), "packed by bzip2, which is not read; unpack it"),
     ],
-    ids=["parquet", "gzip", "zip", "xlsx", "ods", "cut", "png", "gif", "pdf", "arrow", "bzip2"],
+    ids=[
+        "parquet",
+        "gzip",
+        "zip",
+        "xlsx",
+        "ods",
+        "cut",
+        "png",
+        "gif",
+        "pdf",
+        "plain pdf",
+        "rtf",
+        "html",
+        "lfs",
+        "arrow",
+        "bzip2",
+    ],
 )
 def test_a_file_that_is_called_csv_and_is_none_is_told_what_it_is(tmp_path, content, told):
     path = tmp_path / "cards.csv"

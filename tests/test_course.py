@@ -97,7 +97,7 @@ def test_others_are_those_on_the_cores_that_a_run_may_use(monkeypatch, cores, li
     monkeypatch.setattr(psutil, "cpu_times", core_times)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores)
     monkeypatch.setattr(cgroups, "cpu_limit", lambda: limit)
-    monkeypatch.setattr(cgroups, "cpu_taken", lambda: 0.375 * clock[0], raising=False)
+    monkeypatch.setattr(cgroups, "cpu_taken", lambda: 0.375 * clock[0])
     assert pace._measure() == Machine(pytest.approx(1.0), pytest.approx(others))
 
 
@@ -112,7 +112,7 @@ def test_the_time_of_a_run_begins_with_its_process(monkeypatch, run_script, tmp_
     assert time.perf_counter() - began == pytest.approx(age, abs=2)
     asked = []
     monkeypatch.setattr("goods.pipeline.run_all", lambda name, options: asked.append(options) or "result")
-    monkeypatch.setattr("goods.scripts.run_all.tell_next", lambda *_: None, raising=False)
+    monkeypatch.setattr("goods.scripts.run_all.tell_next", lambda *_: None)
     run_script("run_all", "kazanexpress2023", "--time-limit", "1m", "--work", tmp_path / "work")
     assert asked[0].began == pytest.approx(began, abs=0.1)
 
@@ -218,8 +218,7 @@ def test_a_stack_that_is_worse_than_one_of_its_experiments_is_told(finished, tmp
     assert f"warning: {told}" in capsys.readouterr().err
     page = write_report(ws, competition, load_experiment(run.config), tmp_path / "out")
     assert f'<p class="warning">{told}' in page.read_text(encoding="utf-8")
-    run.report.write_text(json.dumps(report | {"score": 0.75}))
-    assert lag_of(ws, "stack") == ""
+    assert lag_of(ws, "stack", report | {"score": 0.75}) == ""
 
 
 def test_reasons_are_offered_of_what_has_them(trained_pairs):

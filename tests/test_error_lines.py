@@ -40,3 +40,8 @@ def test_of_files_that_cannot_be_copied_the_first_is_told(tmp_path, monkeypatch)
         f"{folder}/model.bin: cannot be copied ([Errno 13] Permission denied: '{folder}/model.bin'); "
         "mend the right to it, or name another place"
     )
+
+
+def test_why_a_file_cannot_be_copied_is_cut_where_it_is_long():
+    told = told_of(shutil.Error([("models/model.bin", "copy", "no\nroom " * 100)]), [])
+    assert told.startswith("models/model.bin: cannot be copied (no room no") and "…); mend" in told

@@ -73,6 +73,21 @@ def test_arrays_by_the_names_of_classes_or_their_indices(tmp_path):
     assert found.aligned(ids).classes.tolist() == [[0, 1], [2, 0]]
 
 
+@pytest.mark.parametrize("layout", ["wide", "long", ".npz"])
+def test_classes_that_are_flags_are_named_as_tools_name_these(tmp_path, layout):
+    labels = Labels(["false", "true"], [("false",), ("true",)], [("false",), ("true",)], "bool")
+    table = pd.DataFrame({"product_id": [2, 1], "True": [0.25, 1.0], "False": [0.75, 0.0]})
+    if layout == "long":
+        table = table.melt("product_id", var_name="class", value_name="probability")
+        table["class"] = table["class"] == "True"
+    path = written(tmp_path, table)
+    if layout == ".npz":
+        path, proba = tmp_path / "said.npz", np.float32([[0.25, 0.75], [1, 0]])
+        np.savez(path, product_id=np.array([2, 1]), classes=np.array([True, False]), proba=proba)
+    found = read_predictions(path, "product_id", labels, INT)
+    assert found.aligned(np.array([2, 1])).dense(2).tolist() == [[0.75, 0.25], [0, 1]]
+
+
 def test_text_ids_keep_their_zeros(tmp_path):
     path = written(tmp_path, wide(ids=("007", "7")), ".csv")
     found = read_predictions(path, "product_id", LABELS, np.dtype(object))

@@ -32,11 +32,10 @@ def submitted(tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "entry_of", lambda *_: {"key": "a", "metric": "accuracy", "score": 0.5})
     monkeypatch.setattr(stage, "dump", lambda _: "")
     monkeypatch.setattr(stage, "append_leaderboard", lambda *_: None)
-    monkeypatch.setattr(stage, "lag_of", lambda *_: "")
-    monkeypatch.setattr(stage, "doubt_of", lambda *_: "")
+    monkeypatch.setattr(stage, "problems_of", lambda *_: [])
     monkeypatch.setattr(stage, "parts", lambda *_: [(space, None)])
 
-    def submit(answer: int, csv: CsvFormat | None) -> list[set[str]]:
+    def submit(answer: int | str, csv: CsvFormat | None) -> list[set[str]]:
         contest = SimpleNamespace(submission=SimpleNamespace(csv=csv))
         monkeypatch.setattr(stage, "competition_of", lambda _: contest)
         monkeypatch.setattr(stage, "result_table", lambda *_: pd.DataFrame({"id": [1], "class": [answer]}))
@@ -52,3 +51,8 @@ def submitted(tmp_path, monkeypatch):
 def test_no_csv_file_of_an_earlier_submission_stays_beside_one_that_has_none(submitted):
     assert submitted(7, CsvFormat()) == [{"result.parquet", "result.csv"}] * 2
     assert submitted(8, None) == [{"result.parquet"}] * 2
+
+
+def test_the_csv_file_is_in_the_encoding_that_the_contest_s_are_in(submitted, tmp_path):
+    submitted("чай", CsvFormat(";", encoding="cp1251"))
+    assert (tmp_path / "shop" / "result.csv").read_bytes() == "id;class\n1;чай\n".encode("cp1251")

@@ -281,7 +281,7 @@ def test_a_training_shows_a_bar_of_all_its_batches_and_draws_nothing_in_a_log(tm
             shown.append(one)
             yield one
 
-    monkeypatch.setattr("goods.models.batchbar.bar", watched, raising=False)
+    monkeypatch.setattr("goods.models.batchbar.bar", watched)
     with killed_after(monkeypatch, 1), pytest.raises(KeyError):
         model.fit(toy_cards(160, 0), None)
     model.fit(toy_cards(160, 0), None)

@@ -10,8 +10,8 @@ import pytest
 from table_contests import SECTIONS, config_of
 
 from goods.competitions.arrow import columns_of, told
+from goods.competitions.csv_files import csv_blocks
 from goods.competitions.loading import competition_of
-from goods.competitions.table_files import csv_blocks
 from goods.core.errors import GoodsError
 
 

@@ -167,6 +167,8 @@ def test_a_sample_in_a_code_page_of_cyrillic_passes_as_it_is_written(tmp_path, c
     text = "\n".join(["Код товара;Подраздел магазина", *rows]) + "\n"
     (data / "sample_submission.csv").write_bytes(text.encode("cp1251"))
     new_competition("cyrillic", data, configs)
+    submission = table_of(configs, "cyrillic")["submission"]
+    assert (submission["separator"], submission["encoding"]) == (";", "cp1251")
     ws = prepared(tmp_path, configs, "cyrillic")
     competition = load_competition("cyrillic", configs)
     assert len(checked_file(ws, competition, data / "sample_submission.csv")) == 12

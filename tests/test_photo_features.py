@@ -94,6 +94,32 @@ def test_features_are_the_same_with_any_number_of_threads(tmp_path):
     assert torch.get_num_threads() == before
 
 
+def test_features_that_were_computed_before_an_interruption_are_kept(tmp_path, monkeypatch):
+    cards = toy_photos(tmp_path, toy_cards(8 * ON_CPU))
+    context = replace(toy_context(tmp_path, images=ImageStore(tmp_path)), threads=1, cache=tmp_path / "cache")
+    refs, loaded = photo_refs(cards), list[str]()
+    whole = PhotoFeatures(photo_config(), replace(context, cache=None)).rows(refs)
+    load = photo_features.load_arrays
+
+    def ended(store: ImageStore, some: list[str], *rest: int) -> np.ndarray:
+        if len(loaded) == 2 * ON_CPU:
+            raise KeyboardInterrupt
+        loaded.extend(some)
+        return load(store, some, *rest)
+
+    monkeypatch.setattr(photo_features, "PAUSE", 0.0)
+    monkeypatch.setattr(photo_features, "SHARE", 0)
+    monkeypatch.setattr(photo_features, "load_arrays", ended)
+    with pytest.raises(KeyboardInterrupt):
+        PhotoFeatures(photo_config(), context).rows(refs, store=True)
+    monkeypatch.setattr(photo_features, "load_arrays", lambda *given: loaded.extend(given[1]) or load(*given))
+    np.testing.assert_array_equal(PhotoFeatures(photo_config(), context).rows(refs, store=True), whole)
+    assert sorted(loaded) == sorted(set(refs))
+    PhotoFeatures(photo_config(), replace(context, cache=tmp_path / "other")).rows(refs, store=True)
+    (in_parts,), (at_once,) = ((tmp_path / name).iterdir() for name in ("cache", "other"))
+    assert in_parts.read_bytes() == at_once.read_bytes()
+
+
 def test_a_bar_is_there_before_the_backbone_is_loaded(tmp_path, monkeypatch):
     told = []
 

@@ -13,7 +13,7 @@ def test_vectors_kept_in_memory_alone_are_bounded(monkeypatch):
 
     def compute(rows):
         computed.append(len(rows))
-        return np.ones((len(rows), 8), "f4")
+        return [np.ones((len(rows), 8), "f4")]
 
     for start in range(0, 100, 10):
         keys = np.arange(start, start + 10, dtype=np.uint64)
@@ -28,7 +28,7 @@ def test_rows_are_computed_in_the_order_they_are_asked_for_whatever_their_keys()
 
     def compute(places):
         asked.append(places.tolist())
-        return places[:, None].astype("f4")
+        return [places[:, None].astype("f4")]
 
     keys = np.array([70, 10, 90, 10, 50, 30], np.uint64)
     assert cache.get(keys, compute).ravel().tolist() == [0, 1, 2, 1, 4, 5]

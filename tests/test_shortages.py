@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from worker_jobs import crashes, exits, hungry, killed, unpicklable
 from goods import cli
 from goods.cards.labels import Labels
 from goods.config.loading import load_experiment
+from goods.core.artifacts import copy_file
 from goods.core.execution import Resources, run_jobs
 from goods.core.shortages import shortage
 from goods.models.base import Context
@@ -73,7 +75,14 @@ def rows(path: Path) -> None:
         database.executemany("INSERT INTO t VALUES (?)", [("x" * 1000,)] * 3000)
 
 
+def copied(path: Path) -> None:
+    with tempfile.NamedTemporaryFile(dir=path.parents[1]) as source:
+        np.save(source, LARGE)
+        copy_file(Path(source.name), path)
+
+
 WRITERS = {
+    "shutil": copied,
     "numpy": lambda path: np.savez(path, LARGE),
     "pyarrow": lambda path: pd.DataFrame(LARGE).add_prefix("c").to_parquet(path),
     "safetensors": lambda path: save_file({"x": torch.from_numpy(LARGE)}, path),

@@ -8,6 +8,7 @@ import pytest
 from goods.cards.labels import Labels
 from goods.cards.table import load_cards
 from goods.competitions.submission import ClassIds, ClassProbabilities
+from goods.core.done import begin
 from goods.core.errors import GoodsError
 from goods.core.predictions import Predictions
 from goods.submit.ledger import append_leaderboard
@@ -73,6 +74,17 @@ def test_a_submission_has_the_contest_s_schema_and_a_leaderboard_row(trained, co
     assert len(board) == 1  # the same file is not a new submission
     assert board.experiment.tolist() == ["linear"]
     assert 0.8 < board.score[0] <= 1
+
+
+def test_a_submission_of_what_is_being_trained_anew_says_so(trained, competition, tmp_path, capsys):
+    submit(trained, competition, "linear", tmp_path / "out")
+    assert "warning" not in capsys.readouterr().err
+    begin(trained.run("linear").fold(1), "forced")
+    submit(trained, competition, "linear", tmp_path / "out")
+    assert (
+        "warning: linear was begun anew and is not finished (fold_1): what it said before is submitted; run "
+        in capsys.readouterr().err
+    )
 
 
 ROWS = [

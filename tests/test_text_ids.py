@@ -24,11 +24,14 @@ SAID = [
 ]
 
 
-@pytest.mark.parametrize(("separator", "header"), [(",", True), (";", True), ("\t", False)])
-def test_a_checked_csv_file_keeps_zeros_wherever_its_columns_are(tmp_path, separator, header):
-    asked = TableSubmission({"label": "target", "sku": "id"}, CsvFormat(separator, header))
+@pytest.mark.parametrize(
+    ("separator", "header", "encoding"),
+    [(",", True, "utf-8"), (";", True, "cp1251"), (";", True, "utf-16"), ("\t", False, "utf-8")],
+)
+def test_a_checked_csv_file_keeps_zeros_wherever_its_columns_are(tmp_path, separator, header, encoding):
+    asked = TableSubmission({"label": "target", "sku": "id"}, CsvFormat(separator, header, encoding))
     table, path = asked.table(ROWS, SAID), tmp_path / "result.csv"
-    table.to_csv(path, sep=separator, header=header, index=False)
+    table.to_csv(path, sep=separator, header=header, index=False, encoding=encoding)
     read = read_submission(path, asked, asked.texts(ROWS, SAID))
     pd.testing.assert_frame_equal(read, table, check_dtype=False)
     assert read.sku.tolist() == ["007", "012", "NA"] and read.label.tolist() == ["01", "01", "01"]
@@ -46,6 +49,15 @@ def test_whole_numbers_are_read_as_such():
         PairScores(("a", "b"), "target"),
     ):
         assert asked.texts(rows, said) == []
+
+
+def test_a_class_that_the_contest_s_encoding_lacks_is_told():
+    labels = Labels(["чай", "茶"], [("a",), ("b",)], [("1",), ("2",)])
+    said = [("target", labels, Predictions(np.arange(3), np.ones((3, 1), np.int32), SAID[0][2].proba))]
+    asked = TableSubmission({"sku": "id", "label": "target"}, CsvFormat(encoding="cp1251"))
+    told = "'茶' cannot be written in cp1251, as table.submission.encoding says; name another, such as utf-8"
+    with pytest.raises(GoodsError, match=told):
+        asked.check(asked.table(ROWS, said), ROWS, said)
 
 
 def test_a_file_with_another_separator_says_which(tmp_path):

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from goods.cards.literals import MAX_NESTED, Malformed, TooDeep, read_cell
 from goods.cards.text import squeeze, strip_html
@@ -153,9 +154,10 @@ def parse_text_fields(raw: Any) -> tuple[dict[str, str], str | None]:
 
 
 def is_nothing(raw: Any) -> bool:
-    """Whether a cell is null, blank or a number without a value, which `as_text` has no sign for either."""
+    """Whether a cell is null, blank, a time or a number without a value, which `as_text` has no sign for either."""
     return (
         raw is None
+        or raw is pd.NaT
         or (isinstance(raw, float) and not math.isfinite(raw))
         or (isinstance(raw, str) and not raw.strip())
     )

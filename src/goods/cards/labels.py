@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import pandas_dtype
 
 from goods.core.artifacts import read_json, write_json
 from goods.core.ids import Id
 from goods.core.workspace import Workspace
 
-Kind = Literal[
-    "bool", "float64"
-]  # of texts "true" and "0.5" that the contest's files have as flags and as floats
+# of texts that the contest's files have otherwise: flags ("true"), floats ("0.5"), days, or times of a type of pandas
+Kind = str
+BOOL, FLOAT, DATE = "bool", "float64", "date"
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Class index ↔ contest id (a whole number or a text, which stands for a flag or float as `kind` says) ↔ path in
+    """Class index ↔ contest id (a whole number or a text, which stands for something else as `kind` says) ↔ path in
     the tree.
 
     `paths[c]` are the node names from below the root down to the leaf, `nodes[c]` their contest ids
@@ -43,12 +44,35 @@ class Labels:
 
     @cached_property
     def written(self) -> pd.Series:
-        """The contest's ids of the classes as its files have them: int64, text, bool or float64 [C]."""
+        """The contest's ids of the classes as its files have them: int64, text, bool, float64, datetime64 or days as
+        Python has them [C]."""
         ids = pd.Series(self.ids, dtype=object)
-        if self.kind == "bool":
+        if self.kind == BOOL:
             return ids == "true"
+        if self.kind == DATE:
+            return ids.map(date.fromisoformat)
+        if self.are_times:
+            return self.times(ids)
         texts = any(isinstance(id_, str) for id_ in self.ids)
-        return ids.astype(self.kind or ("str" if texts else "int64"))
+        return ids.astype(pandas_dtype(self.kind or ("str" if texts else "int64")))
+
+    @property
+    def example(self) -> str:
+        """A class as a message shows it."""
+        first = self.written.tolist()[0]
+        return repr(first if isinstance(first, bool | int | float) else self.ids[0])
+
+    @property
+    def are_times(self) -> bool:
+        return self.kind is not None and self.kind.startswith("datetime64")
+
+    def times(self, told: pd.Series) -> pd.Series:
+        """Texts or times as times of the `kind`, null where they are none."""
+        dtype = pandas_dtype(self.kind)
+        found = pd.to_datetime(told, format="ISO8601", utc=True, errors="coerce")
+        if not isinstance(dtype, pd.DatetimeTZDtype):
+            found = found.dt.tz_localize(None)
+        return found.astype(dtype)
 
     @cached_property
     def node_index(self) -> dict[str, int]:

@@ -17,6 +17,9 @@ class Ragged:
     values: np.ndarray
     offsets: np.ndarray  # int64 [n + 1]
 
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
     @property
     def lengths(self) -> np.ndarray:
         return np.diff(self.offsets)

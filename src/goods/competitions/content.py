@@ -30,10 +30,19 @@ BEGINS = {  # first bytes → what it is, the mend
     b"\x89PNG": ("a picture (png), not a table", CARDS),
     b"\xff\xd8\xff": ("a picture (jpeg), not a table", CARDS),
     b"GIF8": ("a picture (gif), not a table", CARDS),
-    b"%PDF-": ("a pdf document, not a table", CARDS),
     b"SQLite format 3\x00": ("a database (sqlite), which is not read", "export its table as CSV"),
     b"ARROW1": ("an arrow (feather) file, which is not read", "write it as parquet"),
 }
+BEGIN_NO_TABLE = (  # of files that may be all letters
+    (rb"%PDF-\d\.\d\s", "a pdf document, not a table", CARDS),
+    (rb"\{\\rtf", "a text document (rtf), not a table", CARDS),
+    (rb"\s*(?i:<!doctype html|<html)\b", "a web page, not a table", "download the file itself"),
+    (
+        rb"version https://git-lfs\.github\.com/",
+        "a pointer of git-lfs in place of the file",
+        "run git lfs pull",
+    ),
+)
 # a byte that no text has: PAR1 may be the name of a column
 NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")
 
@@ -44,6 +53,9 @@ def check_text(path: Path, head: bytes) -> None:
         if head.startswith(begin) and NO_TEXT.search(head):
             if begin == ZIP and is_workbook(path):
                 what, mend = SPREADSHEET
+            raise GoodsError(f"{path}: {what}; {mend}")
+    for pattern, what, mend in BEGIN_NO_TABLE:
+        if re.match(pattern, head):
             raise GoodsError(f"{path}: {what}; {mend}")
 
 

@@ -22,6 +22,7 @@ from goods.core.errors import GoodsError
 SEPARATORS = ",;\t|"
 CODE_PAGES = ("utf_8", "utf_16", "cp1251", "koi8_r", "cp866")
 MAX_FIELD = 1_000_000  # signs of one field
+PACKED = ".gz"
 CUT = (OSError, EOFError, zlib.error)  # of files, packed ones that end too early or have other bytes inside
 SAMPLE = 1 << 18  # bytes that are looked at
 ROWS = 2_000  # of them, rows
@@ -82,7 +83,7 @@ def dialect_of(path: Path, format_: TextFormat, mend: str = QUOTES_MEND) -> Dial
 def samples(path: Path) -> tuple[bytes, bytes, bool]:
     """The file's beginning; the first of its parts with signs that are not ASCII; whether the beginning is all."""
     try:
-        with gzip.open(str(path), "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        with gzip.open(str(path), "rb") if path.suffix.lower() == PACKED else path.open("rb") as file:
             head = letters = file.read(SAMPLE)
             rest = file.read(SAMPLE)
             whole = not rest

@@ -43,7 +43,8 @@ class Raw:
     `tree` maps each category id to its path; empty where the contest has none: a category is known by its id. Where
     attributes are asked for, cards have their class names in `target_<name>` columns (null where unknown) in place of
     `category_id`, and `targets` holds the classes of each. `kinds`: of an attribute, or of the single "target", whose
-    classes are flags or floats in the files and texts here. `warnings`: what the files' columns give cause to look at.
+    classes are flags, floats or dates in the files and texts here. `warnings`: what the files' columns give cause to
+    look at.
     """
 
     cards: pd.DataFrame

@@ -21,6 +21,7 @@ Said = tuple[str, Labels, Predictions]
 class CsvFormat:
     separator: str = ","
     header: bool = True
+    encoding: str = "utf-8"
 
 
 class Submission(ABC):
@@ -105,7 +106,7 @@ def require_answers(answers: pd.Series, labels: Labels) -> None:
     if len(empty):
         raise GoodsError(
             f"submission: {answers.name} of row {empty[0]} is empty, expected a class such as "
-            f"{labels.written.tolist()[0]!r}"
+            f"{labels.example}"
         )
 
 

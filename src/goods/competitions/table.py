@@ -12,25 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv
 
 from goods.cards.table import Issues
-from goods.competitions.arrow import as_texts, frame_of, readable, told
 from goods.competitions.base import Competition, Configured
-from goods.competitions.dialect import dialect_of
 from goods.competitions.raw import Raw, answers_told, require_disjoint
 from goods.competitions.table_cards import ROW, cards_of, columns_of_cards
 from goods.competitions.table_classes import add_classes, kinds_of, nothings_told, tree_of, with_labels
-from goods.competitions.table_files import (
-    TEXT,
-    UNREADABLE_CSV,
-    Table,
-    csv_options,
-    files_of,
-    opened,
-    suffix_of,
-    tell,
-)
+from goods.competitions.table_files import Table, files_of, tell
 from goods.competitions.table_inputs import PARTS, TableInputs, inputs_of
 from goods.competitions.table_submission import TableSubmission
 from goods.competitions.table_values import are_whole, are_whole_ids, arrow_of, ids_of
@@ -113,15 +101,8 @@ def rows_of_sample(table: Table | None, config: TableConfig) -> pd.DataFrame | N
     """The contest's sample submission, where it has one; a CSV file is without names where those submitted are."""
     if table is None:
         return None
-    columns, path = TableSubmission.of(config).names(), table.parts[0]
-    if config.submission.header or suffix_of(path) not in TEXT:
-        return table.frame(columns)
-    reading, parsing = csv_options(dialect_of(path, table.format))
-    reading.column_names, reading.skip_rows = columns, 0
-    with readable(path, UNREADABLE_CSV, f"give one with a column for each of {told(columns)}, without names"):
-        rows = frame_of(pyarrow.csv.read_csv(opened(path), reading, parsing, as_texts(columns)), path)
-    rows.attrs["texts"] = True
-    return rows
+    columns = TableSubmission.of(config).names()
+    return table.frame(columns) if config.submission.header else table.frame_without_names(columns)
 
 
 def sample_ids(sample: pd.DataFrame | None, config: TableConfig) -> pd.DataFrame | None:
@@ -193,7 +174,7 @@ def competition(config: CompetitionConfig) -> Competition:
         tables=partial(tables, table),
         row_ids=table.id is None,
         settings=table.model_dump(
-            mode="json", exclude={"submission": {"columns", "csv", "separator", "header"}}
+            mode="json", exclude={"submission": {"columns", "csv", "separator", "header", "encoding"}}
         ),
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
 from goods.cards.fields import is_nothing, plain_value
-from goods.cards.labels import Kind
+from goods.cards.labels import BOOL, DATE, FLOAT, Kind
 from goods.cards.table import Issues
 from goods.competitions.raw import CategoryPath, tree_from_names
 from goods.competitions.table_files import Table
@@ -116,14 +117,20 @@ def add_classes(
 
 
 def kinds_of(frame: pd.DataFrame, config: TableConfig) -> dict[str, Kind]:
-    """Of each target whose classes are flags or floats in the files: which."""
+    """Of each target whose classes are flags, floats or dates in the files: which."""
     found: dict[str, Kind] = {}
     for name, column in config.targets.items():
+        if isinstance(frame[column].dtype, pd.StringDtype):
+            continue
         cells = {type(plain_value(cell)) for cell in frame[column].tolist() if not is_nothing(cell)}
         if cells == {bool}:
-            found[name] = "bool"
+            found[name] = BOOL
         elif cells == {float} and not are_whole([frame], column):
-            found[name] = "float64"
+            found[name] = FLOAT
+        elif cells == {date}:
+            found[name] = DATE
+        elif cells == {pd.Timestamp} and (dtype := frame[column].infer_objects().dtype).kind == "M":
+            found[name] = str(dtype)
     return found
 
 

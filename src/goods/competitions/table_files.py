@@ -5,33 +5,17 @@ reads: parquet; CSV and TSV with any separator, encoding and quotes; JSON lines 
 
 from __future__ import annotations
 
-import gzip
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
 
-from goods.competitions.arrow import (
-    as_texts,
-    check_nameless,
-    check_names,
-    columns_of,
-    frame_of,
-    plain,
-    read_columns,
-    readable,
-    told,
-)
-from goods.competitions.dialect import CUT, Dialect, dialect_of
-from goods.competitions.swallowed import DOUBLE, QUOTES_MEND, check_rows
-from goods.competitions.table_values import writable
+from goods.competitions.arrow import columns_of, frame_of, plain, read_columns, told
+from goods.competitions.csv_files import csv_table, csv_without_names
+from goods.competitions.dialect import PACKED, dialect_of
+from goods.competitions.json_files import json_rows
 from goods.config.table import Columns, TextFormat, listed
 from goods.core.errors import GoodsError
 from goods.core.log import say
@@ -39,11 +23,7 @@ from goods.core.meant import meant
 from goods.core.wording import count
 
 PARQUET, TEXT, JSON = (".parquet", ".pq"), (".csv", ".tsv", ".txt", ".tab"), (".jsonl", ".ndjson", ".json")
-PACKED = ".gz"
-UNREADABLE_CSV = "not a readable csv file"
-CSV_BLOCK = 1 << 24  # bytes that are parsed together; no row may be longer
 SECTION_MEND = "correct the section table of competition.yaml"
-AS_FOUND = TextFormat.model_validate({})
 KNOWN = "parquet, CSV (.csv, .tsv, .txt) or JSON lines (.jsonl, .json), the latter two also with .gz"
 
 
@@ -115,6 +95,15 @@ class Table:
             raise GoodsError(f"{self.where}: holds no rows; give a file with at least one")
         return frame
 
+    def frame_without_names(self, columns: list[str]) -> pd.DataFrame:
+        """Rows of the first part, as `frame`; a CSV file has no names of its `columns` above them."""
+        path = self.parts[0]
+        if suffix_of(path) not in TEXT:
+            return self.frame(columns)
+        rows = frame_of(csv_without_names(path, self.format, columns), path)
+        rows.attrs["texts"] = True
+        return rows
+
     def without_empty_rows(self, frame: pd.DataFrame) -> pd.DataFrame:
         """A `frame` of the table but for the rows of separators alone that spreadsheets leave below a CSV table."""
         if not frame.attrs["texts"] or not frame.isna().all(axis=1).any():
@@ -149,136 +138,6 @@ class Table:
             table = csv_table(part, self.format, there)
         frame = frame_of(table, part)
         return frame.reindex(columns=columns).reset_index(drop=True)
-
-
-def csv_options(dialect: Dialect) -> tuple[Any, Any]:
-    """How pyarrow reads and parses a file of that dialect."""
-    reading = pyarrow.csv.ReadOptions(encoding=dialect.encoding, block_size=CSV_BLOCK, skip_rows=dialect.skip)
-    return reading, pyarrow.csv.ParseOptions(
-        delimiter=dialect.separator, quote_char=dialect.quote or False, newlines_in_values=True
-    )
-
-
-def csv_blocks(path: Path) -> Iterator[pa.Table]:
-    """A CSV file of no table's section as texts, null where empty, a block at a time after one without rows. Of several
-    columns without a name, which separators without end make, there is none."""
-    dialect = dialect_of(path, AS_FOUND, DOUBLE)
-    reading, parsing = csv_options(dialect)
-    with readable(
-        path, UNREADABLE_CSV, f"it was read as {dialect}: mend that row, or save it as UTF-8 with commas"
-    ):
-        written = csv_header(path, reading, parsing)
-        names, first = [name.strip() for name in written], 0
-        check_names(filter(None, names), path)
-        nameless = names.count("") > 1
-        kept = [name for name in names if name or not nameless]
-        with pyarrow.csv.open_csv(opened(path), reading, parsing, as_texts(written)) as file:
-            yield pa.table({name: pa.array([], pa.string()) for name in kept})
-            for batch in file:
-                table = pa.Table.from_batches([batch])
-                if dialect.quote:
-                    check_rows(table, written, dialect.separator, path, DOUBLE, first)
-                first += len(table)
-                table = without_headers(table, path).rename_columns(names)
-                yield (without_nameless(table, path) if nameless else table).select(kept)
-
-
-def csv_table(path: Path, format_: TextFormat, columns: list[str] | None, rows: int = 0) -> pa.Table:
-    """A CSV file's columns (None: all) as texts, null where empty; the first block alone where `rows`."""
-    dialect = dialect_of(path, format_)
-    reading, parsing = csv_options(dialect)
-    mend = f"it was read as {dialect}: say it otherwise in table.format, or mend that row"
-    with readable(path, UNREADABLE_CSV, mend):
-        written = csv_header(path, reading, parsing)
-        names = [name.strip() for name in written]
-        check_names(filter(None, names), path)
-        if rows:
-            return pa.table({name: pa.array([], pa.string()) for name in names})
-        nameless = names.count("") > 1
-        wanted = None if columns is None or nameless else set(columns)
-        read = [name for name in written if wanted is None or name.strip() in wanted] or written
-        converting = as_texts(written, None if len(read) == len(written) else read)
-        table = pyarrow.csv.read_csv(opened(path), reading, parsing, converting)
-        if dialect.quote and format_.quote is None and not nameless:
-            check_rows(table, written, dialect.separator, path, QUOTES_MEND)
-        table = without_headers(table, path).rename_columns([name.strip() for name in read])
-        return without_nameless(table, path) if nameless else table
-
-
-def csv_header(path: Path, reading: Any, parsing: Any) -> list[str]:
-    with pyarrow.csv.open_csv(opened(path), reading, parsing) as file:
-        return file.schema.names
-
-
-def without_headers(table: pa.Table, path: Path) -> pa.Table:
-    """The rows but for those that repeat the names of the columns, as files that were written one behind the other
-    have them."""
-    if table.num_columns < 2:
-        return table
-    repeats = [
-        pc.fill_null(pc.equal(column, name), False) if name else pc.is_null(column)
-        for name, column in zip(table.column_names, table.columns, strict=True)
-    ]
-    header = reduce(pc.and_, repeats)
-    if any(table.column_names) and (n := pc.sum(header).as_py()):
-        say(f"{path}: {count(n, 'row')} of the names of the columns left out")
-        return table.filter(pc.invert(header))
-    return table
-
-
-def without_nameless(table: pa.Table, path: Path) -> pa.Table:
-    """Of several columns without a name the one that holds anything: spreadsheets write separators without end."""
-    full = [i for i, name in enumerate(table.column_names) if name or table[i].null_count < len(table)]
-    check_nameless([i + 1 for i in full if not table.column_names[i]], path)
-    return table.select(full)
-
-
-def opened(path: Path) -> Any:
-    return pa.input_stream(str(path), compression="gzip" if path.name.lower().endswith(PACKED) else None)
-
-
-def json_rows(path: Path) -> list[dict[str, Any]]:
-    """Objects of a file of JSON lines, or of one array of them; nested values as JSON texts."""
-    packed = path.name.lower().endswith(PACKED)
-    try:
-        with gzip.open(str(path), "rb") if packed else path.open("rb") as file:
-            text = file.read().decode("utf-8-sig")
-    except (*CUT, UnicodeDecodeError) as error:
-        raise GoodsError(f"{path}: not readable JSON in UTF-8 ({error}); write it again") from None
-    pieces = [text] if text.lstrip()[:1] == "[" else text.split("\n")
-    rows: list[dict[str, Any]] = []
-    for line, piece in enumerate(pieces, 1):
-        if not piece.strip():
-            continue
-        try:
-            found = json.loads(piece)
-        except (ValueError, RecursionError) as error:
-            raise GoodsError(f"{path}: line {line} is not JSON ({error}); mend that line") from None
-        if columns_of_rows(found):
-            raise GoodsError(
-                f"{path}: an object for each column in place of one for each card; write it again, by pandas with "
-                "orient='records', lines=True"
-            )
-        for row in found if isinstance(found, list) else [found]:
-            if not isinstance(row, dict):
-                raise GoodsError(f"{path}: line {line} holds no object; give an object for each card")
-            rows.append({writable(name): cell_of(value) for name, value in row.items()})
-    return rows
-
-
-def cell_of(value: Any) -> Any:
-    """A value of JSON that a file can hold, what is nested in it as a JSON text."""
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
-    return writable(text) if isinstance(text, str) else text
-
-
-def columns_of_rows(value: Any) -> bool:
-    """Whether an object has for each of its names the cells of a column: objects of the same names, as pandas writes
-    tables, or lists of the same length."""
-    columns: list[Any] = list(value.values()) if isinstance(value, dict) and len(value) > 1 else [None]
-    if all(isinstance(one, dict) for one in columns):
-        return all(one and one.keys() == columns[0].keys() for one in columns)
-    return all(isinstance(one, list) and len(one) == len(columns[0]) > 1 for one in columns)
 
 
 def tell(table: Table, what: str) -> None:

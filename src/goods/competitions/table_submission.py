@@ -44,7 +44,8 @@ class TableSubmission(Submission):
         named = {column: name for name, column in config.targets.items()}
         columns = said.columns or {ID if config.id is None else config.id: ID} | named
         wanted = of_texts(config) if said.csv is None else said.csv
-        return TableSubmission(columns, CsvFormat(said.separator, said.header) if wanted else None)
+        csv = CsvFormat(said.separator, said.header, said.encoding) if wanted else None
+        return TableSubmission(columns, csv)
 
     def table(self, rows: pd.DataFrame, said: list[Said]) -> pd.DataFrame:
         answers: dict[str, Any] = {ID: rows.product_id.array, CONFIDENCE: said[0][2].proba[:, 0]}
@@ -84,6 +85,8 @@ class TableSubmission(Submission):
         for column in (column for column, what in self.columns.items() if what == CONFIDENCE):
             if not is_numeric_dtype(table[column]) or not table[column].between(0, 1 + 1e-5).all():
                 raise GoodsError(f"submission: a value of {column!r} is outside 0 … 1; scale them")
+        if self.csv is not None:
+            check_encoding(table, self.texts(rows, said), self.csv.encoding)
 
     def asked(self, said: list[Said]) -> list[Said]:
         """A submission of several targets may leave some out."""
@@ -103,6 +106,19 @@ def of_texts(config: TableConfig) -> bool:
     return all(suffix_of(Path(name)) in TEXT for name in listed(config.files.test))
 
 
+def check_encoding(table: pd.DataFrame, texts: list[str], encoding: str) -> None:
+    """GoodsError where a name of the table, or a cell of its columns of `texts`, has a sign that is not in it."""
+    cells = [*table.columns, *(cell for column in texts for cell in table[column].unique().tolist())]
+    for cell in cells:
+        try:
+            cell.encode(encoding)
+        except UnicodeEncodeError:
+            raise GoodsError(
+                f"submission: {cell!r} cannot be written in {encoding}, as table.submission.encoding says; name "
+                "another, such as utf-8"
+            ) from None
+
+
 def check_classes(answers: pd.Series, column: str, labels: Labels) -> None:
     """GoodsError where the answers of a submission's column are not the contest's ids of classes."""
     require_answers(answers, labels)
@@ -110,19 +126,23 @@ def check_classes(answers: pd.Series, column: str, labels: Labels) -> None:
     if len(unknown):
         raise GoodsError(
             f"submission: {column} of row {unknown.index[0]} is {unknown.tolist()[0]!r}, expected a class such as "
-            f"{labels.written.tolist()[0]!r}"
+            f"{labels.example}"
         )
+    if labels.are_times:  # of another unit, or of a file without types
+        return
     expected = labels.written.dtype
     whole = expected.kind == "f" and answers.dtype.kind == "i"  # as a file without types has them
     if not is_string_dtype(expected) and answers.dtype != expected and not whole:
         raise GoodsError(
             f"submission column {column!r} is {answers.dtype}, expected {expected}; write the contest's classes as "
-            f"{KINDS[expected.kind]}, such as {labels.written.tolist()[0]}"
+            f"{KINDS[expected.kind]}, such as {labels.example}"
         )
 
 
 def index_of(answers: pd.Series, labels: Labels) -> np.ndarray:
     """int [n] class of each of the contest's ids, -1 for what is none."""
+    if labels.are_times:
+        return pd.Index(labels.written).get_indexer(pd.Index(labels.times(answers)))
     told = answers if labels.kind is None else answers.map(class_text)
     return pd.Index(labels.ids, dtype=object).get_indexer(pd.Index(told, dtype=object))
 

@@ -84,9 +84,19 @@ class SubmissionFormat(Strict):
     )
     separator: str = Field(",", min_length=1, max_length=1)
     header: bool = True
+    encoding: str = Field("utf-8", description="of result.csv, such as cp1251")
     sample: str | None = Field(
         None, description="the contest's own example: its columns and ids are required, its order taken"
     )
+
+    @field_validator("encoding")
+    @classmethod
+    def known_encoding(cls, encoding: str) -> str:
+        try:
+            "".encode(encoding)
+        except LookupError:
+            raise ValueError("is no encoding; write such as utf-8, cp1251, cp1252") from None
+        return encoding
 
 
 class TableConfig(Strict):

@@ -54,10 +54,11 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _force(path.parent)
     except OSError as error:
-        # of a write: once the temporary file is removed no disk is full
-        if error.errno is not None and error.filename is None:
-            error.filename = str(path)
-        raise
+        # one without a name is of what is written, as a disk is no longer full when this file is removed, or of what is
+        # read for it
+        if error.errno is None or (error.filename2 or error.filename) not in (None, str(temporary)):
+            raise
+        raise OSError(error.errno, f"{error.strerror} while it was written", str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
         os.close(held)
@@ -138,9 +139,11 @@ def write_parquet(path: Path, table: pd.DataFrame) -> None:
         table.to_parquet(temporary, index=False)
 
 
-def write_csv(path: Path, table: pd.DataFrame, separator: str = ",", header: bool = True) -> None:
+def write_csv(
+    path: Path, table: pd.DataFrame, separator: str = ",", header: bool = True, encoding: str = "utf-8"
+) -> None:
     with atomic(path) as temporary:
-        table.to_csv(temporary, index=False, sep=separator, header=header)
+        table.to_csv(temporary, index=False, sep=separator, header=header, encoding=encoding)
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:

@@ -15,6 +15,7 @@ import grimp
 from goods.core.discovery import source_of
 from goods.core.errors import GoodsError
 from goods.core.hashing import content_hash
+from goods.core.wording import in_a_line
 
 PACKAGE = "goods"
 
@@ -24,7 +25,7 @@ def import_graph() -> grimp.ImportGraph:
     try:
         return grimp.build_graph(PACKAGE, cache_dir=None, exclude_type_checking_imports=True)
     except grimp.exceptions.SourceSyntaxError as error:
-        raise GoodsError(f"{' '.join(str(error).split())}; mend that line or move the file away") from None
+        raise GoodsError(f"{in_a_line(error)}; mend that line or move the file away") from None
 
 
 @cache

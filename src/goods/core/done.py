@@ -78,6 +78,11 @@ def done_key(folder: Path) -> str | None:
     return done.key if done is not None and _unlike(folder, done) is None else None
 
 
+def is_begun(folder: Path) -> bool:
+    """Whether a stage began on it and has not finished."""
+    return (folder / STARTED).is_file() and not (folder / DONE).exists()
+
+
 def is_done(folder: Path, key: str) -> bool:
     done = read_done(folder)
     return done is not None and done.key == key and _unlike(folder, done) is None

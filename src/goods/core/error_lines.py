@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from goods.core.errors import GoodsError
+from goods.core.wording import in_a_line
 
 RIGHTS = "mend the right to it, or name another place"
 MENDS = {
@@ -42,7 +43,7 @@ def told_of(error: BaseException, folders: list[Path]) -> str | None:
         return told
     if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
         source, _, why = error.args[0][0]  # of all that copytree could not copy
-        return f"{source}: cannot be copied ({' '.join(str(why).split())}); {RIGHTS}"
+        return f"{source}: cannot be copied ({in_a_line(str(why))}); {RIGHTS}"
     if not isinstance(error, OSError) or error.strerror is None:
         return None
     if isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError):

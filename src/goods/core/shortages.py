@@ -37,8 +37,8 @@ def shortage(error: BaseException, folders: list[Path]) -> str | None:
     for one in _chain(error):
         text = str(one)
         if isinstance(one, OSError) and one.errno in DISK_ERRORS:
-            named = one.filename if isinstance(one.filename, str | Path) else None
-            return no_space(named, folders)
+            named = one.filename2 or one.filename  # of two a file is copied from the first to the second
+            return no_space(named if isinstance(named, str | Path) else None, folders)
         if NO_SPACE.search(text):
             return no_space(None, folders)
         if OPEN_FILES.search(text) and (limit := limit_of(resource.RLIMIT_NOFILE)) is not None:

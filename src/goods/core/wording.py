@@ -28,7 +28,7 @@ def size(n: float) -> str:
     return f"{round(n / 2**20, 1 if n < 10 * 2**20 else None):g} MB"
 
 
-def in_a_line(error: BaseException) -> str:
+def in_a_line(said: BaseException | str) -> str:
     """What a library says of an error, in a line, cut where it is long."""
-    told = " ".join(str(error).split())
+    told = " ".join(str(said).split())
     return told if len(told) <= LONGEST else f"{told[: LONGEST - 1]}…"

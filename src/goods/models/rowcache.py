@@ -6,7 +6,7 @@ and `offsets` of ragged ones
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -27,6 +27,9 @@ class Vectors:
     """Rows of one width; none at all have no width yet."""
 
     rows: np.ndarray  # float16 [n, d]
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
     def take(self, rows: np.ndarray) -> Vectors:
         return Vectors(self.rows[rows])
@@ -54,20 +57,23 @@ class RowCache(Generic[R]):
             else:
                 self.known = Keyed(arrays["keys"], kind(*(arrays[name] for name in names)))
 
-    def get(self, keys: np.ndarray, compute: Callable[[np.ndarray], R], store: bool = False) -> R:
-        """Rows of `keys` uint64 [n]; `compute` gets the positions in `keys` of the unknown, each once, ascending."""
+    def get(self, keys: np.ndarray, compute: Callable[[np.ndarray], Iterable[R]], store: bool = False) -> R:
+        """Rows of `keys` uint64 [n]; `compute` gets the positions in `keys` of the unknown, each once, ascending, and
+        gives their rows in parts, of which each is on the disk, with `store`, before the next is asked for."""
         new, places = self.known.unknown(keys)
         if places.size:
             # a photo's key holds times: by keys, other photos would share a batch in every folder, and a GPU computes
             # a batch of another size in other digits
             order = np.argsort(places)
             new, places = new[order], places[order]
-            made = compute(places)
             if self.path is None and self.nbytes > MOST_BYTES:
                 self.known = self.known.among(keys)
-            self.known = self.known.with_rows(new, made)
-            if store and self.path is not None:
-                write_npz(self.path, keys=self.known.keys, **vars(self.known.rows))
+            made = 0
+            for part in compute(places):
+                self.known = self.known.with_rows(new[made : made + len(part)], part)
+                made += len(part)
+                if store and self.path is not None:
+                    write_npz(self.path, keys=self.known.keys, **vars(self.known.rows))
         return self.known.of(keys)
 
     @property
@@ -82,11 +88,14 @@ class VectorCache:
         self.cache = RowCache(path, Vectors(np.empty((0, 0), np.float16)))
 
     def get(
-        self, keys: np.ndarray, compute: Callable[[np.ndarray], np.ndarray], store: bool = False
+        self, keys: np.ndarray, compute: Callable[[np.ndarray], Iterable[np.ndarray]], store: bool = False
     ) -> np.ndarray:
         """float32 [n, d] of `keys`, which `compute` makes of the unknown ones; see `RowCache.get`."""
-        made = self.cache.get(keys, lambda places: Vectors(compute(places).astype(np.float16)), store)
-        return made.rows.astype(np.float32)
+
+        def halved(places: np.ndarray) -> Iterable[Vectors]:
+            return (Vectors(part.astype(np.float16)) for part in compute(places))
+
+        return self.cache.get(keys, halved, store).rows.astype(np.float32)
 
 
 def vector_cache(context: Context, name: str) -> VectorCache:

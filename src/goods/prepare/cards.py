@@ -8,6 +8,7 @@ writes: prepared/ cards.parquet raw_text.parquet labels.json issues.parquet door
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -69,7 +70,7 @@ def write_cards(ws: Workspace, config: CompetitionConfig, raw: Raw, sources: Sou
     if config.targets:
         what = "; ".join(write_targets(ws, config, raw, cards, write))
     else:
-        labels = make_labels(raw)
+        labels = make_labels(raw, sources.data)
         check_metric(config, labels)
         index_of = {id_: i for i, id_ in enumerate(labels.ids)}
         cards["target"] = cards.category_id.map(index_of).fillna(-1).astype("int32")
@@ -172,8 +173,9 @@ def check_learnable(targets: dict[str, pd.Series]) -> None:
         )
 
 
-def make_labels(raw: Raw) -> Labels:
+def make_labels(raw: Raw, data: Path) -> Labels:
     """Classes are the categories of the train cards, then the tree's leaves without one, each in the order of ids.
+    GoodsError, which names the folder of `data`, where there are too few.
 
     A leaf without train cards can be told only by its name, but test cards may lie in it.
     """
@@ -181,7 +183,8 @@ def make_labels(raw: Raw) -> Labels:
     if len(ids) < 2:
         told = ", ".join(map(str, ids)) or "none"
         raise GoodsError(
-            f"the train cards are of a single category: there is nothing to learn of {told}; give cards of two or more"
+            f"{data}: its train cards are of a single category: there is nothing to learn of {told}; give cards of two "
+            "or more"
         )
     ids += sorted({id_ for id_, path in raw.tree.items() if path.is_leaf} - set(ids))
     tree = raw.tree or {i: CategoryPath((str(i),), (str(i),), is_leaf=True) for i in ids}

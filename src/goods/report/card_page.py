@@ -98,7 +98,7 @@ def page_of(
         name=config.name,
         report=report,
         limits=limits_of(report),
-        lag=lag_of(ws, config.name),
+        lag=lag_of(ws, config.name, report),
         judged=judged,
         n_classes=len(known_sizes(judged)),
         tuned_told=tuned_told(report["tuned_on"], bool(base)),

@@ -98,7 +98,7 @@ def write_pairs_report(
         if isinstance(config.model, PairsConfig)
         else [],
         limits=limits_of(report),
-        lag=lag_of(ws, config.name),
+        lag=lag_of(ws, config.name, report),
         galleries=[
             (
                 "Surest of no match, and wrong",

@@ -28,6 +28,7 @@ from goods.core.scratch import RUN, own_folder
 from goods.core.workspace import Workspace, check_outside
 from goods.prepare.prepared import parts
 from goods.submit.batches import Asked, of_one_training
+from goods.submit.copying import copy_all
 from goods.submit.entries import overall
 from goods.submit.needed import pins
 from goods.submit.new_cards import reader_of
@@ -37,7 +38,7 @@ from goods.submit.predictor import model_folders
 
 OF_PREPARED = ("cards.parquet", "labels.json", "source.json")  # what labelling reads
 OF_RUN = ("config.yaml", "report.json")
-SCRATCH = ("checkpoints", LOGS)
+LEFT_OUT = (".*", "checkpoints", LOGS)  # of the folders of models
 MOST_TITLE = 50  # characters that Kaggle takes
 
 
@@ -142,8 +143,8 @@ def write_work(bundle: Bundle, ws: Workspace, spaces: list[Workspace], models: l
         for path in (space.folds, space.folds.with_suffix(".json")):
             if path.is_file():
                 shutil.copy(path, there(path))
+    copy_all({folder: there(folder) for folder in models}, "models", LEFT_OUT)
     for folder in dict.fromkeys(models):
-        shutil.copytree(folder, there(folder), ignore=shutil.ignore_patterns(".*", *SCRATCH))
         if (folder / DONE).is_file():  # a stack's folds are part of its run
             finish(folder, there(folder))
     for run in dict.fromkeys(folder.parent for folder in models):
@@ -170,17 +171,17 @@ def finish(original: Path, copy: Path) -> None:
 def move_weights(bundle: Bundle, ws: Workspace, run: Path, config: ExperimentConfig) -> None:
     """Copy the local weights that a run's settings name, and have the copied settings name the copies, by paths below
     the folder that the notebook works in."""
-    moved = {}
+    moved, copies = dict[str, str](), dict[Path, Path]()
     for named in sorted(config.model.local_files()):
         if Path(named) == config.model.further_cards:  # learned from already
             continue
         moved[named] = f"weights/{content_hash(content_of(Path(named)))[:12]}-{Path(named).name}"
         to = bundle.dataset / moved[named]
         if not to.exists():
-            to.parent.mkdir(exist_ok=True)
-            shutil.copytree(named, to) if Path(named).is_dir() else shutil.copy(named, to)
+            copies[Path(named)] = to
     if not moved:
         return
+    copy_all(copies, "weights")
     copy = bundle.dataset / "work" / run.relative_to(ws.root)
     written = renamed(yaml.safe_load(dump(config)), moved)
     write_text(copy / "config.yaml", yaml.safe_dump(written, allow_unicode=True, sort_keys=False))

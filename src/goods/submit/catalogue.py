@@ -20,10 +20,11 @@ from goods.cards.rawtext import normalise
 from goods.cards.table import Issues
 from goods.cards.text import MAX_CHARS, strip_html
 from goods.competitions.arrow import columns_of, told
+from goods.competitions.csv_files import AS_FOUND
 from goods.competitions.loading import competition_of, new_card_readers
 from goods.competitions.raw import read_table, require_unique
 from goods.competitions.table_cards import attributes_of
-from goods.competitions.table_files import AS_FOUND, Table
+from goods.competitions.table_files import Table
 from goods.competitions.table_values import WHOLE_SPELLED, are_whole_cells, ids_of
 from goods.config.competition import CompetitionConfig
 from goods.config.refusals import refusals, shown

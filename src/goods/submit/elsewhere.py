@@ -62,11 +62,11 @@ def read_submission(path: Path, submission: Submission, texts: list[str]) -> pd.
 
 
 def read_csv(path: Path, submission: Submission, texts: list[str]) -> pd.DataFrame:
-    """In UTF-8 or, as a contest's own sample may be, the code page that its letters speak for."""
+    """In the contest's encoding; where that is UTF-8, in the code page that its letters speak for if it is not."""
     csv, content = submission.csv or CsvFormat(), path.read_bytes()
     table = pd.read_csv(
         io.BytesIO(content),
-        encoding=encoding_of(content),
+        encoding=encoding_of(content) if csv.encoding == CsvFormat.encoding else csv.encoding,
         sep=csv.separator,
         header=0 if csv.header else None,
         names=None if csv.header else submission.names(),

@@ -18,7 +18,7 @@ from goods.config.experiment import ExperimentConfig
 from goods.config.loading import load_experiment
 from goods.config.presets import PRESETS
 from goods.core.artifacts import read_json
-from goods.core.done import done_key
+from goods.core.done import done_key, is_begun, read_done
 from goods.core.hashing import content_hash
 from goods.core.log import say
 from goods.core.runs import check_run
@@ -114,16 +114,39 @@ def limits_of(report: dict[str, Any]) -> str:
     return f"within {' and '.join(within)}: {'; '.join(said) or 'nothing left out'}"
 
 
-def doubt_of(ws: Workspace, experiment: str) -> str:
+def problems_of(ws: Workspace, experiment: str) -> list[str]:
+    """What is to be known of a finished experiment before its answers are trusted."""
+    report = finished_report(ws, experiment)
+    problems = (
+        begun_anew(ws, experiment),
+        doubt_of(experiment, report),
+        lag_of(ws, experiment, report),
+    )
+    return [problem for problem in problems if problem]
+
+
+def begun_anew(ws: Workspace, experiment: str) -> str:
+    """That folds of a finished experiment, or of what it is made of, are not those whose answers it has joined."""
+    for name in made_of(ws, experiment):
+        begun = [folder.name for folder in sorted(ws.run(name).path.glob("*/")) if is_begun(folder)]
+        if begun or read_done(ws.run(name).path) is None:
+            told = f" ({', '.join(begun)})" if begun else ""
+            return (
+                f"{name} was begun anew and is not finished{told}: what it said before is submitted; "
+                f"{how_to_have(ws, experiment)}"
+            )
+    return ""
+
+
+def doubt_of(experiment: str, report: dict[str, Any]) -> str:
     """Why the score of a finished experiment may promise too much, as it says itself; empty where it says nothing."""
-    doubt = read_json(ws.run(experiment).report).get("warning")
+    doubt = report.get("warning")
     return f"{experiment} {doubt}" if doubt else ""
 
 
-def lag_of(ws: Workspace, experiment: str) -> str:
+def lag_of(ws: Workspace, experiment: str, report: dict[str, Any]) -> str:
     """That one of the experiments that a finished one joins is better alone, in a sentence; empty where none is."""
-    run = ws.run(experiment)
-    report, names = read_json(run.report), joined(load_experiment(run.config))
+    names = joined(load_experiment(ws.run(experiment).config))
     scores = report.get("base") or {name: read_json(ws.run(name).report)["score"] for name in names}
     best = max(scores, key=lambda name: scores[name], default=None)
     if best is None or report["score"] >= scores[best]:
@@ -157,15 +180,15 @@ def record_experiment(
 ) -> None:
     """Add the row of a finished experiment; of one that was not finished `anew` just now only where it has none, as
     after a run that was killed before. `repeats`: its report under several assignments."""
-    spaces = [space for space, _ in parts(ws, competition)]
+    reports = [finished_report(space, experiment) for space, _ in parts(ws, competition)]
     row = entry_of(ws, competition, experiment)
-    row |= {"note": next(filter(None, (doubt_of(space, experiment) for space in spaces)), "")}
+    row |= {"note": next(filter(None, (doubt_of(experiment, report) for report in reports)), "")}
     if repeats is not None:
         row |= {name: repeats[name] for name in ("score", "sd", "folds")}
         row["note"] = (
             f"mean of {len(repeats['scores'])} fold assignments, ± {repeats['between']:.4f} between them"
         )
-    memory = [memory_of(read_json(space.run(experiment).report)) for space in spaces]
+    memory = list(map(memory_of, reports))
     known = [found for found in (*memory, peak_memory() if anew else None) if found is not None]
     record(out / LEDGER, row | ({"memory_mb": max(known)} if known else {}), anew)
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from goods.competitions.arrow import is_parquet, readable
-from goods.competitions.table_files import csv_blocks
+from goods.competitions.csv_files import csv_blocks
 from goods.core.errors import GoodsError
 from goods.core.folders import check_is_file
 

@@ -27,7 +27,7 @@ from goods.core.workspace import Workspace
 from goods.prepare.prepared import parts
 from goods.problems.kinds import load_rows
 from goods.submit.copies import KEY, keep
-from goods.submit.entries import doubt_of, entry_of, finished_report, lag_of
+from goods.submit.entries import entry_of, finished_report, problems_of
 from goods.submit.ledger import LEDGER, SUBMISSION, append_leaderboard
 
 
@@ -52,7 +52,7 @@ def write_submission(
     path = out / competition.name / "result.parquet"
     write_parquet(path, table)
     if csv := competition_of(competition).submission.csv:
-        write_csv(path.with_suffix(".csv"), table, csv.separator, csv.header)
+        write_csv(path.with_suffix(".csv"), table, csv.separator, csv.header, csv.encoding)
     else:
         path.with_suffix(".csv").unlink(missing_ok=True)  # of a submission before, of other settings
     space = parts(ws, competition)[0][0]
@@ -65,7 +65,7 @@ def write_submission(
         f"submit {experiment}: {path}, {count(len(table), 'row')}, out-of-fold {entry['metric']} {entry['score']:.4f}"
     )
     for space, _ in parts(ws, competition):
-        for problem in filter(None, (doubt_of(space, experiment), lag_of(space, experiment))):
+        for problem in problems_of(space, experiment):
             with about(space.attribute if competition.targets else ""):
                 say(f"warning: {problem}")
     return path

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from goods.core.errors import GoodsError
 from goods.core.log import say
+from goods.core.progress import bar
 from goods.core.wording import count
 
+TOGETHER = (
+    8  # packages that pip is asked for at a time: it takes a second to start, and says nothing meanwhile
+)
 TOLD = 400  # characters of what pip says
 
 
@@ -19,20 +22,19 @@ def fetch(pins: Sequence[str], to: Path, checkout: Path | None, local: Path | No
     """Wheels of "name==version" lines from where pip takes packages, or from the `local` folder alone; the project's is
     built from its `checkout`, or has to be in that folder."""
     to.mkdir(parents=True)
-    say(f"wheels: {count(len(pins), 'package')}")
-    source = ["--no-index", "--find-links", str(local.absolute())] if local else []
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-        file.write("\n".join(pins) + "\n")
-        file.flush()
-        pip([*source, "-r", file.name], to)
-    if checkout is not None:
-        pip([str(checkout)], to)
-    elif local is not None:
-        pip([*source, "goods"], to)
-    else:
+    if checkout is None and local is None:
         raise GoodsError(
             "the project's own wheel cannot be built outside a checkout; give it with --wheels DIR"
         )
+    say(f"wheels: {count(len(pins), 'package')}")
+    source = ["--no-index", "--find-links", str(local.absolute())] if local else []
+    with bar("wheels", len(pins) + 1, "packages") as shown:
+        for start in range(0, len(pins), TOGETHER):
+            some = pins[start : start + TOGETHER]
+            pip([*source, *some], to)
+            shown.update(len(some))
+        pip([*source, "goods"] if checkout is None else [str(checkout)], to)
+        shown.update()
 
 
 def pip(asked: list[str], to: Path) -> None:

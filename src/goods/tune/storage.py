@@ -27,6 +27,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from goods.core.errors import GoodsError
 from goods.core.folders import check_writable
 from goods.core.log import say
+from goods.core.wording import in_a_line
 
 JOURNAL = "journal"
 HEARTBEAT_SECONDS = 3
@@ -137,7 +138,7 @@ def open_storage(url: str) -> Database | Journal:
     except DBAPIError as error:
         if address.drivername.startswith("sqlite"):
             raise
-        reason = " ".join(str(error.orig).split())
+        reason = in_a_line(error.orig or error)
         raise GoodsError(
             f"--storage {address.render_as_string()}: cannot be used ({reason}); start or name another"
         ) from None

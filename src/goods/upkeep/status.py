@@ -23,7 +23,7 @@ from goods.config.experiment import ExperimentConfig, preset_model
 from goods.config.loading import load_experiment
 from goods.config.presets import PRESETS
 from goods.core.artifacts import read_json
-from goods.core.done import STARTED, done_key, flaw, read_done
+from goods.core.done import done_key, flaw, is_begun, read_done
 from goods.core.errors import GoodsError
 from goods.core.filehashes import FileHashes
 from goods.core.folders import disk_used
@@ -225,7 +225,7 @@ def word_of(folder: Path) -> tuple[str, str]:
         return DAMAGED, wrong
     if read_done(folder) is not None:
         return DONE, ""
-    return (UNFINISHED if (folder / STARTED).is_file() else MISSING), ""
+    return (UNFINISHED if is_begun(folder) else MISSING), ""
 
 
 def experiment_states(course: Course, name: str) -> Iterator[State]:

@@ -10,8 +10,9 @@ from typing import NoReturn
 
 from goods.competitions.arrow import told
 from goods.competitions.content import SPREADSHEET
+from goods.competitions.csv_files import AS_FOUND
 from goods.competitions.guess.columns import is_called
-from goods.competitions.table_files import AS_FOUND, KNOWN, PARQUET, Table, is_table, suffix_of
+from goods.competitions.table_files import KNOWN, PARQUET, Table, is_table, suffix_of
 from goods.core.errors import GoodsError
 
 ROLES = {  # in the order in which names are asked

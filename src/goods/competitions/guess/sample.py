@@ -1,22 +1,26 @@
-"""What the contest's own example says of the submission: columns, separator, header."""
+"""What the contest's own example says of the submission: columns, separator, header, encoding."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from goods.competitions.arrow import told
+from goods.competitions.csv_files import AS_FOUND
 from goods.competitions.dialect import dialect_of
 from goods.competitions.guess.columns import Columns
 from goods.competitions.guess.files import Source, Sources
 from goods.competitions.guess.guess import LIKELY, SURE, Guess
-from goods.competitions.table_files import AS_FOUND, TEXT, suffix_of
+from goods.competitions.table_files import TEXT, suffix_of
+
+USUAL = "utf-8"
 
 
 def guess_sample(made: Guess, sources: Sources, columns: dict[str, Columns], key: str | None) -> None:
-    """Columns of the submission as the contest's own example has them; without one the separator of the test file."""
+    """Columns of the submission as the contest's own example has them; without one it is written as
+    the test file is."""
     if "sample" not in sources.of:
         if style := style_of(sources.of["test"], list(columns["test"])):
-            made.say("submission", style, LIKELY, "result.csv is divided as the test file is")
+            made.say("submission", style, LIKELY, "result.csv is written as the test file is")
         return
     source, sample = sources.of["sample"], columns["sample"]
     target = made.section.get("target")
@@ -70,9 +74,10 @@ def called_otherwise(sample: Columns, known: dict[str, str], ids: list[str]) -> 
 
 
 def style_of(source: Source, names: list[str]) -> dict[str, str]:
-    """The separator, where it is another than the usual."""
+    """The separator and the encoding of a CSV file, where they are others than the usual."""
     path = source.table.parts[0]
-    if suffix_of(path) not in TEXT or len(names) < 2:
+    if suffix_of(path) not in TEXT:
         return {}
-    separator = dialect_of(path, AS_FOUND).separator
-    return {} if separator == "," else {"separator": separator}
+    dialect = dialect_of(path, AS_FOUND)
+    style = {} if dialect.separator == "," or len(names) < 2 else {"separator": dialect.separator}
+    return style if dialect.encoding == USUAL else style | {"encoding": dialect.encoding}

@@ -128,7 +128,7 @@ class ContrastiveModel(NeuralModel):
                 path = self.context.cache / f"pair-{name}.npz"
             self._vectors = VectorCache(path)
         keys = self.encoders.keys(cards)
-        return self._vectors.get(keys, lambda rows: self.encoders.embed(cards.iloc[rows]), store)
+        return self._vectors.get(keys, lambda rows: [self.encoders.embed(cards.iloc[rows])], store)
 
     def pretrained_vectors(self, cards: pd.DataFrame) -> np.ndarray:
         return self.vectors(cards)

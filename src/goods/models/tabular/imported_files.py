@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from goods.cards.labels import Labels
+from goods.cards.labels import BOOL, Labels
 from goods.core.artifacts import read_npz
 from goods.core.errors import GoodsError
 from goods.core.log import say
@@ -130,6 +130,8 @@ def _numbers(path: Path, column: pd.Series) -> np.ndarray:
 
 def _class_codes(path: Path, names: list[str], labels: Labels) -> np.ndarray:
     """int32 [C] class indices of ids or, where they are none, names of classes."""
+    if labels.kind == BOOL:  # True, as tools write it
+        names = [name.lower() for name in names]
     by_id = {str(id_): c for c, id_ in enumerate(labels.ids)}
     bearers: dict[str, list[str]] = {}
     for id_, name in zip(by_id, labels.names, strict=True):

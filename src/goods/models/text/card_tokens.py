@@ -40,7 +40,7 @@ class CardTokens:
             if self._cache is None or self._cache.path != path:
                 self._cache = RowCache(path, Ragged.of([]))
             return self._cache.get(
-                text_keys(texts), lambda places: tokenize(encoder, cards.iloc[places], self.config), store
+                text_keys(texts), lambda places: [tokenize(encoder, cards.iloc[places], self.config)], store
             )
         return made_once(
             self.context.kept,

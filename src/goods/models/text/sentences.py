@@ -43,7 +43,7 @@ class Sentences:
         if self._cache is None:
             self._cache = vector_cache(self.context, f"sentences-{self._name()}")
         keys = text_keys_of(cards, self.config.fields)
-        return self._cache.get(keys, lambda rows: self.compute(cards.iloc[rows]), store)
+        return self._cache.get(keys, lambda rows: [self.compute(cards.iloc[rows])], store)
 
     def _name(self) -> str:
         config, folder = self.config, adapted_folder(self.config, self.context)
