@@ -30,6 +30,7 @@ from goods.config.strict_yaml import read_yaml
 from goods.core import cgroups
 from goods.core.artifacts import read_json
 from goods.core.deadline import process_began
+from goods.core.done import begin
 from goods.core.last_run import last_run
 from goods.core.wording import size
 from goods.core.workspace import Workspace
@@ -219,6 +220,16 @@ def test_a_stack_that_is_worse_than_one_of_its_experiments_is_told(finished, tmp
     page = write_report(ws, competition, load_experiment(run.config), tmp_path / "out")
     assert f'<p class="warning">{told}' in page.read_text(encoding="utf-8")
     assert lag_of(ws, "stack", report | {"score": 0.75}) == ""
+
+
+def test_a_submission_of_a_stack_says_that_one_of_its_experiments_is_trained_anew(finished, tmp_path, capsys):
+    name = "kazanexpress2023"
+    shutil.copytree(finished.work, tmp_path / "work")
+    ws, competition = Workspace(tmp_path / "work", name), load_competition(name, finished.configs)
+    begin(ws.run("fasttext").fold(0), "forced")
+    submit(ws, competition, "stack", tmp_path / "out")
+    told = "warning: fasttext was begun anew and is not finished (fold_0): what it said before is submitted; run "
+    assert told in capsys.readouterr().err
 
 
 def test_reasons_are_offered_of_what_has_them(trained_pairs):
