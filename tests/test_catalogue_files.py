@@ -112,6 +112,18 @@ def test_bad_input_ends_with_code_2_and_one_message(tmp_path: Path, run_script) 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_file_of_neither_ids_nor_titles_is_told_of_both(tmp_path: Path, run_script) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("Артикул;Название\nB7;кружка\nB8;нож\n", encoding="cp1251")
+    code, _, err = run_script("match", path)
+    assert code == 2
+    told = [
+        f"error: {path}: column '{name}' is missing (it has Артикул, Название)"
+        for name in ("product_id", "title")
+    ]
+    assert [line.partition(";")[0] for line in err.splitlines()] == told
+
+
 def test_a_folder_that_cannot_be_is_refused_before_the_work(tmp_path: Path, run_script, monkeypatch) -> None:
     monkeypatch.setattr("goods.submit.catalogue.match", lambda *_: pytest.fail("matched all the same"))
     good = cards_file(tmp_path / "good.parquet")

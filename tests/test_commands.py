@@ -174,6 +174,12 @@ def test_a_command_in_a_message_has_the_options_given_that_it_takes():
     assert to_type(WITHIN) == WITHIN
 
 
+def test_pip_in_a_message_is_that_of_the_python_that_lacks_the_package():
+    pip = f"{shlex.quote(sys.executable)} -m pip install"
+    assert to_type("package gradio: pip install 'goods[app]'") == f"package gradio: {pip} 'goods[app]'"
+    assert to_type(f"run {pip} gradio") == f"run {pip} gradio"
+
+
 def test_a_file_that_a_script_writes_is_no_folder_of_submissions():
     with with_given(["scripts/predict.py", "ozon", "stack", "new.parquet", "--out", "labelled.parquet"]):
         assert to_type("run scripts/submit.py ozon") == "run scripts/submit.py ozon"

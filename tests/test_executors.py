@@ -6,6 +6,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 import pytest
 from conftest import SCRIPTS
@@ -43,7 +44,8 @@ def test_an_address_without_ray_and_ray_that_is_missing_are_told_in_one_line(
     assert (code, err) == (2, "error: --address auto: goes with --executor ray; add that or leave it out\n")
     monkeypatch.setitem(sys.modules, "ray", None)
     code, _, err = run_script(*asked, "--executor", "ray")
-    assert (code, err) == (2, "error: --executor ray: Ray is not installed; pip install 'goods[ray]'\n")
+    install = f"{quote(sys.executable)} -m pip install 'goods[ray]'"
+    assert (code, err) == (2, f"error: --executor ray: Ray is not installed; {install}\n")
     code, _, err = run_script(*asked, "--executor", "dask")
     assert code == 2 and "invalid choice: 'dask'" in err
     assert set(WITH_JOBS) <= set(SCRIPTS)

@@ -160,8 +160,9 @@ def test_what_cannot_be_told_is_refused_with_the_mend(read, change, message):
         read(*change(*PLAIN))
 
 
-def test_an_id_that_test_has_twice_is_told(read, capsys):
-    section, _ = read(PLAIN[0], text_of([*TEST, TEST[0]], NAMES[:-1]))
+@pytest.mark.parametrize("train", [TRAIN, [*TRAIN, TRAIN[0]]])
+def test_an_id_that_test_has_twice_is_told(read, capsys, train):
+    section, _ = read(text_of(train, NAMES), text_of([*TEST, TEST[0]], NAMES[:-1]))
     assert "id" not in section
     assert "'id' is no id, as test has a value of it twice (1 row)" in capsys.readouterr().err
 

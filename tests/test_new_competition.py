@@ -140,6 +140,24 @@ def test_prices_with_a_unit_are_numbers_and_what_is_left_out_is_named(tmp_path, 
     assert pd.read_parquet(ws.cards)["number:price"].tolist()[:2] == [1200.5, 1201.5]
 
 
+@pytest.mark.parametrize(("sign", "told"), [("|", True), ("; ", True), (",", True), (" - ", False)])
+def test_several_classes_in_a_cell_are_told(tmp_path, configs, capsys, sign, told):
+    tags = [sign.join("abcdef"[k] for k in range(6) if i >> k & 1) for i in range(1, 64)]
+    train = {"id": list(range(189)), "title": words(189), "tags": tags * 3}
+    test = {"id": list(range(200, 230)), "title": words(30, 2)}
+    new_competition("tags", write(tmp_path / "raw", train=train, test=test), configs)
+    line = f"target 'tags' holds several values in a cell, divided by {sign.strip()!r}: each combination counts as a"
+    assert (line in capsys.readouterr().err) == told
+
+
+def test_a_path_of_levels_is_not_several_classes_in_a_cell(tmp_path, configs, capsys):
+    paths = [f"shop|{top}|{leaf}" for top in ("men", "women", "kids") for leaf in range(10)]
+    train = {"id": list(range(60)), "title": words(60), "path": paths * 2}
+    test = {"id": list(range(100, 130)), "title": words(30, 2)}
+    new_competition("paths", write(tmp_path / "raw", train=train, test=test), configs)
+    assert "several values" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("headless", ["train", "test"])
 def test_a_file_without_names_of_columns_is_told(tmp_path, configs, headless):
     n = 40

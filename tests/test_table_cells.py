@@ -11,8 +11,11 @@ import pytest
 from PIL import Image
 from table_contests import CSV, config_of, prepared, write_csv
 
+from goods.competitions import table_files
 from goods.competitions.table_cards import attributes_of
+from goods.competitions.table_files import Table
 from goods.competitions.table_values import float_of
+from goods.config.table import TextFormat
 from goods.prepare.stage import prepare
 
 
@@ -109,3 +112,22 @@ def test_broken_attributes_are_noted(tmp_path):
 )
 def test_numbers_are_read_from_texts(text, number):
     assert float_of(text) == number
+
+
+def test_a_file_of_many_columns_is_understood_once_and_not_for_each_of_them(tmp_path, monkeypatch):
+    path, names, read = tmp_path / "wide.csv", [f"n{i}" for i in range(150)], []
+    pd.DataFrame([range(150)] * 3, columns=names).to_csv(path, index=False)
+    header = table_files.csv_header
+    monkeypatch.setattr(table_files, "csv_header", lambda *given: read.append(given) or header(*given))
+    assert Table((path,), TextFormat()).frame(names).columns.tolist() == names
+    assert len(read) <= 2
+
+
+@pytest.mark.filterwarnings("error::pandas.errors.PerformanceWarning")
+def test_many_numbers_beside_the_text_are_read_without_a_warning(tmp_path):
+    wide = {f"n{i}": [i, i + 0.5, i] for i in range(150)}
+    train = {"id": [1, 2, 3], "text": ["a", "b", "c"], "y": ["u", "v", "u"], **wide}
+    test = {"id": [4, 5, 6], "text": ["d", "e", "f"], **wide}
+    section = {"files": CSV, "id": "id", "title": "text", "target": "y", "numbers": list(wide)}
+    cards, _ = prepared(tmp_path, write_csv(tmp_path / "raw", train, test), section)
+    assert cards["number:n149"].tolist() == [149, 149.5, 149] * 2

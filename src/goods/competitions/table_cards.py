@@ -54,10 +54,12 @@ def cards_of(
     cards["attributes"] = attributes(frame, config.attributes, cards.product_id, issues)
     cards["shop"] = texts(frame, config.shop)
     cards["sale"] = False
-    for column in config.numbers:
-        cards[f"{NUMBER}{column}"] = floats_of(frame[column], cards.product_id, column, issues)
-    for column in config.categories:
-        cards[f"{CATEGORY}{column}"] = pd.Series(words_of(frame[column]), frame.index, dtype="str")
+    numbers = {f"{NUMBER}{c}": floats_of(frame[c], cards.product_id, c, issues) for c in config.numbers}
+    categories = {
+        f"{CATEGORY}{c}": pd.Series(words_of(frame[c]), frame.index, dtype="str") for c in config.categories
+    }
+    # added at once: each of thousands by itself would break the table into as many pieces
+    cards = pd.concat([cards, pd.DataFrame(numbers | categories, frame.index)], axis=1)
     if config.photo is not None:
         names = [writable(name) for name in names_of_photos(frame, config.photo)]
         cards[PHOTO] = pd.Series(names, frame.index, dtype="str")

@@ -130,7 +130,8 @@ class Table:
                 {c: pd.Series([row.get(c) for row in rows], dtype=object) for c in columns},
                 index=range(len(rows)),
             )
-        there = [name for name in columns if name in self._names(part)]
+        own = set(self._names(part))
+        there = [name for name in columns if name in own]
         if suffix_of(part) in PARQUET:
             table = read_columns(part, there)
             table = pa.table({name: plain(table[name], name, "any", part) for name in there})

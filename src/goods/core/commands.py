@@ -15,6 +15,7 @@ COMMAND = "goods"
 OTHERWISE = {"run_all": "run", "make_demo": "demo", "curves": "tensorboard"}
 SCRIPT = re.compile(r"(?:bash |\S*bin/python )?scripts/(\w+)\.(?:py|sh)")
 LINE = re.compile(rf" *{SCRIPT.pattern}.*")  # one that is a command and nothing else
+PIP = re.compile(r"(?<!-m )\bpip install\b")
 TRAINING = frozenset({"run_all", "status", "probe", "train", "tune", "stack", "pretrain"})
 # option → the scripts to which it says the same; all take --work
 TAKEN_BY = {
@@ -49,13 +50,13 @@ def spelled(text: str) -> str:
 
 def to_type(text: str) -> str:
     """As `spelled`, each command with the options given: at the end of a line that is nothing else, else before its
-    arguments."""
+    arguments; pip as that of this Python, which a plain one need not be."""
 
     def with_options(found: re.Match[str]) -> str:
         return found[0] + options_for(found[1])
 
     lines = [(LINE if LINE.match(line) else SCRIPT).sub(with_options, line) for line in text.split("\n")]
-    return spelled("\n".join(lines))
+    return PIP.sub(lambda found: f"{quote(sys.executable)} -m {found[0]}", spelled("\n".join(lines)))
 
 
 def options_for(script: str) -> str:

@@ -27,6 +27,11 @@ class SeveralErrors(GoodsError):
         return self.args
 
 
+def told_of(named: Path | str, file: Path, error: GoodsError) -> GoodsError:
+    """What is refused of a temporary file, told of the one it was made of."""
+    return SeveralErrors(*(line.replace(str(file), str(named)) for line in error.lines))
+
+
 @contextmanager
 def together() -> Iterator[Callable[[], AbstractContextManager[None]]]:
     """Gives `apart`: each `with apart():` looks at an input of its own. What is wrong with any of them is told at the

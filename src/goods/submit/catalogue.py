@@ -29,7 +29,7 @@ from goods.competitions.table_values import WHOLE_SPELLED, are_whole_cells, ids_
 from goods.config.competition import CompetitionConfig
 from goods.config.refusals import refusals, shown
 from goods.core.artifacts import write_json, write_parquet
-from goods.core.errors import GoodsError, SeveralErrors
+from goods.core.errors import GoodsError, SeveralErrors, together
 from goods.core.folders import check_apart
 from goods.core.locks import sole_writer
 from goods.core.log import say
@@ -81,7 +81,12 @@ def read_named(file: Path) -> pd.DataFrame:
     names = columns_of(file)
     if not set(TITLES) & set(names) and (read := read_by_contest(file)) is not None:
         return read
-    id_, title = _one_of(file, names, IDS), _one_of(file, names, TITLES)
+    chosen: list[str] = []
+    with together() as apart:
+        for known in (IDS, TITLES):
+            with apart():
+                chosen.append(_one_of(file, names, known))
+    id_, title = chosen
     extra = next((column for column in ATTRIBUTES if column in names), None)
     table = read_table(file, {id_: "any", title: "str"}, {extra: "any"} if extra else None)
     ids = ids_of(table[id_], are_whole_cells(table[id_].dropna(), WHOLE_SPELLED), id_, file)

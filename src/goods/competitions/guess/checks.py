@@ -69,6 +69,11 @@ def warnings_of(train: Columns, test: Columns, answers: Columns, made: Guess) ->
                 f"target {name!r} has {column.values:,} different values in {len(column.there):,} rows: it looks like "
                 "an id or a number, not like a class"
             )
+        if sign := column.divides_classes:
+            found.append(
+                f"target {name!r} holds several values in a cell, divided by {sign!r}: each combination counts as a "
+                "class; if each value is asked for, write a column of yes and no for it and name these as targets"
+            )
         if name in test:
             found.append(f"target {name!r} is in test too: it is no secret there, or not what is asked")
     of_ids = [name for name, column in answers.items() if column.unique]

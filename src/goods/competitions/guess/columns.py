@@ -164,6 +164,18 @@ class Column:
         )
 
     @property
+    def divides_classes(self) -> str | None:
+        """What stands between several values of a cell, where they make far more combinations than there are values,
+        and some lead one cell and follow in another, as the levels of a path do not."""
+        for sign in ("|", ";", ","):
+            cells = [[part.strip() for part in word.split(sign)] for word in set(self.words)]
+            parts = {part for cell in cells for part in cell}
+            follow = {part for cell in cells for part in cell[1:]}
+            if 2 * len(parts) < len(cells) and any(cell[0] in follow for cell in cells):
+                return sign
+        return None
+
+    @property
     def depth(self) -> int:
         """The number at the end of its name, such as that of a level; -1 where there is none."""
         number = re.search(r"\d+$", self.name.strip())

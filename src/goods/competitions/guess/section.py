@@ -84,7 +84,7 @@ def guess_id(made: Guess, sources: Sources, train: Columns, test: Columns) -> st
     for name in (name for name in train if name in test):
         one, other = train[name], test[name]
         nearly = name in sample or (one.called("id") and one.values >= NEARLY * len(one.cells))
-        if not other.unique and one.unique and one.called("id") and other.values >= NEARLY * len(other.cells):
+        if not other.unique and nearly and one.called("id") and other.values >= NEARLY * len(other.cells):
             again = count(len(other.cells) - other.values, "row")
             made.warnings.append(
                 f"{name!r} is no id, as test has a value of it twice ({again}): remove these, or rows are numbered"
