@@ -1,4 +1,4 @@
-"""How tests are run: their order, garbage, temporary files, jobs one at a time, pages without pictures."""
+"""How tests are run: their order, garbage, temporary files and the disk, jobs one at a time, pages without pictures."""
 
 from __future__ import annotations
 
@@ -76,7 +76,16 @@ def one_job_at_a_time():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("goods.core.execution.cores", lambda: 1)
         patch.setattr("goods.budget.pace.FRESH", 1e9)  # of which one measurement takes half a second
-        patch.setattr("goods.matching.neighbours.projections", lru_cache(1)(projections))
+        patch.setattr("goods.matching.neighbours.projections", lru_cache(2)(projections))  # two sizes take turns
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_waits_for_the_disk():
+    """No test of this process outlives a power cut, and what is tiny is forced to the disk longer than it is made."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda handle: None)
+        patch.setattr("os.sync", lambda: None)
         yield
 
 
