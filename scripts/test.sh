@@ -20,5 +20,6 @@ if [[ " $* " != *no:xdist* && " $* " != *" --pdb "* ]]; then
     # files come in the order of tests/sessions.py, the longest first, not by how many tests they have
     workers=(-n "$cores" --dist loadfile --no-loadscope-reorder --max-worker-restart 0)
 fi
+unset PYTHONDONTWRITEBYTECODE # or each worker, and each process of a test, reads all sources anew
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" # a worker's share of the cores
 exec "$PYTHON" -m pytest -q "${workers[@]}" "$@"

@@ -1,9 +1,10 @@
-"""How tests are run: their order, garbage, temporary files, jobs one at a time, pages without pictures."""
+"""How tests are run: their order, garbage, temporary files and the disk, jobs one at a time, pages without pictures."""
 
 from __future__ import annotations
 
 import gc
 import os
+import sys
 import tempfile
 from functools import lru_cache
 from multiprocessing.util import get_temp_dir
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import pytest
+import threadpoolctl
 from hypothesis import HealthCheck, settings
 from runs import drawn
 
@@ -76,7 +78,26 @@ def one_job_at_a_time():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("goods.core.execution.cores", lambda: 1)
         patch.setattr("goods.budget.pace.FRESH", 1e9)  # of which one measurement takes half a second
-        patch.setattr("goods.matching.neighbours.projections", lru_cache(1)(projections))
+        # of two sizes, which take turns
+        patch.setattr("goods.matching.neighbours.projections", lru_cache(2)(projections))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def libraries_are_looked_for_once():
+    """Limits of threads ask each time which libraries this process has, which only an import can change."""
+    known = lru_cache(1)(lambda modules, make=threadpoolctl.ThreadpoolController: make())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("threadpoolctl.ThreadpoolController", lambda: known(len(sys.modules)))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_waits_for_the_disk():
+    """No test of this process outlives a power cut, and what is tiny is forced to the disk longer than it is made."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda handle: None)
+        patch.setattr("os.sync", lambda: None)
         yield
 
 

@@ -14,9 +14,11 @@ import pytest
 from conftest import ROOT
 
 from goods.core.artifacts import (
+    MANY,
     atomic,
     cached_npz,
     let_read,
+    on_disk,
     read_json,
     read_npz,
     write_json,
@@ -211,6 +213,19 @@ def test_writers_of_one_file_do_not_take_each_other_for_killed_ones(tmp_path):
         assert read_json(path) == 2
     assert read_json(path) == 1
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_and_its_name_are_forced_to_the_disk_and_of_many_all_at_once(tmp_path, monkeypatch):
+    forced: list[Path] = []
+    monkeypatch.setattr("os.fsync", lambda handle: forced.append(Path(f"/proc/self/fd/{handle}").resolve()))
+    monkeypatch.setattr("os.sync", lambda: forced.append(Path("/")))
+    paths = [tmp_path / f"{number}.txt" for number in range(MANY + 1)]
+    for path in paths:
+        path.touch()
+    on_disk(paths[:2])
+    assert forced == [*paths[:2], tmp_path]
+    on_disk(paths)
+    assert forced[3:] == [Path("/")]
 
 
 def test_a_write_that_a_full_disk_ends_names_the_file(tmp_path):

@@ -66,10 +66,14 @@ def test_tests_have_a_worker_of_one_thread_for_each_core_or_as_they_are_asked_to
     expected,
 ):
     programs = checkout / ".venv" / "bin"
-    (programs / "python").write_text('#!/bin/sh\n[ "$1" = -c ] && echo 3 || echo "$OMP_NUM_THREADS: $*"\n')
+    (programs / "python").write_text(
+        '#!/bin/sh\n[ "$1" = -c ] && echo 3 || echo "$OMP_NUM_THREADS${PYTHONDONTWRITEBYTECODE-}: $*"\n'
+    )
     (programs / "lint-imports").write_text("#!/bin/sh\n")
     (programs / "lint-imports").chmod(0o755)
-    done = bash(checkout / "scripts" / "test.sh", tmp_path, *words, OMP_NUM_THREADS="")
+    done = bash(
+        checkout / "scripts" / "test.sh", tmp_path, *words, OMP_NUM_THREADS="", PYTHONDONTWRITEBYTECODE="1"
+    )
     assert done.stdout.splitlines()[-1] == f"1: -m pytest -q {expected}", done.stderr
 
 

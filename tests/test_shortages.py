@@ -65,7 +65,7 @@ LARGE = np.random.default_rng(0).random((1000, 300)).astype(np.float32)
 
 
 def booster() -> CatBoostRegressor:
-    model = CatBoostRegressor(iterations=3000, depth=6, verbose=0, allow_writing_files=False, thread_count=1)
+    model = CatBoostRegressor(iterations=1200, depth=6, verbose=0, allow_writing_files=False, thread_count=1)
     return model.fit(LARGE[:200, :5], LARGE[:200, 5])
 
 
