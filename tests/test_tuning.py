@@ -124,6 +124,13 @@ def test_a_study_says_what_its_budget_leaves_and_keeps_to_it(ws, competition, ca
     assert sum(read_json(ws.tuning("linear") / "report.json")["trials"].values()) == 3
 
 
+@pytest.mark.timeout(60)
+def test_a_metric_that_gives_no_number_ends_a_study(ws, competition, monkeypatch):
+    monkeypatch.setattr("goods.tune.objectives.evaluate", lambda *_: float("nan"))
+    with pytest.raises(GoodsError, match=r"metric weighted_f1 gave \[nan\]"):
+        tune(ws, competition, load_experiment(LINEAR, SMALL))
+
+
 def test_trials_count_the_terms_of_a_share_once(ws, competition, monkeypatch):
     counted, plain = [], TfidfVectorizer.fit_transform
     monkeypatch.setattr(
