@@ -2,12 +2,14 @@
 
 import shutil
 import sqlite3
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from artifact_corpus import damage
 from conftest import COMPETITION
+from filelock import FileLock
 from sklearn.feature_extraction.text import TfidfVectorizer
 from studies import LINEAR, SMALL, stop_in_third_trial
 
@@ -18,6 +20,8 @@ from goods.core.workspace import Workspace
 from goods.train.stage import train
 from goods.tune.budget import within_budget
 from goods.tune.stage import tune
+from goods.tune.storage import drop_damaged, lock_of, study_file
+from goods.tune.study import open_study
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +89,23 @@ def test_a_damaged_study_is_made_again(studied, competition, how):
         damage(file, how)
     tune(ws, competition, config)
     assert (folder / "best.yaml").read_text() == best
+
+
+def test_a_journal_to_which_another_adds_a_line_is_not_damaged(tmp_path):
+    path = tmp_path / "study.journal"
+    open_study(load_experiment(LINEAR, SMALL), study_file(path), "key")
+    whole = path.read_bytes()
+    with ThreadPoolExecutor(1) as pool, path.open("r+b") as file:
+        with FileLock(lock_of(path)):
+            file.truncate(len(whole) - 9)
+            looked = pool.submit(drop_damaged, path)
+            with suppress(TimeoutError):
+                looked.result(0.5)
+            file.seek(0)
+            file.write(whole)
+            file.flush()
+        looked.result()
+    assert path.read_bytes() == whole
 
 
 def test_a_study_on_every_fold_is_refused(ws, competition):
