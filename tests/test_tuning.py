@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
+import optuna
 import pytest
 from artifact_corpus import damage
 from conftest import COMPETITION
@@ -18,6 +19,7 @@ from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.train.stage import train
+from goods.tune import stage
 from goods.tune.budget import within_budget
 from goods.tune.stage import tune
 from goods.tune.storage import drop_damaged, lock_of, study_file
@@ -73,6 +75,20 @@ def test_a_stopped_study_goes_on_where_it_was(studied, competition, monkeypatch,
     assert len(calls) == 5  # 2 finished, 1 stopped, 2 more
     told = capsys.readouterr().err.splitlines()[-1]
     assert "1 interrupted" in told and "fail" not in told
+
+
+def test_optuna_says_nothing_of_a_study_that_is_gone_on_with(studied, competition, monkeypatch):
+    levels, plain = [], stage.open_study
+
+    def opened(*args):
+        levels.append(optuna.logging.get_verbosity())
+        return plain(*args)
+
+    monkeypatch.setattr(stage, "open_study", opened)
+    (studied.tuning("linear") / "DONE").unlink()
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+    tune(studied, competition, load_experiment(LINEAR, SMALL))
+    assert set(levels) == {optuna.logging.ERROR}
 
 
 @pytest.mark.parametrize("how", ["halved", "torn", "text"])

@@ -65,6 +65,8 @@ def tune(
     if not force and is_done(folder, key):
         say(f"tune {config.name}: unchanged, {summary(read_json(folder / 'report.json'))}")
         return False
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what ends a trial is raised as well
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
     with ExitStack() as opened:
         with one_at_a_time(folder):  # workers may start together
             if (force or not is_begun(folder, key)) and is_worked_on(folder / WORKERS):
@@ -96,8 +98,6 @@ def search(
 ) -> dict[str, Any]:
     """All of a study's folder but its DONE; returns the report."""
     folder, stacked = ws.tuning(config.name), config.model.second_level
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what ends a trial is raised as well
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
     file = file_of(storage, folder)
     url = str(storage) if file is None else study_file(file)
     lock = FileLock(folder / LOCK)
