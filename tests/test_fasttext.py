@@ -1,4 +1,6 @@
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from time import sleep
 
 import fasttext
 import numpy as np
@@ -53,6 +55,21 @@ def test_sampled_negatives_train_repeatably_and_tell_classes_apart(tmp_path, mon
     said = model.predict(asked)
     assert (said == again.predict(asked)).all()
     assert (said.argmax(1) == asked.target).mean() > 0.9
+
+
+def test_other_threads_go_on_while_it_trains():
+    n, dim, classes = 2_000, 64, 500
+    rng = np.random.default_rng(0)
+    offsets, rows = np.arange(0, 10 * n + 1, 10), rng.integers(0, 1_000, 10 * n).astype(np.int32)
+    target, inputs = rng.integers(0, classes, n), np.zeros((1_000, dim), np.float32)
+    train_one_vs_all(offsets, rows, target, inputs, classes, 0.1, 1, 0)  # compiles
+    with ThreadPoolExecutor(1) as pool:
+        training = pool.submit(train_one_vs_all, offsets, rows, target, inputs, classes, 0.1, 5, 0)
+        ticks = 0
+        while not training.done():
+            sleep(0.005)
+            ticks += 1
+    assert ticks > 5
 
 
 LINES = ["молоко ёж 9", "хлеб ржаной acme хлеб", "чай", "молоко хлеб чай 9"]

@@ -14,7 +14,7 @@ import pytest
 from conftest import ROOT, competition_config, small_configs, write_shop
 from filelock import ReadWriteLock
 
-from goods.core.artifacts import atomic
+from goods.core.artifacts import atomic, write_json
 from goods.core.errors import GoodsError
 from goods.core.locks import one_at_a_time, sole_writer, working, writing
 from goods.core.workspace import Workspace
@@ -85,7 +85,17 @@ def test_what_killed_runs_left_half_written_is_gone_once_a_run_is_alone(shop_ws)
         assert len(list(shop_ws.path.glob("locks/holder-*.json"))) == 1
 
 
-def test_what_nobody_holds_any_more_is_gone_beside_other_runs_too(shop_ws):
+def test_what_another_run_writes_stays_where_a_library_has_put_a_file_of_its_own_in_place(shop_ws):
+    holder = shop_ws.path / "locks" / "holder-elsewhere-7.json"
+    write_json(holder, {"host": "elsewhere", "pid": 7, "born": 0.0, "command": "train.py", "since": "now"})
+    with atomic(shop_ws.run("transformer").fold(0) / "last.ckpt") as temporary:
+        temporary.unlink()
+        temporary.touch()
+        with working(shop_ws, alone=False):
+            assert temporary.exists()
+
+
+def test_what_nobody_holds_any_more_is_gone_where_a_single_stage_begins_too(shop_ws):
     folder = shop_ws.run("linear").path
     writer = atomic(folder / "oof.npz")
     held = writer.__enter__()

@@ -1,5 +1,7 @@
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -19,9 +21,11 @@ from goods.models.text.linear import LinearConfig
 from goods.prepare.folds import load_folds, make_folds
 from goods.prepare.stage import prepare
 from goods.submit.predictor import saved_config
+from goods.train import stage
 from goods.train.finished import load_run_models
 from goods.train.fold import top_k
 from goods.train.fold_job import fit_fold
+from goods.train.gather import gather
 from goods.train.keys import fold_key
 from goods.train.stage import train
 
@@ -142,6 +146,26 @@ def test_folds_trained_one_by_one_give_the_same_oof(ws, competition):
     shutil.rmtree(ws.run("linear").path)
     train(ws, competition, config)
     assert ws.run("linear").oof.read_bytes() == one_by_one
+
+
+def test_a_run_that_another_joins_meanwhile_stays_finished(trained, competition, monkeypatch):
+    config, plain, joined = load_experiment(LINEAR), stage.missing_folds, []
+    (trained.run("linear").fold(1) / "DONE").unlink()
+
+    def counted(*args):
+        missing = plain(*args)
+        monkeypatch.setattr(stage, "missing_folds", plain)
+        stage.fit_folds(*args, missing)
+        joined.append(pool.submit(gather, *args))
+        with suppress(TimeoutError):
+            joined[0].result(2)
+        return missing
+
+    monkeypatch.setattr(stage, "missing_folds", counted)
+    with ThreadPoolExecutor(1) as pool:
+        train(trained, competition, config, folds=[0])
+        joined[0].result()
+    saved_config(trained, "linear")
 
 
 def test_folds_in_processes_side_by_side_give_the_same_oof(trained, competition, monkeypatch):

@@ -2,12 +2,15 @@
 
 import shutil
 import sqlite3
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 
+import optuna
 import pytest
 from artifact_corpus import damage
 from conftest import COMPETITION
+from filelock import FileLock
 from sklearn.feature_extraction.text import TfidfVectorizer
 from studies import LINEAR, SMALL, stop_in_third_trial
 
@@ -16,8 +19,11 @@ from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.train.stage import train
+from goods.tune import stage
 from goods.tune.budget import within_budget
 from goods.tune.stage import tune
+from goods.tune.storage import drop_damaged, lock_of, study_file
+from goods.tune.study import open_study
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +77,20 @@ def test_a_stopped_study_goes_on_where_it_was(studied, competition, monkeypatch,
     assert "1 interrupted" in told and "fail" not in told
 
 
+def test_optuna_says_nothing_of_a_study_that_is_gone_on_with(studied, competition, monkeypatch):
+    levels, plain = [], stage.open_study
+
+    def opened(*args):
+        levels.append(optuna.logging.get_verbosity())
+        return plain(*args)
+
+    monkeypatch.setattr(stage, "open_study", opened)
+    (studied.tuning("linear") / "DONE").unlink()
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+    tune(studied, competition, load_experiment(LINEAR, SMALL))
+    assert set(levels) == {optuna.logging.ERROR}
+
+
 @pytest.mark.parametrize("how", ["halved", "torn", "text"])
 def test_a_damaged_study_is_made_again(studied, competition, how):
     ws, config = studied, load_experiment(LINEAR, SMALL)
@@ -85,6 +105,23 @@ def test_a_damaged_study_is_made_again(studied, competition, how):
         damage(file, how)
     tune(ws, competition, config)
     assert (folder / "best.yaml").read_text() == best
+
+
+def test_a_journal_to_which_another_adds_a_line_is_not_damaged(tmp_path):
+    path = tmp_path / "study.journal"
+    open_study(load_experiment(LINEAR, SMALL), study_file(path), "key")
+    whole = path.read_bytes()
+    with ThreadPoolExecutor(1) as pool, path.open("r+b") as file:
+        with FileLock(lock_of(path)):
+            file.truncate(len(whole) - 9)
+            looked = pool.submit(drop_damaged, path)
+            with suppress(TimeoutError):
+                looked.result(0.5)
+            file.seek(0)
+            file.write(whole)
+            file.flush()
+        looked.result()
+    assert path.read_bytes() == whole
 
 
 def test_a_study_on_every_fold_is_refused(ws, competition):
@@ -122,6 +159,13 @@ def test_a_study_says_what_its_budget_leaves_and_keeps_to_it(ws, competition, ca
     assert len(told) == 1
     assert "3 of 4 trials, each on up to 25%" in told[0]
     assert sum(read_json(ws.tuning("linear") / "report.json")["trials"].values()) == 3
+
+
+@pytest.mark.timeout(60)
+def test_a_metric_that_gives_no_number_ends_a_study(ws, competition, monkeypatch):
+    monkeypatch.setattr("goods.tune.objectives.evaluate", lambda *_: float("nan"))
+    with pytest.raises(GoodsError, match=r"metric weighted_f1 gave \[nan\]"):
+        tune(ws, competition, load_experiment(LINEAR, SMALL))
 
 
 def test_trials_count_the_terms_of_a_share_once(ws, competition, monkeypatch):

@@ -10,7 +10,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from threading import Barrier, BrokenBarrierError
+from threading import Barrier, BrokenBarrierError, Event
 
 import optuna
 import pytest
@@ -20,16 +20,22 @@ from studies import LINEAR, SMALL
 
 from goods.config.loading import load_experiment
 from goods.core import execution
+from goods.core.artifacts import read_json
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.prepare.folds import make_folds
 from goods.prepare.stage import prepare
 from goods.tune import abandoned, stage, startup
 from goods.tune.abandoned import present, queue_again
+from goods.tune.objectives import Objective
 from goods.tune.order import put_in_order
 from goods.tune.stage import tune
 from goods.tune.storage import study_file
 from goods.tune.study import DRAW, open_study, suggest, take_draw, work
+
+
+def refused(*_):
+    raise GoodsError("as far as it goes")
 
 
 @pytest.mark.slow
@@ -112,9 +118,6 @@ def test_workers_that_start_together_begin_the_folder_one_after_the_other(ws, co
         begin(folder, key)
         inside -= 1
 
-    def refused(*_):
-        raise GoodsError("as far as it goes")
-
     monkeypatch.setattr(stage, "begin", slow)
     monkeypatch.setattr(stage, "present", refused)
     config = load_experiment(LINEAR, SMALL)
@@ -122,6 +125,60 @@ def test_workers_that_start_together_begin_the_folder_one_after_the_other(ws, co
         ended = [pool.submit(tune, ws, competition, config) for _ in range(2)]
     assert all("as far as" in str(one.exception()) for one in ended)
     assert most == 1
+
+
+def test_a_trial_that_another_began_meanwhile_is_not_taken_for_a_killed_worker_s(
+    ws, competition, monkeypatch
+):
+    config = load_experiment(LINEAR, ["tune.trials=1", *SMALL[1:]])
+    began, plain = Event(), stage.open_study
+
+    def trial(self, trial):
+        began.set()
+        time.sleep(1.5)
+        return suggest(trial, self.tune.space)["C"]
+
+    def slow(*args):
+        monkeypatch.setattr(stage, "open_study", plain)
+        try:
+            return plain(*args)
+        finally:
+            others.append(pool.submit(tune, ws, competition, config))
+            began.wait(1)
+
+    monkeypatch.setattr(Objective, "__call__", refused)
+    with pytest.raises(GoodsError, match="as far as it goes"):
+        tune(ws, competition, config)
+    monkeypatch.setattr(Objective, "__call__", trial)
+    monkeypatch.setattr(stage, "open_study", slow)
+    others = []
+    with ThreadPoolExecutor(1) as pool:
+        tune(ws, competition, config)
+        others[0].result()
+    trials = read_json(ws.tuning("linear") / "report.json")["trials"]
+    assert trials == {"complete": 1, "fail": 1}  # what was refused
+
+
+@pytest.mark.parametrize(("settings", "force"), [([], True), (["model.C=2.0"], False)])
+def test_a_study_that_others_work_on_is_not_begun_anew(ws, competition, monkeypatch, settings, force):
+    config = load_experiment(LINEAR, ["tune.trials=1", *SMALL[1:]])
+    found, plain = [], Objective.__call__
+
+    def beside(self, trial):
+        with pytest.raises(GoodsError, match="others work on this study") as told:
+            tune(
+                ws,
+                competition,
+                load_experiment(LINEAR, ["tune.trials=1", *SMALL[1:], *settings]),
+                force=force,
+            )
+        found.append("--force" in str(told.value))
+        return plain(self, trial)
+
+    monkeypatch.setattr(Objective, "__call__", beside)
+    tune(ws, competition, config)
+    assert found == [force]
+    assert read_json(ws.tuning("linear") / "report.json")["trials"] == {"complete": 1}
 
 
 def test_one_worker_draws_by_how_many_trials_there_are(tmp_path):

@@ -35,10 +35,10 @@ HASH = len(bytes_hash(b""))  # last bytes of a file, which numba does not read
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """As `numba.njit(**options)`."""
+    """As `numba.njit(**options)`; threads go on beside it, such as one that gives a study's trial its signs of life."""
 
     def of(function: Callable[..., Any]) -> Any:
-        made: Any = numba.njit(**options)(function)
+        made: Any = numba.njit(nogil=True, **options)(function)
         if made is not function:  # as NUMBA_DISABLE_JIT leaves it
             made._cache = _Kept(made)
         return made

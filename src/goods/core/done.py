@@ -139,15 +139,20 @@ def _seal(done: Done) -> str:
 def begin(folder: Path, key: str) -> None:
     """Make an empty-of-DONE folder for a stage; what a run with other inputs left there is removed, and of a finished
     one that is no longer whole all that it had written."""
-    started = folder / STARTED
-    if folder.exists() and not (started.is_file() and started.read_text(errors="replace") == key):
+    if folder.exists() and not is_begun(folder, key):
         shutil.rmtree(folder)
     elif wrong := flaw(folder):
         say(f"{folder}: {wrong}: it is done again")
         _remove(folder, read_done(folder))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DONE).unlink(missing_ok=True)
-    write_text(started, key)
+    write_text(folder / STARTED, key)
+
+
+def is_begun(folder: Path, key: str) -> bool:
+    """Whether a stage has begun the folder with these inputs."""
+    started = folder / STARTED
+    return started.is_file() and started.read_text(errors="replace") == key
 
 
 def fold_content(folder: Path) -> str:

@@ -35,13 +35,16 @@ POLL = 0.3  # seconds between two looks at a lock that is held
 
 @contextmanager
 def working(ws: Workspace, alone: bool, wait: bool = False) -> Iterator[None]:
-    """Hold the work folder of a competition, rid of what killed runs left half-written: `alone`, or beside others that
-    are not alone.
+    """Hold the work folder of a competition: `alone`, or beside others that are not alone. Where there are none, it is
+    rid of what killed runs left half-written.
 
     Where that cannot be, `wait` until it can, or GoodsError says who holds it.
     """
-    with _held(ws.whole.path, ws.whole.path / "locks", "--work", alone, wait):
-        remove_leftovers(ws.whole.path, alone)
+    locks = ws.whole.path / "locks"
+    with _held(ws.whole.path, locks, "--work", alone, wait):
+        # what a library has put in place of a writer's file, as of checkpoints, nobody seems to hold
+        if alone or len(_living(locks)) == 1:
+            remove_leftovers(ws.whole.path, alone)
         yield
 
 

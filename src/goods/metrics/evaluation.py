@@ -84,3 +84,11 @@ def number_of(metric: Metric, scoring: Callable[[], object]) -> float:
     if not isinstance(found, Real):
         raise GoodsError(f"metric {metric.name} gave {found!r}, expected a number; mend its score")
     return float(found)
+
+
+def check_finite(name: str, scores: list[float]) -> None:
+    """GoodsError where a metric gave a fold a score that none can be compared with."""
+    if not np.isfinite(scores).all():
+        raise GoodsError(
+            f"metric {name} gave {scores} over the folds; mend its score: higher is better, never nan"
+        )

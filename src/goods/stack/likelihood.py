@@ -7,7 +7,7 @@ import numpy as np
 from goods.core.compiled import compiled
 
 
-@compiled(nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def likelihood(starts, cls, is_target, log_proba, weights, bias, own, to_weights, to_bias, to_own):  # fmt: skip
     """Sum over cards of the log of their class's probability, and of the cards' probabilities of each entry.
 

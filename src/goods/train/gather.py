@@ -22,7 +22,7 @@ from goods.core.locks import one_at_a_time
 from goods.core.log import say
 from goods.core.predictions import Predictions, joined, mean_of
 from goods.core.workspace import ALL, Run, Workspace
-from goods.metrics.evaluation import evaluate, evaluate_all
+from goods.metrics.evaluation import check_finite, evaluate, evaluate_all
 from goods.prepare.folds import load_folds, scored_rows
 from goods.train.fold import halves
 from goods.train.foundations import tuned_below
@@ -126,10 +126,7 @@ def oof_report(
 
     honest = part(~np.isin(fold, tuned_on))
     per_fold = [evaluate(metric, *part(fold == k), labels) for k in range(competition.n_folds)]
-    if not np.isfinite(per_fold).all():
-        raise GoodsError(
-            f"metric {metric} gave {per_fold} over the folds; mend its score: higher is better, never nan"
-        )
+    check_finite(metric, per_fold)
     kept = [per_fold[k] for k in range(competition.n_folds) if k not in tuned_on]
     return {
         "metric": metric,

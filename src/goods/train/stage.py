@@ -11,7 +11,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import dump
 from goods.core.artifacts import write_text
-from goods.core.done import begin
+from goods.core.done import DONE, begin
 from goods.core.errors import GoodsError, within
 from goods.core.execution import Resources, at_once, resources, run_job, run_jobs
 from goods.core.locks import one_at_a_time
@@ -50,9 +50,12 @@ def train(
     if folds is not None:
         for k in wanted:
             say(f"train {config.name}: {fold_told(ws, competition, config, k)}")
-    if missing := missing_folds(ws, competition, config):
-        # the folds there are may be of different settings: nobody is to ask them together
-        (run.path / "DONE").unlink(missing_ok=True)
+    with one_at_a_time(run.path):  # another may join the folds meanwhile
+        missing = missing_folds(ws, competition, config)
+        if missing:
+            # the folds there are may be of different settings: nobody is to ask them together
+            (run.path / DONE).unlink(missing_ok=True)
+    if missing:
         say(
             f"train {config.name}: folds {missing} are still to be trained; out-of-fold predictions wait for them"
         )

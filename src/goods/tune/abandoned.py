@@ -22,6 +22,10 @@ from optuna.trial import TrialState
 
 from goods.tune.storage import HEARTBEAT_SECONDS, Database, Journal
 
+LOCK, WORKERS = (
+    "study.lock",
+    "study.workers",
+)  # files of a study's folder: of short steps, of whoever works on it
 GRACE_SECONDS = 4 * HEARTBEAT_SECONDS  # without a new heartbeat, after which a worker is called dead
 RETRIES = 3
 
@@ -53,6 +57,18 @@ def present(path: Path, lock: FileLock) -> Iterator[Presence]:
             alone = _flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             _flock(file.fileno(), fcntl.LOCK_SH)
         yield Presence(file.fileno(), alone)
+
+
+def is_worked_on(path: Path) -> bool:
+    """Whether a process has a share of the file at `path`, as far as the file system has locks."""
+    try:
+        with path.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no such file, or no locks
+        pass
+    return False
 
 
 def _flock(descriptor: int, operation: int) -> bool:

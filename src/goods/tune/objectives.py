@@ -15,7 +15,7 @@ from goods.core.errors import GoodsError, within
 from goods.core.execution import Resources, first_gpu, own_resources
 from goods.core.kept import Kept
 from goods.core.workspace import Workspace
-from goods.metrics.evaluation import evaluate, metric_of
+from goods.metrics.evaluation import check_finite, evaluate, metric_of
 from goods.prepare.folds import load_dealt
 from goods.problems.kinds import problem_of
 from goods.stack.level import make_level, stack_config
@@ -56,9 +56,7 @@ class Objective:
             for share in self.tune.shares:
                 with within(f"experiment {self.config.name}, trial {trial.number}, fold {k}"):
                     value = self._score(candidate, k, share)
-                trial.report(float(np.mean([*scores, value])), step=trial_step(self.tune, k, share))
-                if trial.should_prune():
-                    raise optuna.TrialPruned
+                go_on(trial, self.metric, [*scores, value], trial_step(self.tune, k, share))
             scores.append(value)
         return float(np.mean(scores))
 
@@ -98,10 +96,17 @@ class StackObjective:
         scores: list[float] = []
         for step, k in enumerate(self.level.config.tune.folds):
             scores.append(catboost_score(level, k))
-            trial.report(float(np.mean(scores)), step=step)
-            if trial.should_prune():
-                raise optuna.TrialPruned
+            go_on(trial, level.metric, scores, step)
         return float(np.mean(scores))
+
+
+def go_on(trial: optuna.Trial, metric: str, scores: list[float], step: int) -> None:
+    """Tell the trial its scores up to a step; TrialPruned where it is not worth more, GoodsError where one is no
+    number: Optuna would leave the trial out, and others without end be begun in its place."""
+    check_finite(metric, scores)
+    trial.report(float(np.mean(scores)), step=step)
+    if trial.should_prune():
+        raise optuna.TrialPruned
 
 
 def objective_of(

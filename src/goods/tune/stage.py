@@ -12,6 +12,7 @@ pruned early. Its score has chosen the parameters: it is optimistic, and `best.y
 from __future__ import annotations
 
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import dump
 from goods.core.artifacts import read_json, write_json, write_text
-from goods.core.done import begin, is_done, mark_done
+from goods.core.done import begin, is_begun, is_done, mark_done
 from goods.core.errors import GoodsError
 from goods.core.execution import remote, resources, run_job
 from goods.core.locks import one_at_a_time
@@ -31,7 +32,7 @@ from goods.core.taken import measured
 from goods.core.workspace import Workspace
 from goods.train.best import best_path
 from goods.train.foundations import check_problem
-from goods.tune.abandoned import present, queue_again, running
+from goods.tune.abandoned import LOCK, WORKERS, Presence, is_worked_on, present, queue_again, running
 from goods.tune.budget import affordable
 from goods.tune.keys import study_key
 from goods.tune.objectives import objective_of
@@ -42,7 +43,7 @@ from goods.tune.study import open_study, params_told, with_params, work
 
 # a trial that raises an error fails: the study ends with it, to be gone on with
 TOLD = {"fail": "interrupted"}
-STUDY_FILES = ("study.db", "study.db-journal", "study.journal", "study.lock", "study.workers")
+STUDY_FILES = ("study.db", "study.db-journal", "study.journal", LOCK, WORKERS)
 
 
 def tune(
@@ -64,14 +65,24 @@ def tune(
     if not force and is_done(folder, key):
         say(f"tune {config.name}: unchanged, {summary(read_json(folder / 'report.json'))}")
         return False
-    with one_at_a_time(folder):  # workers may start together
-        if force:
-            begin(folder, "forced")
-        begin(folder, key)
-    with measured() as taken:
-        report = search(ws, competition, config, folds, key, storage)
-    mark_done(folder, key, leave_out=STUDY_FILES)
-    taken.note(folder)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what ends a trial is raised as well
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
+    with ExitStack() as opened:
+        with one_at_a_time(folder):  # workers may start together
+            if (force or not is_begun(folder, key)) and is_worked_on(folder / WORKERS):
+                mend = (
+                    ", or leave out --force to work along" if force else ": they have other settings or cards"
+                )
+                raise GoodsError(f"{folder}: others work on this study; wait for their end{mend}")
+            if force:
+                begin(folder, "forced")
+            begin(folder, key)
+            presence = opened.enter_context(present(folder / WORKERS, FileLock(folder / LOCK)))
+            take_up(folder, config, key, storage, presence.alone)
+        with measured() as taken:
+            report = search(ws, competition, config, folds, key, storage, presence)
+        mark_done(folder, key, leave_out=STUDY_FILES)
+        taken.note(folder)
     say(f"tune {config.name}: {summary(report)}")
     return True
 
@@ -83,33 +94,26 @@ def search(
     folds: list[int],
     key: str,
     storage: str | None,
+    presence: Presence,
 ) -> dict[str, Any]:
     """All of a study's folder but its DONE; returns the report."""
     folder, stacked = ws.tuning(config.name), config.model.second_level
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what ends a trial is raised as well
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
     file = file_of(storage, folder)
     url = str(storage) if file is None else study_file(file)
-    lock = FileLock(folder / "study.lock")
+    lock = FileLock(folder / LOCK)
+    study, watch = open_study(config, url, key)
+    if not stacked:
+        config = affordable(ws, competition, config)
+        run_startup(ws, competition, config, url, key, folder)
     if file is not None:
-        with lock:
-            drop_damaged(file)
-    with present(folder / "study.workers", lock) as presence:
-        study, watch = open_study(config, url, key)
-        if presence.alone and file is not None:
-            queue_again(study, running(study), lock)
-        if not stacked:
-            config = affordable(ws, competition, config)
-            run_startup(ws, competition, config, url, key, folder)
-        if file is not None:
-            with presence.by_itself(lock) as alone:
-                if alone and put_in_order(study, file):
-                    study, watch = open_study(config, url, key)
-        if remote() is None:
-            work(study, objective_of(ws, competition, config), config, lock, watch)
-        else:
-            given = resources(1, config.model.on_gpu)
-            run_job(work_along, (ws, competition, config, url, key, folder), given)
+        with presence.by_itself(lock) as alone:
+            if alone and put_in_order(study, file):
+                study, watch = open_study(config, url, key)
+    if remote() is None:
+        work(study, objective_of(ws, competition, config), config, lock, watch)
+    else:
+        given = resources(1, config.model.on_gpu)
+        run_job(work_along, (ws, competition, config, url, key, folder), given)
     best = study.best_trial
     write_text(best_path(ws, config.name), dump(with_params(config, best.params)))
     states = [t.state for t in study.get_trials(deepcopy=False)]
@@ -121,6 +125,18 @@ def search(
     }
     write_json(folder / "report.json", report)
     return report
+
+
+def take_up(folder: Path, config: ExperimentConfig, key: str, storage: str | None, alone: bool) -> None:
+    """Tidy what workers that were killed left of a study in a file: one that cannot be read goes, and of one that
+    nobody else has open trials that were running are queued again."""
+    file = file_of(storage, folder)
+    if file is None:
+        return
+    drop_damaged(file)
+    if alone and file.is_file():
+        study, _ = open_study(config, study_file(file), key)
+        queue_again(study, running(study), FileLock(folder / LOCK))
 
 
 def file_of(storage: str | None, folder: Path) -> Path | None:

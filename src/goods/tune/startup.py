@@ -17,7 +17,7 @@ from goods.config.experiment import ExperimentConfig
 from goods.core.execution import Resources, at_once, remote, resources, run_jobs
 from goods.core.workspace import Workspace
 from goods.problems.kinds import load_rows
-from goods.tune.abandoned import present
+from goods.tune.abandoned import LOCK, WORKERS, present
 from goods.tune.budget import with_trials
 from goods.tune.objectives import objective_of
 from goods.tune.study import open_study, work
@@ -53,7 +53,7 @@ def work_along(
     """One process of several that run a study's trials."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    lock = FileLock(folder / "study.lock")
+    lock = FileLock(folder / LOCK)
     study, watch = open_study(config, url, key)
-    with present(folder / "study.workers", lock):
+    with present(folder / WORKERS, lock):
         work(study, objective_of(ws, competition, config, given), config, lock, watch, told=True)

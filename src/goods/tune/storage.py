@@ -70,7 +70,7 @@ class Journal(JournalStorage):
     """A file of lines; signs of life are files beside it, which are nobody's afterwards."""
 
     def __init__(self, path: Path) -> None:
-        self.lock, self.alive = path.with_name(f".{path.name}.lock"), path.with_name(f".{path.stem}.alive")
+        self.lock, self.alive = lock_of(path), path.with_name(f".{path.stem}.alive")
         # a lock that ends with its process; optuna's own outlive it
         super().__init__(JournalFileBackend(str(path), FileLock(self.lock)))  # type: ignore[arg-type]
 
@@ -106,6 +106,11 @@ class Journal(JournalStorage):
 
     def close(self) -> None:
         self.lock.unlink(missing_ok=True)
+
+
+def lock_of(journal: Path) -> Path:
+    """What is held while lines are added."""
+    return journal.with_name(f".{journal.name}.lock")
 
 
 def study_file(path: Path) -> str:
@@ -181,7 +186,8 @@ def _is_whole(path: Path) -> bool:
 
 def _is_whole_journal(path: Path) -> bool:
     """Whether every line of it can be read: a machine that lost its power may leave half of one."""
-    data = path.read_bytes()
+    with FileLock(lock_of(path)):  # another worker may be amid a line
+        data = path.read_bytes()
     try:
         return not data or (data.endswith(b"\n") and all(map(json.loads, data.splitlines())))
     except ValueError:

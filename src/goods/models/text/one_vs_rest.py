@@ -89,7 +89,7 @@ def fit_block(
     return weights, bias
 
 
-@compiled(nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def epoch(
     indptr, indices, data, label, rate, ridge, order, weights, bias, alpha, bound, lowest, highest, kept
 ):  # fmt: skip
