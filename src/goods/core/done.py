@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from goods.core.artifacts import let_read, on_disk, write_json, write_text
 from goods.core.errors import GoodsError
+from goods.core.folders import remove_tree
 from goods.core.hashing import bytes_hash, content_hash, content_of, file_hash
 from goods.core.log import say
 
@@ -136,7 +136,7 @@ def begin(folder: Path, key: str) -> None:
     one that is no longer whole all that it had written."""
     started = folder / STARTED
     if folder.exists() and not (started.is_file() and started.read_text(errors="replace") == key):
-        shutil.rmtree(folder)
+        remove_tree(folder)
     elif wrong := flaw(folder):
         say(f"{folder}: {wrong}: it is done again")
         _remove(folder, read_done(folder))
@@ -153,7 +153,7 @@ def fold_content(folder: Path) -> str:
 
 def _remove(folder: Path, done: Done | None) -> None:
     if done is None:  # nobody knows what of it is good
-        shutil.rmtree(folder)
+        remove_tree(folder)
         return
     for name in done.files:
         (folder / name).unlink(missing_ok=True)
