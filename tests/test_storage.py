@@ -7,9 +7,12 @@ import pwd
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -75,7 +78,7 @@ def test_a_trial_in_a_journal_is_stale_once_nothing_beats_for_it(tmp_path, monke
     config = load_experiment(LINEAR, [*SMALL, "tune.trials=2"])
     study, watch = open_study(config, study_file(tmp_path / "study.journal"), "key")
     lost, alive = study.ask(), study.ask()
-    with watch.storage.beating(alive):
+    with storage.beating(watch.storage, alive):
         stale: list[int] = []
         while not stale:
             stale = watch.stale()
@@ -86,6 +89,52 @@ def test_a_trial_in_a_journal_is_stale_once_nothing_beats_for_it(tmp_path, monke
     work(study, lambda trial: suggest(trial, config.tune.space)["C"], config, lock, watch)
     assert [t.state.name for t in study.trials] == ["FAIL", "COMPLETE", "COMPLETE"]
     assert not list((tmp_path / ".study.alive").iterdir())
+
+
+def away(kind, folder):
+    """Nothing can be written of signs of life."""
+    if kind == "journal":
+        (folder / ".study.alive").rename(folder / "alive")
+        (folder / ".study.alive").touch()
+    else:
+        rename(folder, "trial_heartbeats", "away")
+
+
+def back(kind, folder):
+    if kind == "journal":
+        (folder / ".study.alive").unlink()
+    else:
+        rename(folder, "away", "trial_heartbeats")
+
+
+def rename(folder, table, name):
+    with closing(sqlite3.connect(folder / "study.db")) as database, database:
+        database.execute(f"DELETE FROM {table}")
+        database.execute(f"ALTER TABLE {table} RENAME TO {name}")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", ["db", "journal"])
+def test_a_sign_of_life_that_cannot_be_written_is_followed_by_the_next(tmp_path, monkeypatch, capfd, kind):
+    monkeypatch.setattr(storage, "HEARTBEAT_SECONDS", 0.1)
+    config = load_experiment(LINEAR, [*SMALL, "tune.trials=1"])
+    study, watch = open_study(config, study_file(tmp_path / f"study.{kind}"), "key")
+
+    def wait():
+        while watch.storage.signs(study)[0][1] is None:
+            time.sleep(0.05)
+
+    def objective(trial):
+        wait()
+        away(kind, tmp_path)
+        time.sleep(0.5)
+        back(kind, tmp_path)
+        wait()
+        return 1.0
+
+    work(study, objective, config, FileLock(tmp_path / "study.lock"), watch)
+    assert [t.state.name for t in study.trials] == ["COMPLETE"]
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -69,14 +69,14 @@ def test_workers_that_count_at_the_same_time_run_no_trial_too_many(tmp_path):
     counted = Barrier(2)
 
     def worker(study, watch):
-        plain = study.optimize
+        plain = study.ask
 
         def slow(*args, **kwargs):
             with suppress(BrokenBarrierError):
                 counted.wait(2)  # begins once the other has counted as well, if it can
-            plain(*args, **kwargs)
+            return plain(*args, **kwargs)
 
-        study.optimize = slow
+        study.ask = slow
         work(study, lambda trial: 1.0, config, FileLock(lock), watch)
 
     with ThreadPoolExecutor(2) as pool:
@@ -260,6 +260,26 @@ def test_a_trial_without_new_heartbeats_is_stale_whatever_the_time_of_day(tmp_pa
     queue_again(study, [0], FileLock(tmp_path / "study.lock"))
     queue_again(study, [0], FileLock(tmp_path / "study.lock"))
     assert [t.state.name for t in study.trials] == ["FAIL", "RUNNING", "WAITING"]
+
+
+@pytest.mark.parametrize("kind", ["db", "journal"])
+@pytest.mark.parametrize("reports", [True, False])
+def test_a_worker_whose_trial_was_queued_again_while_it_was_halted_goes_on(tmp_path, capsys, kind, reports):
+    config, lock = load_experiment(LINEAR, SMALL), FileLock(tmp_path / "study.lock")
+    study, watch = open_study(config, study_file(tmp_path / f"study.{kind}"), "key")
+
+    def objective(trial):
+        value = suggest(trial, config.tune.space)["C"]
+        if trial.number == 0:
+            queue_again(study, [0], FileLock(tmp_path / "study.lock"))
+        if reports:
+            trial.report(value, 0)
+        return value
+
+    work(study, objective, config, lock, watch)
+    assert [t.state.name for t in study.trials] == ["FAIL", *["COMPLETE"] * 4]
+    assert study.trials[1].user_attrs[DRAW] == 0 and study.trials[1].params["C"] == study.trials[1].value
+    assert capsys.readouterr().err.count("trial 0 does not count") == 1
 
 
 @pytest.mark.timeout(60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from dataclasses import replace
@@ -18,7 +19,7 @@ from goods.competitions.loading import load_competition
 from goods.config.loading import load_experiment
 from goods.core import code, locks
 from goods.core.artifacts import read_json, write_json
-from goods.core.done import DONE, STARTED
+from goods.core.done import DONE, STARTED, begin
 from goods.core.inputs import INPUTS, changed_inputs
 from goods.core.last_run import LAST_RUN, note_run
 from goods.core.locks import working
@@ -263,3 +264,19 @@ def test_what_a_machine_lacks_is_said_with_what_will_not_work(monkeypatch, tmp_p
     absent.add("catboost")
     found = {one.what: one for one in machine.examined(tmp_path)}
     assert found["packages"].word == "wrong" and "missing: catboost" in found["packages"].said
+
+
+@pytest.mark.parametrize("removing", ["cleaning", "a stage"])
+def test_a_file_that_cannot_be_removed_is_told_with_its_folder(tmp_path, monkeypatch, removing):
+    ws = Workspace(tmp_path, NAME)
+    file = ws.cache / "photos" / "pixels-32.npy"
+    file.parent.mkdir(parents=True)
+    file.touch()
+
+    def refused(path, *, dir_fd=None):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(os, "unlink", refused)
+    with pytest.raises(PermissionError) as caught:
+        remove(ws, PORTIONS["caches"]) if removing == "cleaning" else begin(ws.cache, "key")
+    assert caught.value.filename == str(file)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from goods.core.artifacts import let_read, on_disk, write_json, write_text
 from goods.core.errors import GoodsError
+from goods.core.folders import remove_tree
 from goods.core.hashing import bytes_hash, content_hash, content_of, file_hash
 from goods.core.log import say
 
@@ -139,8 +139,8 @@ def _seal(done: Done) -> str:
 def begin(folder: Path, key: str) -> None:
     """Make an empty-of-DONE folder for a stage; what a run with other inputs left there is removed, and of a finished
     one that is no longer whole all that it had written."""
-    if folder.exists() and not is_begun(folder, key):
-        shutil.rmtree(folder)
+    if folder.exists() and not begun_with(folder, key):
+        remove_tree(folder)
     elif wrong := flaw(folder):
         say(f"{folder}: {wrong}: it is done again")
         _remove(folder, read_done(folder))
@@ -149,7 +149,7 @@ def begin(folder: Path, key: str) -> None:
     write_text(folder / STARTED, key)
 
 
-def is_begun(folder: Path, key: str) -> bool:
+def begun_with(folder: Path, key: str) -> bool:
     """Whether a stage has begun the folder with these inputs."""
     started = folder / STARTED
     return started.is_file() and started.read_text(errors="replace") == key
@@ -163,7 +163,7 @@ def fold_content(folder: Path) -> str:
 
 def _remove(folder: Path, done: Done | None) -> None:
     if done is None:  # nobody knows what of it is good
-        shutil.rmtree(folder)
+        remove_tree(folder)
         return
     for name in done.files:
         (folder / name).unlink(missing_ok=True)

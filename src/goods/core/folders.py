@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 
 from goods.core.errors import GoodsError
 from goods.core.log import say
@@ -154,6 +155,17 @@ def disk_used(folder: Path) -> int:
         with suppress(OSError):
             total += path.lstat().st_blocks * 512 if not path.is_dir() else 0
     return total
+
+
+def remove_tree(folder: Path) -> None:
+    """With all that is in it; an error names the path of what cannot be removed, not its last part alone."""
+
+    def whole(_: object, path: str, error: tuple[type[BaseException], BaseException, TracebackType]) -> None:
+        if isinstance(error[1], OSError):
+            error[1].filename = path
+        raise error[1]
+
+    shutil.rmtree(folder, onerror=whole)
 
 
 def existing(folder: Path) -> Path:

@@ -19,6 +19,7 @@ import pandas as pd
 import psutil
 
 from goods.core.errors import GoodsError
+from goods.core.folders import remove_tree
 from goods.demo.kinds import Kind, Leaf, read_kinds
 from goods.demo.mark import holds_nothing_else, marked
 from goods.demo.photos import Photographer
@@ -70,7 +71,7 @@ def generate(
         if unlabelled:
             write_further(part, stock, labels[:rows], len(ids), unlabelled)
         if folder.exists():
-            shutil.rmtree(folder)
+            remove_tree(folder)
         part.replace(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)

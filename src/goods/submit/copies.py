@@ -7,13 +7,13 @@ writes: submissions/<competition>/<date>-<hash>/ result.parquet, experiment.yaml
 from __future__ import annotations
 
 import re
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
 
 from goods.core.artifacts import copy_file, write_text
 from goods.core.errors import GoodsError
+from goods.core.folders import remove_tree
 from goods.core.hashing import read_hash
 
 SHOWN = 12  # signs of a hash in a folder's name
@@ -49,7 +49,7 @@ def keep(result: Path, files: dict[str, str], most: int | None = None) -> Path:
         for old in others[: max(0, len(others) + 1 - most)]:
             old.rename(old.with_name(f"{GOING}{old.name}"))  # half of one is no submission
         for going in result.parent.glob(f"{GOING}*/"):
-            shutil.rmtree(going)
+            remove_tree(going)
     return folder
 
 

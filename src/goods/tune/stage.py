@@ -23,7 +23,7 @@ from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import dump
 from goods.core.artifacts import read_json, write_json, write_text
-from goods.core.done import begin, is_begun, is_done, mark_done
+from goods.core.done import begin, begun_with, is_done, mark_done
 from goods.core.errors import GoodsError
 from goods.core.execution import remote, resources, run_job
 from goods.core.locks import one_at_a_time
@@ -69,7 +69,7 @@ def tune(
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
     with ExitStack() as opened:
         with one_at_a_time(folder):  # workers may start together
-            if (force or not is_begun(folder, key)) and is_worked_on(folder / WORKERS):
+            if (force or not begun_with(folder, key)) and is_worked_on(folder / WORKERS):
                 mend = (
                     ", or leave out --force to work along" if force else ": they have other settings or cards"
                 )

@@ -10,7 +10,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -18,11 +18,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import optuna
 from filelock import FileLock
+from optuna.exceptions import StorageInternalError
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from goods.core.errors import GoodsError
 from goods.core.folders import check_writable
@@ -32,7 +33,6 @@ from goods.core.wording import in_a_line
 JOURNAL = "journal"
 HEARTBEAT_SECONDS = 3
 BUSY_SECONDS = 60  # that another worker may take to write
-NEVER = 10**9  # seconds: optuna would go by the time of day
 
 SIGNS = text(
     "SELECT trials.number, trial_heartbeats.heartbeat FROM studies"
@@ -43,14 +43,12 @@ SIGNS = text(
 
 
 class Database(RDBStorage):
-    """Optuna's own; the thread that runs a trial writes its heartbeats."""
+    """Optuna's own."""
 
     def __init__(self, url: str) -> None:
         super().__init__(
             url,
-            engine_kwargs={"connect_args": {"timeout": 60}} if url.startswith("sqlite") else None,
-            heartbeat_interval=HEARTBEAT_SECONDS,
-            grace_period=NEVER,
+            engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}} if url.startswith("sqlite") else None,
         )
 
     def signs(self, study: optuna.Study) -> list[tuple[int, Any]]:
@@ -58,9 +56,11 @@ class Database(RDBStorage):
         with self.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(SIGNS, {"study": study.study_name})]
 
-    def beating(self, trial: optuna.Trial) -> AbstractContextManager[None]:
-        """Within, the trial gives signs of life."""
-        return nullcontext()
+    def beat(self, trial: optuna.Trial) -> None:
+        self.record_heartbeat(trial._trial_id)
+
+    def still(self, trial: optuna.Trial) -> None:
+        """Its last sign of life may stay."""
 
     def close(self) -> None:
         self.engine.dispose()
@@ -84,25 +84,12 @@ class Journal(JournalStorage):
         except OSError:
             return None
 
-    @contextmanager
-    def beating(self, trial: optuna.Trial) -> Iterator[None]:
+    def beat(self, trial: optuna.Trial) -> None:
         self.alive.mkdir(exist_ok=True)
-        file, over = self.alive / str(trial.number), Event()
+        (self.alive / str(trial.number)).write_text(str(time.time_ns()))
 
-        def beat() -> None:
-            while True:
-                file.write_text(str(time.time_ns()))
-                if over.wait(HEARTBEAT_SECONDS):
-                    return
-
-        thread = Thread(target=beat, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
-            file.unlink(missing_ok=True)
+    def still(self, trial: optuna.Trial) -> None:
+        (self.alive / str(trial.number)).unlink(missing_ok=True)
 
     def close(self) -> None:
         self.lock.unlink(missing_ok=True)
@@ -111,6 +98,29 @@ class Journal(JournalStorage):
 def lock_of(journal: Path) -> Path:
     """What is held while lines are added."""
     return journal.with_name(f".{journal.name}.lock")
+
+
+@contextmanager
+def beating(storage: Database | Journal, trial: optuna.Trial) -> Iterator[None]:
+    """Within, the trial gives signs of life. One that cannot be written, as the disk is full or a server away, is
+    followed by the next."""
+    over = Event()
+
+    def beat() -> None:
+        while True:
+            with suppress(OSError, SQLAlchemyError, StorageInternalError):
+                storage.beat(trial)
+            if over.wait(HEARTBEAT_SECONDS):
+                return
+
+    thread = Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        storage.still(trial)
 
 
 def study_file(path: Path) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from itertools import islice
 from typing import Any
 
 import optuna
 from filelock import FileLock
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from goods.config.experiment import ExperimentConfig, SearchSpace
@@ -17,7 +17,7 @@ from goods.config.loading import set_key
 from goods.core.log import say
 from goods.train.best import TUNED
 from goods.tune.abandoned import GRACE_SECONDS, Watch, queue_again
-from goods.tune.storage import open_storage
+from goods.tune.storage import beating, open_storage
 
 DRAW = "draw"  # user attribute of a trial: its place in the order of draws
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -48,24 +48,9 @@ def work(
     """Run trials until the study has enough, whoever ran them; `lock` is held from counting them until one more has
     taken its number; `told`: that others may be waited for goes without saying."""
     assert config.tune is not None
-    own, counting = -1, ExitStack()
-
-    def drawn(trial: optuna.Trial) -> float:
-        nonlocal own
-        assert config.tune is not None
-        own, number = trial.number, take_draw(trial)
-        counting.close()
-        # a sampler per trial, seeded by its draw: a resumed study goes on as if never stopped
-        study.sampler = optuna.samplers.TPESampler(
-            seed=config.seed + number, n_startup_trials=config.tune.startup_trials, constant_liar=True
-        )
-        with watch.storage.beating(trial):
-            return objective(trial)
-
     while True:
         queue_again(study, watch.stale(), lock)
-        with counting:
-            counting.enter_context(lock)
+        with lock:
             trials = study.get_trials(deepcopy=False)
             finished = sum(t.state in FINISHED for t in trials)
             if finished >= config.tune.trials:
@@ -74,9 +59,17 @@ def work(
             running = [t.number for t in trials if t.state == TrialState.RUNNING]
             full = finished + len(running) >= config.tune.trials and not waiting
             if not full:
-                study.optimize(drawn, n_trials=1)
+                trial = study.ask()
+                number = take_draw(trial)
         if not full:
-            say(f"tune {config.name}: {progress(study, own, config.tune.trials)}")
+            # a sampler per trial, seeded by its draw: a resumed study goes on as if never stopped
+            study.sampler = optuna.samplers.TPESampler(
+                seed=config.seed + number, n_startup_trials=config.tune.startup_trials, constant_liar=True
+            )
+            with beating(watch.storage, trial):
+                counts = run(study, objective, trial)
+            done = progress(study, trial.number, config.tune.trials) if counts else given_up(trial)
+            say(f"tune {config.name}: {done}")
             continue
         if not told:
             say(
@@ -85,6 +78,32 @@ def work(
             )
         told = True
         time.sleep(1)
+
+
+def run(study: optuna.Study, objective: Callable[[optuna.Trial], float], trial: optuna.Trial) -> bool:
+    """Run one trial; whether it counts: of one that others gave up meanwhile, as its process was halted, they have
+    queued another."""
+    try:
+        value, state = objective(trial), None
+    except optuna.TrialPruned:
+        value, state = None, TrialState.PRUNED
+    except UpdateFinishedTrialError:
+        return False
+    except (Exception, KeyboardInterrupt):
+        study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+        raise
+    if study.get_trials(deepcopy=False)[trial.number].state.is_finished():
+        return False
+    study.tell(trial, value, state, skip_if_finished=True)
+    return True
+
+
+def given_up(trial: optuna.Trial) -> str:
+    """In a message: why a trial that was run does not count."""
+    return (
+        f"trial {trial.number} does not count: it was halted for more than {GRACE_SECONDS} s, in which another worker "
+        "queued it again"
+    )
 
 
 def progress(study: optuna.Study, number: int, wanted: int) -> str:

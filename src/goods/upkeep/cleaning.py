@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from goods.core.folders import disk_used
+from goods.core.folders import disk_used, remove_tree
 from goods.core.workspace import Workspace
 
 LOCKS = "locks"  # held while others are deleted
@@ -52,4 +51,4 @@ PORTIONS = {
 
 def remove(ws: Workspace, portion: Portion) -> None:
     for path in portion.folders(ws):
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        remove_tree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
