@@ -14,17 +14,19 @@ import pytest
 from conftest import ROOT, copied
 
 from goods.competitions.loading import load_competition
+from goods.config.competition import CompetitionConfig
 from goods.config.loading import load_experiment
 from goods.core.artifacts import read_json
 from goods.core.done import flaw, mark_done
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.presets import Options
-from goods.submit.bundle import Bundle, make_bundle, move_weights
+from goods.submit.bundle import Bundle, make_bundle, move_weights, tests_of
 from goods.submit.needed import imported_packages, pins
-from goods.submit.notebook import notebook
+from goods.submit.notebook import FIND, notebook
 
 NAME = "kazanexpress2023"
+CARDS = {"files": {"train": "обучение.csv", "test": "тест.csv"}, "title": "name", "target": "kind"}
 NETWORKS = {"lightning", "timm", "torch", "torchvision", "transformers"}
 
 
@@ -47,6 +49,10 @@ def run_cells(python: str, kernel: Path, **env: object) -> subprocess.CompletedP
     """The notebook's cells one after the other in a process of their own."""
     cells = read_json(kernel)["cells"]
     code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    return run_code(python, code, **env)
+
+
+def run_code(python: str, code: str, **env: object) -> subprocess.CompletedProcess:
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     values = {name: str(value) for name, value in env.items()}
     return subprocess.run([python, "-c", code], env=clean | values, capture_output=True, text=True)
@@ -77,6 +83,24 @@ def test_the_published_folds_give_the_published_bytes_from_anywhere(made, tmp_pa
     assert (tmp_path / "output" / "result.parquet").read_bytes() == published.read_bytes()
     lines = (tmp_path / "output" / "submission.csv").read_text().splitlines()
     assert lines[0] == "product_id,predicted_category_id" and len(lines) == 41
+
+
+@pytest.mark.parametrize(
+    ("given", "test"), [({}, "x_test.parquet"), ({"reader": "table", "table": CARDS}, "тест.csv")]
+)
+def test_the_notebook_finds_the_test_file_by_the_name_that_the_contest_gives_it(tmp_path, given, test):
+    names = tests_of(
+        CompetitionConfig(name="shop", data="data", **{"reader": NAME, "metric": "macro_f1"} | given)
+    )
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "bundle.json").write_text(json.dumps({"test": names}))
+    (tmp_path / "dataset" / test).touch()
+    done = run_code(sys.executable, FIND, KAGGLE_INPUT=tmp_path)
+    assert f"{tmp_path}: no {names[0]} below it; add the contest's data to this notebook" in done.stderr
+    (tmp_path / "contest").mkdir()
+    (tmp_path / "contest" / test).touch()
+    done = run_code(sys.executable, FIND, KAGGLE_INPUT=tmp_path, PYTHONIOENCODING="utf-8")
+    assert done.stdout.endswith(f"{tmp_path / 'contest' / test}\n"), done.stderr
 
 
 def test_kaggle_is_told_what_goes_with_what(made, tmp_path):

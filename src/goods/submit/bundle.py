@@ -18,6 +18,7 @@ import yaml
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import COMPETITION, competition_folders, dump, first_with, load_experiment
+from goods.config.table import listed
 from goods.core.artifacts import read_json, write_json, write_text
 from goods.core.done import DONE, LOGS, check_done, mark_done, read_done
 from goods.core.errors import GoodsError
@@ -213,6 +214,7 @@ def write_about(
         "competition": competition.name,
         "experiment": experiment,
         "photos": photos,
+        "test": tests_of(competition),
         metric: score,
     }
     write_json(bundle.dataset / "bundle.json", about)
@@ -237,3 +239,8 @@ def write_about(
             "kernel_sources": [],
         },
     )
+
+
+def tests_of(competition: CompetitionConfig) -> list[str]:
+    """What the contest's file of test cards is called: names or patterns."""
+    return ["*test*.parquet"] if competition.table is None else [*listed(competition.table.files.test)]

@@ -15,7 +15,10 @@ INPUT = Path(os.environ.get("KAGGLE_INPUT", "/kaggle/input"))
 OUT = Path(os.environ.get("KAGGLE_OUTPUT", "/kaggle/working"))
 BUNDLE = next(INPUT.rglob("bundle.json")).parent  # the dataset that this notebook is given
 ABOUT = json.loads((BUNDLE / "bundle.json").read_text())
-TEST = next(path for path in sorted(INPUT.rglob("*test*.parquet")) if BUNDLE not in path.parents)
+FOUND = [path for name in ABOUT["test"] for path in sorted(INPUT.rglob(name)) if BUNDLE not in path.parents]
+if not FOUND:
+    raise SystemExit(f"{INPUT}: no {' or '.join(ABOUT['test'])} below it; add the contest's data to this notebook")
+TEST = FOUND[0]
 print(ABOUT, TEST)"""
 
 INSTALL = """\
