@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import ROOT, copied
 
@@ -21,9 +22,9 @@ from goods.core.done import flaw, mark_done
 from goods.core.errors import GoodsError
 from goods.core.workspace import Workspace
 from goods.presets import Options
-from goods.submit.bundle import Bundle, make_bundle, move_weights, tests_of
+from goods.submit.bundle import Bundle, csv_of, make_bundle, move_weights, tests_of
 from goods.submit.needed import imported_packages, pins
-from goods.submit.notebook import FIND, notebook
+from goods.submit.notebook import FIND, WRITE, notebook
 
 NAME = "kazanexpress2023"
 CARDS = {"files": {"train": "обучение.csv", "test": "тест.csv"}, "title": "name", "target": "kind"}
@@ -101,6 +102,19 @@ def test_the_notebook_finds_the_test_file_by_the_name_that_the_contest_gives_it(
     (tmp_path / "contest" / test).touch()
     done = run_code(sys.executable, FIND, KAGGLE_INPUT=tmp_path, PYTHONIOENCODING="utf-8")
     assert done.stdout.endswith(f"{tmp_path / 'contest' / test}\n"), done.stderr
+
+
+def test_the_notebook_writes_the_csv_file_that_the_contest_takes(tmp_path):
+    section = CARDS | {"submission": {"separator": ";", "encoding": "cp1251"}}
+    competition = CompetitionConfig(
+        name="shop", data="data", reader="table", metric="macro_f1", table=section
+    )
+    pd.DataFrame({"ид": [7], "вид": ["чай"]}).to_parquet(tmp_path / "result.parquet")
+    how = f"import subprocess, sys; from pathlib import Path; OUT = Path({str(tmp_path)!r})"
+    code = f"{how}; ABOUT = {{'csv': {csv_of(competition)}}}\n{WRITE}"
+    done = run_code(sys.executable, code, PYTHONIOENCODING="utf-8")
+    assert done.stdout.startswith("ид;вид\n7;чай"), done.stderr
+    assert (tmp_path / "submission.csv").read_text("cp1251") == "ид;вид\n7;чай\n"
 
 
 def test_kaggle_is_told_what_goes_with_what(made, tmp_path):

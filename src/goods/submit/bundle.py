@@ -12,9 +12,12 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from goods.competitions.loading import competition_of
+from goods.competitions.submission import CsvFormat
 from goods.config.competition import CompetitionConfig
 from goods.config.experiment import ExperimentConfig
 from goods.config.loading import COMPETITION, competition_folders, dump, first_with, load_experiment
@@ -215,6 +218,7 @@ def write_about(
         "experiment": experiment,
         "photos": photos,
         "test": tests_of(competition),
+        "csv": csv_of(competition),
         metric: score,
     }
     write_json(bundle.dataset / "bundle.json", about)
@@ -244,3 +248,9 @@ def write_about(
 def tests_of(competition: CompetitionConfig) -> list[str]:
     """What the contest's file of test cards is called: names or patterns."""
     return ["*test*.parquet"] if competition.table is None else [*listed(competition.table.files.test)]
+
+
+def csv_of(competition: CompetitionConfig) -> dict[str, Any]:
+    """How pandas is to write submission.csv."""
+    csv = competition_of(competition).submission.csv or CsvFormat()
+    return {"sep": csv.separator, "header": csv.header, "encoding": csv.encoding}

@@ -36,9 +36,10 @@ if ABOUT["photos"]:
 subprocess.run(command, check=True, cwd=BUNDLE)  # weights are named by paths below it"""
 
 WRITE = """\
-table = "import sys, pandas as pd; pd.read_parquet(sys.argv[1]).to_csv(sys.argv[2], index=False)"
+how = ABOUT["csv"]
+table = f"import sys, pandas as pd; pd.read_parquet(sys.argv[1]).to_csv(sys.argv[2], index=False, **{how})"
 subprocess.run([sys.executable, "-c", table, OUT / "result.parquet", OUT / "submission.csv"], check=True)
-print((OUT / "submission.csv").read_text()[:200])"""
+print((OUT / "submission.csv").read_text(how["encoding"])[:200])"""
 
 CELLS = (
     (
