@@ -68,13 +68,13 @@ def test_column_names_that_are_not_utf_8_are_refused(shop):
         kazanexpress2023.read(shop)
 
 
-def test_names_of_columns_are_told_in_one_line(shop):
+def test_names_of_columns_are_told_in_a_line_each(shop):
     for names in (["a\nb", "c\x1b[31m"], ["x" * 5_000], [f"c{i}" for i in range(5_000)]):
         pd.DataFrame({name: [1] for name in names}).to_parquet(shop / "test.parquet")
         for read in (kazanexpress2023.read, lambda data: read_catalogue(data / "test.parquet")):
             with pytest.raises(GoodsError) as error:
                 read(shop)
-            assert str(error.value).isprintable() and len(str(error.value)) < 1_000
+            assert all(line.isprintable() and len(line) < 1_000 for line in error.value.lines)
     pd.DataFrame({"title": [{f"c{i}\n": 1 for i in range(500)}], "id": [1]}).to_parquet(shop / "test.parquet")
     with pytest.raises(GoodsError, match=r"column 'title' is '?struct") as error:
         read_catalogue(shop / "test.parquet")

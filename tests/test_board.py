@@ -199,7 +199,7 @@ def test_one_that_was_being_removed_is_not_taken_for_the_newest(trained, tmp_pat
         (result.with_name(name) / "inner").mkdir(parents=True)
         os.utime(result.with_name(name), (0, int(name[11])))
 
-    def killed(folder):
+    def killed(folder, **_):
         (folder / "inner").rmdir()
         raise KeyboardInterrupt
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from table_contests import CSV, config_of, prepared, write_csv
 
-from goods.competitions import table_files
+from goods.competitions import csv_files
 from goods.competitions.table_cards import attributes_of
 from goods.competitions.table_files import Table
 from goods.competitions.table_values import float_of
@@ -117,8 +117,8 @@ def test_numbers_are_read_from_texts(text, number):
 def test_a_file_of_many_columns_is_understood_once_and_not_for_each_of_them(tmp_path, monkeypatch):
     path, names, read = tmp_path / "wide.csv", [f"n{i}" for i in range(150)], []
     pd.DataFrame([range(150)] * 3, columns=names).to_csv(path, index=False)
-    header = table_files.csv_header
-    monkeypatch.setattr(table_files, "csv_header", lambda *given: read.append(given) or header(*given))
+    header = csv_files.csv_header
+    monkeypatch.setattr(csv_files, "csv_header", lambda *given: read.append(given) or header(*given))
     assert Table((path,), TextFormat()).frame(names).columns.tolist() == names
     assert len(read) <= 2
 

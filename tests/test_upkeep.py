@@ -74,8 +74,8 @@ def test_who_is_at_work_is_looked_up_once(tmp_path, monkeypatch):
     monkeypatch.setattr(locks, "_lives", lambda pid, _: looked.append(pid) or True)
     ws = Workspace(tmp_path, NAME)
     for alone, word in ((True, "run"), (False, "stage")):
-        looked.clear()
         with working(ws, alone):
+            looked.clear()
             first, *_ = status(
                 ws, load_competition(NAME, CONFIGS), Options(configs=CONFIGS, work=tmp_path, out=tmp_path)
             )

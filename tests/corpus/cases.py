@@ -219,14 +219,15 @@ KINDS: dict[str, Callable[[Dice, Path], int]] = {
 
 def run_case(seed: int, case: int, folder: Path) -> tuple[str, Outcome]:
     """Case number `case` in the empty `folder`: its kind and outcome. Raises what a reader may not raise, and
-    AssertionError where an id is lost or a refusal is more than one line."""
+    AssertionError where an id is lost or a refusal of one mistake is more than one line."""
     kind = list(KINDS)[case % len(KINDS)]
     dice: Any = random.Random(f"{seed} {case}")
     try:
         return kind, Outcome(None, KINDS[kind](dice, folder))
     except GoodsError as error:
         message = str(error)
-        assert message and len(message.splitlines()) == 1 and len(message) <= LONGEST, message
+        for line in error.lines:
+            assert line and len(line.splitlines()) == 1 and len(line) <= LONGEST, message
         message.encode()
         return kind, Outcome(message, 0)
 
