@@ -18,13 +18,13 @@ from PIL import Image
 from visitor import visit
 
 from goods.app.card_answers import CardAnswers, as_tree
-from goods.app.page import of_upload, page_of, picture, reason_table
+from goods.app.page import page_of, picture, reason_table
 from goods.app.pair_answers import PairAnswers
 from goods.app.serving import check_address
 from goods.app.shares import as_bars, told
 from goods.cards.table import load_cards, select
 from goods.config.loading import load_experiment
-from goods.core.errors import GoodsError
+from goods.core.errors import GoodsError, told_as
 from goods.matching.attributes import told_attributes
 from goods.stack.glossary import description
 from goods.stack.stage import stack
@@ -226,5 +226,6 @@ def test_a_file_that_is_refused_is_told_by_the_name_it_was_given_by(tmp_path):
     with pytest.raises(GoodsError) as caught:
         check_file(file)
     assert (
-        of_upload(str(caught.value), file) == "cards.csv: no such file; name a parquet or csv file of cards"
+        str(told_as(file.name, file, caught.value))
+        == "cards.csv: no such file; name a parquet or csv file of cards"
     )

@@ -69,7 +69,7 @@ def test_one_card_per_class_is_learned_from(tmp_path):
         (
             3,
             lambda cards: cards[cards.category_id == 11],
-            "shop: its train cards are of a single category",
+            "shop: its train cards are of a single category: there is nothing to learn",
         ),
         (3, lambda cards: cards.drop_duplicates("category_id")[:2], "2 groups of cards cannot fill 3 folds"),
     ],

@@ -226,6 +226,7 @@ def run_case(seed: int, case: int, folder: Path) -> tuple[str, Outcome]:
         return kind, Outcome(None, KINDS[kind](dice, folder))
     except GoodsError as error:
         message = str(error)
+        assert message
         for line in error.lines:
             assert line and len(line.splitlines()) == 1 and len(line) <= LONGEST, message
         message.encode()

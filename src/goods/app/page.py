@@ -16,7 +16,7 @@ from goods.app.shares import as_bars
 from goods.cards.decoding import ImageProblem, decode
 from goods.competitions.loading import competition_of
 from goods.config.competition import CompetitionConfig
-from goods.core.errors import GoodsError
+from goods.core.errors import GoodsError, told_as
 from goods.core.workspace import Workspace
 from goods.matching.glossary import described
 from goods.report.reasons import Explained
@@ -179,15 +179,11 @@ def file_tab(gr: Any, ws: Workspace, competition: CompetitionConfig, experiment:
         try:
             predict_file(ws, competition, experiment, Path(path), None, out)
         except GoodsError as error:
-            raise refusal(gr, of_upload(str(error), Path(path))) from None
+            # where it lies meanwhile says nothing to whoever gave it
+            raise refusal(gr, str(told_as(Path(path).name, Path(path), error))) from None
         return str(out)
 
     asked.click(answer, given, labelled, api_name="file", concurrency_limit=1)
-
-
-def of_upload(message: str, file: Path) -> str:
-    """A message of a file that was given by its name: where it lies meanwhile says nothing to whoever gave it."""
-    return message.replace(str(file), file.name)
 
 
 def table_of(gr: Any, label: str, widths: list[str], visible: bool = True) -> Any:

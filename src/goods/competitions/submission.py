@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,11 @@ class CsvFormat:
     separator: str = ","
     header: bool = True
     encoding: str = "utf-8"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Of pandas' `to_csv`."""
+        return {"sep": self.separator, "header": self.header, "encoding": self.encoding}
 
 
 class Submission(ABC):

@@ -139,11 +139,10 @@ def write_parquet(path: Path, table: pd.DataFrame) -> None:
         table.to_parquet(temporary, index=False)
 
 
-def write_csv(
-    path: Path, table: pd.DataFrame, separator: str = ",", header: bool = True, encoding: str = "utf-8"
-) -> None:
+def write_csv(path: Path, table: pd.DataFrame, **options: Any) -> None:
+    """With `options` of pandas' `to_csv`."""
     with atomic(path) as temporary:
-        table.to_csv(temporary, index=False, sep=separator, header=header, encoding=encoding)
+        table.to_csv(temporary, index=False, **options)
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:

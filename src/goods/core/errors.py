@@ -27,8 +27,8 @@ class SeveralErrors(GoodsError):
         return self.args
 
 
-def told_of(named: Path | str, file: Path, error: GoodsError) -> GoodsError:
-    """What is refused of a temporary file, told of the one it was made of."""
+def told_as(named: Path | str, file: Path, error: GoodsError) -> GoodsError:
+    """What is refused of a file, told of it by another name: that of the one it was made of, or was given by."""
     return SeveralErrors(*(line.replace(str(file), str(named)) for line in error.lines))
 
 

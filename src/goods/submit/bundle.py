@@ -252,5 +252,4 @@ def tests_of(competition: CompetitionConfig) -> list[str]:
 
 def csv_of(competition: CompetitionConfig) -> dict[str, Any]:
     """How pandas is to write submission.csv."""
-    csv = competition_of(competition).submission.csv or CsvFormat()
-    return {"sep": csv.separator, "header": csv.header, "encoding": csv.encoding}
+    return (competition_of(competition).submission.csv or CsvFormat()).options

@@ -24,7 +24,7 @@ from goods.competitions.loading import competition_of
 from goods.competitions.raw import require_unique
 from goods.config.competition import CompetitionConfig
 from goods.core.artifacts import write_parquet
-from goods.core.errors import GoodsError, told_of
+from goods.core.errors import GoodsError, told_as
 from goods.core.ids import Id, id_array
 from goods.core.log import say
 from goods.core.predictions import BLOCK
@@ -118,7 +118,7 @@ class NewCards:
                 cards = self.read(file, issues)
             except GoodsError as error:
                 named = f"{self.path} from row {first} on" if first else str(self.path)
-                raise told_of(named, file, error) from None
+                raise told_as(named, file, error) from None
             normalise(cards, issues)
             kept = [c for c in (*COLUMNS, *beside_text(cards)) if c in cards]
             cards[kept].to_parquet(self._file(self.n_batches), index=False)

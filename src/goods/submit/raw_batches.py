@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from goods.competitions.arrow import is_parquet, readable
 from goods.competitions.csv_files import csv_blocks
-from goods.core.errors import GoodsError, told_of
+from goods.core.errors import GoodsError, told_as
 from goods.core.folders import check_is_file
 
 READ = 1 << 20  # bytes of a column that are read ahead
@@ -58,7 +58,7 @@ def whole_file(path: Path, tables: Tables | None = None) -> Iterator[Path]:
             try:
                 yield file
             except GoodsError as error:
-                raise told_of(path, file, error) from None
+                raise told_as(path, file, error) from None
 
 
 def is_csv(path: Path) -> bool:

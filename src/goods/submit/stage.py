@@ -52,7 +52,7 @@ def write_submission(
     path = out / competition.name / "result.parquet"
     write_parquet(path, table)
     if csv := competition_of(competition).submission.csv:
-        write_csv(path.with_suffix(".csv"), table, csv.separator, csv.header, csv.encoding)
+        write_csv(path.with_suffix(".csv"), table, **csv.options)
     else:
         path.with_suffix(".csv").unlink(missing_ok=True)  # of a submission before, of other settings
     space = parts(ws, competition)[0][0]

@@ -13,7 +13,7 @@ from goods.core.progress import bar
 from goods.core.wording import count
 
 TOGETHER = (
-    8  # packages that pip is asked for at a time: it takes a second to start, and says nothing meanwhile
+    8  # packages that pip, which takes a second to start, is asked for at a time: it says nothing meanwhile
 )
 TOLD = 400  # characters of what pip says
 

@@ -22,10 +22,8 @@ from optuna.trial import TrialState
 
 from goods.tune.storage import HEARTBEAT_SECONDS, Database, Journal
 
-LOCK, WORKERS = (
-    "study.lock",
-    "study.workers",
-)  # files of a study's folder: of short steps, of whoever works on it
+LOCK = "study.lock"  # held while workers do what only one may
+WORKERS = "study.workers"  # shared by whoever works on the study
 GRACE_SECONDS = 4 * HEARTBEAT_SECONDS  # without a new heartbeat, after which a worker is called dead
 RETRIES = 3
 

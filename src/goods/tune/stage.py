@@ -70,10 +70,10 @@ def tune(
     with ExitStack() as opened:
         with one_at_a_time(folder):  # workers may start together
             if (force or not begun_with(folder, key)) and is_worked_on(folder / WORKERS):
-                mend = (
+                why = (
                     ", or leave out --force to work along" if force else ": they have other settings or cards"
                 )
-                raise GoodsError(f"{folder}: others work on this study; wait for their end{mend}")
+                raise GoodsError(f"{folder}: others work on this study; wait for their end{why}")
             if force:
                 begin(folder, "forced")
             begin(folder, key)
